@@ -1,0 +1,1 @@
+"""Ring 1: performance metrics and overfitting statistics."""

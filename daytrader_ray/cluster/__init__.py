@@ -1,0 +1,1 @@
+"""Ring 5: Ray, in one room."""

@@ -1,0 +1,1 @@
+"""Ring 4: read-only views."""

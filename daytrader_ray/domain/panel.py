@@ -1,0 +1,79 @@
+"""Bars of many symbols on the session grid: the form in which every pure function reads the market."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from daytrader_ray.domain.sessions import SessionGrid
+
+Float64 = npt.NDArray[np.float64]
+Bool = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Raw prices and volumes `[row, symbol]`, float64.
+
+    A minute without an eligible trade carries the last close of its session in all four prices, volume 0 and
+    `traded` False. Minutes before a symbol's first bar of a session, and for imported sessions after its last, are
+    NaN in all prices (volume 0, `traded` False). `vwap` is NaN where the vendor gives none.
+    """
+
+    grid: SessionGrid
+    symbols: tuple[str, ...]
+    open: Float64
+    high: Float64
+    low: Float64
+    close: Float64
+    volume: Float64
+    vwap: Float64
+    traded: Bool
+
+    def column(self, symbol: str) -> int:
+        """Return the column of `symbol`; `ValueError` where it is absent."""
+        return self.symbols.index(symbol)
+
+
+@dataclass(frozen=True)
+class SessionStatistics:
+    """What is known of each symbol's trading before a session opens, from at most 20 earlier sessions.
+
+    `adv` shares a session `[symbol]`; `sigma_day` standard deviation of daily log returns `[symbol]`;
+    `expected_volume` mean volume of the same minute `[slot, symbol]`. NaN with fewer than 3 earlier sessions.
+    """
+
+    adv: Float64
+    sigma_day: Float64
+    expected_volume: Float64
+
+
+@dataclass(frozen=True)
+class FeatureMatrix:
+    """Features of all symbols on the session grid.
+
+    `values` float32 `[row, symbol, feature]` in the order of `names`, NaN while warming up or outside the session;
+    `atr_5` USD, `return_30` log return and `sigma_30` its standard deviation, float64 `[row, symbol]`: inputs of
+    labels, stops and strategy weights that are not scale-free or not for the members.
+    """
+
+    names: tuple[str, ...]
+    values: npt.NDArray[np.float32]
+    atr_5: Float64
+    return_30: Float64
+    sigma_30: Float64
+
+
+@dataclass(frozen=True)
+class Frames:
+    """All that training, search and backtest read: bars, features and what was known before each session.
+
+    `adv` (shares) and `sigma_day` are `[session, symbol]`, `expected_volume` (shares) is `[row, symbol]`; each uses
+    earlier sessions only and is NaN with fewer than 3 of them.
+    """
+
+    panel: Panel
+    features: FeatureMatrix
+    adv: Float64
+    sigma_day: Float64
+    expected_volume: Float64

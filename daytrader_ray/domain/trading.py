@@ -1,0 +1,126 @@
+"""Orders, fills and their names: the words that kernel, matchers, broker and journal share."""
+
+import datetime as dt
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+
+MEMBERS = ("lstm", "cnn", "random_forest", "xgboost", "transformer")
+"""Model names in the order of the mask's bits: bit i of a mask is MEMBERS[i]; mask 0 is cash."""
+
+WINDOW_ROWS = 30
+"""Number of valid feature rows a member sees at once."""
+
+
+def members_of(mask: int) -> tuple[str, ...]:
+    """Return the members of an ensemble mask.
+
+    >>> members_of(0b01001)
+    ('lstm', 'xgboost')
+    """
+    return tuple(name for bit, name in enumerate(MEMBERS) if mask >> bit & 1)
+
+
+class OrderKind(IntEnum):
+    """What an intent asks the broker to do."""
+
+    CANCEL_STOP = 1
+    """Cancel the symbol's resting stop (always right before an EXIT)."""
+    EXIT = 2
+    """Sell or cover the whole position at market, immediate-or-cancel."""
+    ENTRY = 3
+    """Open a position at market, immediate-or-cancel."""
+    STOP = 4
+    """Rest a stop for the whole position, good for the day."""
+
+
+class Reason(IntEnum):
+    """Why an order exists, or why a wish was denied."""
+
+    NONE = 0
+    SIGNAL = 1
+    """Entry: |signal| at or over the threshold."""
+    PROTECT = 2
+    """Stop placed under a position."""
+    STOP = 3
+    """The resting stop was hit."""
+    SIGNAL_EXIT = 4
+    REVERSED = 5
+    TIME_EXIT = 6
+    FLATTEN = 7
+    """End of day: flat before the close."""
+    HALTED = 8
+    """The daily loss limit was reached."""
+    DENIED_THRESHOLD = 20
+    DENIED_POSITION = 21
+    DENIED_COOLDOWN = 22
+    DENIED_TRADES = 23
+    DENIED_SESSION = 24
+    DENIED_HISTORY = 25
+    DENIED_SHORT = 26
+    DENIED_SECTOR = 27
+    DENIED_GROSS = 28
+    DENIED_CASH = 29
+    DENIED_SIZE = 30
+    """Less than one share after every cap."""
+    DENIED_BLOCKED = 31
+    """An order of this symbol has an unknown fate."""
+
+
+class Phase(StrEnum):
+    """The three parts of a minute in which orders and bars move."""
+
+    OPEN = "A"
+    INTRABAR = "B"
+    CLOSE = "C"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One order as sent (or, in a backtest, as it would be sent).
+
+    `slot` is the bar at whose close it was decided (a STOP placed after a fill at the open of bar t has slot t).
+    `side` +1 buys, -1 sells. `stop_price` USD, only for STOP.
+    """
+
+    session: dt.date
+    slot: int
+    symbol: str
+    kind: OrderKind
+    side: int
+    qty: int
+    stop_price: float | None
+    reason: Reason
+    client_order_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """One execution: `price` USD a share rounded to 1e-4, `fee` USD rounded to 1e-2 (our own arithmetic)."""
+
+    session: dt.date
+    slot: int
+    phase: Phase
+    symbol: str
+    kind: OrderKind
+    side: int
+    qty: int
+    price: float
+    fee: float
+    client_order_id: str
+
+
+def client_order_id(run: str, session: dt.date, slot: int, symbol: str, kind: OrderKind, urgent: bool = False) -> str:
+    """Return the id an order always gets, so that sending it twice cannot make two orders.
+
+    An urgent exit ends in `flat` instead of `exit`: the loopback exchange fills it whole.
+
+    >>> client_order_id("ab12", dt.date(2025, 12, 2), 7, "AAPL", OrderKind.ENTRY)
+    'ab12-20251202-007-AAPL-entry'
+    """
+    word = "flat" if urgent else kind.name.lower()
+    return f"{run}-{session:%Y%m%d}-{slot:03d}-{symbol}-{word}"
+
+
+def is_urgent(reason: Reason) -> bool:
+    """Return whether an exit for this reason is filled whole, whatever the bar's volume."""
+    return reason in (Reason.FLATTEN, Reason.HALTED)

@@ -1,0 +1,1 @@
+"""Ring 2: the decision kernel, the fills, the session and the backtest."""

@@ -1,0 +1,1 @@
+"""Ring 1: intents to orders, and the table of order states."""

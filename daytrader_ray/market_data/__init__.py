@@ -1,0 +1,1 @@
+"""Ring 1: cleaning, panels and corporate actions."""

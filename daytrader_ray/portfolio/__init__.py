@@ -1,0 +1,1 @@
+"""Ring 1: how much of the book each symbol may have."""

@@ -1,0 +1,1 @@
+"""Ring 1: the hidden Markov model and its forward filter."""

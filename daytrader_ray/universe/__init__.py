@@ -1,0 +1,1 @@
+"""Ring 1: which symbols are traded, and their sectors."""

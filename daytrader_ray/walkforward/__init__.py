@@ -1,0 +1,1 @@
+"""Ring 3: windows and the study of all ensembles."""

@@ -107,7 +107,9 @@ def training_window(train: Block) -> Window:
 
 def latest_train(grid: SessionGrid, train: Span, stop: int) -> Block:
     """Return the sessions of one training span that ends before session `stop`."""
-    return _back(grid, train, stop), stop
+    after = grid.sessions[stop - 1].date + dt.timedelta(days=1)
+    date = grid.sessions[stop].date if stop < len(grid.sessions) else after
+    return _back(grid, train, stop, date), stop
 
 
 def windows(grid: SessionGrid, spec: WindowSpec) -> tuple[Window, ...]:
@@ -116,19 +118,20 @@ def windows(grid: SessionGrid, spec: WindowSpec) -> tuple[Window, ...]:
     T is the first session of a week where the step is in weeks, otherwise every `step` sessions or months from the
     first possible one on. A `DataError` gives the arithmetic when not one window fits.
     """
+    starts = _starts(grid, spec)
     found: list[Window] = []
-    at = _first_test(grid, spec)
-    while at is not None and (test_stop := _forward(grid, spec.test, at)) is not None:
-        train = latest_train(grid, spec.train, at)
+    for index, (at, date) in enumerate(starts):
+        stop = _forward(grid, spec.test, at, date)
+        if stop is None:
+            break
+        train = _back(grid, spec.train, at, date), at
         if train[1] - train[0] < MIN_TRAIN_SESSIONS:
             raise ConfigError(
                 f"--train {spec.train} holds {train[1] - train[0]} sessions before {grid.sessions[at].date}: "
                 f"at least {MIN_TRAIN_SESSIONS} are needed (two to learn from, two for validation)"
             )
-        after = _next_test(grid, spec.step, at)
-        step_stop = min(test_stop, after if after is not None else test_stop)
-        found.append(window_of(len(found), train, (at, test_stop), (at, step_stop)))
-        at = after
+        after = starts[index + 1][0] if index + 1 < len(starts) else stop
+        found.append(window_of(index, train, (at, stop), (at, min(stop, after))))
     if not found:
         raise _too_short(grid, spec)
     return tuple(found)
@@ -137,10 +140,8 @@ def windows(grid: SessionGrid, spec: WindowSpec) -> tuple[Window, ...]:
 def _too_short(grid: SessionGrid, spec: WindowSpec) -> DataError:
     n = len(grid.sessions)
     span = f" ({grid.sessions[0].date} to {grid.sessions[-1].date})" if n else ""
-    if spec.train.unit == spec.test.unit == "s":
-        needed = f"= {spec.train.count + spec.test.count} sessions are needed"
-    else:
-        needed = "are needed"
+    counted = spec.train.unit == spec.test.unit == "s"
+    needed = f"= {spec.train.count + spec.test.count} sessions are needed" if counted else "are needed"
     return DataError(
         f"the history is too short for one window: {spec.train} of training + {spec.test} of test {needed}, "
         f"found {n} sessions{span}",
@@ -148,68 +149,55 @@ def _too_short(grid: SessionGrid, spec: WindowSpec) -> DataError:
     )
 
 
-def _first_test(grid: SessionGrid, spec: WindowSpec) -> int | None:
-    for at in range(1, len(grid.sessions)):
-        if spec.step.unit == "w" and not _opens_week(grid, at):
-            continue
-        if _has_history(grid, spec.train, at):
-            return at
-    return None
+def _starts(grid: SessionGrid, spec: WindowSpec) -> list[tuple[int, dt.date]]:
+    """Return each T as a session and the calendar day that its spans are counted from."""
+    n = len(grid.sessions)
+    first = next((at for at in range(1, n) if _may_start(grid, spec, at)), n)
+    if first == n:
+        return []
+    if spec.step.unit == "s":
+        return [(at, grid.sessions[at].date) for at in range(first, n, spec.step.count)]
+    date = grid.sessions[first].date
+    if spec.step.unit == "w":
+        date -= dt.timedelta(days=date.weekday())
+    found: list[tuple[int, dt.date]] = []
+    while (at := _index_from(grid.sessions, here := _shift(date, spec.step, len(found)))) < n:
+        found.append((at, here))
+    return found
 
 
-def _has_history(grid: SessionGrid, span: Span, stop: int) -> bool:
-    if span.unit == "s":
-        return stop >= span.count
-    wanted = _shift(grid.sessions[stop].date, span, -1)
+def _may_start(grid: SessionGrid, spec: WindowSpec, at: int) -> bool:
+    date = grid.sessions[at].date
+    if spec.step.unit == "w" and date.isocalendar()[:2] == grid.sessions[at - 1].date.isocalendar()[:2]:
+        return False
+    if spec.train.unit == "s":
+        return at >= spec.train.count
+    wanted = _shift(date, spec.train, -1)
     return int(np.busday_count(wanted, grid.sessions[0].date)) <= 1  # one holiday may open the span
 
 
-def _back(grid: SessionGrid, span: Span, stop: int) -> int:
-    if span.unit == "s":
-        return max(stop - span.count, 0)
-    last = grid.sessions[stop - 1].date
-    anchor = grid.sessions[stop].date if stop < len(grid.sessions) else last + dt.timedelta(days=1)
-    return _index_from(grid.sessions, _shift(anchor, span, -1))
+def _back(grid: SessionGrid, span: Span, stop: int, date: dt.date) -> int:
+    return max(stop - span.count, 0) if span.unit == "s" else _index_from(grid.sessions, _shift(date, span, -1))
 
 
-def _forward(grid: SessionGrid, span: Span, at: int) -> int | None:
+def _forward(grid: SessionGrid, span: Span, at: int, date: dt.date) -> int | None:
     """Return the session after the span that starts at session `at`; None where the history ends inside it."""
-    n = len(grid.sessions)
     if span.unit == "s":
-        return at + span.count if at + span.count <= n else None
-    end = _shift(_anchor(grid, span, at), span, 1)
+        return at + span.count if at + span.count <= len(grid.sessions) else None
+    end = _shift(date, span, 1)
     last = grid.sessions[-1].date
     if last < end and int(np.busday_count(last + dt.timedelta(days=1), end)) > 1:  # one holiday may close the span
         return None
     return _index_from(grid.sessions, end)
 
 
-def _anchor(grid: SessionGrid, span: Span, at: int) -> dt.date:
-    date = grid.sessions[at].date
-    return date - dt.timedelta(days=date.weekday()) if span.unit == "w" and _opens_week(grid, at) else date
-
-
-def _next_test(grid: SessionGrid, step: Span, at: int) -> int | None:
-    n = len(grid.sessions)
-    after = (
-        at + step.count if step.unit == "s" else _index_from(grid.sessions, _shift(_anchor(grid, step, at), step, 1))
-    )
-    return after if after < n else None
-
-
-def _opens_week(grid: SessionGrid, at: int) -> bool:
-    if at == 0:
-        return False
-    return grid.sessions[at].date.isocalendar()[:2] != grid.sessions[at - 1].date.isocalendar()[:2]
-
-
 def _index_from(sessions: tuple[Session, ...], date: dt.date) -> int:
     return sum(session.date < date for session in sessions)
 
 
-def _shift(date: dt.date, span: Span, sign: int) -> dt.date:
+def _shift(date: dt.date, span: Span, times: int) -> dt.date:
     if span.unit == "w":
-        return date + dt.timedelta(weeks=sign * span.count)
-    months = date.year * 12 + date.month - 1 + sign * span.count
+        return date + dt.timedelta(weeks=times * span.count)
+    months = date.year * 12 + date.month - 1 + times * span.count
     year, month = divmod(months, 12)
     return dt.date(year, month + 1, min(date.day, monthrange(year, month + 1)[1]))

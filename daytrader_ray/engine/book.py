@@ -23,7 +23,8 @@ class Book(NamedTuple):
     `qty` signed shares; `entry_price` average USD; `entry_slot` bar of the first fill; `atr` ATR_5 in USD frozen at the
     entry's decision; `stop_price` USD, 0 until the first stop is placed; `stop_live` 1 while a stop rests; `trades`
     entries today; `cooldown_until` first slot that may enter again; `mark` last close in USD; `blocked` 1 while the
-    fate of an order is unknown; `money` is (cash, equity at the session's start, equity now) in USD; `halted` has one entry.
+    fate of an order is unknown; `money` is (cash, equity at the start of the session, equity now)
+    in USD; `halted` has one entry.
     """
 
     qty: I8

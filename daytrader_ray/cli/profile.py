@@ -1,0 +1,124 @@
+"""A profile: the configuration of all components in one frozen object, from YAML and the environment."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import SecretStr
+
+from daytrader_ray.domain.config import Config
+from daytrader_ray.domain.costs import CostConfig
+from daytrader_ray.domain.errors import ConfigError
+from daytrader_ray.engine.config import KernelConfig
+from daytrader_ray.sandbox.config import SandboxConfig
+from daytrader_ray.universe.config import UniverseConfig
+
+PREFIX = "DAYTRADER__"
+
+
+class Vendor(Config):
+    """Where a vendor is reached; empty means the built-in exchange. Keys come from the environment only."""
+
+    url: str = ""
+    stream_url: str = ""
+
+
+class ProfileConfig(Config):
+    """Everything a profile file may say."""
+
+    sandbox: SandboxConfig = SandboxConfig()
+    universe: UniverseConfig
+    costs: CostConfig = CostConfig()
+    kernel: KernelConfig = KernelConfig()
+    polygon: Vendor = Vendor()
+    alpaca: Vendor = Vendor()
+
+
+class Keys(Config):
+    """Credentials, never printed."""
+
+    polygon: SecretStr = SecretStr("")
+    alpaca_key: SecretStr = SecretStr("")
+    alpaca_secret: SecretStr = SecretStr("")
+
+
+class Profile(ProfileConfig):
+    """A loaded profile: its name, the absolute root of the store and the keys found in the environment."""
+
+    name: str
+    root: str
+    keys: Keys
+
+    @property
+    def is_sandbox(self) -> bool:
+        """Return whether the vendors are the loopback exchange."""
+        return not self.polygon.url
+
+
+def load(name: str = "sandbox", data: str | None = None, environ: Mapping[str, str] = os.environ) -> Profile:
+    """Read profile `name`, apply `DAYTRADER__SECTION__KEY` overrides and resolve the store's root.
+
+    `name` is `sandbox`, `paper`, or a path to a YAML file. Raises `ConfigError` naming file and key.
+    """
+    path = find(name)
+    values = _read_yaml(path)
+    for key, value in sorted(environ.items()):
+        if key.startswith(PREFIX):
+            _override(values, key, value)
+    values |= {"name": path.stem, "root": data_root(data, environ), "keys": _keys(environ)}
+    return Profile.parse(values, source=str(path))
+
+
+def find(name: str) -> Path:
+    """Return the file of profile `name`: a path, `config/NAME.yaml` here, or the one shipped with the package."""
+    package = Path(__file__).resolve().parent
+    candidates = [Path(name), Path("config") / f"{name}.yaml", package / "profiles" / f"{name}.yaml"]
+    candidates.append(package.parents[1] / "config" / f"{name}.yaml")
+    for path in candidates:
+        if path.suffix in {".yaml", ".yml"} and path.is_file():
+            return path
+    raise ConfigError(f"profile '{name}' not found", "profiles are sandbox and paper, or the path of a YAML file")
+
+
+def data_root(data: str | None, environ: Mapping[str, str] = os.environ) -> str:
+    """Return the store's root: `--data`, else `DAYTRADER_DATA`, else `data/` here; absolute, or a URL as given."""
+    root = data or environ.get("DAYTRADER_DATA") or "data"
+    return root if "://" in root else str(Path(root).expanduser().resolve())
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path}: not readable as YAML: {str(error).splitlines()[0]}") from None
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path}: expected sections such as 'universe:', found {type(values).__name__}")
+    return values
+
+
+def _override(values: dict[str, Any], key: str, text: str) -> None:
+    *sections, last = key.removeprefix(PREFIX).lower().split("__")
+    here = values
+    for section in sections:
+        inner = here.setdefault(section, {})
+        if not isinstance(inner, dict):
+            raise ConfigError(f"{key}: '{section}' is a value, not a section")
+        here = inner
+    here[last] = yaml.safe_load(text)
+
+
+def _keys(environ: Mapping[str, str]) -> Keys:
+    return Keys(
+        polygon=SecretStr(_one_of(environ, "POLYGON_API_KEY", "MASSIVE_API_KEY")),
+        alpaca_key=SecretStr(_one_of(environ, "ALPACA_API_KEY", "APCA_API_KEY_ID")),
+        alpaca_secret=SecretStr(_one_of(environ, "ALPACA_SECRET_KEY", "APCA_API_SECRET_KEY")),
+    )
+
+
+def _one_of(environ: Mapping[str, str], first: str, second: str) -> str:
+    one, two = environ.get(first, ""), environ.get(second, "")
+    if one and two and one != two:
+        raise ConfigError(f"{first} and {second} are both set and differ", "unset one of them")
+    return one or two

@@ -1,0 +1,22 @@
+"""The rules of the decision kernel as numbers."""
+
+from pydantic import Field
+
+from daytrader_ray.domain.config import Config
+
+
+class KernelConfig(Config):
+    """Sizing, limits and holding rules; fractions of equity unless the name says otherwise."""
+
+    max_position: float = Field(default=0.05, gt=0, le=1, description="most of equity in one stock")
+    max_sector: float = Field(default=0.25, gt=0, description="most gross exposure of one sector")
+    max_gross: float = Field(default=2.0, gt=0, le=4, description="most gross exposure of the book")
+    max_daily_loss: float = Field(default=0.02, gt=0, lt=1, description="loss on the day that flattens and halts")
+    stop_atr: float = Field(default=2.0, gt=0, description="stop distance in ATR_5")
+    flat_minutes: int = Field(default=5, ge=1, description="minutes before the close by which the book is flat")
+    min_hold_minutes: int = Field(default=15, ge=0, description="holding time before a faded signal exits")
+    time_exit_minutes: int = Field(default=120, ge=1, description="longest holding time")
+    cooldown_minutes: int = Field(default=5, ge=0, description="no entry after a stop for this long")
+    max_trades_per_symbol: int = Field(default=8, ge=1, description="entries per stock and day")
+    exit_hysteresis: float = Field(default=0.25, ge=0, le=1, description="exit below this share of the threshold")
+    allow_short: bool = Field(default=True, description="sell stocks short on negative signals")

@@ -1,6 +1,7 @@
 """Trading sessions of the New York Stock Exchange, from `exchange_calendars` (XNYS, regular hours, half-days)."""
 
 import datetime as dt
+import warnings
 from functools import lru_cache
 from typing import Any
 
@@ -29,7 +30,10 @@ def session_grid(start: dt.date, end: dt.date, bar_minutes: int = 1) -> SessionG
 
 @lru_cache(maxsize=16)
 def _calendar(first_year: int, last_year: int) -> Any:
-    return exchange_calendars.get_calendar("XNYS", start=f"{first_year}-01-01", end=f"{last_year}-12-31")
+    with warnings.catch_warnings():
+        # exchange_calendars 4.13 reads tz-aware columns by `Series.values`, which pandas 3.1 announces to change.
+        warnings.filterwarnings("ignore", message="Series.values", category=DeprecationWarning)
+        return exchange_calendars.get_calendar("XNYS", start=f"{first_year}-01-01", end=f"{last_year}-12-31")
 
 
 def _minutes(stamps: Any) -> list[int]:

@@ -28,7 +28,9 @@ class UniverseConfig(Config):
         names = [symbol for stocks in self.sectors.values() for symbol in stocks] + list(self.references)
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
-            raise ValueError(f"each symbol belongs to one sector or to the references; listed twice: {', '.join(twice)}")
+            raise ValueError(
+                f"each symbol belongs to one sector or to the references; listed twice: {', '.join(twice)}"
+            )
         return self
 
     @property

@@ -8,9 +8,7 @@ import numpy.typing as npt
 from daytrader_ray.universe.config import UniverseConfig
 
 
-def tradable(
-    universe: UniverseConfig, symbols: Sequence[str], adv: npt.NDArray[np.float64]
-) -> npt.NDArray[np.bool_]:
+def tradable(universe: UniverseConfig, symbols: Sequence[str], adv: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
     """Return which symbols may be traded `[session, symbol]`.
 
     A symbol needs a place in the list and a mean volume `adv` (shares, `[session, symbol]`, earlier sessions only)

@@ -1,0 +1,93 @@
+"""The journal on disk: one JSON line for each order, fill and note, an order's line safe before the order leaves."""
+
+import datetime as dt
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import orjson
+
+from daytrader_ray.domain.trading import Fill, Order
+
+
+class FileJournal:
+    """Appends to `<folder>/journal.jsonl`.
+
+    Orders reach the disk (fsync) before `order` returns; fills and notes are handed to the system at once and reach
+    the disk with the next order, or on `close`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.path = folder / "journal.jsonl"
+        self._file = self.path.open("ab", buffering=0)
+
+    def order(self, order: Order) -> None:
+        """Write the order and wait for the disk."""
+        self._write("order", _order_values(order))
+        os.fsync(self._file.fileno())
+
+    def fill(self, fill: Fill) -> None:
+        """Write an execution."""
+        self._write("fill", _fill_values(fill))
+
+    def note(self, kind: str, values: Mapping[str, Any]) -> None:
+        """Write anything else under its kind."""
+        self._write(kind, values)
+
+    def close(self) -> None:
+        """Bring everything to the disk and close."""
+        if not self._file.closed:
+            os.fsync(self._file.fileno())
+            self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _write(self, kind: str, values: Mapping[str, Any]) -> None:
+        line = orjson.dumps({"kind": kind, **values}, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_SERIALIZE_NUMPY)
+        self._file.write(line)
+
+
+def journal_folder(root: Path, session: dt.date) -> Path:
+    """Return the folder of one session's journal under the data root."""
+    return root / "journal" / session.isoformat()
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """Return all whole lines of a journal; a last line cut by a crash is left out."""
+    lines = path.read_bytes().split(b"\n")
+    return [orjson.loads(line) for line in lines[:-1] if line]
+
+
+def _order_values(order: Order) -> dict[str, Any]:
+    return {
+        "client_order_id": order.client_order_id,
+        "session": order.session,
+        "slot": order.slot,
+        "symbol": order.symbol,
+        "order_kind": order.kind.name,
+        "side": order.side,
+        "qty": order.qty,
+        "stop_price": order.stop_price,
+        "reason": order.reason.name,
+    }
+
+
+def _fill_values(fill: Fill) -> dict[str, Any]:
+    return {
+        "client_order_id": fill.client_order_id,
+        "session": fill.session,
+        "slot": fill.slot,
+        "phase": fill.phase.value,
+        "symbol": fill.symbol,
+        "order_kind": fill.kind.name,
+        "side": fill.side,
+        "qty": fill.qty,
+        "price": fill.price,
+        "fee": fill.fee,
+    }

@@ -1,0 +1,329 @@
+"""The backtest: a loop around the kernel, bar by bar, in the order of events of `docs/fills.md`."""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from daytrader_ray.domain.costs import CostConfig
+from daytrader_ray.domain.jit import njit
+from daytrader_ray.domain.panel import Frames
+from daytrader_ray.domain.trading import Fill, Order, OrderKind, Phase, Reason, client_order_id, is_urgent
+from daytrader_ray.engine.book import B1, EQUITY, F8, I8, Book, apply_fill, new_book, open_session
+from daytrader_ray.engine.config import KernelConfig
+from daytrader_ray.engine.fills import Bar, Costs, Liquidity, costs_of, fill_fee, market_fill, stop_fill
+from daytrader_ray.engine.kernel import (
+    Intents,
+    Rules,
+    Scratch,
+    Snapshot,
+    new_intents,
+    new_scratch,
+    protect,
+    rules_of,
+    step,
+)
+from daytrader_ray.engine.trades import Trade, round_trips
+
+CANCEL_STOP, EXIT, ENTRY, STOP = (int(k) for k in OrderKind)
+OPEN, INTRABAR = 0, 1
+
+
+class Day(NamedTuple):
+    """Bars, signals and statistics of one session, `[slot, symbol]` or `[symbol]` or (scale) `[slot]`."""
+
+    open: F8
+    high: F8
+    low: F8
+    close: F8
+    volume: F8
+    last_close: F8
+    signal: F8
+    atr: F8
+    expected_volume: F8
+    scale: F8
+    tradable: B1
+    sector: I8
+    liquidity: Liquidity
+
+
+class Log(NamedTuple):
+    """What happened, one line each.
+
+    `orders`: slot, kind, symbol, side, qty, reason; `fills`: slot, phase, qty, line of the order. `counts` is (orders,
+    fills); `stop_line` the line of each symbol's latest stop; `verdicts` counts the kernel's last word by reason.
+    """
+
+    orders: I8
+    order_price: F8
+    fills: I8
+    fill_price: F8
+    fill_fee: F8
+    counts: I8
+    stop_line: I8
+    verdicts: I8
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Who may be traded and from which |signal| on, per session of the grid.
+
+    `tradable` `[session, symbol]`, `sector` numbers `[symbol]`, `threshold` `[session]` (inf: no entries that day).
+    """
+
+    tradable: npt.NDArray[np.bool_]
+    sector: npt.NDArray[np.int64]
+    threshold: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class BacktestResult:
+    """Books and records of a backtest.
+
+    `equity` USD at the close of each bar `[row from the first session's first]`; `session_equity` USD before the first
+    session and after each `[session + 1]`; `fees_usd` in total; `verdicts` counts by `Reason`.
+    """
+
+    dates: tuple[dt.date, ...]
+    equity: npt.NDArray[np.float64]
+    session_equity: npt.NDArray[np.float64]
+    orders: tuple[Order, ...]
+    fills: tuple[Fill, ...]
+    trades: tuple[Trade, ...]
+    verdicts: dict[Reason, int]
+
+
+@njit
+def _log_orders(log: Log, slot: int, out: Intents, n: int) -> None:
+    for k in range(n):
+        line = log.counts[0]
+        log.orders[line, 0] = slot
+        log.orders[line, 1] = out.kind[k]
+        log.orders[line, 2] = out.symbol[k]
+        log.orders[line, 3] = out.side[k]
+        log.orders[line, 4] = out.qty[k]
+        log.orders[line, 5] = out.reason[k]
+        log.order_price[line] = out.price[k]
+        if out.kind[k] == STOP:
+            log.stop_line[out.symbol[k]] = line
+        log.counts[0] = line + 1
+
+
+@njit
+def _log_fill(log: Log, slot: int, phase: int, qty: int, order: int, price: float, fee: float) -> None:
+    line = log.counts[1]
+    log.fills[line, 0] = slot
+    log.fills[line, 1] = phase
+    log.fills[line, 2] = qty
+    log.fills[line, 3] = order
+    log.fill_price[line] = price
+    log.fill_fee[line] = fee
+    log.counts[1] = line + 1
+
+
+@njit
+def run_day(
+    book: Book,
+    day: Day,
+    threshold: float,
+    rules: Rules,
+    costs: Costs,
+    scratch: Scratch,
+    out: Intents,
+    log: Log,
+    equity: F8,
+) -> None:
+    """Trade one session: per bar the open, then resting stops, then the decision at the close.
+
+    Writes `equity` `[slot]` and the log; the book is left as the session leaves it.
+    """
+    n_slots, n_symbols = day.close.shape
+    open_session(book)
+    pending = first_pending = 0
+    for t in range(n_slots):
+        bar = Bar(day.open[t], day.high[t], day.low[t], day.volume[t], day.last_close[t])
+
+        # A: orders decided at the last close meet the open; then every position gets its stop.
+        for k in range(pending):
+            kind, i, side = out.kind[k], out.symbol[k], out.side[k]
+            if kind == CANCEL_STOP:
+                continue
+            qty, price = market_fill(i, kind, side, out.qty[k], out.reason[k], t, n_slots, bar, day.liquidity, costs)
+            if qty > 0:
+                fee = fill_fee(side, qty, price, costs)
+                apply_fill(book, i, kind, side, qty, price, fee, t, rules.cooldown_bars)
+                _log_fill(log, t, OPEN, qty, first_pending + k, price, fee)
+        n = protect(book, rules, out)
+        _log_orders(log, t, out, n)
+
+        # B: resting stops inside the bar.
+        for i in range(n_symbols):
+            if book.stop_live[i] == 0:
+                continue
+            price = stop_fill(book, i, t, n_slots, bar, day.liquidity, costs)
+            if price > 0.0:
+                side = -1 if book.qty[i] > 0 else 1
+                qty = abs(book.qty[i])
+                fee = fill_fee(side, qty, price, costs)
+                apply_fill(book, i, STOP, side, qty, price, fee, t, rules.cooldown_bars)
+                _log_fill(log, t, INTRABAR, qty, log.stop_line[i], price, fee)
+
+        # C: the decision at the close, on what is known now.
+        ahead = min(t + 1, n_slots - 1)
+        now = Snapshot(day.close[t], day.signal[t], day.atr[t], day.expected_volume[ahead], day.sector, day.tradable)
+        pending = step(book, t, n_slots, now, threshold, day.scale[t], rules, scratch, out)
+        first_pending = log.counts[0]
+        _log_orders(log, t, out, pending)
+        equity[t] = book.money[EQUITY]
+        for i in range(n_symbols):
+            log.verdicts[scratch.verdict[i]] += 1
+
+
+def backtest(
+    frames: Frames,
+    signals: npt.NDArray[np.float64],
+    scale: npt.NDArray[np.float64],
+    plan: Plan,
+    kernel: KernelConfig,
+    costs: CostConfig,
+    sessions: tuple[int, int],
+    cash: float = 100_000.0,
+    run: str = "bt",
+) -> BacktestResult:
+    """Trade sessions `[start, stop)` of `frames` on given signals.
+
+    Parameters
+    ----------
+    signals
+        `[row, symbol]` over the whole grid, in [-1, 1]; NaN where there is none.
+    scale
+        Regime scale of entry sizes `[row]`.
+    sessions
+        First and one past the last session index.
+    run
+        First part of every client order id.
+    """
+    start, stop = sessions
+    grid = frames.panel.grid
+    n_symbols = len(frames.panel.symbols)
+    rules = rules_of(kernel, costs.participation, grid.bar_minutes)
+    book = new_book(n_symbols, cash)
+    out, scratch = new_intents(n_symbols), new_scratch(plan.sector)
+    longest = int(grid.bars_per_session[start:stop].max(initial=1))
+    log = _new_log(3 * longest * n_symbols, n_symbols)
+    first = int(grid.first_row[start])
+    equity = np.empty(int(grid.first_row[stop]) - first, dtype=np.float64)
+    session_equity = [cash]
+    orders: list[Order] = []
+    fills: list[Fill] = []
+    for s in range(start, stop):
+        rows = slice(int(grid.first_row[s]), int(grid.first_row[s + 1]))
+        day = day_of(frames, signals, scale, plan, s)
+        day_costs = costs_of(costs, grid.sessions[s].date, rows.stop - rows.start, grid.bar_minutes)
+        log.counts[:] = 0
+        threshold = float(plan.threshold[s])
+        part = equity[rows.start - first : rows.stop - first]
+        run_day(book, day, threshold, rules, day_costs, scratch, out, log, part)
+        session_equity.append(float(part[-1]))
+        _read_log(log, run, grid.sessions[s].date, frames.panel.symbols, orders, fills)
+    verdicts = {Reason(k): int(n) for k, n in enumerate(log.verdicts) if n}
+    dates = tuple(session.date for session in grid.sessions[start:stop])
+    return BacktestResult(
+        dates, equity, np.array(session_equity), tuple(orders), tuple(fills), round_trips(fills, orders), verdicts
+    )
+
+
+def day_of(
+    frames: Frames, signals: npt.NDArray[np.float64], scale: npt.NDArray[np.float64], plan: Plan, session: int
+) -> Day:
+    """Return the arrays of one session.
+
+    A session that ends early in the data (an import that stops at 11:00) still has the calendar's length: its missing
+    minutes have no price, and what is open then is sold in the last bar at the last known close.
+    """
+    grid, panel = frames.panel.grid, frames.panel
+    rows = slice(int(grid.first_row[session]), int(grid.first_row[session + 1]))
+    return Day(
+        np.ascontiguousarray(panel.open[rows]),
+        np.ascontiguousarray(panel.high[rows]),
+        np.ascontiguousarray(panel.low[rows]),
+        np.ascontiguousarray(panel.close[rows]),
+        np.ascontiguousarray(panel.volume[rows]),
+        _last_close(panel.close[rows]),
+        np.ascontiguousarray(signals[rows]),
+        np.ascontiguousarray(frames.features.atr_5[rows]),
+        np.ascontiguousarray(frames.expected_volume[rows]),
+        np.ascontiguousarray(scale[rows]),
+        np.ascontiguousarray(plan.tradable[session]),
+        plan.sector,
+        Liquidity(np.ascontiguousarray(frames.adv[session]), np.ascontiguousarray(frames.sigma_day[session])),
+    )
+
+
+def _last_close(close: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the latest close before each bar of the session `[slot, symbol]`, NaN where there is none yet."""
+    before = np.full_like(close, np.nan)
+    for t in range(1, close.shape[0]):
+        before[t] = np.where(np.isfinite(close[t - 1]), close[t - 1], before[t - 1])
+    return before
+
+
+def _new_log(n: int, n_symbols: int) -> Log:
+    return Log(
+        np.zeros((n, 6), dtype=np.int64),
+        np.zeros(n, dtype=np.float64),
+        np.zeros((n, 4), dtype=np.int64),
+        np.zeros(n, dtype=np.float64),
+        np.zeros(n, dtype=np.float64),
+        np.zeros(2, dtype=np.int64),
+        np.zeros(n_symbols, dtype=np.int64),
+        np.zeros(max(Reason) + 1, dtype=np.int64),
+    )
+
+
+def _read_log(
+    log: Log, run: str, date: dt.date, symbols: Sequence[str], orders: list[Order], fills: list[Fill]
+) -> None:
+    """Append the session's log to `orders` and `fills` as values."""
+    first = len(orders)
+    for k in range(int(log.counts[0])):
+        slot, kind, i, side, qty, why = (int(v) for v in log.orders[k])
+        orders.append(order_of(run, date, slot, symbols[i], kind, side, qty, why, float(log.order_price[k])))
+    for k in range(int(log.counts[1])):
+        slot, phase, qty, line = (int(v) for v in log.fills[k])
+        order = orders[first + line]
+        fills.append(
+            Fill(
+                session=date,
+                slot=slot,
+                phase=Phase.OPEN if phase == OPEN else Phase.INTRABAR,
+                symbol=order.symbol,
+                kind=order.kind,
+                side=order.side,
+                qty=qty,
+                price=float(log.fill_price[k]),
+                fee=float(log.fill_fee[k]),
+                client_order_id=order.client_order_id,
+            )
+        )
+
+
+def order_of(
+    run: str, date: dt.date, slot: int, symbol: str, kind: int, side: int, qty: int, reason: int, price: float
+) -> Order:
+    """Return one intent of the kernel as an `Order` with its client order id."""
+    what, why = OrderKind(kind), Reason(reason)
+    return Order(
+        session=date,
+        slot=slot,
+        symbol=symbol,
+        kind=what,
+        side=side,
+        qty=qty,
+        stop_price=price if what is OrderKind.STOP else None,
+        reason=why,
+        client_order_id=client_order_id(run, date, slot, symbol, what, urgent=is_urgent(why)),
+    )

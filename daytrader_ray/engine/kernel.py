@@ -1,0 +1,315 @@
+"""The decision kernel: the only place where a trade is decided, the same in backtest, rehearsal and live.
+
+`step` runs at the close of a bar and sees all symbols at once; `protect` runs after fills and puts stops under
+positions. Both write intents into arrays they are given and allocate nothing. `docs/fills.md` fixes when what happens.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from daytrader_ray.domain.jit import njit
+from daytrader_ray.domain.trading import OrderKind, Reason
+from daytrader_ray.engine.book import B1, CASH, EQUITY, F8, I8, START_EQUITY, Book
+from daytrader_ray.engine.config import KernelConfig
+from daytrader_ray.engine.rounding import round_half_even
+
+CANCEL_STOP, EXIT, ENTRY, STOP = (int(k) for k in OrderKind)
+
+SIGNAL = int(Reason.SIGNAL)
+PROTECT = int(Reason.PROTECT)
+SIGNAL_EXIT = int(Reason.SIGNAL_EXIT)
+REVERSED = int(Reason.REVERSED)
+TIME_EXIT = int(Reason.TIME_EXIT)
+FLATTEN = int(Reason.FLATTEN)
+HALTED = int(Reason.HALTED)
+DENIED_THRESHOLD = int(Reason.DENIED_THRESHOLD)
+DENIED_POSITION = int(Reason.DENIED_POSITION)
+DENIED_COOLDOWN = int(Reason.DENIED_COOLDOWN)
+DENIED_TRADES = int(Reason.DENIED_TRADES)
+DENIED_SESSION = int(Reason.DENIED_SESSION)
+DENIED_HISTORY = int(Reason.DENIED_HISTORY)
+DENIED_SHORT = int(Reason.DENIED_SHORT)
+DENIED_SECTOR = int(Reason.DENIED_SECTOR)
+DENIED_GROSS = int(Reason.DENIED_GROSS)
+DENIED_SIZE = int(Reason.DENIED_SIZE)
+DENIED_BLOCKED = int(Reason.DENIED_BLOCKED)
+
+
+class Rules(NamedTuple):
+    """`KernelConfig` in bars and plain floats, with the participation cap of the cost config."""
+
+    max_position: float
+    max_sector: float
+    max_gross: float
+    max_daily_loss: float
+    stop_atr: float
+    flat_bars: int
+    min_hold_bars: int
+    time_exit_bars: int
+    cooldown_bars: int
+    max_trades: int
+    hysteresis: float
+    allow_short: bool
+    participation: float
+
+
+class Snapshot(NamedTuple):
+    """What is known at the close of a bar, `[symbol]` each.
+
+    `close` USD (NaN: no price), `signal` in [-1, 1] (NaN: none), `atr` ATR_5 in USD, `expected_volume` shares of the
+    NEXT bar's minute, `sector` numbers from 0, `tradable` whether the symbol may be entered today.
+    """
+
+    close: F8
+    signal: F8
+    atr: F8
+    expected_volume: F8
+    sector: I8
+    tradable: B1
+
+
+class Intents(NamedTuple):
+    """Orders in the order in which they are sent: `kind`, `symbol`, `side`, `qty`, `reason` int64 and `price` USD."""
+
+    kind: I8
+    symbol: I8
+    side: I8
+    qty: I8
+    reason: I8
+    price: F8
+
+
+class Scratch(NamedTuple):
+    """Working memory of `step`: entry ranking `[symbol]`, gross exposure by sector, and each symbol's last verdict."""
+
+    rank: I8
+    sector_gross: F8
+    verdict: I8
+
+
+def rules_of(config: KernelConfig, participation: float, bar_minutes: int) -> Rules:
+    """Return the rules for bars of `bar_minutes` minutes (durations are rounded up to whole bars)."""
+
+    def bars(minutes: int) -> int:
+        return -(-minutes // bar_minutes)
+
+    return Rules(
+        config.max_position, config.max_sector, config.max_gross, config.max_daily_loss, config.stop_atr,
+        bars(config.flat_minutes), bars(config.min_hold_minutes), bars(config.time_exit_minutes),
+        bars(config.cooldown_minutes), config.max_trades_per_symbol, config.exit_hysteresis, config.allow_short,
+        participation,
+    )  # fmt: skip
+
+
+def new_intents(n_symbols: int) -> Intents:
+    """Return room for the intents of one step: at most a cancel and an exit, or an entry, per symbol."""
+
+    def ints() -> I8:
+        return np.zeros(2 * n_symbols, dtype=np.int64)
+
+    return Intents(ints(), ints(), ints(), ints(), ints(), np.zeros(2 * n_symbols, dtype=np.float64))
+
+
+def new_scratch(sector: npt.NDArray[np.int64]) -> Scratch:
+    """Return working memory for symbols in these sectors."""
+    n_sectors = int(sector.max()) + 1 if sector.size else 0
+    return Scratch(
+        np.zeros(sector.size, dtype=np.int64), np.zeros(n_sectors, dtype=np.float64), np.zeros(sector.size, np.int64)
+    )
+
+
+@njit
+def _emit(out: Intents, n: int, kind: int, i: int, side: int, qty: int, reason: int, price: float) -> int:
+    out.kind[n] = kind
+    out.symbol[n] = i
+    out.side[n] = side
+    out.qty[n] = qty
+    out.reason[n] = reason
+    out.price[n] = price
+    return n + 1
+
+
+@njit
+def mark_to_market(book: Book, close: F8) -> None:
+    """Mark every position at the close; a NaN keeps the last mark. Equity = cash + positions."""
+    equity = book.money[CASH]
+    for i in range(close.size):
+        if np.isfinite(close[i]):
+            book.mark[i] = close[i]
+        if book.qty[i] != 0:
+            equity += book.qty[i] * book.mark[i]
+    book.money[EQUITY] = equity
+
+
+@njit
+def exit_reason(book: Book, i: int, slot: int, flatten: bool, signal: float, threshold: float, rules: Rules) -> int:
+    """Return why position `i` is to be sold at the close of `slot`, 0 to keep it."""
+    if book.halted[0] == 1:
+        return HALTED
+    if flatten:
+        return FLATTEN
+    held = slot - book.entry_slot[i]
+    if held >= rules.time_exit_bars:
+        return TIME_EXIT
+    if not np.isfinite(signal) or not np.isfinite(threshold):
+        return 0
+    ours = signal if book.qty[i] > 0 else -signal
+    if ours <= -threshold:
+        return REVERSED
+    if ours < rules.hysteresis * threshold and held >= rules.min_hold_bars:
+        return SIGNAL_EXIT
+    return 0
+
+
+@njit
+def entry_denial(book: Book, i: int, slot: int, now: Snapshot, threshold: float, rules: Rules) -> int:
+    """Return why symbol `i` may not be entered at the close of `slot`, 0 if it may (size is another matter)."""
+    signal = now.signal[i]
+    if not np.isfinite(signal) or not np.isfinite(threshold) or abs(signal) < threshold or signal == 0.0:
+        return DENIED_THRESHOLD
+    if book.qty[i] != 0:
+        return DENIED_POSITION
+    if book.blocked[i] == 1:
+        return DENIED_BLOCKED
+    if slot + 1 < book.cooldown_until[i]:
+        return DENIED_COOLDOWN
+    if book.trades[i] >= rules.max_trades:
+        return DENIED_TRADES
+    known = np.isfinite(now.close[i]) and now.atr[i] > 0.0 and now.expected_volume[i] > 0.0
+    if not now.tradable[i] or not known:
+        return DENIED_HISTORY
+    if signal < 0.0 and not rules.allow_short:
+        return DENIED_SHORT
+    return 0
+
+
+@njit
+def _rank_entries(book: Book, slot: int, now: Snapshot, threshold: float, rules: Rules, scratch: Scratch) -> int:
+    """Collect the symbols that may enter, strongest |signal| first, ties by symbol; return how many."""
+    n = 0
+    for i in range(now.signal.size):
+        denial = entry_denial(book, i, slot, now, threshold, rules)
+        scratch.verdict[i] = denial
+        if denial != 0:
+            continue
+        at = n
+        while at > 0 and abs(now.signal[scratch.rank[at - 1]]) < abs(now.signal[i]):
+            scratch.rank[at] = scratch.rank[at - 1]
+            at -= 1
+        scratch.rank[at] = i
+        n += 1
+    return n
+
+
+@njit
+def step(
+    book: Book,
+    slot: int,
+    n_slots: int,
+    now: Snapshot,
+    threshold: float,
+    scale: float,
+    rules: Rules,
+    scratch: Scratch,
+    out: Intents,
+) -> int:
+    """Decide at the close of bar `slot` of a session of `n_slots` bars; return the number of intents written.
+
+    Parameters
+    ----------
+    book
+        Books from fills; only marks, equity, the halt flag, `stop_live` of sold positions and `atr` are changed.
+    now
+        Bars, signals and what was known before the session.
+    threshold
+        Smallest |signal| that enters (NaN or inf: no entries).
+    scale
+        Size multiplier of the current regime.
+    out
+        Receives, in this order, a cancel and an exit per sold position (by symbol), then entries by |signal|.
+    """
+    # Mark first: the day's loss is judged on the close of this bar, before anything else.
+    mark_to_market(book, now.close)
+    equity = book.money[EQUITY]
+    if equity <= book.money[START_EQUITY] * (1.0 - rules.max_daily_loss):
+        book.halted[0] = 1
+    n = 0
+    if slot >= n_slots - 1:
+        return n
+    flatten = slot >= n_slots - 1 - rules.flat_bars
+
+    # Exits: a position is sold whole. Its stop is cancelled first, so that the shares are free to sell.
+    for i in range(now.close.size):
+        if book.qty[i] == 0 or book.blocked[i] == 1:
+            continue
+        reason = exit_reason(book, i, slot, flatten, now.signal[i], threshold, rules)
+        if reason == 0:
+            continue
+        side = -1 if book.qty[i] > 0 else 1
+        if book.stop_live[i] == 1:
+            n = _emit(out, n, CANCEL_STOP, i, side, abs(book.qty[i]), reason, book.stop_price[i])
+            book.stop_live[i] = 0
+        n = _emit(out, n, EXIT, i, side, abs(book.qty[i]), reason, 0.0)
+
+    if flatten or book.halted[0] == 1:
+        scratch.verdict[:] = DENIED_SESSION if flatten else HALTED
+        return n
+
+    # Room that is left: pending exits free no capacity before they are filled.
+    gross = 0.0
+    scratch.sector_gross[:] = 0.0
+    for i in range(now.close.size):
+        exposure = abs(book.qty[i] * book.mark[i])
+        gross += exposure
+        scratch.sector_gross[now.sector[i]] += exposure
+
+    # Entries, strongest first: confidence sizing, cut to what sector, book and the next bar's volume have room for.
+    n_entries = _rank_entries(book, slot, now, threshold, rules, scratch)
+    for r in range(n_entries):
+        i = scratch.rank[r]
+        sector = now.sector[i]
+        room_sector = rules.max_sector * equity - scratch.sector_gross[sector]
+        room_gross = rules.max_gross * equity - gross
+        wish = rules.max_position * equity * min(1.0, abs(now.signal[i])) * min(1.0, scale)
+        usd = min(wish, room_sector, room_gross)
+        qty = int(np.floor(min(usd / now.close[i], rules.participation * now.expected_volume[i])))
+        if qty < 1:
+            scratch.verdict[i] = DENIED_SIZE
+            if wish >= now.close[i] and usd < now.close[i]:
+                scratch.verdict[i] = DENIED_SECTOR if room_sector <= room_gross else DENIED_GROSS
+            continue
+        side = 1 if now.signal[i] > 0.0 else -1
+        n = _emit(out, n, ENTRY, i, side, qty, SIGNAL, 0.0)
+        book.atr[i] = now.atr[i]
+        exposure = qty * now.close[i]
+        gross += exposure
+        scratch.sector_gross[sector] += exposure
+    return n
+
+
+@njit
+def stop_tick(price: float) -> float:
+    """Round a stop price half-even to the exchange's increment: 0.01 USD, below 1 USD 0.0001."""
+    unit = 100.0 if price >= 1.0 else 10000.0
+    return max(round_half_even(price, unit), 1.0 / unit)
+
+
+@njit
+def protect(book: Book, rules: Rules, out: Intents) -> int:
+    """Put a resting stop under every position that has none; return the number of intents written.
+
+    A new position's stop is `stop_atr * atr` from its average entry price; a position whose exit was filled in part
+    gets its old stop back for what is left.
+    """
+    n = 0
+    for i in range(book.qty.size):
+        if book.qty[i] == 0 or book.stop_live[i] == 1 or book.blocked[i] == 1:
+            continue
+        side = -1 if book.qty[i] > 0 else 1
+        if book.stop_price[i] == 0.0:
+            book.stop_price[i] = stop_tick(book.entry_price[i] + side * rules.stop_atr * book.atr[i])
+        n = _emit(out, n, STOP, i, side, abs(book.qty[i]), PROTECT, book.stop_price[i])
+        book.stop_live[i] = 1
+    return n

@@ -1,0 +1,1 @@
+"""The five models, one file each, behind one surface (`surface.py`)."""

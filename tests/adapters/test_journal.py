@@ -1,0 +1,41 @@
+import datetime as dt
+import os
+
+from daytrader_ray.adapters.journal import FileJournal, journal_folder, read
+from daytrader_ray.domain.trading import Fill, Order, OrderKind, Phase, Reason
+
+DAY = dt.date(2025, 12, 2)
+ORDER = Order(DAY, 4, "AAPL", OrderKind.STOP, -1, 10, 99.5, Reason.PROTECT, "run-stop")
+FILL = Fill(DAY, 5, Phase.INTRABAR, "AAPL", OrderKind.STOP, -1, 10, 99.4812, 0.02, "run-stop")
+
+
+def test_the_journal_holds_orders_fills_and_notes_in_order(tmp_path):
+    folder = journal_folder(tmp_path, DAY)
+    with FileJournal(folder) as journal:
+        journal.order(ORDER)
+        journal.fill(FILL)
+        journal.note("alarm", {"difference_usd": 0.02})
+    records = read(folder / "journal.jsonl")
+    assert [record["kind"] for record in records] == ["order", "fill", "alarm"]
+    assert records[0]["stop_price"] == 99.5
+    assert records[1]["phase"] == "B"
+    assert records[1]["price"] == 99.4812
+
+
+def test_an_order_is_synced_to_disk_before_the_call_returns(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda fd: synced.append(os.fstat(fd).st_size))
+    journal = FileJournal(tmp_path)
+    journal.order(ORDER)
+    assert synced == [journal.path.stat().st_size] and synced[0] > 0
+    journal.close()
+
+
+def test_a_journal_is_continued_and_a_line_cut_by_a_crash_is_left_out(tmp_path):
+    with FileJournal(tmp_path) as journal:
+        journal.order(ORDER)
+    with FileJournal(tmp_path) as journal:
+        journal.fill(FILL)
+    with journal.path.open("ab") as file:
+        file.write(b'{"kind":"or')
+    assert [record["kind"] for record in read(journal.path)] == ["order", "fill"]

@@ -1,0 +1,64 @@
+"""The one plain sentence on top of every report."""
+
+import math
+from dataclasses import dataclass
+
+MIN_DAYS = 120
+"""Fewer out-of-sample days than this prove nothing, whatever they show."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the verdict is read from: the best ensemble's out-of-sample days and what they showed."""
+
+    days: int
+    total_return: float
+    dsr: float
+    n_trials: int
+    hindsight: str = ""
+    """Why the universe was chosen with hindsight; empty when it was not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`label` is `too short` or `not assessed`; `sentence` says it to a person."""
+
+    label: str
+    sentence: str
+
+
+def verdict(evidence: Evidence) -> Verdict:
+    """Judge a search: too short below 120 out-of-sample days, otherwise not assessed.
+
+    `not assessed` stands until the test for superior predictive ability and the ledger of all trials are part of the
+    verdict: without them no result may be called significant.
+    """
+    result = _result(evidence)
+    tail = f" {evidence.hindsight}" if evidence.hindsight else ""
+    if evidence.days < MIN_DAYS:
+        return Verdict(
+            "too short",
+            f"Too short: {_days(evidence.days)} out of sample cannot tell skill from luck, at least {MIN_DAYS} are "
+            f"needed. {result}{tail}",
+        )
+    luck = "" if math.isnan(evidence.dsr) else f" Its deflated Sharpe ratio is {evidence.dsr:.2f}."
+    return Verdict(
+        "not assessed",
+        f"Not assessed: {_days(evidence.days)} out of sample are enough to ask, but not all tests that correct for "
+        f"choosing the best of {evidence.n_trials} ensembles are made. {result}{luck}{tail}",
+    )
+
+
+def _days(days: int) -> str:
+    return f"{days} day{'' if days == 1 else 's'}"
+
+
+def _result(evidence: Evidence) -> str:
+    if evidence.total_return > 0:
+        return (
+            f"The best of {evidence.n_trials} ensembles made {evidence.total_return:+.2%} after costs, "
+            "before any correction for having been chosen as the best."
+        )
+    if evidence.total_return == 0:
+        return f"The best of {evidence.n_trials} ensembles made no money and lost none: it found nothing worth trading."
+    return f"Even the best of {evidence.n_trials} ensembles lost {-evidence.total_return:.2%} after costs."

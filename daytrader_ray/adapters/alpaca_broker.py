@@ -1,0 +1,303 @@
+"""The broker port over alpaca-py: orders by REST, what becomes of them by the trade-updates stream.
+
+What alpaca-py leaves open is settled here: its session gets timeouts, its retries are short, a lost answer is
+resolved by the order's own id, and its stream is only called ready once the server has confirmed `listen`
+(PROTOCOLS 2.1 and 2.7).
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Self, TypeVar, cast
+from urllib.parse import urlparse
+
+import requests
+import structlog
+from alpaca.common.exceptions import APIError
+from alpaca.trading.client import TradingClient
+from alpaca.trading.enums import OrderSide, TimeInForce
+from alpaca.trading.requests import MarketOrderRequest, OrderRequest, StopOrderRequest
+from alpaca.trading.stream import TradingStream
+from pydantic import Field, SecretStr
+from requests.adapters import HTTPAdapter
+
+from daytrader_ray.adapters.waiting import Arrivals, finished
+from daytrader_ray.domain.config import Config
+from daytrader_ray.domain.errors import BrokerError
+from daytrader_ray.domain.ports import Account, BrokerEvent
+from daytrader_ray.domain.trading import Order, OrderKind
+from daytrader_ray.execution.orders import request_values
+from daytrader_ray.execution.states import TERMINAL, OrderState, transition
+
+T = TypeVar("T")
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_SERVER_ERROR, _NOT_FOUND, _UNPROCESSABLE = 500, 404, 422
+_EXECUTIONS = ("fill", "partial_fill")
+
+log = structlog.get_logger(__name__)
+
+
+class BrokerConfig(Config):
+    """Where the account is and how long to wait for it."""
+
+    url: str
+    stream_url: str
+    key: SecretStr
+    secret: SecretStr
+    connect_seconds: float = Field(default=3.0, gt=0, description="to open a connection")
+    answer_seconds: float = Field(default=5.0, gt=0, description="for the answer to a request")
+    ready_seconds: float = Field(default=15.0, gt=0, description="for the stream to confirm its subscription")
+    update_seconds: float = Field(default=25.0, gt=0, description="for a trade update that must come")
+    retries: int = Field(default=2, ge=0, description="repeats of a request answered 429 or 504")
+    look_ups: int = Field(default=3, ge=1, description="searches for an order whose answer was lost")
+    pause_seconds: float = Field(default=0.5, ge=0, description="between those repeats and searches")
+
+
+class _Timeouts(HTTPAdapter):
+    """Gives every request of a session a timeout."""
+
+    def __init__(self, connect: float, answer: float) -> None:
+        super().__init__()
+        self._limits = (connect, answer)
+
+    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:  # type: ignore[override] # keywords as given
+        return super().send(request, **(options | {"timeout": options.get("timeout") or self._limits}))
+
+
+class _Stream(TradingStream):
+    """alpaca-py's stream with a hook for the confirmation of `listen`."""
+
+    on_listening: Callable[[], None]
+
+    async def _dispatch(self, msg: dict[str, Any]) -> None:
+        if msg.get("stream") == "listening":
+            self.on_listening()
+        await super()._dispatch(msg)
+
+
+class AlpacaBroker:
+    """An account at Alpaca, or at the loopback exchange: `async with AlpacaBroker(config) as broker`."""
+
+    def __init__(self, config: BrokerConfig) -> None:
+        self._config = config
+        key, secret = config.key.get_secret_value(), config.secret.get_secret_value()
+        self._client = _client(config, key, secret)
+        self._stream = _Stream(key, secret, raw_data=True, url_override=config.stream_url)
+        self._stream.on_listening = self._on_listening
+        self._stream.subscribe_trade_updates(self._on_update)
+        self._arrivals = Arrivals()
+        self._task: asyncio.Task[None] | None = None
+        self._connections = 0
+        self._failure = ""
+        self._seen: set[tuple[str, str, str]] = set()
+        self._queue: list[BrokerEvent] = []
+        self._states: dict[str, OrderState] = {}
+        self._stops: dict[str, tuple[str, str]] = {}
+
+    async def __aenter__(self) -> Self:
+        """Check the credentials and wait until trade updates are subscribed."""
+        await self._call(self._client.get_account)
+        self._task = asyncio.create_task(_forever(self._stream), name="alpaca trade updates")
+        try:
+            await self._arrivals.until(lambda: self._connections > 0, self._config.ready_seconds)
+        except TimeoutError:
+            await self.close()
+            raise BrokerError(
+                f"trade updates of {self._config.stream_url} were not confirmed in {self._config.ready_seconds:g} s",
+                "check the stream's URL and the keys",
+            ) from None
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """End stream and session within a second or two."""
+        if self._task is not None:
+            await self._stream.stop_ws()
+            closing = asyncio.create_task(self._stream.close())
+            await finished(closing, 0.5)
+            await finished(self._task, 0.5)
+            self._task = None
+        self._client._session.close()
+
+    @property
+    def pending(self) -> bool:
+        """Return whether updates (or a failure) wait to be fetched."""
+        return bool(self._queue or self._failure)
+
+    async def submit(self, order: Order) -> None:
+        """Send one order; a CANCEL_STOP cancels the symbol's stop and waits for the outcome.
+
+        An order that the venue refuses comes back as an event `rejected`. `BrokerError` when its fate is unknown.
+        """
+        if order.kind is OrderKind.CANCEL_STOP:
+            await self._cancel_stop(order)
+            return
+        self._states[order.client_order_id] = OrderState.SENT
+        answer = await self._post(order)
+        if order.kind is OrderKind.STOP:
+            self._stops[order.symbol] = (order.client_order_id, str(answer.get("id", "")))
+
+    async def events(self, n_events: int | None) -> Sequence[BrokerEvent]:
+        """Return the updates not yet returned, waiting until `n_events` in total have arrived."""
+        if n_events is not None:
+            await self._wait(lambda: len(self._seen) >= n_events, f"trade update {n_events}")
+        if self._failure:
+            raise BrokerError(self._failure, "compare the account with the journal before trading on")
+        taken, self._queue = self._queue, []
+        return taken
+
+    async def snapshot(self) -> Account:
+        """Return the broker's own books."""
+        account = cast(Mapping[str, Any], await self._call(self._client.get_account))
+        positions = cast(Sequence[Mapping[str, Any]], await self._call(self._client.get_all_positions))
+        return Account(
+            cash=float(account["cash"]),
+            equity=float(account["equity"]),
+            positions={str(p["symbol"]): _signed(p) for p in sorted(positions, key=lambda p: str(p["symbol"]))},
+        )
+
+    async def _post(self, order: Order) -> Mapping[str, Any]:
+        try:
+            answer = await asyncio.to_thread(self._client.submit_order, _request(order))
+            return cast(Mapping[str, Any], answer)
+        except APIError as error:
+            if _was_refused(error):
+                self._refuse(order, str(error))
+                return {}
+            return await self._look_up(order, f"HTTP {error.status_code}")
+        except requests.RequestException as error:
+            return await self._look_up(order, type(error).__name__)
+
+    def _refuse(self, order: Order, why: str) -> None:
+        log.warning("order refused", client_order_id=order.client_order_id, answer=why)
+        self._move(order.client_order_id, "rejected")
+        event = BrokerEvent("rejected", order.client_order_id, order.symbol, order.side, 0, 0.0, "")
+        self._queue.append(event)
+
+    async def _look_up(self, order: Order, why: str) -> Mapping[str, Any]:
+        """Find an order whose answer was lost; it may reach the venue's books a moment later."""
+        for _ in range(self._config.look_ups):
+            try:
+                found = await asyncio.to_thread(self._client.get_order_by_client_id, order.client_order_id)
+                return cast(Mapping[str, Any], found)
+            except (APIError, requests.RequestException) as error:
+                log.warning("order not found yet", client_order_id=order.client_order_id, error=type(error).__name__)
+                await asyncio.sleep(self._config.pause_seconds)
+        if self._states[order.client_order_id] is OrderState.SENT:
+            self._move(order.client_order_id, "lost")
+            raise BrokerError(
+                f"order {order.client_order_id}: answer lost ({why}) and not found at the venue",
+                f"check the account's orders for {order.symbol} before trading it again",
+            )
+        return {}
+
+    async def _cancel_stop(self, order: Order) -> None:
+        if order.symbol not in self._stops:
+            raise BrokerError(f"order {order.client_order_id}: no stop of {order.symbol} was sent in this session")
+        stop, venue_id = self._stops[order.symbol]
+        if self._states[stop] in TERMINAL:
+            return
+        try:
+            await asyncio.to_thread(self._client.cancel_order_by_id, venue_id)
+        except APIError as error:
+            if error.status_code not in (_NOT_FOUND, _UNPROCESSABLE):
+                raise BrokerError(f"stop {stop}: cancel answered HTTP {error.status_code}") from None
+        except requests.RequestException as error:
+            log.warning("cancel unanswered", client_order_id=stop, error=type(error).__name__)
+        await self._wait(lambda: self._states[stop] in TERMINAL, f"the outcome of canceling {stop}")
+
+    async def _wait(self, ready: Callable[[], bool], what: str) -> None:
+        try:
+            await self._arrivals.until(lambda: bool(self._failure) or ready(), self._config.update_seconds)
+        except TimeoutError:
+            seen, limit = len(self._seen), self._config.update_seconds
+            raise BrokerError(f"waited {limit:g} s for {what}; {seen} updates have arrived") from None
+
+    async def _call(self, method: Callable[[], T]) -> T:
+        try:
+            return await asyncio.to_thread(method)
+        except APIError as error:
+            hint = "check the keys" if error.status_code in (401, 403) else ""
+            raise BrokerError(f"{self._config.url} answered HTTP {error.status_code}", hint) from None
+        except requests.RequestException as error:
+            raise BrokerError(f"{self._config.url} cannot be reached ({type(error).__name__})", "is it up?") from None
+
+    def _on_listening(self) -> None:
+        self._connections += 1
+        if self._connections > 1:
+            self._failure = "the trade-updates stream was interrupted: updates may be missing"
+        self._arrivals.announce()
+
+    async def _on_update(self, message: Mapping[str, Any]) -> None:
+        try:
+            self._take(message["data"])
+        except (BrokerError, KeyError, TypeError, ValueError) as error:
+            self._failure = f"trade update not understood: {error}"
+        self._arrivals.announce()
+
+    def _take(self, data: Mapping[str, Any]) -> None:
+        event = _event(data)
+        name = event.execution_id if event.event in _EXECUTIONS else ""
+        key = (event.event, event.client_order_id, name)
+        if key in self._seen:
+            return
+        self._seen.add(key)
+        if event.client_order_id in self._states:
+            self._move(event.client_order_id, event.event)
+        self._queue.append(event)
+
+    def _move(self, client_order_id: str, event: str) -> None:
+        self._states[client_order_id] = transition(self._states[client_order_id], event, client_order_id)
+
+
+async def _forever(stream: TradingStream) -> None:
+    await stream._run_forever()  # type: ignore[no-untyped-call] # alpaca-py's own loop has no types
+
+
+def _client(config: BrokerConfig, key: str, secret: str) -> TradingClient:
+    client = TradingClient(key, secret, paper=True, raw_data=True, url_override=config.url.rstrip("/"))
+    client._session.mount(config.url, _Timeouts(config.connect_seconds, config.answer_seconds))
+    client._session.trust_env = urlparse(config.url).hostname not in _LOOPBACK
+    client._retry = config.retries
+    client._retry_wait = config.pause_seconds  # type: ignore[assignment] # handed to time.sleep
+    return client
+
+
+def _request(order: Order) -> OrderRequest:
+    values = request_values(order)
+    values |= {"side": OrderSide(values["side"]), "time_in_force": TimeInForce(values["time_in_force"])}
+    kind = values.pop("type")
+    return StopOrderRequest(**values) if kind == "stop" else MarketOrderRequest(**values)
+
+
+def _was_refused(error: APIError) -> bool:
+    """Return whether the venue answered that there is no such order, and not that there may be one."""
+    status = error.status_code or _SERVER_ERROR
+    return status < _SERVER_ERROR and "client_order_id must be unique" not in str(error)
+
+
+def _event(data: Mapping[str, Any]) -> BrokerEvent:
+    order, name = data["order"], str(data["event"])
+    executed = name in _EXECUTIONS
+    return BrokerEvent(
+        event=name,
+        client_order_id=str(order["client_order_id"]),
+        symbol=str(order["symbol"]),
+        side=1 if order["side"] == "buy" else -1,
+        qty=_whole(data["qty"]) if executed else 0,
+        price=float(data["price"]) if executed else 0.0,
+        execution_id=str(data.get("execution_id") or ""),
+    )
+
+
+def _signed(position: Mapping[str, Any]) -> int:
+    qty = abs(_whole(position["qty"]))
+    return -qty if position["side"] == "short" else qty
+
+
+def _whole(text: str) -> int:
+    number = float(text)
+    if not number.is_integer():
+        raise BrokerError(f"expected whole shares, found {text}", "close fractional positions by hand")
+    return int(number)

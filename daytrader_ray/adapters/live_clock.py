@@ -1,0 +1,65 @@
+"""The clock of real time: a minute counts as complete shortly after its end, updates are looked at every second."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+from daytrader_ray.domain.ports import Tick
+from daytrader_ray.domain.sessions import Session
+from daytrader_ray.domain.trading import Phase
+
+_SECONDS_PER_MINUTE = 60
+
+
+class LiveClock:
+    """Ticks of one session in real time.
+
+    Phase C of a bar comes `completeness_seconds` after its end; before that phase A comes about once a second while
+    `has_events()` says that updates wait. A last phase A, numbered after the last bar, takes what came after the close.
+    Started late, it goes straight to the bar that is running now.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        has_events: Callable[[], bool],
+        bar_minutes: int = 1,
+        completeness_seconds: float = 1.5,
+        now: Callable[[], float] = time.time,  # noqa: TID251 - the one place where real time enters
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._session = session
+        self._has_events = has_events
+        self._bar_seconds = bar_minutes * _SECONDS_PER_MINUTE
+        self._grace = completeness_seconds
+        self._now = now
+        self._sleep = sleep
+        self._n_slots = session.n_minutes // bar_minutes
+        self._slot = max(0, int((now() - self._start) // self._bar_seconds))
+        self._drained = False
+
+    @property
+    def _start(self) -> float:
+        return float(self._session.open_minute * _SECONDS_PER_MINUTE)
+
+    async def next_tick(self) -> Tick | None:
+        """Wait for the next phase; None after the last one."""
+        if self._slot >= self._n_slots:
+            return self._drain()
+        deadline = self._start + (self._slot + 1) * self._bar_seconds + self._grace
+        while (left := deadline - self._now()) > 0:
+            if self._has_events():
+                return Tick(self._slot, Phase.OPEN, None, None)
+            await self._sleep(min(left, 1.0))
+        tick = Tick(self._slot, Phase.CLOSE, None, None)
+        self._slot += 1
+        return tick
+
+    async def done(self, tick: Tick) -> None:
+        """Do nothing: real time does not wait for an answer."""
+
+    def _drain(self) -> Tick | None:
+        if self._drained:
+            return None
+        self._drained = True
+        return Tick(self._n_slots, Phase.OPEN, None, None)

@@ -1,0 +1,24 @@
+"""Options of the loopback exchange and of the synthetic market it trades."""
+
+import datetime as dt
+
+from pydantic import Field
+
+from daytrader_ray.domain.config import Config
+
+
+class SandboxConfig(Config):
+    """The built-in exchange.
+
+    With `url` a command connects to a running exchange; without it the command starts its own and ends it.
+    The market is a pure function of `seed`, the symbol and the session, counted from `first_session`.
+    """
+
+    url: str | None = None
+    seed: int = Field(default=7, ge=0)
+    signal_strength: float = Field(default=1.0, ge=0)
+    """Planted drift of a stock in bps a minute where its hidden state is one standard deviation; 0 plants nothing."""
+    first_session: dt.date = dt.date(2025, 10, 6)
+    n_sessions: int = Field(default=40, ge=1)
+    cash: float = Field(default=100_000.0, gt=0)
+    """USD in the account whenever a rehearsal begins."""

@@ -1,0 +1,255 @@
+import asyncio
+import datetime as dt
+import json
+import time
+import uuid
+
+import pytest
+from aiohttp import WSMsgType, web
+from aiohttp.test_utils import TestServer
+
+from daytrader_ray.domain.errors import BrokerError
+from daytrader_ray.domain.trading import Order, OrderKind, Reason
+
+pytestmark = pytest.mark.filterwarnings("ignore:websockets.legacy is deprecated:DeprecationWarning")
+DAY = dt.date(2025, 12, 2)
+
+
+class Venue:
+    """A few lines of Alpaca: takes orders, keeps them by id, and sends the updates a test asks for."""
+
+    def __init__(self):
+        self.orders, self.sockets, self.posts, self.cancels = {}, [], [], []
+        self.post_answer = self.cancel_answer = None
+        self.account_status = 200
+
+    def app(self):
+        app = web.Application()
+        app.router.add_get("/v2/account", self.account)
+        app.router.add_get("/v2/positions", self.positions)
+        app.router.add_post("/v2/orders", self.post)
+        app.router.add_get("/v2/orders:by_client_order_id", self.by_client_id)
+        app.router.add_delete("/v2/orders/{id}", self.cancel)
+        app.router.add_get("/stream", self.stream)
+        return app
+
+    async def account(self, request):
+        return web.json_response({"id": "x", "cash": "99000.25", "equity": "100000.5"}, status=self.account_status)
+
+    async def positions(self, request):
+        long = {"symbol": "MSFT", "qty": "7", "side": "long"}
+        return web.json_response([long, {"symbol": "AAPL", "qty": "-3", "side": "short"}])
+
+    async def post(self, request):
+        body = await request.json()
+        self.posts.append(body)
+        if self.post_answer is not None and (answer := await self.post_answer(body)) is not None:
+            return answer
+        return web.json_response(self.accept(body))
+
+    def accept(self, body):
+        order = body | {"id": str(uuid.uuid4()), "qty": str(body["qty"])}
+        self.orders[body["client_order_id"]] = order
+        return order
+
+    async def by_client_id(self, request):
+        order = self.orders.get(request.query["client_order_id"])
+        return web.json_response(order or {"code": 40410000, "message": "no"}, status=200 if order else 404)
+
+    async def cancel(self, request):
+        self.cancels.append(request.match_info["id"])
+        return await self.cancel_answer() if self.cancel_answer else web.Response(status=204)
+
+    async def stream(self, request):
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        self.sockets.append(socket)
+        async for message in socket:
+            if message.type is WSMsgType.TEXT:
+                action = json.loads(message.data)["action"]
+                kind = "authorization" if action == "authenticate" else "listening"
+                await socket.send_bytes(json.dumps({"stream": kind, "data": {"status": "authorized"}}).encode())
+        return socket
+
+    async def update(self, event, client_order_id, **values):
+        order = {"client_order_id": client_order_id, "symbol": "AAPL", "side": "buy"} | values.pop("order", {})
+        data = {"event": event, "order": order, "execution_id": str(uuid.uuid4())} | values
+        await self.sockets[-1].send_bytes(json.dumps({"stream": "trade_updates", "data": data}).encode())
+
+
+@pytest.fixture
+async def venue():
+    yield Venue()
+
+
+@pytest.fixture
+async def url(venue):
+    async with TestServer(venue.app()) as server:
+        yield str(server.make_url("")).rstrip("/")
+
+
+@pytest.fixture
+def broker(url):
+    from daytrader_ray.adapters.alpaca_broker import AlpacaBroker, BrokerConfig
+
+    def make(**options):
+        limits = {"answer_seconds": 0.5, "update_seconds": 0.5, "ready_seconds": 2.0, "pause_seconds": 0.01}
+        values = {"url": url, "stream_url": f"ws{url[4:]}/stream", "key": "k", "secret": "s"}
+        return AlpacaBroker(BrokerConfig(**(values | limits | options)))
+
+    return make
+
+
+def order(kind=OrderKind.ENTRY, cid="c1", stop=None):
+    return Order(DAY, 3, "AAPL", kind, 1 if kind is OrderKind.ENTRY else -1, 10, stop, Reason.SIGNAL, cid)
+
+
+async def test_an_entry_is_posted_as_a_market_order_and_its_fill_comes_back_with_numbers(venue, broker):
+    async with broker() as account:
+        await account.submit(order())
+        assert venue.posts[0] | {"qty": 10} == {
+            "symbol": "AAPL",
+            "qty": 10,
+            "side": "buy",
+            "type": "market",
+            "time_in_force": "ioc",
+            "client_order_id": "c1",
+        }
+        await venue.update("new", "c1")
+        await venue.update("partial_fill", "c1", qty="6", price="190.6")
+        await venue.update("canceled", "c1")
+        events = await account.events(3)
+    assert [(e.event, e.qty, e.price, e.side) for e in events] == [
+        ("new", 0, 0.0, 1),
+        ("partial_fill", 6, 190.6, 1),
+        ("canceled", 0, 0.0, 1),
+    ]
+
+
+async def test_a_repeated_update_is_returned_and_counted_once(venue, broker):
+    async with broker() as account:
+        await account.submit(order())
+        for _ in range(2):
+            await venue.update("partial_fill", "c1", qty="6", price="1.5", execution_id="same")
+        await venue.update("partial_fill", "c1", qty="1", price="1.5")
+        assert [event.qty for event in await account.events(2)] == [6, 1]
+        assert await account.events(None) == []
+
+
+async def test_the_books_have_signed_whole_positions(broker):
+    async with broker() as account:
+        books = await account.snapshot()
+    assert (books.cash, books.equity, books.positions) == (99000.25, 100000.5, {"AAPL": -3, "MSFT": 7})
+
+
+async def test_cancelling_a_stop_waits_for_its_outcome(venue, broker):
+    async with broker() as account:
+        await account.submit(order(OrderKind.STOP, "stop-1", stop=98.7))
+        assert venue.posts[0]["stop_price"] == 98.7 and venue.posts[0]["time_in_force"] == "day"
+        cancelling = asyncio.create_task(account.submit(order(OrderKind.CANCEL_STOP, "x")))
+        await asyncio.sleep(0.05)
+        assert venue.cancels == [venue.orders["stop-1"]["id"]] and not cancelling.done()
+        await venue.update("canceled", "stop-1")
+        await asyncio.wait_for(cancelling, 1)
+        assert [event.event for event in await account.events(1)] == ["canceled"]
+
+
+async def test_cancelling_a_stop_that_was_just_filled_ends_with_the_fill(venue, broker):
+    async def too_late():
+        await venue.update("fill", "stop-1", qty="10", price="98.65", order={"side": "sell"})
+        return web.json_response({"code": 42210000, "message": 'order is already in "filled" state'}, status=422)
+
+    venue.cancel_answer = too_late
+    async with broker() as account:
+        await account.submit(order(OrderKind.STOP, "stop-1", stop=98.7))
+        await account.submit(order(OrderKind.CANCEL_STOP, "x"))
+        (event,) = await account.events(None)
+    assert (event.event, event.side, event.price) == ("fill", -1, 98.65)
+
+
+async def test_an_order_the_venue_refuses_comes_back_rejected_and_does_not_count_as_an_update(venue, broker):
+    async def refuse(body):
+        return web.json_response({"code": 40310000, "message": "insufficient buying power"}, status=403)
+
+    venue.post_answer = refuse
+    async with broker() as account:
+        await account.submit(order())
+        (event,) = await account.events(0)
+    assert (event.event, event.client_order_id, event.qty) == ("rejected", "c1", 0)
+
+
+@pytest.mark.parametrize("failure", ["timeout", "500", "unique"])
+async def test_an_order_whose_answer_is_lost_is_found_by_its_own_id(venue, broker, failure):
+    async def apply_then_fail(body):
+        venue.accept(body)
+        if failure == "timeout":
+            await asyncio.sleep(1.0)
+        status = 500 if failure == "500" else 422
+        return web.json_response({"code": 40010001, "message": "client_order_id must be unique"}, status=status)
+
+    venue.post_answer = apply_then_fail
+    async with broker() as account:
+        await account.submit(order(OrderKind.STOP, "stop-1", stop=98.7))
+        assert len(venue.posts) == 1
+        await venue.update("canceled", "stop-1")
+        await account.submit(order(OrderKind.CANCEL_STOP, "x"))
+
+
+async def test_an_order_lost_for_good_is_an_error_that_names_it(venue, broker):
+    async def lose(body):
+        return web.Response(status=500, text="oops")
+
+    venue.post_answer = lose
+    async with broker() as account:
+        with pytest.raises(BrokerError, match=r"order c1: answer lost \(HTTP 500\) and not found"):
+            await account.submit(order())
+
+
+async def test_a_gateway_timeout_is_repeated_and_makes_one_order(venue, broker):
+    async def once(body):
+        return web.Response(status=504) if len(venue.posts) == 1 else None
+
+    venue.post_answer = once
+    async with broker() as account:
+        await account.submit(order())
+    assert len(venue.posts) == 2 and list(venue.orders) == ["c1"]
+
+
+async def test_a_missing_update_is_an_error_that_names_the_counts(broker):
+    async with broker(update_seconds=0.1) as account:
+        with pytest.raises(BrokerError, match=r"waited 0.1 s for trade update 2; 0 updates have arrived"):
+            await account.events(2)
+
+
+async def test_an_interrupted_stream_is_an_error_and_never_a_silent_gap(venue, broker):
+    async with broker(update_seconds=4.0) as account:
+        await venue.sockets[0].close()
+        with pytest.raises(BrokerError, match="interrupted"):
+            await account.events(1)
+
+
+async def test_refused_keys_are_named_before_any_order(venue, broker):
+    venue.account_status = 401
+    with pytest.raises(BrokerError, match="answered HTTP 401") as failure:
+        await broker().__aenter__()
+    assert failure.value.hint == "check the keys"
+
+
+async def test_a_dead_venue_is_one_clear_line(broker):
+    with pytest.raises(BrokerError, match=r"http://127.0.0.1:9 cannot be reached \(ConnectionError\)"):
+        await broker(url="http://127.0.0.1:9").__aenter__()
+
+
+async def test_closing_takes_less_than_a_second(broker):
+    account = broker()
+    await account.__aenter__()
+    start = time.perf_counter()
+    await account.close()
+    assert time.perf_counter() - start < 1.0
+
+
+async def test_keys_do_not_show_in_the_config(url):
+    from daytrader_ray.adapters.alpaca_broker import BrokerConfig
+
+    config = BrokerConfig(url=url, stream_url="ws://x/stream", key="visible-key", secret="visible-secret")
+    assert "visible" not in repr(config)

@@ -1,0 +1,53 @@
+import datetime as dt
+
+from daytrader_ray.adapters.live_clock import LiveClock
+from daytrader_ray.domain.sessions import Session
+
+SESSION = Session(dt.date(2025, 12, 2), open_minute=1000, n_minutes=3)
+
+
+class Time:
+    """Time that passes only while somebody sleeps."""
+
+    def __init__(self, seconds):
+        self.seconds = seconds
+
+    def now(self):
+        return self.seconds
+
+    async def sleep(self, seconds):
+        self.seconds += seconds
+
+
+async def run(time, has_events=lambda: False):
+    clock = LiveClock(SESSION, has_events, now=time.now, sleep=time.sleep)
+    seen = []
+    while (tick := await clock.next_tick()) is not None:
+        seen.append((tick.slot, tick.phase.value, time.seconds))
+        assert tick.n_events is None and tick.n_bars is None
+        await clock.done(tick)
+    return seen
+
+
+async def test_each_bar_closes_shortly_after_its_minute_and_the_last_phase_drains():
+    seen = await run(Time(59_000.0))
+    assert seen == [(0, "C", 60_061.5), (1, "C", 60_121.5), (2, "C", 60_181.5), (3, "A", 60_181.5)]
+
+
+async def test_updates_are_announced_between_the_bars():
+    time = Time(60_000.0)
+    pending = [60_010.0, 60_130.0]
+
+    def has_events():
+        if pending and time.seconds >= pending[0]:
+            pending.pop(0)
+            return True
+        return False
+
+    seen = await run(time, has_events)
+    phases = [(slot, phase) for slot, phase, _ in seen]
+    assert phases == [(0, "A"), (0, "C"), (1, "C"), (2, "A"), (2, "C"), (3, "A")]
+
+
+async def test_a_late_start_goes_to_the_bar_that_is_running():
+    assert (await run(Time(60_090.0)))[0] == (1, "C", 60_121.5)

@@ -25,11 +25,15 @@ Int64 = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Market:
-    """What every fit reads: bars with features, labels, and the columns of the symbols to learn from and score."""
+    """What every fit reads: bars with features, labels, and the columns of the symbols to learn from and score.
+
+    Samples are taken every `sample_minutes`, the grid that the labels' weights were made for.
+    """
 
     frames: Frames
     labels: Labels
     columns: Int64
+    sample_minutes: int = 5
 
     def rows(self, block: Block) -> slice:
         """Return the rows of a block of sessions."""
@@ -67,11 +71,11 @@ def view_of(market: Market, window: Window, config: SearchConfig) -> View:
 def samples(market: Market, view: View, block: Block, history: Block, config: SearchConfig) -> Dataset:
     """Return the labelled samples of the sessions `block`, purged at its end, ordered by symbol and time.
 
-    Windows may reach back to the start of the sessions `history`. One sample per symbol every `sample_minutes`.
+    Windows may reach back to the start of the sessions `history`.
     """
     grid, rows = market.frames.panel.grid, market.rows((history[0], block[1]))
     start, stop = market.rows(block).start, rows.stop
-    on_grid = (grid.slot_of_row + 1) * grid.bar_minutes % config.sample_minutes == 0
+    on_grid = (grid.slot_of_row + 1) % max(1, market.sample_minutes // grid.bar_minutes) == 0
     found: list[tuple[Float32, Int64, Int64]] = []
     for column in market.columns:
         scaled = view.scaled(market.frames.features.values[rows, column])
@@ -114,7 +118,7 @@ def fit_member(market: Market, window: Window, member: str, config: SearchConfig
             "train on more sessions",
         )
     validation = samples(market, view, window.a, window.train, config)
-    return member_called(member).fit(train, validation, config.seed), view
+    return member_called(member, config.members.get(member)).fit(train, validation, config.seed), view
 
 
 def score(market: Market, view: View, fitted: Fitted, block: Block, history_from: int) -> Float64:

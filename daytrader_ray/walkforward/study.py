@@ -142,7 +142,9 @@ def _run_window(mask: int, study: Study, given: WindowInputs, cash: float) -> Wi
         q99=fitted.q99,
         break_even=fitted.break_even,
         threshold=fitted.threshold,
-        rank_ic=rank_ic(frames, signal[:, study.columns], study.forward_return[_rows(study, window.test)][:, study.columns]),
+        rank_ic=rank_ic(
+            frames, signal[:, study.columns], study.forward_return[_rows(study, window.test)][:, study.columns]
+        ),
         test=test.as_dict(),
         equity=[float(value) for value in result.session_equity[: n_step + 1]],
         trade_pnl_usd=trades.pnl_usd.tolist(),

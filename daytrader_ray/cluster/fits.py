@@ -54,6 +54,7 @@ def jobs_of(market: Market, windows: Sequence[Window], config: SearchConfig, lab
     """Return every fit of a search with the key of all that goes into it; nothing is computed yet."""
     sources = {name: digest_of_sources([*SHARED_SOURCES, f"models/members/{name}.py"]) for name in MEMBERS}
     libraries = versions_of(LIBRARIES)
+    members: dict[str, Any] = {name: member_called(name, config.members.get(name)) for name in MEMBERS}
     jobs: list[Job] = []
     for window in windows:
         rows = _digest_of_rows(market, window)
@@ -63,7 +64,7 @@ def jobs_of(market: Market, windows: Sequence[Window], config: SearchConfig, lab
                     "rows": rows,
                     "blocks": _relative(window),
                     "member": name,
-                    "member_config": member_called(name, config.members.get(name)).config.model_dump(mode="json"),
+                    "member_config": members[name].config.model_dump(mode="json"),
                     "labels": label_config.model_dump(mode="json"),
                     "sample_minutes": market.sample_minutes,
                     "fit": config.model_dump(mode="json", include={"seed", "max_samples", "max_missing"}),
@@ -101,7 +102,8 @@ def unordered(task: Any, work: Iterator[tuple[Any, tuple[Any, ...]]]) -> Iterato
     """Run `task` on the arguments of each (name, arguments) and yield (name, result) as they come, few at a time."""
     import ray
 
-    limit = 2 * max(1, int(ray.cluster_resources().get("CPU", 1)))
+    resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call] # Ray leaves it bare
+    limit = 2 * max(1, int(resources.get("CPU", 1)))
     pending: dict[Any, Any] = {}
     exhausted = False
     while True:

@@ -26,11 +26,12 @@ def window(frames: Frames, index: int = 0) -> Window:
 def changed_from(frames: Frames, row: int) -> Frames:
     values = frames.features.values.copy()
     values[row:] = np.random.default_rng(0).normal(size=values[row:].shape)
-    close = frames.panel.close.copy()
-    close[row:] *= 1.1
-    return replace(
-        frames, features=replace(frames.features, values=values), panel=replace(frames.panel, close=close, open=close)
-    )
+    panel = frames.panel
+    prices = {name: getattr(panel, name).copy() for name in ("open", "high", "low", "close")}
+    for price in prices.values():
+        price[row:] *= 1.1
+    features = replace(frames.features, values=values)
+    return replace(frames, features=features, panel=replace(panel, **prices))
 
 
 def test_the_view_and_the_samples_know_nothing_after_their_block(frames: Frames) -> None:

@@ -9,7 +9,7 @@
 
 import datetime as dt
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,13 +25,13 @@ from daytrader_ray.cluster.fits import (
     Progress,
     exists,
     jobs_of,
-    load_array,
     run_fits,
     save_array,
     silent,
     unordered,
 )
 from daytrader_ray.cluster.trials import WindowFiles, run_trials
+from daytrader_ray.domain.config import Config
 from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.errors import DataError
 from daytrader_ray.domain.panel import Frames
@@ -53,8 +53,7 @@ REPORTS = "reports"
 STUDY_SOURCES = ("analytics", "domain", "engine", "models/ensemble.py", "regime", "universe", "walkforward")
 
 
-@dataclass(frozen=True)
-class SearchRequest:
+class SearchRequest(Config):
     """What to search: the store, the universe and the configuration of every component that takes part."""
 
     root: str
@@ -115,9 +114,7 @@ def search(request: SearchRequest, progress: Progress = silent) -> SearchReport:
     return SearchReport(result, path, len(jobs), fits_run)
 
 
-def frames_of(
-    root: str, universe: UniverseConfig, bar_minutes: int = 1, progress: Progress = silent
-) -> Frames:
+def frames_of(root: str, universe: UniverseConfig, bar_minutes: int = 1, progress: Progress = silent) -> Frames:
     """Return the frames of a universe, building the features that are not there yet; Ray must be running."""
     report = build(root, universe.symbols, bar_minutes, progress=lambda done, of: progress("features", done, of))
     return load_frames(root, universe.symbols, report.key)
@@ -280,5 +277,3 @@ def _hindsight(universe: UniverseConfig, last: dt.date) -> str:
     if universe.chosen_on is None or universe.chosen_on <= last:
         return ""
     return f"The symbols were chosen on {universe.chosen_on}, after these data: that flatters every figure."
-
-

@@ -62,7 +62,9 @@ def run_trials(
         )
         grid = tuner.fit()
         if grid.num_errors:
-            raise DataError(f"{grid.num_errors} of {N_ENSEMBLES} trials failed; the first: {_first_line(grid.errors[0])}")
+            raise DataError(
+                f"{grid.num_errors} of {N_ENSEMBLES} trials failed; the first: {_first_line(grid.errors[0])}"
+            )
     return {mask: _in_order(collector.results[mask], len(files)) for mask in range(N_ENSEMBLES)}
 
 

@@ -56,7 +56,7 @@ class LiveFeatures:
             values[:, column] = compute_symbol(bars, calendar, market, self.state[column]).values
         return values
 
-    def step(  # noqa: PLR0913 - the fields of one minute, as the panel holds them
+    def step(
         self,
         slot: int,
         n_slots: int,

@@ -15,6 +15,10 @@ class Collector(Callback):
         self._expected = expected
         self._progress = progress
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Stay out of Tune's snapshot of the experiment: whoever listens may not be picklable."""
+        return {"_expected": self._expected}
+
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
     ) -> None:

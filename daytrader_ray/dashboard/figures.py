@@ -1,11 +1,15 @@
 """The charts of the report, with the plotting library inside the page."""
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
 
 CHOSEN, OTHER, GRID = "#0d9488", "#94a3b8", "rgba(128,140,155,0.22)"
+
+N_TICKS = 5
+"""As many dates as fit under the curves on a phone."""
 
 
 def equity_figure(trials: Sequence[Mapping[str, Any]], dates: Sequence[str], chosen: int) -> str:
@@ -14,6 +18,7 @@ def equity_figure(trials: Sequence[Mapping[str, Any]], dates: Sequence[str], cho
     Curves are net returns since the start, in per cent; the script of the library comes with them.
     """
     days = ["start", *dates]
+    ticks = [days[round(k * (len(days) - 1) / (N_TICKS - 1))] for k in range(N_TICKS)]
     figure = go.Figure()
     for trial in trials:
         is_chosen = trial["mask"] == chosen
@@ -35,7 +40,14 @@ def equity_figure(trials: Sequence[Mapping[str, Any]], dates: Sequence[str], cho
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         font={"color": "#8390a0", "family": "system-ui, sans-serif", "size": 13},
-        xaxis={**axis, "type": "category", "nticks": 7, "showgrid": False, "tickangle": 0},
+        xaxis={
+            **axis,
+            "type": "category",
+            "showgrid": False,
+            "tickangle": 0,
+            "tickvals": ticks,
+            "ticktext": [_short(day) for day in ticks],
+        },
         yaxis={**axis, "ticksuffix": " %", "nticks": 7},
     )
     page: str = figure.to_html(
@@ -46,3 +58,7 @@ def equity_figure(trials: Sequence[Mapping[str, Any]], dates: Sequence[str], cho
         config={"displayModeBar": False, "responsive": True},
     )
     return page
+
+
+def _short(day: str) -> str:
+    return day if day == "start" else f"{dt.date.fromisoformat(day):%d %b}"

@@ -39,9 +39,8 @@ Format = Callable[[float], str]
 
 
 def percent(value: float) -> str:
-    """Write a fraction as per cent with its sign."""
-    places = 2 if abs(value) >= 0.0005 or value == 0 else 4
-    return f"{100 * value:+.{places}f} %".replace("-", MINUS)
+    """Write a return as per cent with its sign."""
+    return f"{100 * value:+.3f} %".replace("-", MINUS)
 
 
 def share(value: float) -> str:
@@ -267,6 +266,7 @@ def _made(result: Mapping[str, Any]) -> str:
         f"<section><h2>How it was made</h2><p>{sessions['n']} sessions from {sessions['first']} to {sessions['last']}. "
         f"Traded: {escape(', '.join(traded))}.{watching} Each of {result['fits']} fits (a model in a window) was "
         "trained on earlier sessions only; weights, scale and threshold come from the last sessions before each test. "
-        "Orders fill at the next bar's open, worse by half the spread and market impact; every position has a resting stop "
-        f"and is closed before the end of the day.</p>{left}<p class='muted'>Result {escape(result['id'])}.</p></section>"
+        "Orders fill at the next bar's open, worse by half the spread and market impact; every position has a resting "
+        f"stop and is closed before the end of the day.</p>{left}"
+        f"<p class='muted'>Result {escape(result['id'])}.</p></section>"
     )

@@ -12,9 +12,7 @@ def frames(seed: int, n_sessions: int = 2, n_slots: int = 60, n_symbols: int = 4
     """Return sessions of a random walk with untraded minutes, whole-share volumes and prices in cents."""
     rng = np.random.default_rng(seed)
     first = dt.date(2025, 11, 3)
-    sessions = tuple(
-        Session(first + dt.timedelta(days=k), 29_370_000 + 1440 * k, n_slots) for k in range(n_sessions)
-    )
+    sessions = tuple(Session(first + dt.timedelta(days=k), 29_370_000 + 1440 * k, n_slots) for k in range(n_sessions))
     grid = SessionGrid(sessions)
     n = grid.n_rows
     walk = np.exp(np.cumsum(rng.normal(0, minute_vol, (n, n_symbols)), 0))

@@ -1,0 +1,44 @@
+"""Writing a file so that a reader finds the whole old one or the whole new one, whatever happens in between."""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import fsspec
+
+
+def atomic_write_bytes(path: str | Path, data: bytes) -> None:
+    """Write `data` aside and rename it to `path` (a local path or any fsspec URL); makes missing folders."""
+    text = str(path)
+    if "://" not in text:
+        _write_local(Path(text), data)
+        return
+    filesystem, target = fsspec.core.url_to_fs(text)
+    folder, _, name = target.rpartition("/")
+    filesystem.makedirs(folder, exist_ok=True)
+    aside = f"{folder}/.{name}.{os.getpid()}.aside"
+    filesystem.pipe_file(aside, data)
+    filesystem.mv(aside, target)
+
+
+def atomic_write_json(path: str | Path, value: Any) -> None:
+    """Write `value` as JSON with sorted keys (the same value is always the same bytes); NaN is refused."""
+    text = json.dumps(value, sort_keys=True, indent=1, allow_nan=False)
+    atomic_write_bytes(path, f"{text}\n".encode())
+
+
+def _write_local(target: Path, data: bytes) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, aside = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".aside")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(aside).chmod(0o644)
+        Path(aside).replace(target)
+    except BaseException:
+        Path(aside).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,60 @@
+"""Momentum: RSI, MACD, rate of change and Williams %R, in the units of their authors except MACD (in prices)."""
+
+from daytrader_ray.domain.jit import njit
+from daytrader_ray.features.bar import Bar, Float32, Float64
+from daytrader_ray.features.kernels import past
+from daytrader_ray.features.registry import Feature, ema_memory, wilder_memory
+
+_MACD = ema_memory(26)
+FEATURES = (
+    Feature(
+        "momentum.rsi_14",
+        "100 G / (G + L), G and L Wilder(14) of rises and falls of C",
+        wilder_memory(14) + 1,
+        "Wilder 1978",
+    ),
+    Feature("momentum.macd_line", "(EMA12 - EMA26) / C", _MACD, "Appel 1979"),
+    Feature("momentum.macd_signal", "EMA9 of EMA12 - EMA26, / C", _MACD + ema_memory(9), "Appel 1979"),
+    Feature("momentum.macd_histogram", "MACD line - signal", _MACD + ema_memory(9), "Appel 1979"),
+    Feature("momentum.roc_10", "C / C_t-10 - 1", 11, "common use"),
+    Feature("momentum.roc_30", "C / C_t-30 - 1", 31, "common use"),
+    Feature("momentum.williams_r_14", "-100 (max H - C) / (max H - min L) over 14 bars", 14, "Williams 1973"),
+)
+GAIN, LOSS, EMA_12, EMA_26, SIGNAL = 0, 1, 2, 3, 4
+STATE = 5
+
+
+@njit
+def step(state: Float64, base: int, bar: Bar, out: Float32, first: int) -> None:
+    """Step RSI, MACD, ROC and %R; a flat market gives RSI 50 and %R -50."""
+    close = bar.close
+    oldest = state[past.BARS] == 1.0
+    change = 0.0 if oldest else close - state[past.PREVIOUS]
+    state[base + GAIN] += (max(change, 0.0) - state[base + GAIN]) / 14.0
+    state[base + LOSS] += (max(-change, 0.0) - state[base + LOSS]) / 14.0
+    moved = state[base + GAIN] + state[base + LOSS]
+    out[first] = 100.0 * state[base + GAIN] / moved if moved > 1e-12 * close else 50.0
+
+    if oldest:
+        state[base + EMA_12] = close
+        state[base + EMA_26] = close
+    state[base + EMA_12] += (close - state[base + EMA_12]) * (2.0 / 13.0)
+    state[base + EMA_26] += (close - state[base + EMA_26]) * (2.0 / 27.0)
+    line = state[base + EMA_12] - state[base + EMA_26]
+    state[base + SIGNAL] += (line - state[base + SIGNAL]) * 0.2
+    out[first + 1] = line / close
+    out[first + 2] = state[base + SIGNAL] / close
+    out[first + 3] = (line - state[base + SIGNAL]) / close
+
+    newest = past.window(state, past.CLOSES, past.SHORT, 1)
+    out[first + 4] = close / state[newest - 10] - 1.0
+    out[first + 5] = close / state[newest - 30] - 1.0
+
+    high = bar.high
+    low = bar.low
+    highs = past.window(state, past.HIGHS, past.SHORT, 14)
+    lows = past.window(state, past.LOWS, past.SHORT, 14)
+    for i in range(14):
+        high = max(high, state[highs + i])
+        low = min(low, state[lows + i])
+    out[first + 6] = -100.0 * (high - close) / (high - low) if high - low > 1e-12 * close else -50.0

@@ -1,0 +1,49 @@
+"""A long short-term memory network (Hochreiter & Schmidhuber 1997) over the window's rows."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from daytrader_ray.models.dataset import CLASSES, Dataset
+from daytrader_ray.models.members.network import FittedNetwork, TrainingConfig, fit_network, load_network
+
+
+class LSTMConfig(TrainingConfig):
+    """Size of the memory and how it is trained."""
+
+    hidden: int = Field(default=16, ge=1)
+
+
+class Network(nn.Module):
+    """Memory over the rows, oldest first; the last state and the newest row are classified."""
+
+    def __init__(self, config: LSTMConfig, n_features: int) -> None:
+        super().__init__()
+        self.memory = nn.LSTM(n_features, config.hidden, batch_first=True)
+        self.head = nn.Linear(config.hidden + n_features, len(CLASSES))
+
+    def forward(self, windows: Tensor) -> Tensor:
+        """Map windows `[n, row, feature]` to logits `[n, 3]`."""
+        states, _ = self.memory(windows)
+        logits: Tensor = self.head(torch.cat([states[:, -1], windows[:, -1]], dim=1))
+        return logits
+
+
+@dataclass(frozen=True)
+class LSTM:
+    """The memory network as a member."""
+
+    config: LSTMConfig = field(default_factory=LSTMConfig)
+    name: str = "lstm"
+
+    def fit(self, dataset: Dataset, validation: Dataset, seed: int) -> FittedNetwork:
+        """See `Member.fit`."""
+        return fit_network(Network, self.config, dataset, validation, seed)
+
+    @staticmethod
+    def load(folder: Path) -> FittedNetwork:
+        """Read what `FittedNetwork.save` wrote."""
+        return load_network(folder, LSTMConfig, Network)

@@ -1,1 +1,0 @@
-"""Ring 1: how much of the book each symbol may have."""

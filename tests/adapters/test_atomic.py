@@ -1,0 +1,48 @@
+import json
+from pathlib import Path
+
+import fsspec
+import pytest
+
+from daytrader_ray.adapters import atomic
+
+
+def test_a_file_is_replaced_whole_and_leaves_nothing_aside(tmp_path: Path) -> None:
+    target = tmp_path / "deep" / "er" / "file.bin"
+    atomic.atomic_write_bytes(target, b"one")
+    atomic.atomic_write_bytes(target, b"two")
+    assert target.read_bytes() == b"two"
+    assert [path.name for path in target.parent.iterdir()] == ["file.bin"]
+
+
+def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "file.bin"
+    atomic.atomic_write_bytes(target, b"old")
+
+    def interrupt(handle: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(atomic.os, "fsync", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        atomic.atomic_write_bytes(target, b"new and longer")
+    assert target.read_bytes() == b"old"
+    assert [path.name for path in tmp_path.iterdir()] == ["file.bin"]
+
+
+def test_json_has_the_same_bytes_for_the_same_value(tmp_path: Path) -> None:
+    one, two = tmp_path / "1.json", tmp_path / "2.json"
+    atomic.atomic_write_json(one, {"b": 1, "a": [1.5, None]})
+    atomic.atomic_write_json(two, {"a": [1.5, None], "b": 1})
+    assert one.read_bytes() == two.read_bytes()
+    assert json.loads(one.read_text()) == {"a": [1.5, None], "b": 1}
+
+
+def test_json_refuses_what_json_cannot_say(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        atomic.atomic_write_json(tmp_path / "x.json", float("nan"))
+
+
+def test_other_file_systems_work_by_url() -> None:
+    atomic.atomic_write_bytes("memory://atomic/folder/file", b"data")
+    assert fsspec.filesystem("memory").cat_file("/atomic/folder/file") == b"data"
+    assert len(fsspec.filesystem("memory").ls("/atomic/folder")) == 1

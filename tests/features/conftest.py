@@ -1,0 +1,55 @@
+import datetime as dt
+
+import numpy as np
+import pytest
+
+from daytrader_ray.domain.panel import Panel
+from daytrader_ray.domain.sessions import Session, SessionGrid
+
+
+def make_panel(n_sessions=6, symbols=("AAA", "BBB", "SPY"), bar_minutes=1, seed=5):
+    """A random market with a half-day, quiet minutes, late first bars, a hole at a session's end and missing vwaps."""
+    rng = np.random.default_rng(seed)
+    first = dt.date(2025, 7, 1)
+    sessions = tuple(
+        Session(first + dt.timedelta(days=i), 29_190_000 + i * 1440, 210 if i == 2 else 390) for i in range(n_sessions)
+    )
+    grid = SessionGrid(sessions, bar_minutes)
+    shape = (grid.n_rows, len(symbols))
+    close = np.round(80 * np.exp(np.cumsum(rng.normal(0, 8e-4, shape), axis=0)), 2)
+    open_ = np.round(close * np.exp(rng.normal(0, 2e-4, shape)), 2)
+    high = np.maximum(open_, close) + np.round(rng.random(shape) * 0.05, 2)
+    low = np.minimum(open_, close) - np.round(rng.random(shape) * 0.05, 2)
+    volume = rng.integers(1, 9000, shape).astype(float)
+    vwap = np.where(rng.random(shape) < 0.5, (high + low + close) / 3, np.nan)
+    traded = np.ones(shape, dtype=bool)
+    prices = [open_, high, low, close]
+    for row, column in zip(*np.nonzero(rng.random(shape) < 0.05), strict=True):
+        if row and grid.slot_of_row[row]:
+            for price in prices:
+                price[row, column] = close[row - 1, column]
+            volume[row, column], traded[row, column], vwap[row, column] = 0.0, False, np.nan
+    holes = [(grid.first_row[1], grid.first_row[1] + 7, 0), (grid.first_row[4] - 30, grid.first_row[4], 1)]
+    for start, stop, column in holes:
+        for price in prices:
+            price[start:stop, column] = np.nan
+        volume[start:stop, column], traded[start:stop, column] = 0.0, False
+        vwap[start:stop, column] = np.nan
+    return Panel(grid, symbols, open_, high, low, close, volume, vwap, traded)
+
+
+@pytest.fixture(scope="session")
+def panel():
+    return make_panel()
+
+
+@pytest.fixture(scope="session")
+def panel_maker():
+    return make_panel
+
+
+@pytest.fixture(scope="session")
+def expected_volume(panel):
+    expected = np.random.default_rng(6).random(panel.close.shape) * 4000 + 500
+    expected[: panel.grid.first_row[1]] = np.nan
+    return expected

@@ -1,0 +1,71 @@
+"""No feature knows a bar before it has closed: change everything after a random minute, and nothing before moves."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from daytrader_ray.features.compute import compute
+from daytrader_ray.features.step import NAMES
+
+PRICES = ("open", "high", "low", "close")
+
+
+def changed_after(panel, row, rng):
+    later = slice(row + 1, None)
+    fields = {name: getattr(panel, name).copy() for name in (*PRICES, "volume", "vwap", "traded")}
+    for name in ("open", "close", "vwap"):
+        fields[name][later] *= np.exp(rng.normal(0, 0.05, panel.close[later].shape))
+    fields["high"][later] = np.maximum(fields["open"], fields["close"])[later] * 1.01
+    fields["low"][later] = np.minimum(fields["open"], fields["close"])[later] * 0.99
+    fields["volume"][later] = rng.integers(0, 9000, panel.close[later].shape)
+    fields["traded"][later] = fields["volume"][later] > 0
+    return dataclasses.replace(panel, **fields)
+
+
+def columns_that_look_ahead(features_of, panel, rows, seed=11):
+    rng = np.random.default_rng(seed)
+    truth = features_of(panel)
+    leaks = set()
+    for row in rows:
+        other = features_of(changed_after(panel, row, rng))
+        same = [truth[: row + 1, :, k].tobytes() == other[: row + 1, :, k].tobytes() for k in range(truth.shape[2])]
+        leaks |= {k for k, equal in enumerate(same) if not equal}
+    return leaks
+
+
+@pytest.fixture(scope="module")
+def minutes(panel):
+    """Random minutes, and the last one of a session."""
+    drawn = np.random.default_rng(3).integers(400, panel.grid.n_rows - 2, 4)
+    return [*drawn, panel.grid.first_row[3] - 1]
+
+
+@pytest.fixture(scope="module")
+def leaks(panel, expected_volume, minutes):
+    return columns_that_look_ahead(lambda p: compute(p, expected_volume).values, panel, minutes)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_feature_does_not_look_ahead(name, leaks):
+    assert NAMES.index(name) not in leaks
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if not name.startswith("time.")])
+def test_a_leak_planted_in_the_feature_is_found(name, panel, expected_volume, minutes):
+    k = NAMES.index(name)
+
+    def leaky(p):
+        values = compute(p, expected_volume).values[:, :, k : k + 1].copy()
+        values[:-1] = values[1:]
+        return values
+
+    assert columns_that_look_ahead(leaky, panel, minutes) == {0}
+
+
+def test_ranges_do_not_look_ahead(panel, expected_volume, minutes):
+    def ranges(p):
+        features = compute(p, expected_volume)
+        return np.stack([features.atr_5, features.return_30, features.sigma_30], axis=2)
+
+    assert columns_that_look_ahead(ranges, panel, minutes) == set()

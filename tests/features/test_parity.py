@@ -1,0 +1,108 @@
+"""Batch and live are the same bits, for every feature and from any snapshot."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from daytrader_ray.features.compute import compute
+from daytrader_ray.features.live import LiveFeatures
+from daytrader_ray.features.step import FEATURES, NAMES
+
+
+def live_features(panel, expected_volume, warm_rows=0):
+    live = LiveFeatures(panel.symbols, bar_minutes=panel.grid.bar_minutes)
+    if warm_rows:
+        sessions = panel.grid.session_of_row[warm_rows]
+        live.warm(cut(panel, sessions), expected_volume[:warm_rows])
+    values, aux = [], []
+    for row in range(warm_rows, panel.grid.n_rows):
+        session = panel.grid.session_of_row[row]
+        bar = (getattr(panel, name)[row] for name in ("open", "high", "low", "close", "volume", "vwap", "traded"))
+        n_slots = int(panel.grid.bars_per_session[session])
+        weekday = panel.grid.sessions[session].date.weekday()
+        step = live.step(int(panel.grid.slot_of_row[row]), n_slots, weekday, *bar, expected_volume[row])
+        values.append(step[0])
+        aux.append(step[1])
+    return np.array(values), np.array(aux)
+
+
+def cut(panel, n_sessions):
+    rows = panel.grid.first_row[n_sessions]
+    names = ("open", "high", "low", "close", "volume", "vwap", "traded")
+    fields = {name: getattr(panel, name)[:rows] for name in names}
+    return dataclasses.replace(panel, grid=panel.grid.part(0, n_sessions), **fields)
+
+
+@pytest.fixture(scope="module")
+def batch(panel, expected_volume):
+    return compute(panel, expected_volume)
+
+
+@pytest.fixture(scope="module")
+def live(panel, expected_volume):
+    return live_features(panel, expected_volume)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_batch_and_live_give_the_same_bits(name, batch, live):
+    k = NAMES.index(name)
+    assert np.isfinite(batch.values[:, :, k]).any()
+    assert batch.values[:, :, k].tobytes() == live[0][:, :, k].tobytes()
+
+
+def test_batch_and_live_give_the_same_ranges(batch, live):
+    for k, name in enumerate(("atr_5", "return_30", "sigma_30")):
+        assert np.isfinite(getattr(batch, name)).any()
+        assert getattr(batch, name).tobytes() == np.ascontiguousarray(live[1][:, :, k]).tobytes()
+
+
+@pytest.mark.parametrize("n_sessions", [1, 3, 5])
+def test_live_continues_a_warmed_history_with_the_same_bits(n_sessions, panel, expected_volume, batch):
+    rows = int(panel.grid.first_row[n_sessions])
+    values, aux = live_features(panel, expected_volume, rows)
+    assert values.tobytes() == batch.values[rows:].tobytes()
+    assert np.ascontiguousarray(aux[:, :, 0]).tobytes() == batch.atr_5[rows:].tobytes()
+
+
+def test_five_minute_bars_agree_too(panel_maker):
+    panel = panel_maker(n_sessions=6, bar_minutes=5)
+    expected = np.full(panel.close.shape, 900.0)
+    values, _ = live_features(panel, expected)
+    assert values.tobytes() == compute(panel, expected).values.tobytes()
+
+
+def test_every_feature_has_a_family_file_and_a_unique_name():
+    assert len(set(NAMES)) == len(NAMES)
+    assert all(feature.family and feature.formula and feature.source and feature.warm_up >= 1 for feature in FEATURES)
+
+
+def test_values_start_when_the_registry_says(panel, batch):
+    spy = batch.values[:, panel.column("SPY")]
+    for k, feature in enumerate(FEATURES):
+        first = int(np.flatnonzero(np.isfinite(spy[:, k]))[0])
+        waits_for_a_session = feature.name in {"lag.overnight_gap", "volume.relative_volume"}
+        assert first == (panel.grid.first_row[1] if waits_for_a_session else feature.warm_up - 1), feature.name
+
+
+def test_minutes_without_data_are_nan_and_do_not_move_the_state(panel, expected_volume, batch):
+    missing = np.isnan(panel.close)
+    assert missing.any()
+    assert np.isnan(batch.values[missing]).all()
+    assert np.isnan(batch.atr_5[missing]).all()
+
+
+def test_a_warm_session_has_every_value_in_its_first_row(panel, batch):
+    assert np.isfinite(batch.values[panel.grid.first_row[5]]).all()
+
+
+def test_without_the_reference_only_the_excess_is_missing(panel, expected_volume, batch):
+    other = compute(panel, expected_volume, reference="QQQ")
+    k = NAMES.index("cross_section.excess_15")
+    assert np.isnan(other.values[:, :, k]).all()
+    assert other.values[:, :, :k].tobytes() == batch.values[:, :, :k].tobytes()
+
+
+def test_warming_with_other_symbols_is_refused(panel, expected_volume):
+    with pytest.raises(ValueError, match="expected"):
+        LiveFeatures(("AAA", "SPY")).warm(panel, expected_volume)

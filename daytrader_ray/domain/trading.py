@@ -117,7 +117,7 @@ def client_order_id(run: str, session: dt.date, slot: int, symbol: str, kind: Or
     >>> client_order_id("ab12", dt.date(2025, 12, 2), 7, "AAPL", OrderKind.ENTRY)
     'ab12-20251202-007-AAPL-entry'
     """
-    word = "flat" if urgent else kind.name.lower()
+    word = "flat" if urgent and kind is OrderKind.EXIT else kind.name.lower()
     return f"{run}-{session:%Y%m%d}-{slot:03d}-{symbol}-{word}"
 
 

@@ -253,8 +253,10 @@ def step(
             book.stop_live[i] = 0
         n = _emit(out, n, EXIT, i, side, abs(book.qty[i]), reason, 0.0)
 
-    if flatten or book.halted[0] == 1:
-        scratch.verdict[:] = DENIED_SESSION if flatten else HALTED
+    # No entries once halted, nor one that would be flattened at the close of the bar in which it fills.
+    closing = slot + 1 >= n_slots - 1 - rules.flat_bars
+    if closing or book.halted[0] == 1:
+        scratch.verdict[:] = DENIED_SESSION if closing else HALTED
         return n
 
     # Room that is left: pending exits free no capacity before they are filled.

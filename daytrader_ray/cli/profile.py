@@ -12,8 +12,11 @@ from daytrader_ray.domain.config import Config
 from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.errors import ConfigError
 from daytrader_ray.engine.config import KernelConfig
+from daytrader_ray.models.labels import LabelConfig
+from daytrader_ray.regime.config import RegimeConfig
 from daytrader_ray.sandbox.config import SandboxConfig
 from daytrader_ray.universe.config import UniverseConfig
+from daytrader_ray.walkforward.config import SearchConfig
 
 PREFIX = "DAYTRADER__"
 
@@ -31,6 +34,9 @@ class ProfileConfig(Config):
     sandbox: SandboxConfig = SandboxConfig()
     universe: UniverseConfig
     costs: CostConfig = CostConfig()
+    labels: LabelConfig = LabelConfig()
+    regime: RegimeConfig = RegimeConfig()
+    search: SearchConfig = SearchConfig()
     kernel: KernelConfig = KernelConfig()
     polygon: Vendor = Vendor()
     alpaca: Vendor = Vendor()

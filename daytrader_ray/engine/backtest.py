@@ -11,7 +11,7 @@ import numpy.typing as npt
 from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.jit import njit
 from daytrader_ray.domain.panel import Frames
-from daytrader_ray.domain.trading import Fill, Order, OrderKind, Phase, Reason, client_order_id, is_urgent
+from daytrader_ray.domain.trading import Fill, Order, OrderKind, Phase, Reason
 from daytrader_ray.engine.book import B1, EQUITY, F8, I8, Book, apply_fill, new_book, open_session
 from daytrader_ray.engine.config import KernelConfig
 from daytrader_ray.engine.fills import Bar, Costs, Liquidity, costs_of, fill_fee, market_fill, stop_fill
@@ -26,6 +26,7 @@ from daytrader_ray.engine.kernel import (
     rules_of,
     step,
 )
+from daytrader_ray.engine.orders import order_of
 from daytrader_ray.engine.trades import Trade, round_trips
 
 CANCEL_STOP, EXIT, ENTRY, STOP = (int(k) for k in OrderKind)
@@ -309,21 +310,3 @@ def _read_log(
                 client_order_id=order.client_order_id,
             )
         )
-
-
-def order_of(
-    run: str, date: dt.date, slot: int, symbol: str, kind: int, side: int, qty: int, reason: int, price: float
-) -> Order:
-    """Return one intent of the kernel as an `Order` with its client order id."""
-    what, why = OrderKind(kind), Reason(reason)
-    return Order(
-        session=date,
-        slot=slot,
-        symbol=symbol,
-        kind=what,
-        side=side,
-        qty=qty,
-        stop_price=price if what is OrderKind.STOP else None,
-        reason=why,
-        client_order_id=client_order_id(run, date, slot, symbol, what, urgent=is_urgent(why)),
-    )

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from daytrader_ray.domain.errors import BrokerError
-from daytrader_ray.domain.ports import Account, Broker, Clock, Journal, MarketFeed, Scorer, Tick
-from daytrader_ray.domain.trading import Fill, Order, Phase
+from daytrader_ray.domain.ports import Account, Broker, Clock, Journal, LiveBar, MarketFeed, Scorer, Tick
+from daytrader_ray.domain.trading import Fill, Order, OrderKind, Phase
 from daytrader_ray.engine.session import SessionEngine
 
 CASH_TOLERANCE_USD = 0.01
@@ -43,13 +43,13 @@ async def run_session(
     """
     loop = _Loop(engine, broker, journal, stopwatch)
     while (tick := await clock.next_tick()) is not None:
-        await loop.take_events(tick)
+        await loop.take_events(tick, tick.n_events)
         if tick.phase is Phase.OPEN:
-            await loop.send(engine.protect(tick.slot))
+            await loop.send(tick, engine.protect(tick.slot))
         elif tick.phase is Phase.CLOSE:
             bars = await feed.bars(tick.n_bars)
             read_at = stopwatch()
-            await loop.send(await loop.decide(tick.slot, bars, scorer), read_at)
+            await loop.send(tick, await loop.decide(tick.slot, bars, scorer), read_at)
         await clock.done(tick)
     return loop.close(await broker.snapshot())
 
@@ -57,29 +57,28 @@ async def run_session(
 class _Loop:
     """The thin place that performs what the engine decided."""
 
-    def __init__(
-        self, engine: SessionEngine, broker: Broker, journal: Journal, stopwatch: Callable[[], float]
-    ) -> None:
+    def __init__(self, engine: SessionEngine, broker: Broker, journal: Journal, stopwatch: Callable[[], float]) -> None:
         self.engine = engine
         self.broker = broker
         self.journal = journal
         self.stopwatch = stopwatch
         self.result = SessionResult()
 
-    async def take_events(self, tick: Tick) -> None:
-        for fill in self.engine.on_events(tick.slot, tick.phase, await self.broker.events(tick.n_events)):
+    async def take_events(self, tick: Tick, n_events: int | None) -> None:
+        for fill in self.engine.on_events(tick.slot, tick.phase, await self.broker.events(n_events)):
             self.journal.fill(fill)
             self.result.fills.append(fill)
 
-    async def decide(self, slot: int, bars: Sequence[object], scorer: Scorer) -> list[Order]:
-        windows = self.engine.on_bars(slot, bars)  # type: ignore[arg-type] # LiveBar, by the feed's contract
+    async def decide(self, slot: int, bars: Sequence[LiveBar], scorer: Scorer) -> list[Order]:
+        windows = self.engine.on_bars(slot, bars)
         scores = await scorer.score(windows) if len(windows) else None
         decision = self.engine.on_scores(slot, scores)
         if decision.missing_members:
             self._alarm(slot, f"no score from {', '.join(decision.missing_members)}: weights renormalised")
         return decision.orders
 
-    async def send(self, orders: Sequence[Order], read_at: float | None = None) -> None:
+    async def send(self, tick: Tick, orders: Sequence[Order], read_at: float | None = None) -> None:
+        """Send orders one after another, in the kernel's order; each is journalled before it leaves."""
         for order in orders:
             refusal = self.engine.refuse(order)
             if refusal is not None:
@@ -95,6 +94,9 @@ class _Loop:
             except BrokerError as error:
                 self.engine.block(order.symbol)
                 self._alarm(order.slot, f"{order.client_order_id}: fate unknown, {order.symbol} blocked: {error}")
+            if order.kind is OrderKind.CANCEL_STOP:
+                # The stop may have been filled in the meantime: then there is nothing left to sell.
+                await self.take_events(tick, None)
 
     def close(self, account: Account) -> SessionResult:
         self.result.cash = self.engine.cash

@@ -9,8 +9,9 @@ import numpy.typing as npt
 from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.panel import Panel, SessionStatistics
 from daytrader_ray.domain.ports import BrokerEvent, LiveBar
-from daytrader_ray.domain.sessions import Session, SessionGrid
-from daytrader_ray.domain.trading import MEMBERS, Fill, Order, OrderKind, Phase, Reason, is_urgent
+from daytrader_ray.domain.regime import Regime
+from daytrader_ray.domain.sessions import Session
+from daytrader_ray.domain.trading import MEMBERS, Fill, Order, OrderKind, Phase
 from daytrader_ray.engine.book import CASH, EQUITY, apply_fill, new_book, open_session
 from daytrader_ray.engine.config import KernelConfig
 from daytrader_ray.engine.fills import costs_of, fill_fee
@@ -20,6 +21,7 @@ from daytrader_ray.features.live import LiveFeatures
 from daytrader_ray.models.bundle import Bundle
 from daytrader_ray.models.dataset import LiveWindows
 from daytrader_ray.models.ensemble import signal
+from daytrader_ray.regime.config import RegimeConfig
 from daytrader_ray.regime.live import LiveRegime
 from daytrader_ray.risk.checks import Exposure, refuse
 
@@ -62,41 +64,42 @@ class SessionEngine:
         costs: CostConfig,
         cash: float,
         run: str,
+        regimes: RegimeConfig | None = None,
     ) -> None:
-        grid = market.history.grid
+        grid, n = market.history.grid, len(market.history.symbols)
         self.bundle = bundle
         self.market = market
         self.symbols = market.history.symbols
         self.n_slots = market.session.n_minutes // grid.bar_minutes
-        self._kernel = kernel
-        self._run = run
+        self._kernel, self._run, self._bar_minutes = kernel, run, grid.bar_minutes
         self._rules = rules_of(kernel, costs.participation, grid.bar_minutes)
+        self._regimes = regimes or RegimeConfig()
         self._costs = costs_of(costs, market.session.date, self.n_slots, grid.bar_minutes)
-        self._bar_minutes = grid.bar_minutes
-        self._weights = np.ascontiguousarray(bundle.weights, dtype=np.float64)
-        self._columns = {symbol: i for i, symbol in enumerate(self.symbols)}
-        n = len(self.symbols)
         self._book = new_book(n, cash)
         self._out, self._scratch = new_intents(n), new_scratch(market.sector)
-        self._cap = np.ascontiguousarray(market.tradable)
-        self._carried = np.full(n, np.nan)
-        self._due = np.zeros(n, dtype=np.bool_)
+        self._close = np.full(n, np.nan)
         self._aux = np.full((n, 3), np.nan)
+        self._scored = np.zeros(0, dtype=np.int64)
+        self._signal = np.full(n, np.nan)
         self._sent: dict[str, Order] = {}
-        self._stop_id: dict[int, str] = {}
+        self._stops: dict[str, str] = {}
         self._executions: set[str] = set()
         self._warm()
         open_session(self._book)
 
     def _warm(self) -> None:
-        market = self.market
+        """Run the history through features, windows and regime, so that the first bar continues where it ended."""
+        market, bundle = self.market, self.bundle
         self._features = LiveFeatures(self.symbols, bar_minutes=self._bar_minutes)
-        values = self._features.warm(market.history, market.expected_history)
-        self._selected = np.array([self._features.names.index(name) for name in self.bundle.features], dtype=np.int64)
-        self._windows = LiveWindows(len(self.symbols), len(self._selected))
-        for row in values:
-            self._windows.step(self.bundle.scaler.transform(row[:, self._selected]))
-        self._regime = LiveRegime(self.bundle.regime, self.symbols) if self.bundle.regime is not None else None
+        history = self._features.warm(market.history, market.expected_history)
+        self._selected = np.array([self._features.names.index(name) for name in bundle.features], dtype=np.int64)
+        self._windows = LiveWindows(len(self.symbols), self._selected.size)
+        for row in bundle.scaler.transform(history[:, :, self._selected]):
+            self._windows.step(row)
+        self._regime = LiveRegime(bundle.regime, self.symbols) if bundle.regime is not None else None
+        self._state = int(Regime.UNKNOWN)
+        if self._regime is not None:
+            self._regime.warm(market.history)
 
     @property
     def cash(self) -> float:
@@ -112,3 +115,145 @@ class SessionEngine:
     def is_flat(self) -> bool:
         """Whether no position is open."""
         return not self._book.qty.any()
+
+    def on_bars(self, slot: int, bars: Sequence[LiveBar]) -> npt.NDArray[np.float32]:
+        """Take in the minute's bars; return the windows `[n, WINDOW_ROWS, feature]` to be scored, by symbol.
+
+        A symbol without a bar did not trade: its last close of the session is carried.
+        """
+        n = len(self.symbols)
+        open_, high, low, close = (self._close.copy() for _ in range(4))
+        volume, vwap, traded = np.zeros(n), np.full(n, np.nan), np.zeros(n, dtype=np.bool_)
+        start = self.market.session.open_minute + slot * self._bar_minutes
+        columns = {symbol: i for i, symbol in enumerate(self.symbols)}
+        for bar in bars:
+            i = columns.get(bar.symbol)
+            if i is None or bar.minute != start or bar.volume <= 0:
+                continue
+            open_[i], high[i], low[i], close[i] = bar.open, bar.high, bar.low, bar.close
+            volume[i], vwap[i], traded[i] = bar.volume, bar.vwap, True
+        self._close = close
+        expected = self.market.statistics.expected_volume[slot]
+        weekday = self.market.session.date.weekday()
+        values, self._aux = self._features.step(
+            slot, self.n_slots, weekday, open_, high, low, close, volume, vwap, traded, expected
+        )
+        if self._regime is not None:
+            self._state = self._regime.step(slot, close)
+        due = self._windows.step(self.bundle.scaler.transform(values[:, self._selected])) & self.market.tradable
+        self._scored = np.flatnonzero(due)
+        return self._windows.windows[self._scored]
+
+    def on_scores(self, slot: int, scores: Float64 | None) -> Decision:
+        """Decide at the close of `slot`; `scores` `[n, member]` of the windows just returned, None for no scores."""
+        table = np.full((len(self.symbols), len(MEMBERS)), np.nan)
+        if scores is not None and self._scored.size:
+            table[self._scored] = scores
+        trading = self._regimes.trading(self._state)
+        signal(
+            table, self.bundle.weights, self.bundle.q99, trading.momentum, trading.reversion,
+            np.ascontiguousarray(self._aux[:, 1]), np.ascontiguousarray(self._aux[:, 2]), self._signal,
+        )  # fmt: skip
+        market = self.market
+        now = Snapshot(
+            self._close,
+            self._signal,
+            np.ascontiguousarray(self._aux[:, 0]),
+            market.statistics.expected_volume[min(slot + 1, self.n_slots - 1)],
+            market.sector,
+            market.tradable,
+        )
+        n = step(
+            self._book,
+            slot,
+            self.n_slots,
+            now,
+            self.bundle.threshold,
+            trading.scale,
+            self._rules,
+            self._scratch,
+            self._out,
+        )
+        return Decision(self._orders(slot, n), self._signal.copy(), self._missing(table))
+
+    def protect(self, slot: int) -> list[Order]:
+        """Return the stops that positions without one need now."""
+        return self._orders(slot, protect(self._book, self._rules, self._out))
+
+    def on_events(self, slot: int, phase: Phase, events: Sequence[BrokerEvent]) -> list[Fill]:
+        """Take the broker's updates into the book; return the executions among them. Each execution counts once."""
+        fills = []
+        for event in events:
+            order = self._sent.get(event.client_order_id)
+            if order is None:
+                continue
+            if event.event in ("fill", "partial_fill") and event.execution_id not in self._executions:
+                self._executions.add(event.execution_id)
+                fills.append(self._fill(order, slot, phase, event))
+            elif event.event in ("rejected", "expired", "canceled"):
+                self.on_refused(order)
+        return fills
+
+    def refuse(self, order: Order) -> str | None:
+        """Return why our own limits forbid sending `order`, None if they do not."""
+        i = self.symbols.index(order.symbol)
+        worth = np.abs(self._book.qty * self._book.mark)
+        same = self.market.sector == self.market.sector[i]
+        exposure = Exposure(
+            equity=self.equity,
+            held=int(self._book.qty[i]),
+            price=float(self._book.mark[i]),
+            sector_gross=float(worth[same].sum()),
+            gross=float(worth.sum()),
+            max_position=self._kernel.max_position,
+            max_sector=self._kernel.max_sector,
+            max_gross=self._kernel.max_gross,
+        )
+        return refuse(order, exposure)
+
+    def on_refused(self, order: Order) -> None:
+        """Note that `order` does not exist (any more): a stop that is gone will be placed again."""
+        if order.kind is OrderKind.STOP and self._stops.get(order.symbol) == order.client_order_id:
+            self._book.stop_live[self.symbols.index(order.symbol)] = 0
+
+    def block(self, symbol: str) -> None:
+        """Keep hands off a symbol whose order has an unknown fate."""
+        self._book.blocked[self.symbols.index(symbol)] = 1
+
+    def _fill(self, order: Order, slot: int, phase: Phase, event: BrokerEvent) -> Fill:
+        i = self.symbols.index(order.symbol)
+        fee = fill_fee(order.side, event.qty, event.price, self._costs)
+        apply_fill(
+            self._book, i, int(order.kind), order.side, event.qty, event.price, fee, slot, self._rules.cooldown_bars
+        )
+        return Fill(
+            session=order.session,
+            slot=slot,
+            phase=phase,
+            symbol=order.symbol,
+            kind=order.kind,
+            side=order.side,
+            qty=event.qty,
+            price=event.price,
+            fee=fee,
+            client_order_id=order.client_order_id,
+        )
+
+    def _orders(self, slot: int, n: int) -> list[Order]:
+        out, orders = self._out, []
+        for k in range(n):
+            symbol = self.symbols[int(out.symbol[k])]
+            kind, side, qty, reason = int(out.kind[k]), int(out.side[k]), int(out.qty[k]), int(out.reason[k])
+            price = float(out.price[k])
+            order = order_of(self._run, self.market.session.date, slot, symbol, kind, side, qty, reason, price)
+            orders.append(order)
+            self._sent[order.client_order_id] = order
+            if order.kind is OrderKind.STOP:
+                self._stops[symbol] = order.client_order_id
+        return orders
+
+    def _missing(self, table: Float64) -> tuple[str, ...]:
+        if not self._scored.size:
+            return ()
+        gone = np.isnan(table[self._scored]).any(axis=0) & (self.bundle.weights > 0)
+        return tuple(name for name, missing in zip(MEMBERS, gone, strict=True) if missing)

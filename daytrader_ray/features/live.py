@@ -38,8 +38,11 @@ class LiveFeatures:
         self.state = steps.initial_state(len(self.symbols)) if state is None else state.copy()
         self._reference = self.symbols.index(reference) if reference in self.symbols else -1
 
-    def warm(self, panel: Panel, expected_volume: Float64) -> None:
-        """Step through history: every row of `panel`, which has the same symbols; `expected_volume` `[row, symbol]`."""
+    def warm(self, panel: Panel, expected_volume: Float64) -> Float32:
+        """Step through history: every row of `panel`, which has the same symbols; `expected_volume` `[row, symbol]`.
+
+        Returns the features of that history, float32 `[row, symbol, feature]`.
+        """
         if panel.symbols != self.symbols or panel.grid.bar_minutes != self.bar_minutes:
             raise ValueError(f"history of {panel.symbols}, expected {self.symbols} in bars of {self.bar_minutes} min")
         calendar = calendar_of(panel.grid)
@@ -47,10 +50,13 @@ class LiveFeatures:
         if self._reference >= 0:
             bars = bars_of(panel, expected_volume, self._reference)
             market = return_15(bars, calendar, self.state[self._reference])
+        values = np.empty((panel.grid.n_rows, len(self.symbols), steps.N_FEATURES), dtype=np.float32)
         for column in range(len(self.symbols)):
-            compute_symbol(bars_of(panel, expected_volume, column), calendar, market, self.state[column])
+            bars = bars_of(panel, expected_volume, column)
+            values[:, column] = compute_symbol(bars, calendar, market, self.state[column]).values
+        return values
 
-    def step(  # noqa: PLR0913 - the fields of one minute, as the panel holds them
+    def step(
         self,
         slot: int,
         n_slots: int,

@@ -1,0 +1,162 @@
+"""Bundles on disk: one immutable folder each, named by its content and checked file by file when it is read.
+
+::
+
+    <root>/models/<id>/manifest.json          schema version and the SHA-256 of every other file
+    <root>/models/<id>/bundle.json            names, configuration, provenance
+    <root>/models/<id>/arrays.safetensors     scaler, weights, q99, threshold
+    <root>/models/<id>/members/<name>/...     one folder for each member
+    <root>/models/<id>/regime/...             the regime model, where there is one
+    <root>/models/latest.json                 the id published last
+
+The id is the start of the manifest's own SHA-256: the same bundle always gets the same id.
+"""
+
+import datetime as dt
+import hashlib
+import json
+import re
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import load_file, save_file
+
+from daytrader_ray.adapters.atomic import atomic_write_json
+from daytrader_ray.domain.errors import BundleError
+from daytrader_ray.models import registry
+from daytrader_ray.models.bundle import SCHEMA, Bundle
+from daytrader_ray.models.scaling import Scaler
+from daytrader_ray.regime import files as regime_files
+
+MANIFEST = "manifest.json"
+_ID = re.compile(r"[0-9a-f]{16}")
+_TUPLES = ("feature_set", "features", "symbols", "left_out")
+_PLAIN = ("mask", "seed", "fingerprint")
+_TRAIN_AGAIN = "train again: daytrader train"
+
+
+def save(bundle: Bundle, root: str | Path) -> str:
+    """Write `bundle` under the data root `root`, publish it as the latest, and return its id."""
+    models = Path(root) / "models"
+    models.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(dir=models, prefix=".aside-"))
+    try:
+        _write(bundle, aside)
+        manifest = {"schema": SCHEMA, "files": _hashes(aside)}
+        atomic_write_json(aside / MANIFEST, manifest)
+        bundle_id = _id_of(aside / MANIFEST)
+        if not (models / bundle_id).exists():
+            aside.chmod(0o755)
+            aside.rename(models / bundle_id)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    atomic_write_json(models / "latest.json", {"id": bundle_id})
+    return bundle_id
+
+
+def latest(root: str | Path) -> str:
+    """Return the id of the bundle published last under `root`; a `BundleError` when there is none."""
+    pointer = Path(root) / "models" / "latest.json"
+    try:
+        return str(json.loads(pointer.read_text())["id"])
+    except FileNotFoundError:
+        raise BundleError(f"no bundle under {pointer.parent}", _TRAIN_AGAIN) from None
+    except (ValueError, KeyError, TypeError):
+        raise BundleError(f"{pointer} is not readable: expected the id of a bundle", _TRAIN_AGAIN) from None
+
+
+def load(root: str | Path, bundle_id: str, feature_set: Sequence[str] | None = None) -> Bundle:
+    """Read a bundle after checking every byte of it.
+
+    A changed, missing or extra file, another schema or (where given) another `feature_set` is a `BundleError` that
+    names what is wrong.
+    """
+    folder = Path(root) / "models" / bundle_id
+    if not _ID.fullmatch(bundle_id) or not folder.is_dir():
+        raise BundleError(f"no bundle {bundle_id!r} under {folder.parent}", _TRAIN_AGAIN)
+    _check(folder, bundle_id)
+    bundle = _read(folder)
+    if feature_set is not None and tuple(feature_set) != bundle.feature_set:
+        differ = sorted(set(feature_set) ^ set(bundle.feature_set)) or ["their order"]
+        raise BundleError(f"bundle {bundle_id} was trained on another feature set: {', '.join(differ)}", _TRAIN_AGAIN)
+    return bundle
+
+
+def _write(bundle: Bundle, folder: Path) -> None:
+    values: dict[str, Any] = {name: list(getattr(bundle, name)) for name in _TUPLES}
+    values |= {name: getattr(bundle, name) for name in _PLAIN}
+    values |= {"plan": dict(bundle.plan), "last_training_session": bundle.last_training_session.isoformat()}
+    values |= {"members": sorted(bundle.members)}
+    atomic_write_json(folder / "bundle.json", values)
+    arrays = {
+        "mean": bundle.scaler.mean,
+        "std": bundle.scaler.std,
+        "weights": bundle.weights,
+        "q99_threshold": np.array([bundle.q99, bundle.threshold]),
+    }
+    save_file({name: np.ascontiguousarray(a, dtype=np.float64) for name, a in arrays.items()}, _arrays(folder))
+    for name in sorted(bundle.members):
+        _made(folder / "members" / name)
+        bundle.members[name].save(folder / "members" / name)
+    if bundle.regime is not None:
+        regime_files.save(bundle.regime, _made(folder / "regime"))
+
+
+def _read(folder: Path) -> Bundle:
+    values = json.loads((folder / "bundle.json").read_text())
+    arrays = load_file(_arrays(folder))
+    q99, threshold = arrays["q99_threshold"].tolist()
+    named: dict[str, Any] = {name: tuple(values[name]) for name in _TUPLES} | {name: values[name] for name in _PLAIN}
+    return Bundle(
+        **named,
+        scaler=Scaler(arrays["mean"], arrays["std"]),
+        members={name: registry.load(name, folder / "members" / name) for name in values["members"]},
+        weights=arrays["weights"],
+        q99=q99,
+        threshold=threshold,
+        regime=regime_files.load(folder / "regime") if (folder / "regime").is_dir() else None,
+        plan=values["plan"],
+        last_training_session=dt.date.fromisoformat(values["last_training_session"]),
+    )
+
+
+def _check(folder: Path, bundle_id: str) -> None:
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise BundleError(f"bundle {bundle_id}: {MANIFEST} is missing", _TRAIN_AGAIN)
+    if _id_of(path) != bundle_id:
+        raise BundleError(f"bundle {bundle_id}: {MANIFEST} has been changed", _TRAIN_AGAIN)
+    manifest = json.loads(path.read_text())
+    if manifest["schema"] != SCHEMA:
+        found = manifest["schema"]
+        raise BundleError(f"bundle {bundle_id} has schema {found}, this program reads {SCHEMA}", _TRAIN_AGAIN)
+    expected, found = manifest["files"], _hashes(folder)
+    for name in sorted(expected.keys() | found.keys()):
+        if name not in found:
+            raise BundleError(f"bundle {bundle_id}: {name} is missing", _TRAIN_AGAIN)
+        if name not in expected:
+            raise BundleError(f"bundle {bundle_id}: {name} does not belong to it", _TRAIN_AGAIN)
+        if found[name] != expected[name]:
+            raise BundleError(f"bundle {bundle_id}: {name} has been changed", _TRAIN_AGAIN)
+
+
+def _hashes(folder: Path) -> dict[str, str]:
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / MANIFEST)
+    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+
+
+def _id_of(manifest: Path) -> str:
+    return hashlib.sha256(manifest.read_bytes()).hexdigest()[:16]
+
+
+def _arrays(folder: Path) -> Path:
+    return folder / "arrays.safetensors"
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    return folder

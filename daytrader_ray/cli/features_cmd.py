@@ -1,0 +1,45 @@
+"""`daytrader features`: bars to features."""
+
+from typing import Annotated
+
+import typer
+
+
+def command(
+    profile: Annotated[str, typer.Option(help="sandbox, paper, or the path of a YAML file.")] = "sandbox",
+    data: Annotated[str | None, typer.Option(help="Root of the store.")] = None,
+    symbols: Annotated[str | None, typer.Option(help="A,B,C instead of all symbols that have bars.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")] = False,
+) -> None:
+    """Compute the features of all stored bars (Ray Data, one item per symbol).
+
+    What has been computed from the same bars is not computed again.
+
+    Example: daytrader features --symbols SPY,TLT,XLV
+    """
+    from dataclasses import asdict
+
+    import orjson
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from daytrader_ray.adapters.store import ParquetStore
+    from daytrader_ray.cli.profile import load
+    from daytrader_ray.cluster.features import build
+    from daytrader_ray.cluster.runtime import started
+    from daytrader_ray.domain.errors import DataError
+
+    root = load(profile, data).root
+    store = ParquetStore(root)
+    chosen = tuple(symbol.strip().upper() for symbol in symbols.split(",")) if symbols else store.symbols()
+    if not chosen:
+        raise DataError(f"no bars in {root}", "run `daytrader download` or `daytrader import` first")
+    with Progress(console=Console(stderr=True), transient=True) as screen, started(data_root=root):
+        task = screen.add_task("features", total=len(chosen))
+        report = build(root, chosen, progress=lambda done, total: screen.update(task, completed=done, total=total))
+    Console(stderr=True).print(
+        f"{report.n_features} features of {report.symbols} symbols over {report.sessions} sessions "
+        f"({report.rows} minutes each), {report.computed} computed now"
+    )
+    if json:
+        typer.echo(orjson.dumps(asdict(report)).decode())

@@ -1,0 +1,104 @@
+"""Features as a Ray Data pipeline: one item per symbol, so that no window ever meets another symbol's bars."""
+
+import datetime as dt
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+
+from daytrader_ray.adapters.frames import (
+    Manifest,
+    SymbolFrames,
+    find_manifest,
+    frames_key,
+    is_saved,
+    publish,
+    save_manifest,
+    save_symbol,
+)
+from daytrader_ray.adapters.store import ParquetStore
+from daytrader_ray.cluster.pipeline import mapped
+from daytrader_ray.features.compute import REFERENCE, bars_of, calendar_of, compute_symbol, return_15
+from daytrader_ray.features.step import NAMES
+from daytrader_ray.market_data.statistics import session_statistics
+
+Float64 = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class FeaturesReport:
+    """What is there now: `rows` minutes in `sessions` sessions per symbol; `computed` symbols were not there before."""
+
+    key: str
+    symbols: int
+    sessions: int
+    rows: int
+    n_features: int
+    computed: int
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What all symbols of one build share; `market` is the reference's 15-minute return `[row]`, None without one."""
+
+    root: str
+    key: str
+    start: dt.date
+    end: dt.date
+    bar_minutes: int
+    market: Float64 | None
+
+
+def build(
+    root: str,
+    symbols: Collection[str],
+    bar_minutes: int = 1,
+    reference: str = REFERENCE,
+    progress: Callable[[int, int], None] | None = None,
+) -> FeaturesReport:
+    """Compute and store the features of `symbols` over all sessions that their bars span; Ray must be running.
+
+    What is stored under the same content key is not computed again, so the same command resumes after any
+    interruption. `reference` is the market that `excess_15` subtracts, where it is one of `symbols`. `progress` is
+    told (done, all) symbols.
+    """
+    store = ParquetStore(root)
+    wanted = tuple(sorted(set(symbols)))
+    start, end = store.span(wanted)
+    key = frames_key(store, wanted, bar_minutes, reference)
+    manifest = find_manifest(store, key)
+    missing = [] if manifest else [symbol for symbol in wanted if not is_saved(store, key, symbol)]
+    if manifest is None:
+        panel = store.panel([reference if reference in wanted else wanted[0]], start, end, bar_minutes)
+        market = None
+        if reference in wanted:
+            market = return_15(bars_of(panel, np.full(panel.close.shape, np.nan), 0), calendar_of(panel.grid))
+        done = len(wanted) - len(missing)
+        for _ in mapped(missing, partial(_build_symbol, _Job(root, key, start, end, bar_minutes, market))):
+            done += 1
+            if progress is not None:
+                progress(done, len(wanted))
+        manifest = Manifest(key, panel.grid, wanted, NAMES)
+        save_manifest(store, manifest)
+    publish(store, key)
+    grid = manifest.grid
+    return FeaturesReport(key, len(wanted), len(grid.sessions), grid.n_rows, len(NAMES), len(missing))
+
+
+def _build_symbol(job: _Job, symbol: str) -> str:
+    store = ParquetStore(job.root)
+    panel = store.panel([symbol], job.start, job.end, job.bar_minutes)
+    adv, sigma_day, expected_volume = session_statistics(panel)
+    bars = bars_of(panel, expected_volume, 0)
+    one = compute_symbol(bars, calendar_of(panel.grid), job.market)
+    frames = SymbolFrames(
+        bars=np.stack([bars.open, bars.high, bars.low, bars.close, bars.volume, bars.vwap, bars.expected_volume]),
+        traded=bars.traded,
+        values=one.values,
+        aux=np.stack([one.atr_5, one.return_30, one.sigma_30]),
+        sessions=np.concatenate([adv, sigma_day], axis=1).T.copy(),
+    )
+    save_symbol(store, job.key, symbol, frames)
+    return symbol

@@ -1,0 +1,183 @@
+"""The fits of a search as Ray tasks: each (window, member) once, its scores kept under a content key."""
+
+import io
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import fsspec
+import numpy as np
+import numpy.typing as npt
+
+from daytrader_ray.adapters.atomic import atomic_write_bytes
+from daytrader_ray.cluster.content import digest_of_arrays, digest_of_sources, key_of, versions_of
+from daytrader_ray.domain.errors import DaytraderError
+from daytrader_ray.domain.trading import MEMBERS
+from daytrader_ray.models.registry import member as member_called
+from daytrader_ray.walkforward.config import SearchConfig
+from daytrader_ray.walkforward.fit import Market, fit_and_score
+from daytrader_ray.walkforward.windows import Window
+
+Float64 = npt.NDArray[np.float64]
+Progress = Callable[[str, int, int], None]
+"""Told (stage, done, of) while something long runs."""
+
+SHARED_SOURCES = (
+    "domain/folds.py",
+    "features",
+    "models/dataset.py",
+    "models/labels.py",
+    "models/members/surface.py",
+    "models/registry.py",
+    "models/scaling.py",
+    "walkforward/fit.py",
+    "walkforward/windows.py",
+)
+LIBRARIES = ("numpy", "torch", "xgboost", "xgboost-cpu", "scikit-learn", "numba", "scipy")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One fit to have: `path` is where its scores are or will be."""
+
+    window: Window
+    member: str
+    path: str
+
+
+def silent(_stage: str, _done: int, _of: int) -> None:
+    """Tell nobody."""
+
+
+def jobs_of(market: Market, windows: Sequence[Window], config: SearchConfig, label_config: Any, root: str) -> list[Job]:
+    """Return every fit of a search with the key of all that goes into it; nothing is computed yet."""
+    sources = {name: digest_of_sources([*SHARED_SOURCES, f"models/members/{name}.py"]) for name in MEMBERS}
+    libraries = versions_of(LIBRARIES)
+    members: dict[str, Any] = {name: member_called(name, config.members.get(name)) for name in MEMBERS}
+    jobs: list[Job] = []
+    for window in windows:
+        rows = _digest_of_rows(market, window)
+        for name in MEMBERS:
+            key = key_of(
+                {
+                    "rows": rows,
+                    "blocks": _relative(window),
+                    "member": name,
+                    "member_config": members[name].config.model_dump(mode="json"),
+                    "labels": label_config.model_dump(mode="json"),
+                    "sample_minutes": market.sample_minutes,
+                    "fit": config.model_dump(mode="json", include={"seed", "max_samples", "max_missing"}),
+                    "sources": sources[name],
+                    "libraries": libraries,
+                }
+            )
+            jobs.append(Job(window, name, f"{root}/processed/signals/{key}.npy"))
+    return jobs
+
+
+def run_fits(market: Market, jobs: Sequence[Job], config: SearchConfig, progress: Progress = silent) -> int:
+    """Fit what is not there yet, in parallel; return how many were fitted. Ray must be running.
+
+    Each result is written whole as soon as it is there, so that an interrupted search goes on where it stopped.
+    """
+    missing = [job for job in jobs if not exists(job.path)]
+    progress("fits", len(jobs) - len(missing), len(jobs))
+    if not missing:
+        return 0
+    import ray
+
+    shared = ray.put(market)
+    task = ray.remote(num_cpus=1, max_retries=2)(fit_and_score)
+    done = len(jobs) - len(missing)
+    work = ((job, (shared, job.window, job.member, config)) for job in missing)
+    for job, scores in unordered(task, work):
+        save_array(job.path, scores)
+        done += 1
+        progress("fits", done, len(jobs))
+    return len(missing)
+
+
+def unordered(task: Any, work: Iterator[tuple[Any, tuple[Any, ...]]]) -> Iterator[tuple[Any, Any]]:
+    """Run `task` on the arguments of each (name, arguments) and yield (name, result) as they come, few at a time."""
+    import ray
+
+    resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call] # Ray leaves it bare
+    limit = 2 * max(1, int(resources.get("CPU", 1)))
+    pending: dict[Any, Any] = {}
+    exhausted = False
+    while True:
+        while not exhausted and len(pending) < limit:
+            following = next(work, None)
+            if following is None:
+                exhausted = True
+            else:
+                pending[task.remote(*following[1])] = following[0]
+        if not pending:
+            return
+        ready, _ = ray.wait(list(pending), num_returns=1)
+        for reference in ready:
+            name = pending.pop(reference)
+            with plain_errors():
+                result = ray.get(reference)
+            yield name, result
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Turn a named error that crossed from a Ray task back into itself, without the worker's traceback."""
+    from ray.exceptions import RayTaskError
+
+    try:
+        yield
+    except RayTaskError as error:
+        if isinstance(error.cause, DaytraderError):
+            raise error.cause from None
+        raise
+
+
+def exists(path: str) -> bool:
+    """Return whether a file is there."""
+    filesystem, target = fsspec.core.url_to_fs(path)
+    return bool(filesystem.exists(target))
+
+
+def save_array(path: str, array: npt.NDArray[Any]) -> None:
+    """Write an array whole or not at all."""
+    sink = io.BytesIO()
+    np.save(sink, array, allow_pickle=False)
+    atomic_write_bytes(path, sink.getvalue())
+
+
+def load_array(path: str) -> npt.NDArray[Any]:
+    """Read an array that `save_array` wrote."""
+    filesystem, target = fsspec.core.url_to_fs(path)
+    array: npt.NDArray[Any] = np.load(io.BytesIO(filesystem.cat_file(target)), allow_pickle=False)
+    return array
+
+
+def _digest_of_rows(market: Market, window: Window) -> str:
+    """Hash the rows that a window reads, from the first training row to the end of its test."""
+    rows, columns = market.rows((window.train[0], window.test[1])), market.columns
+    grid, labels = market.frames.panel.grid, market.labels
+    sessions = grid.sessions[window.train[0] : window.test[1]]
+    calendar = np.array([(s.open_minute, s.n_minutes, grid.bar_minutes) for s in sessions], dtype=np.int64)
+    names = np.array([market.frames.panel.symbols[column] for column in columns], dtype="S24")
+    features = np.array(market.frames.features.names, dtype="S64")
+    return digest_of_arrays(
+        [
+            calendar,
+            names,
+            features,
+            market.frames.features.values[rows][:, columns],
+            np.isfinite(market.frames.panel.close[rows][:, columns]),
+            labels.label[rows][:, columns],
+            labels.span_end[rows][:, columns] - rows.start,
+            labels.weight[rows][:, columns],
+        ]
+    )
+
+
+def _relative(window: Window) -> list[tuple[int, int]]:
+    start = window.train[0]
+    return [(a - start, b - start) for a, b in (window.train, window.fit, window.a, window.b, window.test)]

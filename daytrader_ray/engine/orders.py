@@ -1,0 +1,23 @@
+"""The kernel's intents as orders: the same values in backtest and live."""
+
+import datetime as dt
+
+from daytrader_ray.domain.trading import Order, OrderKind, Reason, client_order_id, is_urgent
+
+
+def order_of(
+    run: str, date: dt.date, slot: int, symbol: str, kind: int, side: int, qty: int, reason: int, price: float
+) -> Order:
+    """Return one intent of the kernel as an `Order` with its client order id."""
+    what, why = OrderKind(kind), Reason(reason)
+    return Order(
+        session=date,
+        slot=slot,
+        symbol=symbol,
+        kind=what,
+        side=side,
+        qty=qty,
+        stop_price=price if what is OrderKind.STOP else None,
+        reason=why,
+        client_order_id=client_order_id(run, date, slot, symbol, what, urgent=is_urgent(why)),
+    )

@@ -1,0 +1,73 @@
+"""A bundle: everything fitted that one ensemble needs to trade, and nothing else."""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from daytrader_ray.domain.regime import RegimeModel
+from daytrader_ray.domain.trading import MEMBERS
+from daytrader_ray.models.members.surface import Fitted
+from daytrader_ray.models.scaling import Scaler
+
+Float32 = npt.NDArray[np.float32]
+Float64 = npt.NDArray[np.float64]
+
+SCHEMA = 1
+"""Version of what a bundle holds and how it is stored."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A fitted ensemble.
+
+    Attributes
+    ----------
+    feature_set
+        Names of all features it was trained beside, in order; another set means other inputs.
+    features
+        Names of the selected ones, in the order of the scaler and of the windows.
+    symbols
+        What it was trained on, sorted.
+    scaler
+        Scale of the selected features.
+    members
+        Fitted members by name.
+    mask
+        The ensemble (`domain.trading.members_of`).
+    weights, q99, threshold
+        Member weights [member], scale of the combined score, smallest |signal| that opens a position (may be infinite).
+    regime, left_out
+        The regime model or None, and the names of its inputs that the history could not give.
+    plan
+        The resolved configuration it was made with and is to be traded with: plain values for JSON.
+    seed, last_training_session, fingerprint
+        Random seed, last session seen in training, and hash of the data trained on.
+    """
+
+    feature_set: tuple[str, ...]
+    features: tuple[str, ...]
+    symbols: tuple[str, ...]
+    scaler: Scaler
+    members: Mapping[str, Fitted]
+    mask: int
+    weights: Float64
+    q99: float
+    threshold: float
+    regime: RegimeModel | None
+    left_out: tuple[str, ...]
+    plan: Mapping[str, Any]
+    seed: int
+    last_training_session: dt.date
+    fingerprint: str
+
+    def score(self, windows: Float32) -> Float64:
+        """Score scaled `windows` `[n, WINDOW_ROWS, feature]` to `[n, member]`; NaN for members that it lacks."""
+        scores = np.full((len(windows), len(MEMBERS)), np.nan)
+        for column, name in enumerate(MEMBERS):
+            if name in self.members:
+                scores[:, column] = self.members[name].predict(windows)
+        return scores

@@ -1,0 +1,186 @@
+"""What the regime model observes every five minutes, in O(1) memory; history and live step the same kernel.
+
+- `log_rv`: log of the realised volatility of SPY over 30 minutes, relative to its mean for that minute of day;
+- `breadth`: share of the stocks that are above their first price of the session;
+- `corr_qqq`, `corr_tlt`, `corr_gld`: EWMA correlation (half-life 60 minutes) of one-bar returns with SPY's;
+- `trend`: |sum of SPY's returns over 30 minutes| / root of the sum of their squares.
+
+Returns are intraday: nothing spans two sessions, but the correlations carry over. An input that cannot be computed is
+NaN; in a minute in which SPY has no price all of them are.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from daytrader_ray.domain.jit import njit
+from daytrader_ray.domain.panel import Frames
+
+Bool = npt.NDArray[np.bool_]
+Float64 = npt.NDArray[np.float64]
+Int64 = npt.NDArray[np.int64]
+
+INPUTS = ("log_rv", "breadth", "corr_qqq", "corr_tlt", "corr_gld", "trend")
+NOT_STORED = ("vix", "vix_term")
+"""Inputs of METHODS 7 that need index prices, which the store does not hold: always named as left out."""
+
+ROLES = ("SPY", "QQQ", "TLT", "GLD")
+LOG_RV, BREADTH, CORRELATION, TREND = 0, 1, 2, 5
+WINDOW_MINUTES, EVERY_MINUTES, HALF_LIFE_MINUTES = 30, 5, 60
+MIN_RETURNS = 2
+
+
+class Observer(NamedTuple):
+    """Who is observed and the running state: everything `observe_step` reads and writes.
+
+    `role` column of each of ROLES, -1 if absent; `in_breadth` [symbol]; `every` bars between observations; `decay` of
+    the EWMA per bar. State: `last` and `first` price of the session [symbol]; `ring` last returns of SPY; `filled`
+    [n in ring, next place]; `pairs` [pair, (product, SPY squared, other squared)].
+    """
+
+    role: Int64
+    in_breadth: Bool
+    every: int
+    decay: float
+    last: Float64
+    first: Float64
+    ring: Float64
+    filled: Int64
+    pairs: Float64
+
+
+def observer(symbols: Sequence[str], breadth: Sequence[str], bar_minutes: int) -> Observer:
+    """Return an observer of `symbols` (in column order) that has seen nothing yet."""
+    at = {symbol: column for column, symbol in enumerate(symbols)}
+    n = len(symbols)
+    return Observer(
+        role=np.array([at.get(name, -1) for name in ROLES], dtype=np.int64),
+        in_breadth=np.array([symbol in set(breadth) for symbol in symbols], dtype=np.bool_),
+        every=max(1, EVERY_MINUTES // bar_minutes),
+        decay=0.5 ** (bar_minutes / HALF_LIFE_MINUTES),
+        last=np.full(n, np.nan),
+        first=np.full(n, np.nan),
+        ring=np.zeros(WINDOW_MINUTES // bar_minutes),
+        filled=np.zeros(2, dtype=np.int64),
+        pairs=np.zeros((len(ROLES) - 1, 3)),
+    )
+
+
+@njit
+def _return(observer: Observer, close: Float64, column: int) -> float:
+    return np.log(close[column] / observer.last[column]) if column >= 0 else np.nan
+
+
+@njit
+def observe_step(observer: Observer, slot: int, close: Float64, out: Float64) -> bool:
+    """Take the closes of one bar [symbol]; when an observation is due, fill `out` [input] and return True.
+
+    `out[LOG_RV]` is the plain realised volatility per bar: the model knows what is usual at that minute.
+    """
+    if slot == 0:
+        observer.last[:] = np.nan
+        observer.first[:] = np.nan
+        observer.filled[:] = 0
+
+    spy = _return(observer, close, observer.role[0])
+    if not np.isnan(spy):
+        ring, filled = observer.ring, observer.filled
+        ring[filled[1]] = spy
+        filled[1] = (filled[1] + 1) % len(ring)
+        filled[0] = min(filled[0] + 1, len(ring))
+        for pair in range(len(observer.pairs)):
+            other = _return(observer, close, observer.role[pair + 1])
+            if not np.isnan(other):
+                _average(observer.pairs[pair], observer.decay, spy, other)
+
+    for symbol in range(len(close)):
+        if not np.isnan(close[symbol]):
+            observer.last[symbol] = close[symbol]
+            if np.isnan(observer.first[symbol]):
+                observer.first[symbol] = close[symbol]
+
+    if (slot + 1) % observer.every != 0:
+        return False
+    spy_column = observer.role[0]
+    if spy_column >= 0 and np.isnan(close[spy_column]):
+        out[:] = np.nan
+    else:
+        _fill(observer, out)
+    return True
+
+
+@njit
+def _average(pair: Float64, decay: float, spy: float, other: float) -> None:
+    pair[0] = decay * pair[0] + (1.0 - decay) * spy * other
+    pair[1] = decay * pair[1] + (1.0 - decay) * spy * spy
+    pair[2] = decay * pair[2] + (1.0 - decay) * other * other
+
+
+@njit
+def _fill(observer: Observer, out: Float64) -> None:
+    out[:] = np.nan
+    n, place = observer.filled[0], observer.filled[1]
+    total, squares = 0.0, 0.0
+    for back in range(n, 0, -1):
+        value = observer.ring[(place - back) % len(observer.ring)]
+        total += value
+        squares += value * value
+    if n >= MIN_RETURNS and squares > 0.0:
+        out[LOG_RV] = np.sqrt(squares / n)
+        out[TREND] = abs(total) / np.sqrt(squares)
+
+    known, above = 0, 0.0
+    for symbol in range(len(observer.last)):
+        if observer.in_breadth[symbol] and not np.isnan(observer.last[symbol]):
+            known += 1
+            move = observer.last[symbol] - observer.first[symbol]
+            above += 1.0 if move > 0.0 else (0.5 if move == 0.0 else 0.0)
+    if known > 0:
+        out[BREADTH] = above / known
+
+    for pair in range(len(observer.pairs)):
+        product, spy, other = observer.pairs[pair]
+        if spy > 0.0 and other > 0.0:
+            out[CORRELATION + pair] = product / np.sqrt(spy * other)
+
+
+@dataclass(frozen=True)
+class Observations:
+    """All observations of some sessions: `x` `[n, input]` in the order of INPUTS, NaN where one has no value.
+
+    `x[:, LOG_RV]` is the plain realised volatility per bar. `rows`, `slots` and `sessions` [n] say where each was made.
+    """
+
+    x: Float64
+    rows: Int64
+    slots: Int64
+    sessions: Int64
+    breadth: tuple[str, ...]
+    bar_minutes: int
+
+
+@njit
+def _observe_rows(observer: Observer, slots: Int64, close: Float64) -> tuple[Float64, Int64]:
+    x = np.empty((len(slots), len(INPUTS)))
+    rows = np.empty(len(slots), dtype=np.int64)
+    n = 0
+    for row in range(len(slots)):
+        if observe_step(observer, slots[row], close[row], x[n]):
+            rows[n] = row
+            n += 1
+    return x[:n].copy(), rows[:n].copy()
+
+
+def observe(frames: Frames, start: int, stop: int) -> Observations:
+    """Observe sessions `start` to `stop - 1`; the correlations are warmed on all sessions of `frames` before them."""
+    panel, grid = frames.panel, frames.panel.grid
+    breadth = tuple(symbol for symbol in panel.symbols if symbol not in ROLES)
+    end = int(grid.first_row[stop])
+    fresh = observer(panel.symbols, breadth, grid.bar_minutes)
+    x, rows = _observe_rows(fresh, grid.slot_of_row[:end], np.ascontiguousarray(panel.close[:end]))
+    keep = rows >= grid.first_row[start]
+    x, rows = x[keep], rows[keep]
+    return Observations(x, rows, grid.slot_of_row[rows], grid.session_of_row[rows], breadth, grid.bar_minutes)

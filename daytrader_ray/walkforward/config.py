@@ -1,0 +1,27 @@
+"""What a search and a training run are told: spans, seed, samples and the bound on trading."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import Field
+
+from daytrader_ray.domain.config import Config
+
+
+class SearchConfig(Config):
+    """Walk-forward spans, sampling and the threshold's bound.
+
+    `train`, `test` and `step` are spans such as `6s` (sessions), `2w` (weeks) or `6m` (months).
+    """
+
+    train: str = Field(default="6m", description="training span of a window")
+    test: str = Field(default="1m", description="test span of a window")
+    step: str = Field(default="1w", description="distance between windows")
+    seed: int = Field(default=7, ge=0, description="seed of every fit")
+    cash: float = Field(default=100_000.0, gt=0, description="USD at the start of the curve")
+    max_samples: int = Field(default=50_000, ge=100, description="most training samples of a fit")
+    max_missing: float = Field(
+        default=0.2, ge=0, le=1, description="a feature missing in more training rows is dropped"
+    )
+    trips_a_day: float = Field(default=400.0, gt=0, description="most round trips a day on B, for 60 stocks")
+    members: Mapping[str, Mapping[str, Any]] = Field(default={}, description="options by member, over its defaults")

@@ -1,0 +1,41 @@
+"""A block of sessions cut out of frames: views, no copies."""
+
+from dataclasses import replace
+
+from daytrader_ray.domain.panel import Frames
+from daytrader_ray.walkforward.windows import Block
+
+
+def cut(frames: Frames, block: Block) -> Frames:
+    """Return the frames of the sessions `[start, stop)` alone; what was known before them stays as it was."""
+    grid, panel, features = frames.panel.grid, frames.panel, frames.features
+    rows, sessions = slice(int(grid.first_row[block[0]]), int(grid.first_row[block[1]])), slice(*block)
+    return Frames(
+        panel=replace(
+            panel,
+            grid=grid.part(*block),
+            open=panel.open[rows],
+            high=panel.high[rows],
+            low=panel.low[rows],
+            close=panel.close[rows],
+            volume=panel.volume[rows],
+            vwap=panel.vwap[rows],
+            traded=panel.traded[rows],
+        ),
+        features=replace(
+            features,
+            values=features.values[rows],
+            atr_5=features.atr_5[rows],
+            return_30=features.return_30[rows],
+            sigma_30=features.sigma_30[rows],
+        ),
+        adv=frames.adv[sessions],
+        sigma_day=frames.sigma_day[sessions],
+        expected_volume=frames.expected_volume[rows],
+    )
+
+
+def without_features(frames: Frames) -> Frames:
+    """Return frames whose feature values are left out: all that a backtest on given signals reads."""
+    features = frames.features
+    return replace(frames, features=replace(features, names=(), values=features.values[:, :, :0].copy()))

@@ -1,0 +1,149 @@
+"""One member fitted on one window, and its scores on the rows after it: pure, so that any worker may do it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from daytrader_ray.domain.errors import DataError
+from daytrader_ray.domain.folds import purged
+from daytrader_ray.domain.panel import Frames
+from daytrader_ray.domain.trading import WINDOW_ROWS
+from daytrader_ray.models.dataset import Dataset, symbol_windows, valid_rows
+from daytrader_ray.models.labels import NO_LABEL, Labels
+from daytrader_ray.models.members.surface import Fitted
+from daytrader_ray.models.registry import member as member_called
+from daytrader_ray.models.scaling import Scaler, select
+from daytrader_ray.walkforward.config import SearchConfig
+from daytrader_ray.walkforward.windows import Block, Window
+
+Bool = npt.NDArray[np.bool_]
+Float32 = npt.NDArray[np.float32]
+Float64 = npt.NDArray[np.float64]
+Int64 = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Market:
+    """What every fit reads: bars with features, labels, and the columns of the symbols to learn from and score.
+
+    Samples are taken every `sample_minutes`, the grid that the labels' weights were made for.
+    """
+
+    frames: Frames
+    labels: Labels
+    columns: Int64
+    sample_minutes: int = 5
+
+    def rows(self, block: Block) -> slice:
+        """Return the rows of a block of sessions."""
+        first = self.frames.panel.grid.first_row
+        return slice(int(first[block[0]]), int(first[block[1]]))
+
+
+@dataclass(frozen=True)
+class View:
+    """How a window's members see the market: the features it kept and their scale, from training rows only."""
+
+    features: Int64
+    scaler: Scaler
+
+    def scaled(self, values: Float32) -> Float32:
+        """Return the kept features of `values` `[row, feature]`, scaled; NaN stays NaN."""
+        return self.scaler.transform(values[:, self.features])
+
+
+def view_of(market: Market, window: Window, config: SearchConfig) -> View:
+    """Choose features and scale on the rows of the window's `fit` block that have a price."""
+    rows = market.rows(window.fit)
+    priced = np.isfinite(market.frames.panel.close[rows][:, market.columns])
+    values = market.frames.features.values[rows][:, market.columns][priced]
+    features = select(values, config.max_missing)
+    if not len(features):
+        raise DataError(
+            f"window {window.index}: no feature has values in {1 - config.max_missing:.0%} of the training rows "
+            f"({_dates(market, window.fit)})",
+            "train on more sessions",
+        )
+    return View(features, Scaler.fit(values[:, features]))
+
+
+def samples(market: Market, view: View, block: Block, history: Block, config: SearchConfig) -> Dataset:
+    """Return the labelled samples of the sessions `block`, purged at its end, ordered by symbol and time.
+
+    Windows may reach back to the start of the sessions `history`.
+    """
+    grid, rows = market.frames.panel.grid, market.rows((history[0], block[1]))
+    start, stop = market.rows(block).start, rows.stop
+    on_grid = (grid.slot_of_row + 1) % max(1, market.sample_minutes // grid.bar_minutes) == 0
+    found: list[tuple[Float32, Int64, Int64]] = []
+    for column in market.columns:
+        scaled = view.scaled(market.frames.features.values[rows, column])
+        ends, windows = symbol_windows(scaled, valid_rows(scaled))
+        at = ends + rows.start
+        labelled = market.labels.label[at, column] != NO_LABEL
+        keep = labelled & on_grid[at] & purged(at, market.labels.span_end[at, column], start, stop)
+        found.append((windows, np.flatnonzero(keep), at))
+    n = sum(len(keep) for _, keep, _ in found)
+    chosen = _evenly(n, config.max_samples, config.seed)
+    parts: list[Dataset] = []
+    seen = 0
+    for column, (windows, keep, at) in zip(market.columns, found, strict=True):
+        mine = keep[chosen[seen : seen + len(keep)]]
+        seen += len(keep)
+        labels = market.labels.label[at[mine], column]
+        parts.append(Dataset(windows[mine], labels, market.labels.weight[at[mine], column].astype(np.float32)))
+    return Dataset.joined(parts)
+
+
+def _evenly(n: int, cap: int, seed: int) -> Bool:
+    """Return which of `n` ordered samples to keep so that at most `cap` stay, evenly spaced from a seeded start."""
+    if n <= cap:
+        return np.ones(n, dtype=np.bool_)
+    step = n / cap
+    start = np.random.default_rng(seed).uniform(0.0, step)
+    keep = np.zeros(n, dtype=np.bool_)
+    keep[np.minimum((start + np.arange(cap) * step).astype(np.int64), n - 1)] = True
+    return keep
+
+
+def fit_member(market: Market, window: Window, member: str, config: SearchConfig) -> tuple[Fitted, View]:
+    """Fit one member on the window's `fit` block, stopping early on A; return it with the view it must be scored in."""
+    view = view_of(market, window, config)
+    train = samples(market, view, window.fit, window.train, config)
+    if not len(train):
+        raise DataError(
+            f"window {window.index}: no training sample in {_dates(market, window.fit)}: each needs "
+            f"{WINDOW_ROWS} complete rows of {len(view.features)} features and a closed label",
+            "train on more sessions",
+        )
+    validation = samples(market, view, window.a, window.train, config)
+    return member_called(member, config.members.get(member)).fit(train, validation, config.seed), view
+
+
+def score(market: Market, view: View, fitted: Fitted, block: Block, history_from: int) -> Float64:
+    """Return the scores of the sessions `block` `[row, column]`, NaN where no complete window ends.
+
+    Windows may reach back to session `history_from`.
+    """
+    rows = market.rows((history_from, block[1]))
+    skip = market.rows(block).start - rows.start
+    scores = np.full((rows.stop - rows.start - skip, len(market.columns)), np.nan)
+    for k, column in enumerate(market.columns):
+        scaled = view.scaled(market.frames.features.values[rows, column])
+        ends, windows = symbol_windows(scaled, valid_rows(scaled))
+        inside = ends >= skip
+        if inside.any():
+            scores[ends[inside] - skip, k] = fitted.predict(windows[inside])
+    return scores
+
+
+def fit_and_score(market: Market, window: Window, member: str, config: SearchConfig) -> Float64:
+    """Return a member's scores on validation A, B and the test of a window `[row, column]`."""
+    fitted, view = fit_member(market, window, member, config)
+    return score(market, view, fitted, (window.a[0], window.test[1]), window.train[0])
+
+
+def _dates(market: Market, block: Block) -> str:
+    sessions = market.frames.panel.grid.sessions
+    return f"{sessions[block[0]].date} to {sessions[block[1] - 1].date}"

@@ -1,0 +1,79 @@
+"""What a search found: the stitched curve of each ensemble, the best one, and the verdict."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from daytrader_ray.analytics.overfitting import daily_sharpe, dsr, psr
+from daytrader_ray.analytics.performance import CostTotals, Performance, TradeTable, daily_returns, performance, plain
+from daytrader_ray.analytics.verdict import Evidence, Verdict, verdict
+from daytrader_ray.domain.trading import members_of
+from daytrader_ray.walkforward.study import WindowResult
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """One ensemble's stitched out-of-sample curve: session equities `[T + 1]` USD, metrics, windows."""
+
+    mask: int
+    equity: tuple[float, ...]
+    performance: Performance
+    windows: tuple[WindowResult, ...]
+
+    @property
+    def sharpe(self) -> float:
+        """Return the Sharpe ratio, 0 where the curve has no variation (it never traded)."""
+        return 0.0 if math.isnan(self.performance.sharpe) else self.performance.sharpe
+
+
+def stitch(mask: int, windows: Sequence[WindowResult], session_minutes: float) -> TrialResult:
+    """Lay the steps of the windows end to end; `session_minutes` is the mean length of a session."""
+    equity = np.array([windows[0].equity[0], *(value for window in windows for value in window.equity[1:])])
+    trades = TradeTable(
+        np.array([value for window in windows for value in window.trade_pnl_usd], dtype=np.float64),
+        np.array([value for window in windows for value in window.trade_notional_usd], dtype=np.float64),
+        np.array([value for window in windows for value in window.trade_minutes], dtype=np.float64),
+    )
+    costs = CostTotals()
+    for window in windows:
+        costs = costs.plus(CostTotals(**window.costs))
+    held = float((trades.notional_usd * trades.minutes).sum())
+    exposure = held / (session_minutes * (len(equity) - 1) * float(equity.mean()))
+    return TrialResult(mask, tuple(equity.tolist()), performance(equity, trades, costs, exposure), tuple(windows))
+
+
+def select_best(trials: Sequence[TrialResult]) -> TrialResult:
+    """Return the non-cash ensemble with the highest Sharpe ratio; of equals the smaller, then the lower mask."""
+    return max((t for t in trials if t.mask), key=lambda t: (t.sharpe, -t.mask.bit_count(), -t.mask))
+
+
+def judge(trials: Sequence[TrialResult], hindsight: str = "") -> Verdict:
+    """Return the verdict on the best of `trials`."""
+    best = select_best(trials)
+    n_trials = sum(trial.mask != 0 for trial in trials)
+    value = deflated(best, trials)
+    return verdict(Evidence(best.performance.days, best.performance.total_return, value, n_trials, hindsight))
+
+
+def deflated(trial: TrialResult, trials: Sequence[TrialResult]) -> float:
+    """Return the deflated Sharpe ratio of one trial among all non-cash ones."""
+    ratios = np.array([daily_sharpe(daily_returns(np.array(t.equity))) for t in trials if t.mask])
+    return dsr(daily_returns(np.array(trial.equity)), ratios)
+
+
+def trial_dict(trial: TrialResult, trials: Sequence[TrialResult]) -> dict[str, Any]:
+    """Return one trial as plain values for JSON, without its single trades."""
+    skip = {"trade_pnl_usd", "trade_notional_usd", "trade_minutes"}
+    windows = [{key: value for key, value in w.as_dict().items() if key not in skip} for w in trial.windows]
+    return {
+        "mask": trial.mask,
+        "members": list(members_of(trial.mask)),
+        "equity": list(trial.equity),
+        "metrics": trial.performance.as_dict(),
+        "psr": plain(psr(daily_returns(np.array(trial.equity)))),
+        "dsr": plain(deflated(trial, trials)) if trial.mask else None,
+        "windows": windows,
+    }

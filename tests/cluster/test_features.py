@@ -1,0 +1,118 @@
+import dataclasses
+import datetime as dt
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from daytrader_ray.adapters.calendar import session_grid
+from daytrader_ray.adapters.frames import load_frames
+from daytrader_ray.adapters.store import FILE_SCHEMA, ParquetStore
+from daytrader_ray.cluster.features import build
+from daytrader_ray.domain.errors import DataError
+from daytrader_ray.domain.panel import Panel
+from daytrader_ray.features.compute import compute
+from daytrader_ray.market_data.statistics import session_statistics
+
+pytestmark = pytest.mark.ray
+SPANS = {"AAA": (0, 5), "BBB": (1, 6), "SPY": (0, 6)}
+
+
+def write_bars(store, symbol, minutes, seed):
+    rng = np.random.default_rng(seed)
+    close = np.round(50 * np.exp(np.cumsum(rng.normal(0, 1e-3, len(minutes)))), 2)
+    columns = {
+        "timestamp": pa.array(minutes * 60_000_000, pa.timestamp("us", "UTC")),
+        "open": close,
+        "high": close + 0.03,
+        "low": close - 0.02,
+        "close": close,
+        "volume": rng.integers(1, 900, len(minutes)).astype(float),
+        "vwap": close,
+        "trades": pa.nulls(len(minutes), pa.int32()),
+    }
+    store.write_bars(symbol, "2025-03", pa.table(columns).cast(FILE_SCHEMA), downloaded=None)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    store = ParquetStore(str(tmp_path_factory.mktemp("store")))
+    grid = session_grid(dt.date(2025, 3, 3), dt.date(2025, 3, 10))
+    for seed, (symbol, (start, stop)) in enumerate(SPANS.items()):
+        minutes = grid.minute_of_row[grid.first_row[start] : grid.first_row[stop]]
+        write_bars(store, symbol, np.delete(minutes, [5, 6, 400]), seed)
+    return store
+
+
+@pytest.fixture(scope="module")
+def report(store, ray_cluster):
+    return build(store.root, ["SPY", "AAA", "BBB"])
+
+
+def same_bits(one, other):
+    return all(
+        getattr(one, field.name).tobytes() == getattr(other, field.name).tobytes()
+        for field in dataclasses.fields(one)
+        if isinstance(getattr(one, field.name), np.ndarray)
+    )
+
+
+def test_the_pipeline_gives_the_bits_of_the_core(store, report):
+    panel = store.panel(("AAA", "BBB", "SPY"))
+    adv, sigma_day, expected_volume = session_statistics(panel)
+    frames = load_frames(store.root)
+    assert frames.panel.symbols == ("AAA", "BBB", "SPY")
+    assert frames.panel.grid == panel.grid
+    assert same_bits(frames.panel, panel)
+    assert same_bits(frames.features, compute(panel, expected_volume))
+    assert frames.features.names == compute(panel, expected_volume).names
+    assert frames.adv.tobytes() == adv.tobytes()
+    assert frames.sigma_day.tobytes() == sigma_day.tobytes()
+    assert frames.expected_volume.tobytes() == expected_volume.tobytes()
+    assert np.isfinite(frames.features.values).any()
+
+
+def test_the_report_counts_what_was_built(report):
+    assert (report.symbols, report.sessions, report.rows, report.computed) == (3, 6, 6 * 390, 3)
+
+
+def test_the_same_bars_are_not_computed_again(store, report):
+    again = build(store.root, ["AAA", "BBB", "SPY"])
+    assert again.computed == 0
+    assert again.key == report.key
+
+
+def test_an_interrupted_build_goes_on_with_the_same_bits(store, report):
+    folder = store.path("processed", "features", report.key)
+    before = {path.name: path.read_bytes() for path in Path(folder, "AAA").iterdir()}
+    Path(folder, "manifest.json").unlink()
+    for path in Path(folder, "AAA").iterdir():
+        path.unlink()
+    assert build(store.root, ["AAA", "BBB", "SPY"]).computed == 1
+    assert {path.name: path.read_bytes() for path in Path(folder, "AAA").iterdir()} == before
+
+
+def test_chosen_symbols_come_with_the_sessions_they_share(store, report):
+    frames = load_frames(store.root, ["BBB", "AAA"])
+    assert frames.panel.symbols == ("AAA", "BBB")
+    assert [str(s.date) for s in frames.panel.grid.sessions] == ["2025-03-04", "2025-03-05", "2025-03-06", "2025-03-07"]
+    rows = slice(390, 5 * 390)
+    assert frames.features.values.tobytes() == load_frames(store.root).features.values[rows, :2].tobytes()
+
+
+def test_what_is_not_there_is_named(store, report, tmp_path):
+    with pytest.raises(DataError, match="no features of ZZZ"):
+        load_frames(store.root, ["ZZZ"])
+    with pytest.raises(DataError, match="no features in") as caught:
+        load_frames(str(tmp_path))
+    assert "daytrader features" in caught.value.hint
+
+
+def test_other_bars_have_another_key(store, report, ray_cluster):
+    grid = session_grid(dt.date(2025, 3, 10), dt.date(2025, 3, 10))
+    write_bars(store, "AAA", grid.minute_of_row[:10], 9)
+    later = build(store.root, ["AAA", "BBB", "SPY"])
+    assert later.key != report.key
+    assert later.computed == 3
+    assert isinstance(load_frames(store.root).panel, Panel)

@@ -1,0 +1,131 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from daytrader_ray.domain.regime import Regime, RegimeModel
+from daytrader_ray.regime import files
+from daytrader_ray.regime.config import RegimeConfig, strategy_rows
+from daytrader_ray.regime.hmm import fit
+from daytrader_ray.regime.live import LiveRegime, regime_states
+from daytrader_ray.regime.observations import LOG_RV, NOT_STORED, observe
+from tests.regime.market import N_SLOTS, cut, frames
+
+CONFIG = RegimeConfig()
+
+
+@pytest.fixture(scope="module")
+def whole():
+    return frames()
+
+
+@pytest.fixture(scope="module")
+def model(whole) -> RegimeModel:
+    found = fit(observe(whole, 0, 12), CONFIG, seed=7)
+    assert found is not None
+    return found
+
+
+def test_states_are_ordered_and_named_by_volatility(whole, model):
+    assert np.all(np.diff(model.means[:, 0]) > 0)
+    states = regime_states(model, whole).reshape(12, N_SLOTS)[:, 60:]
+    assert (states[:4] == Regime.TRENDING).mean() > 0.9
+    assert (states[4:8] == Regime.VOLATILE).mean() > 0.9
+    assert (states[8:] == model.labels[2]).mean() > 0.9
+    assert model.labels[2] == Regime.VOLATILE, "a third of the history is no crisis"
+
+
+def test_a_rare_violent_state_is_a_crisis():
+    whole = frames(seed=3, n_sessions=30)
+    rare = observe(whole, 0, 21)
+    model = fit(rare, CONFIG.model_copy(update={"crisis_quantile": 0.5}), seed=7)
+    assert model is not None
+    assert model.labels.tolist() == [Regime.TRENDING, Regime.VOLATILE, Regime.CRISIS]
+
+
+def test_live_steps_give_the_bits_of_the_batch(whole, model):
+    batch = regime_states(model, whole)
+    live = LiveRegime(model, whole.panel.symbols)
+    live.warm(cut(whole, 0, 10))
+    later = cut(whole, 10, 12)
+    slots = later.grid.slot_of_row
+    steps = [live.step(int(slots[row]), later.close[row]) for row in range(later.grid.n_rows)]
+    assert steps == batch[10 * N_SLOTS :].tolist()
+    other = LiveRegime(model, whole.panel.symbols)
+    other.warm(whole.panel)
+    assert np.array_equal(other.probabilities, live.probabilities)
+
+
+def test_the_filter_agrees_with_a_plain_forward_pass(whole, model):
+    seen = observe(whole, 3, 4)
+    columns = [i for i in range(6) if i != LOG_RV]
+    x = np.column_stack([np.log(seen.x[:, LOG_RV] / model.profile[seen.slots]), seen.x[:, columns]])
+    z = (x - model.mean) / model.std
+    alpha = model.start
+    for at in range(len(z)):
+        expected = alpha if at == 0 else model.transition.T @ alpha
+        density = np.exp(-0.5 * (z[at] - model.means) ** 2 / model.variances) / np.sqrt(2 * np.pi * model.variances)
+        alpha = expected * density.prod(axis=1)
+        alpha = alpha / alpha.sum()
+    live = LiveRegime(model, whole.panel.symbols)
+    live.warm(cut(whole, 0, 4))
+    assert live.probabilities == pytest.approx(alpha, abs=1e-9)
+
+
+def test_what_is_observed_takes_effect_five_minutes_later(whole, model):
+    live = LiveRegime(model, whole.panel.symbols)
+    live.warm(cut(whole, 0, 8))
+    day = cut(whole, 8, 9)
+    said = []
+    for slot in range(N_SLOTS):
+        in_force = live.step(slot, day.close[slot])
+        if (slot + 1) % 5 == 0:
+            said.append(int(model.labels[np.argmax(live.probabilities)]))
+            assert len(said) == 1 or in_force == said[-2]
+
+
+def test_bars_after_a_minute_change_nothing_up_to_it(whole, model):
+    at = 7 * N_SLOTS + 53
+    close = whole.panel.close.copy()
+    close[at + 1 :] *= np.exp(np.random.default_rng(9).normal(0, 0.02, close[at + 1 :].shape))
+    changed = dataclasses.replace(whole, panel=dataclasses.replace(whole.panel, close=close))
+    before, after = regime_states(model, whole), regime_states(model, changed)
+    assert np.array_equal(before[: at + 1], after[: at + 1])
+    assert not np.array_equal(before, after)
+    first, second = (fit(observe(f, 0, 7), CONFIG, seed=7) for f in (whole, changed))
+    assert first is not None
+    assert second is not None
+    assert same(first, second)
+
+
+def same(left: RegimeModel, right: RegimeModel) -> bool:
+    pairs = [(getattr(left, f.name), getattr(right, f.name)) for f in dataclasses.fields(RegimeModel)]
+    return all(np.array_equal(a, b) if isinstance(a, np.ndarray) else a == b for a, b in pairs)
+
+
+def test_absent_inputs_are_left_out_and_named():
+    whole = frames(symbols=("AAA", "BBB", "SPY", "TLT"))
+    model = fit(observe(whole, 0, 12), CONFIG, seed=7)
+    assert model is not None
+    assert model.inputs == ("log_rv", "breadth", "corr_tlt", "trend")
+    assert model.left_out == ("corr_qqq", "corr_gld", *NOT_STORED)
+    assert set(regime_states(model, whole)) <= {0, 1, 2}
+
+
+@pytest.mark.parametrize(("symbols", "sessions"), [(("AAA", "BBB", "TLT"), 12), (("AAA", "SPY"), 2)])
+def test_without_spy_or_enough_history_there_is_no_model(symbols, sessions):
+    whole = frames(symbols=symbols)
+    assert fit(observe(whole, 0, sessions), CONFIG, seed=7) is None
+    assert set(regime_states(None, whole)) == {Regime.UNKNOWN}
+
+
+def test_a_saved_model_comes_back_bit_by_bit(model, tmp_path):
+    files.save(model, tmp_path)
+    assert same(files.load(tmp_path), model)
+
+
+def test_each_regime_has_its_strategy_weights_and_scale():
+    rows = strategy_rows(np.array([-1, 0, 1, 2], dtype=np.int8), CONFIG)
+    assert rows.w_momentum.tolist() == [0.5, 0.7, 0.3, 0.1]
+    assert rows.w_reversion.tolist() == [0.5, 0.3, 0.7, 0.1]
+    assert rows.scale.tolist() == [1.0, 1.0, 1.0, 0.25]

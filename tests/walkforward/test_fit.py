@@ -1,0 +1,99 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from daytrader_ray.domain.errors import DataError
+from daytrader_ray.domain.panel import Frames
+from daytrader_ray.models.labels import NO_LABEL
+from daytrader_ray.walkforward.config import SearchConfig
+from daytrader_ray.walkforward.fit import Market, fit_and_score, samples, score, view_of
+from daytrader_ray.walkforward.windows import Window, WindowSpec, windows
+from tests.walkforward.markets import N_SLOTS, LastRow, market, planted
+
+CONFIG = SearchConfig()
+
+
+@pytest.fixture(scope="module")
+def frames() -> Frames:
+    return planted(n_sessions=10)
+
+
+def window(frames: Frames, index: int = 0) -> Window:
+    return windows(frames.panel.grid, WindowSpec.parse("6s", "2s", "2s"))[index]
+
+
+def changed_from(frames: Frames, row: int) -> Frames:
+    values = frames.features.values.copy()
+    values[row:] = np.random.default_rng(0).normal(size=values[row:].shape)
+    panel = frames.panel
+    prices = {name: getattr(panel, name).copy() for name in ("open", "high", "low", "close")}
+    for price in prices.values():
+        price[row:] *= 1.1
+    features = replace(frames.features, values=values)
+    return replace(frames, features=features, panel=replace(panel, **prices))
+
+
+def test_the_view_and_the_samples_know_nothing_after_their_block(frames: Frames) -> None:
+    first, here = window(frames), market(frames)
+    end = here.rows(first.fit).stop
+    other = market(changed_from(frames, end))
+    before, after = view_of(here, first, CONFIG), view_of(other, first, CONFIG)
+    np.testing.assert_array_equal(before.features, after.features)
+    np.testing.assert_array_equal(before.scaler.mean, after.scaler.mean)
+    one = samples(here, before, first.fit, first.train, CONFIG)
+    two = samples(other, after, first.fit, first.train, CONFIG)
+    np.testing.assert_array_equal(one.windows, two.windows)
+    np.testing.assert_array_equal(one.labels, two.labels)
+    np.testing.assert_array_equal(one.weights, two.weights)
+
+
+def test_samples_are_labelled_rows_on_the_grid_and_no_more_than_the_cap(frames: Frames) -> None:
+    first, here = window(frames), market(frames)
+    view = view_of(here, first, CONFIG)
+    everything = samples(here, view, first.fit, first.train, CONFIG)
+    assert NO_LABEL not in everything.labels
+    assert everything.windows.shape[1:] == (30, 2)
+    possible = here.labels.label[here.rows(first.fit)] != NO_LABEL
+    on_grid = np.arange(len(possible)) % N_SLOTS % 5 == 4
+    full_windows = np.arange(len(possible)) >= 29
+    assert len(everything) == (possible & on_grid[:, None] & full_windows[:, None]).sum()
+    few = samples(here, view, first.fit, first.train, SearchConfig(max_samples=100))
+    assert len(few) == 100
+
+
+def test_a_label_that_reaches_the_next_block_is_purged(frames: Frames) -> None:
+    first, here = window(frames), market(frames)
+    view = view_of(here, first, CONFIG)
+    stop = here.rows(first.fit).stop
+    spans = np.where(here.labels.label != NO_LABEL, stop, here.labels.span_end)
+    leaking = Market(frames, replace(here.labels, span_end=spans), here.columns)
+    assert len(samples(leaking, view, first.fit, first.train, CONFIG)) == 0
+
+
+def test_scores_are_missing_exactly_where_a_window_is_incomplete(frames: Frames) -> None:
+    values = frames.features.values.copy()
+    first = window(frames)
+    start = market(frames).rows((first.a[0], first.test[1])).start
+    values[start + 7, 2, 0] = np.nan
+    here = market(replace(frames, features=replace(frames.features, values=values)))
+    got = score(here, view_of(here, first, CONFIG), LastRow(), (first.a[0], first.test[1]), first.train[0])  # type: ignore[arg-type]
+    assert got.shape == (4 * N_SLOTS, 4)
+    missing = np.argwhere(~np.isfinite(got))
+    assert missing.tolist() == [[7, 2]]
+
+
+def test_a_fit_gives_the_same_bits_twice_and_finds_the_plant(frames: Frames) -> None:
+    first, here = window(frames), market(frames)
+    one = fit_and_score(here, first, "xgboost", CONFIG)
+    two = fit_and_score(here, first, "xgboost", CONFIG)
+    assert one.tobytes() == two.tobytes()
+    drift = frames.features.values[here.rows((first.a[0], first.test[1]))][:, :, 0]
+    assert np.corrcoef(one.ravel(), drift.ravel())[0, 1] > 0.5
+
+
+def test_training_rows_without_values_are_refused_by_name(frames: Frames) -> None:
+    empty = replace(frames.features, values=np.full_like(frames.features.values, np.nan))
+    here = market(replace(frames, features=empty))
+    with pytest.raises(DataError, match="window 0: no feature has values"):
+        view_of(here, window(frames), CONFIG)

@@ -1,0 +1,129 @@
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from daytrader_ray.domain.costs import CostConfig
+from daytrader_ray.domain.panel import Frames
+from daytrader_ray.engine.config import KernelConfig
+from daytrader_ray.walkforward.config import SearchConfig
+from daytrader_ray.walkforward.costs import fill_costs, round_trip_costs
+from daytrader_ray.walkforward.cut import cut, without_features
+from daytrader_ray.walkforward.fit import Market, score, view_of
+from daytrader_ray.walkforward.result import judge, select_best, stitch, trial_dict
+from daytrader_ray.walkforward.study import Regime, Study, WindowInputs, WindowResult, run_trial
+from daytrader_ray.walkforward.windows import WindowSpec, windows
+from tests.walkforward.markets import N_SLOTS, LastRow, market, planted
+
+CONFIG = SearchConfig(trips_a_day=4000.0)
+
+
+def study_of(here: Market, config: SearchConfig = CONFIG) -> Study:
+    n_symbols = len(here.frames.panel.symbols)
+    return Study(
+        frames=without_features(here.frames),
+        forward_return=here.labels.forward_return,
+        span_end=here.labels.span_end,
+        columns=here.columns,
+        tradable=np.ones((len(here.frames.panel.grid.sessions), n_symbols), dtype=np.bool_),
+        sector=np.arange(n_symbols, dtype=np.int64),
+        kernel=KernelConfig(),
+        costs=CostConfig(),
+        config=config,
+    )
+
+
+def inputs_of(here: Market, spec: str = "2s") -> Iterator[WindowInputs]:
+    """Members lstm and xgboost see the plant, cnn sees noise, the others never score."""
+    for window in windows(here.frames.panel.grid, WindowSpec.parse("6s", spec, "2s")):
+        view = view_of(here, window, CONFIG)
+        block = window.a[0], window.test[1]
+        members = [score(here, view, LastRow(feature), block, window.train[0]) for feature in (0, 1, 0)]  # type: ignore[arg-type]
+        nothing = np.full_like(members[0], np.nan)
+        stack = np.stack([members[0], members[1], nothing, members[2], nothing], axis=2)
+        half = np.full(len(stack), 0.5)
+        yield WindowInputs(window, stack, Regime(half, half, np.ones(len(stack))))
+
+
+@pytest.fixture(scope="module")
+def here() -> Market:
+    return market(planted(strength=0.0003))
+
+
+@pytest.fixture(scope="module")
+def results(here: Market) -> dict[int, list[WindowResult]]:
+    return {mask: list(run_trial(mask, study_of(here), inputs_of(here))) for mask in (0, 1, 2, 3)}
+
+
+def test_cash_stays_cash(results: dict[int, list[WindowResult]]) -> None:
+    assert {value for window in results[0] for value in window.equity} == {100_000.0}
+    assert all(math.isinf(window.threshold) for window in results[0])
+
+
+def test_the_member_that_sees_the_plant_earns_and_the_blind_one_does_not_trade_much(
+    results: dict[int, list[WindowResult]],
+) -> None:
+    assert results[1][-1].equity[-1] > 100_500.0
+    assert all(window.rank_ic > 0.1 for window in results[1])
+    assert results[2][-1].equity[-1] < 100_200.0
+
+
+def test_equity_carries_from_step_to_step_and_stitches_to_one_curve(results: dict[int, list[WindowResult]]) -> None:
+    for before, after in zip(results[1], results[1][1:], strict=False):
+        assert after.equity[0] == before.equity[-1]
+    trial = stitch(1, results[1], N_SLOTS)
+    assert len(trial.equity) == 1 + 8
+    assert trial.performance.trades == sum(len(window.trade_pnl_usd) for window in results[1])
+    gained = sum(pnl for window in results[1] for pnl in window.trade_pnl_usd)
+    assert trial.equity[-1] - 100_000.0 == pytest.approx(gained, abs=1e-6)
+
+
+def test_only_the_first_step_of_an_overlapping_test_enters_the_curve(here: Market) -> None:
+    long = list(run_trial(1, study_of(here), inputs_of(here, "4s")))
+    assert all(len(window.equity) == 3 for window in long)
+    assert all(window.test["days"] == 4 for window in long)
+
+
+def test_nothing_after_the_test_changes_a_result(here: Market) -> None:
+    shorter = market(cut(here.frames, (0, 10)))
+    full = list(run_trial(1, study_of(here), inputs_of(here)))[:2]
+    short = list(run_trial(1, study_of(shorter), inputs_of(shorter)))
+    assert [w.as_dict() for w in full] == [w.as_dict() for w in short]
+
+
+def test_the_bound_on_round_trips_raises_the_threshold(here: Market, results: dict[int, list[WindowResult]]) -> None:
+    tight = list(run_trial(1, study_of(here, SearchConfig(trips_a_day=30.0)), inputs_of(here)))
+    assert all(a.threshold > b.threshold for a, b in zip(tight, results[1], strict=True))
+
+
+def test_costs_of_fills_add_up_to_what_the_trades_lost_to_them(here: Market) -> None:
+    study = study_of(here)
+    window = next(run_trial(1, study, inputs_of(here)))
+    costs = window.costs
+    assert costs["traded_usd"] > 0
+    per_usd = (costs["spread_usd"] + costs["impact_usd"]) / costs["traded_usd"]
+    expected = round_trip_costs(here.frames, (6, 8), study.costs, 5_000.0)
+    assert per_usd == pytest.approx(float(np.nanmean(expected)) / 2, rel=0.6)
+    assert fill_costs(here.frames, (), (), study.costs).total_usd == 0.0
+
+
+def test_round_trips_cost_more_at_the_open_and_unknown_volume_pays_the_widest_spread(here: Market) -> None:
+    frames: Frames = here.frames
+    got = round_trip_costs(frames, (0, 1), CostConfig(), 5_000.0)
+    assert (got[0] > got[60]).all()
+    frames.adv[0, 1], keep = np.nan, frames.adv[0, 1]
+    blind = round_trip_costs(frames, (0, 1), CostConfig(), 5_000.0)
+    frames.adv[0, 1] = keep
+    assert blind[60, 1] > got[60, 1]
+
+
+def test_the_best_is_the_highest_sharpe_and_the_verdict_says_too_short(
+    results: dict[int, list[WindowResult]],
+) -> None:
+    trials = [stitch(mask, windows, N_SLOTS) for mask, windows in results.items()]
+    best = select_best(trials)
+    assert best.mask != 0
+    assert best.sharpe == max(trial.sharpe for trial in trials if trial.mask)
+    assert judge(trials).label == "too short"
+    assert trial_dict(trials[0], trials)["metrics"]["sharpe"] is None

@@ -5,7 +5,7 @@ A member that fails or is late scores NaN; the ensemble gives the others' scores
 
 import asyncio
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -26,7 +26,6 @@ from daytrader_ray.adapters import model_store
 from daytrader_ray.domain.config import Config
 from daytrader_ray.domain.errors import BundleError, ConfigError
 from daytrader_ray.domain.trading import MEMBERS, WINDOW_ROWS
-from daytrader_ray.models.scorer import score_members
 
 APP_NAME = "daytrader"
 
@@ -49,7 +48,7 @@ class MemberReplica:
     """One fitted member in a process of its own."""
 
     def __init__(self, root: str, bundle_id: str, name: str) -> None:
-        self._member = model_store.load(root, bundle_id).members[name]
+        self._member = model_store.load_member(root, bundle_id, name)
 
     async def predict(self, windows: Float32) -> Float64:
         """Score `windows` `[n, WINDOW_ROWS, feature]`."""
@@ -57,18 +56,21 @@ class MemberReplica:
 
 
 class EnsembleReplica:
-    """Asks all members at once; without handles it holds them itself."""
+    """Asks all members at once; without handles it holds them itself. `features` are the inputs' names in order."""
 
-    def __init__(self, config: Mapping[str, Any], bundle_id: str, handles: Mapping[str, Handle]) -> None:
+    def __init__(
+        self, config: Mapping[str, Any], bundle_id: str, features: Sequence[str], handles: Mapping[str, Handle]
+    ) -> None:
         self._config = ServingConfig.parse(config, "serving")
-        self._bundle = model_store.load(self._config.root, bundle_id)
         self._bundle_id = bundle_id
+        self._features = list(features)
         self._handles = handles
+        self._bundle = None if handles else model_store.load(self._config.root, bundle_id)
 
     async def score(self, windows: Float32) -> Float64:
         """Score scaled windows `[n, WINDOW_ROWS, feature]` to `[n, member]`; NaN for a member without an answer."""
-        if not self._handles:
-            return score_members(self._bundle.members, windows)
+        if self._bundle is not None:
+            return self._bundle.score(windows)
         scores = np.full((len(windows), len(MEMBERS)), np.nan)
         answers = await asyncio.gather(*(self._ask(name, windows) for name in self._handles))
         for name, answer in zip(self._handles, answers, strict=True):
@@ -89,13 +91,13 @@ class EnsembleReplica:
         described = {
             "bundle": self._bundle_id,
             "members": list(MEMBERS),
-            "features": list(self._bundle.features),
+            "features": self._features,
             "window_rows": WINDOW_ROWS,
         }
         if request.method != "POST":
             return JSONResponse(described)
         try:
-            windows = read_windows(await request.json(), len(self._bundle.features))
+            windows = read_windows(await request.json(), len(self._features))
         except (ValueError, TypeError, KeyError) as error:
             return JSONResponse({"error": str(error)}, status_code=400)
         scores = await self.score(windows)
@@ -103,9 +105,8 @@ class EnsembleReplica:
         return JSONResponse(described | {"scores": rows})
 
 
-_REPLICA = {"ray_actor_options": {"num_cpus": 0.1}, "max_ongoing_requests": 8}
-MEMBER = serve.deployment(**_REPLICA)(MemberReplica)
-ENSEMBLE = serve.deployment(**_REPLICA)(EnsembleReplica)
+MEMBER = serve.deployment(ray_actor_options={"num_cpus": 0.1}, max_ongoing_requests=8)(MemberReplica)
+ENSEMBLE = serve.deployment(ray_actor_options={"num_cpus": 0.1}, max_ongoing_requests=8)(EnsembleReplica)
 
 
 def build(args: ServingConfig) -> Application:
@@ -119,7 +120,9 @@ def build(args: ServingConfig) -> Application:
     if not config.one_replica:
         for name in bundle.members:
             handles[name] = MEMBER.options(name=name).bind(config.root, bundle_id, name)
-    app: Application = ENSEMBLE.options(name="ensemble").bind(config.model_dump(), bundle_id, handles)
+    app: Application = ENSEMBLE.options(name="ensemble").bind(
+        config.model_dump(), bundle_id, bundle.features, handles
+    )
     return app
 
 

@@ -1,10 +1,22 @@
 """A calendar of its own for the sandbox's tests: weekdays at 13:30 UTC."""
 
 import datetime as dt
+import warnings
+from collections.abc import Iterator
 
 import pytest
 
+from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.sessions import Session, SessionGrid
+from daytrader_ray.sandbox.config import SandboxConfig
+from daytrader_ray.sandbox.market import Market
+from daytrader_ray.sandbox.process import running
+from daytrader_ray.sandbox.sessions import market_grid
+
+with warnings.catch_warnings():
+    # alpaca-py 0.44 opens its stream through this module, which says at import that it will go.
+    warnings.filterwarnings("ignore", message="websockets.legacy is deprecated", category=DeprecationWarning)
+    import websockets.legacy  # noqa: F401
 
 
 def weekdays(n: int, half_days: tuple[int, ...] = (), first: dt.date = dt.date(2025, 10, 6)) -> SessionGrid:
@@ -27,3 +39,21 @@ def days() -> SessionGrid:
 def more_days() -> SessionGrid:
     """The same twenty sessions and ten more."""
     return weekdays(30, half_days=(5,))
+
+
+@pytest.fixture(scope="session")
+def config() -> SandboxConfig:
+    return SandboxConfig(first_session=dt.date(2025, 11, 20), n_sessions=8)
+
+
+@pytest.fixture(scope="session")
+def listed(config: SandboxConfig) -> Market:
+    """The same market as the exchange's, made in this process; its session 6 is the half-day 2025-11-28."""
+    return Market(config, market_grid(config))
+
+
+@pytest.fixture(scope="session")
+def url(config: SandboxConfig) -> Iterator[str]:
+    """The address of one exchange in a process of its own for all tests."""
+    with running(config, CostConfig()) as address:
+        yield address

@@ -1,0 +1,74 @@
+"""The loopback exchange as one web application: all protocols on one port of 127.0.0.1."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Callable
+
+from aiohttp import web
+
+from daytrader_ray.domain.costs import CostConfig
+from daytrader_ray.domain.errors import ConfigError
+from daytrader_ray.sandbox.alpaca_rest import AlpacaRest
+from daytrader_ray.sandbox.alpaca_stream import AlpacaStream
+from daytrader_ray.sandbox.config import SandboxConfig
+from daytrader_ray.sandbox.exchange import Exchange
+from daytrader_ray.sandbox.lockstep import ANSWER_SECONDS, Lockstep
+from daytrader_ray.sandbox.market import Market
+from daytrader_ray.sandbox.polygon_rest import PolygonRest, json_response
+from daytrader_ray.sandbox.polygon_stream import PolygonStream
+from daytrader_ray.sandbox.sessions import market_grid
+
+HOST = "127.0.0.1"
+INFO_PATH = "/_sandbox/info"
+
+
+def create_app(config: SandboxConfig, costs: CostConfig, answer_seconds: float = ANSWER_SECONDS) -> web.Application:
+    """Return the exchange: Polygon's REST and `/stocks`, Alpaca's REST and `/stream`, and `/_sandbox/clock`."""
+    exchange = Exchange(config, costs, Market(config, market_grid(config)))
+    bars, updates = PolygonStream(exchange), AlpacaStream(exchange)
+    clock = Lockstep(exchange, bars, updates, answer_seconds)
+
+    async def info(_: web.Request) -> web.Response:
+        return json_response(config.model_dump(mode="json"))
+
+    app = web.Application()
+    app.add_routes(PolygonRest(exchange).routes())
+    app.add_routes(AlpacaRest(exchange, updates).routes())
+    app.add_routes(
+        [
+            web.get("/stocks", bars.serve),
+            web.get("/stream", updates.serve),
+            web.get("/_sandbox/clock", clock.serve),
+            web.get(INFO_PATH, info),
+        ]
+    )
+    return app
+
+
+async def serve(app: web.Application, port: int, ready: Callable[[int], None], until: asyncio.Event) -> None:
+    """Serve `app` on the loopback address until `until` is set; `ready` hears the port (0 asks for a free one)."""
+    listener = listen(port)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    try:
+        await web.SockSite(runner, listener).start()
+        ready(listener.getsockname()[1])
+        await until.wait()
+    finally:
+        await runner.cleanup()
+        with contextlib.suppress(OSError):
+            listener.close()
+
+
+def listen(port: int) -> socket.socket:
+    """Bind `port` of the loopback address; a `ConfigError` says when another program has it."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((HOST, port))
+    except OSError as error:
+        listener.close()
+        hint = "another program listens there: choose another port, or 0 for a free one"
+        raise ConfigError(f"port {port} on {HOST} cannot be used: {error.strerror}", hint) from None
+    return listener

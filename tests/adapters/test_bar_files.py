@@ -1,0 +1,122 @@
+import datetime as dt
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from daytrader_ray.adapters.bar_files import import_files, read_bars
+from daytrader_ray.adapters.store import ParquetStore
+from daytrader_ray.domain.errors import DataError
+
+HEADER = "timestamp,open,high,low,close,volume\n"
+REAL = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "yf_intraday_mit" / "1min"
+WANT = [dt.datetime(2025, 3, 3, 14, 30, tzinfo=dt.UTC), dt.datetime(2025, 3, 3, 14, 31, tzinfo=dt.UTC)]
+
+
+def csv(folder: Path, text: str, name: str = "AAPL.csv") -> Path:
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("2025-03-03T14:30:00Z", "2025-03-03T14:31:00Z"),
+        ("2025-03-03 14:30:00", "2025-03-03 14:31:00"),
+        ("2025-03-03T09:30:00-05:00", "2025-03-03T09:31:00-05:00"),
+        ("1741012200", "1741012260"),
+        ("1741012200000", "1741012260000"),
+        ("1741012200000000", "1741012260000000"),
+        ("1741012200000000000", "1741012260000000000"),
+    ],
+)
+def test_stamps_are_read_as_iso_or_epoch(tmp_path: Path, first: str, second: str) -> None:
+    table = read_bars(csv(tmp_path, f"{HEADER}{first},1,2,1,2,5\n{second},1,2,1,2,5\n"))
+    assert table["timestamp"].to_pylist() == WANT
+    assert table["symbol"].to_pylist() == ["AAPL", "AAPL"]
+    assert table["vwap"].null_count == 2
+
+
+def test_the_vendors_flat_file_columns_are_known(tmp_path: Path) -> None:
+    text = "ticker,volume,open,close,high,low,window_start,transactions\nMSFT,7,1,2,3,0.5,1741012200000000000,4\n"
+    (row,) = read_bars(csv(tmp_path, text)).to_pylist()
+    assert row == {
+        "symbol": "MSFT", "timestamp": WANT[0], "open": 1, "high": 3, "low": 0.5, "close": 2, "volume": 7,
+        "vwap": None, "trades": 4,
+    }  # fmt: skip
+
+
+def test_good_and_bad_rows_are_counted_and_a_second_import_changes_nothing(tmp_path: Path) -> None:
+    rows = "1741012200000,10,11,9,10,5\n1741012260000,10,11,9,,5\n1741012320000,10,11,9,10,0\n1741012200000,9,9,9,9,5\n"
+    path = csv(tmp_path, HEADER + rows + "1740000000000,10,11,9,10,5\n")
+    store = ParquetStore(str(tmp_path / "data"))
+    report = import_files(store, [str(path)])
+    assert (report.files, report.rows, report.accepted, report.quarantined) == (1, 5, 2, 3)
+    files = {p: p.read_bytes() for p in (tmp_path / "data").rglob("*.parquet")}
+    (bad,) = [p for p in files if "quarantine" in str(p)]
+    assert pq.read_table(bad)["reason"].to_pylist() == ["not_finite", "duplicate_stamp", "outside_session"]
+    assert import_files(store, [str(path)]) == report
+    assert {p: p.read_bytes() for p in (tmp_path / "data").rglob("*.parquet")} == files
+    panel = store.panel(["AAPL"])
+    assert np.flatnonzero(panel.traded[:, 0]).tolist() == [0]
+    assert np.flatnonzero(~np.isnan(panel.close[:, 0])).tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("timestamp,open,high,low,volume\n1741012200000,1,2,1,5\n", "no column 'close'; found timestamp, open,"),
+        (HEADER + "1741012200000,1,2,1,2,5\n1741012260000,1,2,1,n/b,5\n", "data row 2: column 'close': .* 'n/b'"),
+        (HEADER + "yesterday,1,2,1,2,5\n", "column 'timestamp'"),
+        (HEADER + "1741012200000,1,2\n", "cannot be read"),
+        ("", "cannot be read"),
+        (
+            "symbol," + HEADER + ",1741012200000,1,2,1,2,5\nAAPL,1741012200000,1,2,1,2,5\n",
+            "expected a symbol|no symbol",
+        ),
+    ],
+)
+def test_an_unusable_file_is_one_clear_line(tmp_path: Path, text: str, words: str) -> None:
+    path = csv(tmp_path, text)
+    with pytest.raises(DataError, match=words) as caught:
+        import_files(ParquetStore(str(tmp_path / "data")), [str(path)])
+    assert str(path) in caught.value.message or "no symbol" in caught.value.message
+    assert "\n" not in caught.value.message
+
+
+def test_paths_that_hold_nothing_are_named(tmp_path: Path) -> None:
+    store = ParquetStore(str(tmp_path / "data"))
+    for path in (tmp_path / "nothing.csv", tmp_path):
+        with pytest.raises(DataError, match=str(path)):
+            import_files(store, [str(path)])
+    with pytest.raises(DataError, match="unknown kind"):
+        import_files(store, [str(csv(tmp_path, "x", "bars.xlsx"))])
+
+
+def test_a_folder_is_searched_and_a_file_may_hold_many_symbols(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    csv(folder, f"symbol,{HEADER}B,1741012200000,1,2,1,2,5\nA,1741012200000,1,2,1,2,5\n", "many.csv")
+    stamp = pa.array([WANT[1]], pa.timestamp("ns", "UTC"))
+    table = pa.table({name: [1.0] for name in ("open", "high", "low", "close")} | {"volume": [5]})
+    pq.write_table(table.append_column("timestamp", stamp), folder / "C.parquet")
+    report = import_files(ParquetStore(str(tmp_path / "data")), [str(folder), str(folder / "many.csv")])
+    assert report.symbols == ("A", "B", "C")
+    assert (report.files, report.rows) == (2, 3)
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason=f"needs the real bars in {REAL}")
+def test_real_bars_are_imported_and_partial_sessions_stay_partial(tmp_path: Path) -> None:
+    store = ParquetStore(str(tmp_path))
+    report = import_files(store, [str(REAL / "SPY.parquet"), str(REAL / "XLV.parquet")])
+    assert report.rows == 8360 + 4864
+    assert report.symbols == ("SPY", "XLV")
+    panel = store.panel(["SPY", "XLV"])
+    first_session = np.isnan(panel.close[:390, 0])
+    assert first_session[:90].all()
+    assert not first_session[90:].any()
+    assert not panel.traded[90, 0]
+    assert panel.volume[91, 0] == 269778

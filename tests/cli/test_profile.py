@@ -1,0 +1,77 @@
+"""A profile says no to what it does not know, and keys never show."""
+
+from pathlib import Path
+
+import pytest
+
+from daytrader_ray.cli.profile import data_root, load
+from daytrader_ray.domain.errors import ConfigError
+
+
+def write(folder: Path, text: str) -> str:
+    path = folder / "mine.yaml"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+UNIVERSE = "universe:\n  sectors: {Tech: [AAPL]}\n"
+
+
+def test_an_unknown_key_names_the_file_the_key_and_the_nearest_valid_one(tmp_path: Path) -> None:
+    path = write(tmp_path, UNIVERSE + "kernel:\n  max_postion: 0.1\n")
+    with pytest.raises(ConfigError, match=r"mine\.yaml: unknown key 'kernel\.max_postion'") as caught:
+        load(path, environ={})
+    assert "kernel.max_position" in caught.value.hint
+
+
+def test_a_value_of_the_wrong_kind_names_its_key_and_what_was_found(tmp_path: Path) -> None:
+    path = write(tmp_path, UNIVERSE + "kernel:\n  max_position: plenty\n")
+    with pytest.raises(ConfigError, match=r"kernel\.max_position: .*found 'plenty'"):
+        load(path, environ={})
+
+
+def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
+    path = write(tmp_path, UNIVERSE + "kernel:\n  max_position: 0.04\n")
+    assert load(path, environ={"DAYTRADER__KERNEL__MAX_POSITION": "0.03"}).kernel.max_position == 0.03
+
+
+def test_a_symbol_in_two_sectors_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, "universe:\n  sectors: {Tech: [AAPL], Consumer: [AAPL]}\n")
+    with pytest.raises(ConfigError, match="listed twice: AAPL"):
+        load(path, environ={})
+
+
+def test_a_missing_profile_is_named() -> None:
+    with pytest.raises(ConfigError, match="profile 'nowhere' not found"):
+        load("nowhere", environ={})
+
+
+def test_keys_come_from_the_environment_and_are_masked(tmp_path: Path) -> None:
+    path = write(tmp_path, UNIVERSE)
+    profile = load(path, environ={"MASSIVE_API_KEY": "tell-nobody", "APCA_API_KEY_ID": "nor-this"})
+    assert profile.keys.polygon.get_secret_value() == "tell-nobody"
+    assert "tell-nobody" not in repr(profile)
+    assert "nor-this" not in repr(profile)
+
+
+def test_two_names_of_one_key_with_different_values_are_an_error_that_shows_neither(tmp_path: Path) -> None:
+    path = write(tmp_path, UNIVERSE)
+    with pytest.raises(ConfigError) as caught:
+        load(path, environ={"POLYGON_API_KEY": "one", "MASSIVE_API_KEY": "two"})
+    assert "POLYGON_API_KEY and MASSIVE_API_KEY" in caught.value.message
+    assert "one" not in caught.value.message.split()
+    assert "two" not in caught.value.message.split()
+
+
+def test_the_data_root_is_the_option_then_the_environment_then_the_current_folder(tmp_path: Path) -> None:
+    assert data_root("here", {"DAYTRADER_DATA": "there"}) == str(Path("here").resolve())
+    assert data_root(None, {"DAYTRADER_DATA": str(tmp_path)}) == str(tmp_path)
+    assert data_root(None, {}) == str(Path("data").resolve())
+    assert data_root("s3://bucket/data", {}) == "s3://bucket/data"
+
+
+@pytest.mark.parametrize("name", ["sandbox", "paper"])
+def test_the_shipped_profiles_load(name: str) -> None:
+    profile = load(name, environ={})
+    assert profile.is_sandbox == (name == "sandbox")
+    assert profile.universe.stocks

@@ -1,0 +1,105 @@
+"""Alpaca's own client trades on the exchange between sessions: orders rest, are found, refused and canceled."""
+
+import itertools
+
+import pytest
+from alpaca.common.exceptions import APIError
+from alpaca.trading.client import TradingClient
+from alpaca.trading.enums import OrderSide, OrderStatus, QueryOrderStatus, TimeInForce
+from alpaca.trading.models import Order
+from alpaca.trading.requests import GetOrdersRequest, LimitOrderRequest, MarketOrderRequest, StopOrderRequest
+
+numbers = itertools.count()
+
+
+@pytest.fixture(scope="module")
+def client(url: str) -> TradingClient:
+    return TradingClient("K", "S", paper=True, url_override=url)
+
+
+def new_id() -> str:
+    return f"t-{next(numbers)}-entry"
+
+
+def market(symbol: str = "NVDA", qty: float = 5, client_id: str | None = None) -> MarketOrderRequest:
+    side, tif = OrderSide.BUY, TimeInForce.IOC
+    return MarketOrderRequest(
+        symbol=symbol, qty=qty, side=side, time_in_force=tif, client_order_id=client_id or new_id()
+    )
+
+
+def stop(price: float) -> StopOrderRequest:
+    return StopOrderRequest(
+        symbol="NVDA",
+        qty=5,
+        side=OrderSide.SELL,
+        time_in_force=TimeInForce.DAY,
+        stop_price=price,
+        client_order_id=new_id(),
+    )
+
+
+def refusal(client: TradingClient, request: object) -> tuple[int, int, str]:
+    with pytest.raises(APIError) as error:
+        client.submit_order(request)
+    return error.value.status_code, error.value.code, error.value.message
+
+
+def test_a_new_order_is_kept_and_found_by_both_ids(client: TradingClient) -> None:
+    order = client.submit_order(market())
+    assert isinstance(order, Order)
+    assert (order.status, order.qty, order.filled_qty, order.side) == (OrderStatus.NEW, "5", "0", OrderSide.BUY)
+    assert client.get_order_by_id(order.id) == order
+    assert client.get_order_by_client_id(order.client_order_id) == order
+    assert order in client.get_orders(GetOrdersRequest(status=QueryOrderStatus.OPEN, symbols=["NVDA"]))
+    assert client.get_orders(GetOrdersRequest(status=QueryOrderStatus.ALL, limit=1)) == [order]
+    assert order not in client.get_orders(GetOrdersRequest(side=OrderSide.SELL))
+
+
+def test_a_resting_stop_is_canceled_at_once_and_only_once(client: TradingClient) -> None:
+    order = client.submit_order(stop(99.5))
+    assert isinstance(order, Order) and order.stop_price == "99.5"
+    client.cancel_order_by_id(order.id)
+    after = client.get_order_by_id(order.id)
+    assert isinstance(after, Order) and after.status is OrderStatus.CANCELED and after.canceled_at is not None
+    with pytest.raises(APIError, match='already in \\\\"canceled\\\\" state') as error:
+        client.cancel_order_by_id(order.id)
+    assert error.value.status_code == 422
+
+
+def test_an_order_that_is_not_there_is_404(client: TradingClient) -> None:
+    for ask in (client.get_order_by_id, client.cancel_order_by_id):
+        with pytest.raises(APIError) as error:
+            ask("61e69015-8549-4bfd-b9c3-01e75843f47d")
+        assert (error.value.status_code, error.value.code) == (404, 40410000)
+    with pytest.raises(APIError) as error:
+        client.get_order_by_client_id("never-sent")
+    assert error.value.status_code == 404
+    with pytest.raises(APIError, match="position does not exist"):
+        client.get_open_position("NVDA")
+
+
+def test_the_same_client_order_id_is_refused_for_ever(client: TradingClient) -> None:
+    once = market(client_id=new_id())
+    client.submit_order(once)
+    assert refusal(client, once) == (422, 40010001, "client_order_id must be unique")
+
+
+def test_what_this_venue_does_not_do_is_refused_in_words(client: TradingClient) -> None:
+    assert refusal(client, market(qty=0.5))[2] == "only whole shares are accepted here"
+    assert refusal(client, market(symbol="nope"))[0] == 422
+    assert refusal(client, stop(99.123))[2].startswith("invalid stop_price 99.123. sub-penny increment")
+    limit = LimitOrderRequest(symbol="NVDA", qty=1, side=OrderSide.BUY, time_in_force=TimeInForce.DAY, limit_price=9.0)
+    assert "limit orders with time_in_force day are not accepted here" in refusal(client, limit)[2]
+    status, code, message = refusal(client, market(qty=100_000))
+    assert (status, code, message) == (403, 40310000, "insufficient buying power")
+
+
+def test_account_clock_and_asset_are_what_the_client_expects(client: TradingClient) -> None:
+    account = client.get_account()
+    assert (account.cash, account.equity, account.buying_power) == ("100000", "100000", "400000")
+    clock = client.get_clock()
+    assert clock.next_open > clock.timestamp or clock.is_open
+    asset = client.get_asset("NVDA")
+    assert asset.tradable and asset.easy_to_borrow and asset.symbol == "NVDA"
+    assert client.get_all_positions() == []

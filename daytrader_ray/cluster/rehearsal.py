@@ -7,14 +7,16 @@ from typing import Any, Literal
 
 import numpy as np
 
+from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.cluster.replay import replay
 from daytrader_ray.cluster.scoring import ProcessScorer
-from daytrader_ray.cluster.session import SessionSpec, load_bundle, trade
-from daytrader_ray.domain.errors import LockstepError
+from daytrader_ray.cluster.session import SessionSpec, load_bundle, session_of, trade
+from daytrader_ray.domain.errors import DataError, LockstepError
 from daytrader_ray.domain.trading import OrderKind, Reason
 from daytrader_ray.engine.backtest import BacktestResult
 from daytrader_ray.engine.runner import SessionResult
 from daytrader_ray.execution.agreement import differences
+from daytrader_ray.models.bundle import Bundle
 
 ScorerName = Literal["process", "serve"]
 MEMBER_SECONDS = 15.0
@@ -75,7 +77,9 @@ def rehearse(spec: SessionSpec, scorer: ScorerName = "process", one_replica: boo
     With `serve` the session runs in an actor and the members in Ray Serve (Ray must be up); with `process` all is done
     here.
     """
+    session_of(spec)
     bundle = load_bundle(spec)
+    _require_bars(spec, bundle)
     if spec.cash is None:
         raise ValueError("a rehearsal needs the cash that the account starts with")
     if scorer == "serve":
@@ -85,6 +89,15 @@ def rehearse(spec: SessionSpec, scorer: ScorerName = "process", one_replica: boo
     else:
         result = asyncio.run(trade(spec, ProcessScorer(bundle)))
     return compare(spec, result, replay(spec, bundle, spec.cash))
+
+
+def _require_bars(spec: SessionSpec, bundle: Bundle) -> None:
+    first, last = ParquetStore(spec.root).span(bundle.symbols)
+    if not first <= spec.date <= last:
+        raise DataError(
+            f"no bars of {spec.date} in {spec.root}: it has {first} to {last}",
+            "run `daytrader download` up to that day",
+        )
 
 
 def compare(spec: SessionSpec, result: SessionResult, backtested: BacktestResult) -> Rehearsal:

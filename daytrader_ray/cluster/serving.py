@@ -120,9 +120,7 @@ def build(args: ServingConfig) -> Application:
     if not config.one_replica:
         for name in bundle.members:
             handles[name] = MEMBER.options(name=name).bind(config.root, bundle_id, name)
-    app: Application = ENSEMBLE.options(name="ensemble").bind(
-        config.model_dump(), bundle_id, bundle.features, handles
-    )
+    app: Application = ENSEMBLE.options(name="ensemble").bind(config.model_dump(), bundle_id, bundle.features, handles)
     return app
 
 

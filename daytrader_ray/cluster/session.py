@@ -20,12 +20,12 @@ from daytrader_ray.adapters.live_clock import LiveClock
 from daytrader_ray.adapters.polygon_stream import FeedConfig, PolygonFeed
 from daytrader_ray.adapters.sandbox_clock import SandboxClock
 from daytrader_ray.adapters.store import ParquetStore
+from daytrader_ray.cluster.practice import practise
 from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.errors import BrokerError, BundleError, DataError, FeedError, LockstepError
 from daytrader_ray.domain.panel import Panel
 from daytrader_ray.domain.ports import Clock, Scorer
 from daytrader_ray.domain.sessions import Session
-from daytrader_ray.domain.trading import WINDOW_ROWS
 from daytrader_ray.engine.config import KernelConfig
 from daytrader_ray.engine.runner import SessionResult, run_session
 from daytrader_ray.engine.session import Market, SessionEngine
@@ -33,8 +33,6 @@ from daytrader_ray.market_data.statistics import next_session_statistics, sessio
 from daytrader_ray.models.bundle import Bundle
 from daytrader_ray.universe.config import UniverseConfig
 from daytrader_ray.universe.selection import sector_codes, tradable
-
-WARM_UP_CALLS = 3
 
 
 @dataclass(frozen=True)
@@ -79,8 +77,9 @@ async def trade(spec: SessionSpec, scorer: Scorer) -> SessionResult:
         broker = await stack.enter_async_context(AlpacaBroker(spec.broker))
         cash = await _starting_cash(broker) if spec.cash is None else spec.cash
         bundle = load_bundle(spec)
-        engine = await asyncio.to_thread(build_engine, spec, bundle, cash)
-        await _warm(scorer, len(engine.symbols), len(bundle.features))
+        market = await asyncio.to_thread(market_before, spec, bundle)
+        engine = SessionEngine(bundle, market, spec.kernel, spec.costs, cash, spec.run)
+        await practise(bundle, market, spec.kernel, spec.costs, scorer)
         feed = await stack.enter_async_context(PolygonFeed(spec.feed, engine.symbols))
         path = journal_path(Path(spec.journal_root), spec.date, spec.journal_name)
         journal = stack.enter_context(FileJournal(path, fresh=bool(spec.sandbox_url)))
@@ -106,13 +105,13 @@ def load_bundle(spec: SessionSpec) -> Bundle:
     return bundle
 
 
-def build_engine(spec: SessionSpec, bundle: Bundle, cash: float) -> SessionEngine:
-    """Prepare the day: earlier sessions from the store, what they say of today, and warm kernels."""
+def market_before(spec: SessionSpec, bundle: Bundle) -> Market:
+    """Return what is known before the session: earlier sessions from the store and what they say of today."""
     session = session_of(spec)
     history = history_before(spec, bundle)
     _, _, expected = session_statistics(history)
     statistics = next_session_statistics(history, session.n_minutes // spec.bar_minutes)
-    market = Market(
+    return Market(
         session=session,
         history=history,
         expected_history=expected,
@@ -120,7 +119,6 @@ def build_engine(spec: SessionSpec, bundle: Bundle, cash: float) -> SessionEngin
         tradable=np.ascontiguousarray(tradable(spec.universe, history.symbols, statistics.adv[None, :])[0]),
         sector=sector_codes(spec.universe, history.symbols),
     )
-    return SessionEngine(bundle, market, spec.kernel, spec.costs, cash, spec.run)
 
 
 def history_before(spec: SessionSpec, bundle: Bundle) -> Panel:
@@ -147,9 +145,3 @@ async def _starting_cash(broker: AlpacaBroker) -> float:
         held = ", ".join(f"{symbol} {qty:+d}" for symbol, qty in account.positions.items())
         raise BrokerError(f"the account already holds {held}", "close all positions before a session starts")
     return account.cash
-
-
-async def _warm(scorer: Scorer, n_symbols: int, n_features: int) -> None:
-    windows = np.zeros((n_symbols, WINDOW_ROWS, n_features), dtype=np.float32)
-    for _ in range(WARM_UP_CALLS):
-        await scorer.score(windows)

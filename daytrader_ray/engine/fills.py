@@ -16,6 +16,8 @@ from daytrader_ray.engine.rounding import round_half_even
 
 EXIT = int(OrderKind.EXIT)
 FLATTEN, HALTED = int(Reason.FLATTEN), int(Reason.HALTED)
+WHOLE = 1e-9
+"""Added before rounding shares down: 29 % of 100 shares is 28.999... in binary and must be 29."""
 
 
 class Costs(NamedTuple):
@@ -125,7 +127,7 @@ def market_fill(
     if not traded:
         return 0, 0.0
     urgent = kind == EXIT and reason in (FLATTEN, HALTED)
-    filled = qty if urgent else min(qty, int(np.floor(costs.participation * bar.volume[i])))
+    filled = qty if urgent else min(qty, int(np.floor(costs.participation * bar.volume[i] + WHOLE)))
     if filled < 1:
         return 0, 0.0
     volume = impact_volume(i, urgent, bar.volume[i], n_slots, at)

@@ -69,12 +69,12 @@ def step_symbol(state: Float64, minute: Minute, bar: Bar, out: Float32, aux: Flo
         aux[:] = np.nan
         state[past.RETURN_15] = math.nan
         return
-    past.step(state, bar)
+    past.step(state, bar, minute.bar_minutes)
     momentum.step(state, _MOMENTUM_STATE, bar, out, _MOMENTUM)
     trend.step(state, _TREND_STATE, bar, out, _TREND)
     volatility.step(state, _VOLATILITY_STATE, minute, bar, out, _VOLATILITY)
     volume.step(state, _VOLUME_STATE, bar, out, _VOLUME)
-    lag.step(state, minute, bar, out, _LAG)
+    lag.step(state, bar, out, _LAG)
     time.step(minute, out, _TIME)
     ranges.step(state, _RANGES_STATE, minute, bar, aux)
 
@@ -136,5 +136,5 @@ def run_return_15(state: Float64, calendar: Calendar, bars: Bars, result: Float6
             state[past.SEEN] = 0.0
         result[row] = math.nan
         if not math.isnan(bars.close[row]):
-            past.step(state, _bar(bars, row))
-            result[row] = past.return_over(state, past.bars_of(15, calendar.bar_minutes))
+            past.step(state, _bar(bars, row), calendar.bar_minutes)
+            result[row] = state[past.RETURN_15]

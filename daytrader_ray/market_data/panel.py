@@ -19,9 +19,10 @@ def build_panel(columns: Mapping[str, SymbolBars], grid: SessionGrid, imported: 
 
     In a downloaded session a minute without a bar had no trade: it carries the last close of its session in all four
     prices with volume 0 and `traded` False, from the symbol's first bar to the session's close. In an imported one it
-    is carried only up to the last bar and NaN after it. Before the first bar, and where a session has none, prices
-    are NaN. A bar with volume 0 sets the carried price and is not `traded`. Bars that start on no minute of the grid
-    are left out; for `bar_minutes` above 1 the one-minute bars are joined first.
+    is carried only up to the last bar and NaN after it (that a later bar exists is seen earlier, never its values).
+    Before the first bar, and where a session has none, prices are NaN. A bar with volume 0 sets the carried price and
+    is not `traded`. Bars that start on no minute of the grid are left out; for `bar_minutes` above 1 the one-minute
+    bars are joined first.
     """
     symbols = tuple(sorted(columns))
     shape = (grid.n_rows, len(symbols))

@@ -54,13 +54,16 @@ def signal(
     sigma_30: Float64,
     out: Float64,
 ) -> None:
-    """Fill `out` `[symbol]` with the signals of one bar, in [-1, 1]; 0 where no member has a score.
+    """Fill `out` `[symbol]` with the signals of one bar, in [-1, 1]; NaN where no member has a score.
 
     `scores` `[symbol, member]` (NaN: the member has none), `weights` `[member]`, `return_30` and `sigma_30` `[symbol]`.
     """
     for symbol in range(len(out)):
         combined = combine(scores[symbol], weights)
-        if np.isnan(combined) or combined == 0.0 or not q99 > 0.0:
+        if np.isnan(combined):
+            out[symbol] = np.nan
+            continue
+        if combined == 0.0 or not q99 > 0.0:
             out[symbol] = 0.0
             continue
         side = 1.0 if combined > 0.0 else -1.0

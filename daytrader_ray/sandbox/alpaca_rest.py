@@ -149,6 +149,7 @@ class AlpacaRest:
     def _position_body(self, symbol: str) -> dict[str, Any]:
         exchange = self._exchange
         position, price = exchange.account.positions[symbol], exchange.mark(symbol)
+        before = exchange.close_before(symbol)
         value, cost = position.qty * price, position.qty * position.average
         gain, share = money(value - cost), money((value - cost) / abs(cost))
         free = abs(position.qty) - exchange.held_for_orders(symbol)
@@ -169,8 +170,8 @@ class AlpacaRest:
             "unrealized_intraday_pl": gain,
             "unrealized_intraday_plpc": share,
             "current_price": money(price),
-            "lastday_price": None,
-            "change_today": None,
+            "lastday_price": money(before),
+            "change_today": money(price / before - 1),
         }
 
     async def _clock(self, _: web.Request) -> web.Response:

@@ -71,12 +71,15 @@ class Exchange:
 
     def _last_close(self, symbol: str) -> Decimal:
         close = self.matcher.last_close(symbol, self.bars_sent)
+        return self.close_before(symbol) if close is None else close
+
+    def close_before(self, symbol: str) -> Decimal:
+        """Return the last close of the sessions before this one; the symbol's level where there is none."""
         for session in range(self.session - 1, -1, -1):
-            if close is not None:
-                break
-            before = self.market.bars(symbol, session)
-            close = next((Decimal(repr(float(c))) for c in before.close[::-1] if c == c), None)
-        return close if close is not None else Decimal(repr(self.market.traits(symbol).price))
+            bars = self.market.bars(symbol, session)
+            if bars.traded.any():
+                return Decimal(repr(float(bars.close[bars.traded][-1])))
+        return Decimal(repr(self.market.traits(symbol).price))
 
     def match_open(self, slot: int) -> None:
         """Phase A: market orders meet the open of bar `slot` in their order of arrival."""
@@ -118,7 +121,8 @@ class Exchange:
             return refusal
         stamp = self.stamp()
         order_id = str(uuid.uuid5(NAMESPACE, f"order/{self.day.date}/{asked.client_order_id}"))
-        order = VenueOrder(order_id, asked, self._intent(asked), stamp, stamp)
+        expires = stamp_of(moment(self.day.close_minute))
+        order = VenueOrder(order_id, asked, self._intent(asked), expires, stamp, stamp)
         self.orders[order_id] = self._resting[order_id] = order
         self.ids[asked.client_order_id] = order_id
         self._update("new", order)
@@ -136,7 +140,7 @@ class Exchange:
 
     def stamp(self) -> str:
         """Return the exchange's time in RFC 3339."""
-        return self.now.strftime("%Y-%m-%dT%H:%M:%SZ")
+        return stamp_of(self.now)
 
     def held_for_orders(self, symbol: str) -> int:
         """Return the shares of a position that open orders of the other side already claim."""
@@ -206,3 +210,8 @@ class Exchange:
 def moment(minute: int) -> dt.datetime:
     """Return the time of an epoch minute."""
     return dt.datetime.fromtimestamp(minute * 60, tz=dt.UTC)
+
+
+def stamp_of(time: dt.datetime) -> str:
+    """Write a UTC time in RFC 3339."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -47,6 +47,7 @@ class VenueOrder:
     id: str
     request: OrderRequest
     intent: str
+    expires_at: str
     created_at: str
     updated_at: str
     status: str = "new"
@@ -76,7 +77,7 @@ class VenueOrder:
             "updated_at": self.updated_at,
             "submitted_at": self.created_at,
             **ended,
-            "expires_at": None,
+            "expires_at": self.expires_at,
             "failed_at": None,
             "replaced_at": None,
             "replaced_by": None,

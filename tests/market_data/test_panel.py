@@ -2,6 +2,8 @@ import datetime as dt
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from daytrader_ray.domain.panel import Panel
 from daytrader_ray.domain.sessions import Session, SessionGrid
@@ -76,3 +78,21 @@ def test_minutes_are_joined_into_longer_bars(imported: bool) -> None:
     assert built.vwap[0, 0] == (10 * 40.5 + 30 * 44.5) / 40
     assert built.close[1, 0] == 46
     assert built.traded[:, 0].tolist() == [True, False, False, False]
+
+
+slots = st.lists(st.integers(0, 9), min_size=1, unique=True).map(sorted)
+
+
+@settings(max_examples=60, deadline=None)
+@given(slots, slots, st.integers(0, 19), st.booleans())
+def test_later_prices_change_nothing_earlier(one: list[int], two: list[int], row: int, imported: bool) -> None:
+    minutes = [1000 + slot for slot in one] + [2000 + slot for slot in two]
+    cut = 1000 + row if row < 10 else 1990 + row
+    before = panel({"A": bars(*((m, 50.0 + m % 7, float(m % 3)) for m in minutes))}, imported)
+    changed = [(m, 50.0 + m % 7 if m <= cut else 900.0, float(m % 3) if m <= cut else 5.0) for m in minutes]
+    after = panel({"A": bars(*changed)}, imported)
+    for name in ("open", "high", "low", "close", "volume", "vwap", "traded"):
+        assert getattr(before, name)[: row + 1].tobytes() == getattr(after, name)[: row + 1].tobytes()
+    quiet = ~before.traded & ~np.isnan(before.close)
+    assert (before.open[quiet] == before.close[quiet]).all()
+    assert (before.volume[quiet] == 0).all()

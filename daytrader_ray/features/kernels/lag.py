@@ -3,7 +3,7 @@
 import math
 
 from daytrader_ray.domain.jit import njit
-from daytrader_ray.features.bar import Bar, Float32, Float64, Minute
+from daytrader_ray.features.bar import Bar, Float32, Float64
 from daytrader_ray.features.kernels import past
 from daytrader_ray.features.registry import Feature
 
@@ -19,13 +19,11 @@ STATE = 0
 
 
 @njit
-def step(state: Float64, minute: Minute, bar: Bar, out: Float32, first: int) -> None:
+def step(state: Float64, bar: Bar, out: Float32, first: int) -> None:
     """Write the returns; the gap is NaN in a symbol's first session."""
-    return_15 = past.return_over(state, past.bars_of(15, minute.bar_minutes))
-    state[past.RETURN_15] = return_15
     out[first] = state[past.RETURN]
-    out[first + 1] = past.return_over(state, past.bars_of(5, minute.bar_minutes))
-    out[first + 2] = return_15
-    out[first + 3] = past.return_over(state, past.bars_of(30, minute.bar_minutes))
+    out[first + 1] = state[past.RETURN_5]
+    out[first + 2] = state[past.RETURN_15]
+    out[first + 3] = state[past.RETURN_30]
     out[first + 4] = state[past.GAP]
     out[first + 5] = math.log(bar.close / state[past.SESSION_OPEN])

@@ -39,9 +39,9 @@ def step(state: Float64, base: int, minute: Minute, bar: Bar, aux: Float64) -> N
 
     n_30 = past.bars_of(30, minute.bar_minutes)
     n_60 = past.bars_of(60, minute.bar_minutes)
-    aux[1] = past.return_over(state, n_30)
+    aux[1] = state[past.RETURN_30]
     start = past.window(state, past.RETURNS, past.LONG, n_60)
-    mean = past.total(state, start, n_60) / n_60
+    mean = state[past.RETURN_60] / n_60
     sigma = past.deviation(state, start, n_60, mean, n_60 - 1.0) * math.sqrt(n_30)
     aux[2] = sigma if sigma > 1e-12 else math.nan
 

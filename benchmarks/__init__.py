@@ -1,0 +1,1 @@
+"""What every performance figure in the README comes from: `make bench`, or `make bench ONLY=name`."""

@@ -1,0 +1,279 @@
+"""The search: every fit once, then every ensemble through every window as a Ray Tune trial.
+
+::
+
+    <root>/processed/signals/<key>.npy      scores of one (window, member); regime of one window
+    <root>/reports/<id>.json                what the search found, without a clock or a path: same data, same bytes
+    <root>/reports/latest.json              id of the last one
+"""
+
+import datetime as dt
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import fsspec
+import numpy as np
+
+from daytrader_ray.adapters.atomic import atomic_write_json
+from daytrader_ray.adapters.frames import load_frames
+from daytrader_ray.cluster.content import digest_of_arrays, digest_of_sources, key_of, versions_of
+from daytrader_ray.cluster.features import build
+from daytrader_ray.cluster.fits import (
+    Job,
+    Progress,
+    exists,
+    jobs_of,
+    run_fits,
+    save_array,
+    silent,
+    unordered,
+)
+from daytrader_ray.cluster.trials import WindowFiles, run_trials
+from daytrader_ray.domain.config import Config
+from daytrader_ray.domain.costs import CostConfig
+from daytrader_ray.domain.errors import DataError
+from daytrader_ray.domain.panel import Frames
+from daytrader_ray.domain.trading import MEMBERS, members_of
+from daytrader_ray.engine.config import KernelConfig
+from daytrader_ray.models.labels import LabelConfig, triple_barrier
+from daytrader_ray.regime.config import RegimeConfig
+from daytrader_ray.universe.config import UniverseConfig
+from daytrader_ray.universe.selection import sector_codes, tradable
+from daytrader_ray.walkforward.config import SearchConfig
+from daytrader_ray.walkforward.cut import without_features
+from daytrader_ray.walkforward.fit import Market
+from daytrader_ray.walkforward.regimes import window_states
+from daytrader_ray.walkforward.result import TrialResult, judge, select_best, stitch, trial_dict
+from daytrader_ray.walkforward.study import Study
+from daytrader_ray.walkforward.windows import Window, WindowSpec, windows
+
+REPORTS = "reports"
+STUDY_SOURCES = ("analytics", "domain", "engine", "models/ensemble.py", "regime", "universe", "walkforward")
+
+
+class SearchRequest(Config):
+    """What to search: the store, the universe and the configuration of every component that takes part."""
+
+    root: str
+    universe: UniverseConfig
+    config: SearchConfig = SearchConfig()
+    labels: LabelConfig = LabelConfig()
+    kernel: KernelConfig = KernelConfig()
+    costs: CostConfig = CostConfig()
+    regime: RegimeConfig = RegimeConfig()
+    bar_minutes: int = 1
+
+    @property
+    def spec(self) -> WindowSpec:
+        """Return the walk-forward spans."""
+        return WindowSpec.parse(self.config.train, self.config.test, self.config.step)
+
+
+@dataclass(frozen=True)
+class SearchReport:
+    """What a search found (`result`, as stored at `path`) and how many fits it needed and ran now."""
+
+    result: Mapping[str, Any]
+    path: str
+    fits: int
+    fits_run: int
+
+    def summary(self) -> dict[str, Any]:
+        """Return the figures that a command prints."""
+        keys = ("id", "windows_used", "ensembles", "best", "verdict", "left_out")
+        picked = {key: self.result[key] for key in keys}
+        return {**picked, "fits": self.fits, "fits_run": self.fits_run, "result": self.path}
+
+
+def search(request: SearchRequest, progress: Progress = silent) -> SearchReport:
+    """Fit, trade and judge all ensembles; Ray must be running. Interrupted, the same request goes on where it stopped.
+
+    The result depends on the stored bars and the request alone, not on the number of workers.
+    """
+    frames = frames_of(request.root, request.universe, request.bar_minutes, progress)
+    found = windows(frames.panel.grid, request.spec)
+    market = market_of(request, frames)
+    jobs = jobs_of(market, found, request.config, request.labels, request.root)
+    regime_paths = _regime_paths(request, frames, found)
+    fits_run = run_fits(market, jobs, request.config, progress)
+    _run_regimes(request, market, found, regime_paths, progress)
+    study = study_of(request, market)
+    files = [
+        WindowFiles(window, tuple(job.path for job in jobs if job.window is window), path)
+        for window, path in zip(found, regime_paths, strict=True)
+    ]
+    results = run_trials(study, files, request.regime, progress)
+    minutes = float(frames.panel.grid.bars_per_session.mean()) * frames.panel.grid.bar_minutes
+    trials = [stitch(mask, results[mask], minutes) for mask in sorted(results)]
+    result = _result(request, frames, jobs, files, trials)
+    path = f"{request.root}/{REPORTS}/{result['id']}.json"
+    atomic_write_json(path, result)
+    atomic_write_json(f"{request.root}/{REPORTS}/latest.json", {"search": result["id"]})
+    return SearchReport(result, path, len(jobs), fits_run)
+
+
+def frames_of(root: str, universe: UniverseConfig, bar_minutes: int = 1, progress: Progress = silent) -> Frames:
+    """Return the frames of a universe, building the features that are not there yet; Ray must be running."""
+    report = build(root, universe.symbols, bar_minutes, progress=lambda done, of: progress("features", done, of))
+    return load_frames(root, universe.symbols, report.key)
+
+
+def market_of(request: SearchRequest, frames: Frames) -> Market:
+    """Return what every fit reads: labels, and the columns of the stocks of the universe."""
+    stocks = set(request.universe.stocks)
+    columns = [i for i, symbol in enumerate(frames.panel.symbols) if symbol in stocks]
+    labels = triple_barrier(frames, request.labels)
+    return Market(frames, labels, np.array(columns, dtype=np.int64), request.labels.sample_minutes)
+
+
+def study_of(request: SearchRequest, market: Market) -> Study:
+    """Return what all trials share."""
+    frames = market.frames
+    return Study(
+        frames=without_features(frames),
+        forward_return=market.labels.forward_return,
+        span_end=market.labels.span_end,
+        columns=market.columns,
+        tradable=tradable(request.universe, frames.panel.symbols, frames.adv),
+        sector=sector_codes(request.universe, frames.panel.symbols),
+        kernel=request.kernel,
+        costs=request.costs,
+        config=request.config,
+    )
+
+
+def load_result(root: str, search_id: str | None = None) -> dict[str, Any]:
+    """Return the stored result of a search, by default the last one; `DataError` where there is none."""
+    hint = "run `daytrader search` first"
+    if search_id is None:
+        latest = f"{root}/{REPORTS}/latest.json"
+        if not exists(latest):
+            raise DataError(f"no search in {root}/{REPORTS}", hint)
+        search_id = str(_read_json(latest)["search"])
+    path = f"{root}/{REPORTS}/{search_id}.json"
+    if not exists(path):
+        raise DataError(f"no search '{search_id}' in {root}/{REPORTS}", hint)
+    return _read_json(path)
+
+
+def _read_json(path: str) -> dict[str, Any]:
+    filesystem, target = fsspec.core.url_to_fs(path)
+    values: dict[str, Any] = json.loads(filesystem.cat_file(target))
+    return values
+
+
+def _regime_paths(request: SearchRequest, frames: Frames, found: Sequence[Window]) -> list[str]:
+    grid, panel = frames.panel.grid, frames.panel
+    paths: list[str] = []
+    for window in found:
+        rows = slice(0, int(grid.first_row[window.test[1]]))
+        key = key_of(
+            {
+                "rows": digest_of_arrays([panel.close[rows], panel.open[rows], grid.minute_of_row[rows]]),
+                "symbols": panel.symbols,
+                "blocks": (window.train[1], window.a[0], window.test[1]),
+                "config": request.regime.model_dump(mode="json", include=_FITTING),
+                "seed": request.config.seed,
+                "sources": digest_of_sources(["regime", "domain/regime.py", "walkforward/regimes.py"]),
+                "libraries": versions_of(("numpy", "hmmlearn", "scikit-learn", "numba")),
+            }
+        )
+        paths.append(f"{request.root}/processed/signals/{key}.npy")
+    return paths
+
+
+_FITTING = {"restarts", "iterations", "min_observations", "crisis_quantile"}
+
+
+def _run_regimes(
+    request: SearchRequest, market: Market, found: Sequence[Window], paths: Sequence[str], progress: Progress
+) -> None:
+    missing = [(window, path) for window, path in zip(found, paths, strict=True) if not exists(path)]
+    if not missing:
+        return
+    import ray
+
+    shared = ray.put(without_features(market.frames))
+    task = ray.remote(num_cpus=1, max_retries=2)(window_states)
+    work = ((path, (shared, window, request.regime, request.config.seed)) for window, path in missing)
+    done = len(paths) - len(missing)
+    for path, (states, left_out) in unordered(task, work):
+        atomic_write_json(f"{path.removesuffix('.npy')}.json", {"left_out": list(left_out)})
+        save_array(path, states)
+        done += 1
+        progress("regimes", done, len(paths))
+
+
+def _result(
+    request: SearchRequest,
+    frames: Frames,
+    jobs: Sequence[Job],
+    files: Sequence[WindowFiles],
+    trials: Sequence[TrialResult],
+) -> dict[str, Any]:
+    grid, config = frames.panel.grid, request.config
+    dates = [str(session.date) for session in grid.sessions]
+    best = select_best(trials)
+    hindsight = _hindsight(request.universe, grid.sessions[-1].date)
+    judged = judge(trials, hindsight)
+    left_out = {name for file in files for name in _read_json(f"{file.regime.removesuffix('.npy')}.json")["left_out"]}
+    used = [file.window for file in files]
+    steps = sum(window.step[1] - window.step[0] for window in used)
+    tests = sum(window.test[1] - window.test[0] for window in used)
+    settings = {
+        "search": config.model_dump(mode="json"),
+        "labels": request.labels.model_dump(mode="json"),
+        "kernel": request.kernel.model_dump(mode="json"),
+        "costs": request.costs.model_dump(mode="json"),
+        "regime": request.regime.model_dump(mode="json"),
+        "universe": request.universe.model_dump(mode="json"),
+    }
+    content = {
+        "fits": [job.path.rsplit("/", 1)[-1] for job in jobs],
+        "regimes": [file.regime.rsplit("/", 1)[-1] for file in files],
+        "bars": digest_of_arrays([frames.panel.open, frames.panel.high, frames.panel.low, frames.panel.volume]),
+        "settings": settings,
+        "sources": digest_of_sources(STUDY_SOURCES),
+    }
+    return {
+        "id": f"search-{key_of(content)[:16]}",
+        "schema": 1,
+        "spec": str(request.spec),
+        "symbols": list(frames.panel.symbols),
+        "traded": [symbol for symbol in frames.panel.symbols if symbol in request.universe.stocks],
+        "sessions": {"first": dates[0], "last": dates[-1], "n": len(dates)},
+        "dates": [date for window in used for date in dates[slice(*window.step)]],
+        "windows": [
+            {
+                "index": window.index,
+                "train": [dates[window.train[0]], dates[window.train[1] - 1]],
+                "test": [dates[window.test[0]], dates[window.test[1] - 1]],
+                "step_sessions": window.step[1] - window.step[0],
+            }
+            for window in used
+        ],
+        "windows_used": len(used),
+        "windows_effective": round(len(used) * steps / tests, 2),
+        "fits": len(jobs),
+        "ensembles": len(trials),
+        "best": {"mask": best.mask, "members": list(members_of(best.mask)), "sharpe": trial_sharpe(best)},
+        "verdict": {"label": judged.label, "sentence": judged.sentence},
+        "left_out": sorted(left_out),
+        "settings": settings,
+        "members": list(MEMBERS),
+        "trials": [trial_dict(trial, trials) for trial in trials],
+    }
+
+
+def trial_sharpe(trial: TrialResult) -> float | None:
+    """Return a trial's Sharpe ratio; None where its curve has no variation."""
+    value = trial.performance.as_dict()["sharpe"]
+    return float(value) if value is not None else None
+
+
+def _hindsight(universe: UniverseConfig, last: dt.date) -> str:
+    if universe.chosen_on is None or universe.chosen_on <= last:
+        return ""
+    return f"The symbols were chosen on {universe.chosen_on}, after these data: that flatters every figure."

@@ -1,0 +1,114 @@
+"""The ensembles as Ray Tune trials: each weighs, combines and simulates; nothing is fitted here."""
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from daytrader_ray.cluster.fits import Progress, load_array, silent
+from daytrader_ray.domain.errors import DataError
+from daytrader_ray.domain.trading import MEMBERS
+from daytrader_ray.regime.config import RegimeConfig
+from daytrader_ray.walkforward.regimes import regime_of
+from daytrader_ray.walkforward.study import Study, WindowInputs, WindowResult, run_trial
+from daytrader_ray.walkforward.windows import Window
+
+N_ENSEMBLES = 2 ** len(MEMBERS)
+
+_ENVIRONMENT = {
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_GLOBAL_CHECKPOINT_S": "1000000",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "RAY_AIR_NEW_OUTPUT": "0",
+}
+"""No files per trial, no snapshots of the experiment, and Ctrl-C ends the search instead of the trial."""
+
+
+@dataclass(frozen=True)
+class WindowFiles:
+    """Where the scores of one window's members (in the order of MEMBERS) and its regimes are."""
+
+    window: Window
+    scores: tuple[str, ...]
+    regime: str
+
+
+def run_trials(
+    study: Study, files: Sequence[WindowFiles], regime: RegimeConfig, progress: Progress = silent
+) -> dict[int, list[WindowResult]]:
+    """Run all ensembles through all windows; return their window results by mask. Ray must be running."""
+    with _environment(), tempfile.TemporaryDirectory(prefix="daytrader-tune-") as folder:
+        from ray import tune
+
+        from daytrader_ray.cluster.collect import Collector
+
+        collector = Collector(N_ENSEMBLES * len(files), progress)
+        trainable = tune.with_parameters(_trial, study=study, files=list(files), regime=regime)
+        tuner = tune.Tuner(
+            tune.with_resources(trainable, {"cpu": 1}),
+            param_space={"mask": tune.grid_search(list(range(N_ENSEMBLES)))},
+            tune_config=tune.TuneConfig(reuse_actors=True),
+            run_config=tune.RunConfig(
+                name="search",
+                storage_path=folder,
+                verbose=0,
+                callbacks=[collector],
+                failure_config=tune.FailureConfig(max_failures=2),
+            ),
+        )
+        grid = tuner.fit()
+        if grid.num_errors:
+            raise DataError(
+                f"{grid.num_errors} of {N_ENSEMBLES} trials failed; the first: {_first_line(grid.errors[0])}"
+            )
+    return {mask: _in_order(collector.results[mask], len(files)) for mask in range(N_ENSEMBLES)}
+
+
+def _trial(config: Mapping[str, Any], study: Study, files: Sequence[WindowFiles], regime: RegimeConfig) -> None:
+    """One ensemble through all windows: a report each."""
+    from ray import tune
+
+    mask = int(config["mask"])
+    inputs = (read_inputs(file, mask, regime) for file in files)
+    for result in run_trial(mask, study, inputs):
+        tune.report({"window": result.index, "values": asdict(result)})
+
+
+def read_inputs(file: WindowFiles, mask: int, regime: RegimeConfig) -> WindowInputs:
+    """Read the scores of the mask's members of one window; the others stay NaN."""
+    states = load_array(file.regime)
+    wanted = [bit for bit in range(len(MEMBERS)) if mask >> bit & 1]
+    parts = {bit: load_array(file.scores[bit]) for bit in wanted}
+    shape = parts[wanted[0]].shape if wanted else load_array(file.scores[0]).shape
+    scores = np.full((*shape, len(MEMBERS)), np.nan)
+    for bit, part in parts.items():
+        scores[:, :, bit] = part
+    return WindowInputs(file.window, scores, regime_of(states, regime))
+
+
+def _in_order(found: Mapping[int, Mapping[str, Any]], n_windows: int) -> list[WindowResult]:
+    if len(found) != n_windows:
+        raise DataError(f"a trial reported {len(found)} of {n_windows} windows", "run the search again")
+    return [WindowResult(**found[index]) for index in sorted(found)]
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[-1]
+
+
+@contextmanager
+def _environment() -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in _ENVIRONMENT}
+    os.environ.update(_ENVIRONMENT)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

@@ -29,6 +29,7 @@ from daytrader_ray.domain.sessions import Session
 from daytrader_ray.engine.config import KernelConfig
 from daytrader_ray.engine.runner import SessionResult, run_session
 from daytrader_ray.engine.session import Market, SessionEngine
+from daytrader_ray.features.step import NAMES
 from daytrader_ray.market_data.statistics import next_session_statistics, session_statistics
 from daytrader_ray.models.bundle import Bundle
 from daytrader_ray.universe.config import UniverseConfig
@@ -96,7 +97,7 @@ async def trade(spec: SessionSpec, scorer: Scorer) -> SessionResult:
 
 def load_bundle(spec: SessionSpec) -> Bundle:
     """Load the session's bundle; a `BundleError` when it has been trained on the session itself or later."""
-    bundle = model_store.load(spec.root, spec.bundle_id)
+    bundle = model_store.load(spec.root, spec.bundle_id, NAMES)
     if bundle.last_training_session >= spec.date:
         raise BundleError(
             f"bundle {spec.bundle_id} was trained up to {bundle.last_training_session}: it has seen {spec.date}",

@@ -1,6 +1,7 @@
 """A small store of synthetic bars and a bundle fitted on all but its last session."""
 
 import datetime as dt
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from daytrader_ray.adapters import model_store
 from daytrader_ray.adapters.store import FILE_SCHEMA, ParquetStore, months_between
+from daytrader_ray.cli.profile import Profile, load
 from daytrader_ray.domain.panel import Frames
 from daytrader_ray.domain.trading import MEMBERS
 from daytrader_ray.features.compute import compute
@@ -20,12 +22,15 @@ from daytrader_ray.models.registry import member
 from daytrader_ray.models.scaling import Scaler, select
 from daytrader_ray.sandbox.config import SandboxConfig
 from daytrader_ray.sandbox.market import Market
+from daytrader_ray.sandbox.process import running
 from daytrader_ray.sandbox.sessions import market_grid
+from daytrader_ray.universe.config import UniverseConfig
 
 STOCKS = ("AAPL", "MRNA", "NVDA", "XOM")
 SYMBOLS = (*STOCKS, "SPY")
 SANDBOX = SandboxConfig(first_session=dt.date(2025, 11, 17), n_sessions=9, signal_strength=3.0)
 MASK = 0b01100
+UNIVERSE = UniverseConfig(sectors={"one": STOCKS[:2], "two": STOCKS[2:]}, references=("SPY",), min_mean_volume=0.0)
 
 
 @dataclass(frozen=True)
@@ -109,3 +114,14 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Day:
     bundle_id = model_store.save(fit_bundle(frames, last), root)
     seen, unseen = (session.date for session in frames.panel.grid.sessions[-2:])
     return Day(root, bundle_id, seen, unseen)
+
+
+@pytest.fixture(scope="session")
+def profile(day: Day) -> Profile:
+    return load("sandbox", day.root, {}).model_copy(update={"sandbox": SANDBOX, "universe": UNIVERSE})
+
+
+@pytest.fixture(scope="session")
+def exchange(profile: Profile) -> Iterator[str]:
+    with running(profile.sandbox, profile.costs) as url:
+        yield url

@@ -7,25 +7,8 @@ from pathlib import Path
 import pytest
 
 from daytrader_ray.adapters.journal import journal_path, read
-from daytrader_ray.cli.profile import load
 from daytrader_ray.cli.session_spec import rehearsal_spec
 from daytrader_ray.domain.errors import BundleError, DataError, LockstepError
-from daytrader_ray.sandbox.process import running
-from daytrader_ray.universe.config import UniverseConfig
-from tests.e2e.conftest import SANDBOX, STOCKS
-
-UNIVERSE = UniverseConfig(sectors={"one": STOCKS[:2], "two": STOCKS[2:]}, references=("SPY",), min_mean_volume=0.0)
-
-
-@pytest.fixture(scope="module")
-def profile(day):
-    return load("sandbox", day.root, {}).model_copy(update={"sandbox": SANDBOX, "universe": UNIVERSE})
-
-
-@pytest.fixture(scope="module")
-def exchange(profile):
-    with running(profile.sandbox, profile.costs) as url:
-        yield url
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,6 @@ def command(
     from daytrader_ray.adapters.store import ParquetStore
     from daytrader_ray.cli.profile import load
     from daytrader_ray.cluster.features import build
-    from daytrader_ray.cluster.runtime import started
     from daytrader_ray.domain.errors import DataError
 
     root = load(profile, data).root
@@ -34,7 +33,7 @@ def command(
     chosen = tuple(symbol.strip().upper() for symbol in symbols.split(",")) if symbols else store.symbols()
     if not chosen:
         raise DataError(f"no bars in {root}", "run `daytrader download` or `daytrader import` first")
-    with Progress(console=Console(stderr=True), transient=True) as screen, started(data_root=root):
+    with Progress(console=Console(stderr=True), transient=True) as screen:
         task = screen.add_task("features", total=len(chosen))
         report = build(root, chosen, progress=lambda done, total: screen.update(task, completed=done, total=total))
     Console(stderr=True).print(

@@ -22,6 +22,9 @@ COMMANDS = {
 }
 """Command name to module, in the order of a day's work."""
 
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells expect it."""
+
 INTRODUCTION = (
     """An ensemble day trader for US stocks on Ray. Trading can lose money; paper is the default everywhere."""
 )
@@ -44,8 +47,10 @@ def main() -> None:
     sys.argv = [argument for argument in sys.argv if argument != "--debug"]
     try:
         build()()
-    except KeyboardInterrupt:
-        _fail("interrupted", "the same command goes on where this one stopped", debug)
+    except SystemExit as stop:
+        if stop.code == INTERRUPTED:
+            _say("interrupted", "the same command goes on where this one stopped")
+        raise
     except Exception as error:  # noqa: BLE001 - the edge of the program: nothing else may show a user a traceback
         _fail(*_words(error), debug)
 
@@ -65,9 +70,13 @@ def _words(error: Exception) -> tuple[str, str]:
 def _fail(message: str, hint: str, debug: bool) -> None:
     if debug:
         raise
+    _say(message, hint)
+    sys.exit(1)
+
+
+def _say(message: str, hint: str) -> None:
     sys.stderr.write(f"error: {message}\n" + (f"hint: {hint}\n" if hint else ""))
     sys.stderr.flush()
-    sys.exit(1)
 
 
 def _set_environment() -> None:

@@ -20,6 +20,7 @@ from daytrader_ray.adapters.frames import (
 )
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.cluster.pipeline import mapped
+from daytrader_ray.cluster.runtime import started
 from daytrader_ray.features.compute import REFERENCE, bars_of, calendar_of, compute_symbol, return_15
 from daytrader_ray.features.step import NAMES
 from daytrader_ray.market_data.statistics import session_statistics
@@ -58,11 +59,11 @@ def build(
     reference: str = REFERENCE,
     progress: Callable[[int, int], None] | None = None,
 ) -> FeaturesReport:
-    """Compute and store the features of `symbols` over all sessions that their bars span; Ray must be running.
+    """Compute and store the features of `symbols` over all sessions that their bars span.
 
     What is stored under the same content key is not computed again, so the same command resumes after any
-    interruption. `reference` is the market that `excess_15` subtracts, where it is one of `symbols`. `progress` is
-    told (done, all) symbols.
+    interruption. Uses the Ray that runs, or starts one where there is something to compute. `reference` is the market
+    that `excess_15` subtracts, where it is one of `symbols`. `progress` is told (done, all) symbols.
     """
     store = ParquetStore(root)
     wanted = tuple(sorted(set(symbols)))
@@ -75,16 +76,25 @@ def build(
         market = None
         if reference in wanted:
             market = return_15(bars_of(panel, np.full(panel.close.shape, np.nan), 0), calendar_of(panel.grid))
-        done = len(wanted) - len(missing)
-        for _ in mapped(missing, partial(_build_symbol, _Job(root, key, start, end, bar_minutes, market))):
-            done += 1
-            if progress is not None:
-                progress(done, len(wanted))
+        job = _Job(root, key, start, end, bar_minutes, market)
+        there = len(wanted) - len(missing)
+        _compute(job, missing, lambda done: progress(there + done, len(wanted)) if progress else None)
         manifest = Manifest(key, panel.grid, wanted, NAMES)
         save_manifest(store, manifest)
     publish(store, key)
     grid = manifest.grid
     return FeaturesReport(key, len(wanted), len(grid.sessions), grid.n_rows, len(NAMES), len(missing))
+
+
+def _compute(job: _Job, symbols: list[str], progress: Callable[[int], None]) -> None:
+    """Build the first symbol in this process, which compiles the kernels once for all workers, the others on Ray."""
+    for symbol in symbols[:1]:
+        _build_symbol(job, symbol)
+        progress(1)
+    if len(symbols) > 1:
+        with started(data_root=job.root):
+            for done, _ in enumerate(mapped(symbols[1:], partial(_build_symbol, job)), start=2):
+                progress(done)
 
 
 def _build_symbol(job: _Job, symbol: str) -> str:

@@ -85,7 +85,7 @@ async def test_trade_updates_follow_alpacas_handshake_in_binary_frames(http: Cli
 
 async def test_a_client_that_does_not_answer_is_told_where_it_stopped() -> None:
     config = SandboxConfig(n_sessions=1)
-    async with TestClient(TestServer(create_app(config, CostConfig(), answer_seconds=0.05))) as client:
+    async with TestClient(TestServer(create_app(config, CostConfig(), answer_seconds=1.0))) as client:
         clock = await client.ws_connect(f"/_sandbox/clock?session={config.first_session}")
         await clock.receive_json()
         await clock.send_json({"done": 0, "phase": "A"})

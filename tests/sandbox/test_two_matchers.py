@@ -1,0 +1,96 @@
+"""The exchange's decimal fills and the backtest's binary ones agree to the share and the cent."""
+
+from decimal import Decimal
+
+import numpy as np
+import pytest
+
+from daytrader_ray.domain.costs import CostConfig
+from daytrader_ray.domain.sessions import SessionGrid
+from daytrader_ray.domain.trading import OrderKind, Reason
+from daytrader_ray.engine.book import new_book
+from daytrader_ray.engine.fills import Bar, Costs, Liquidity, costs_of, fill_fee, market_fill, stop_fill
+from daytrader_ray.sandbox.config import SandboxConfig
+from daytrader_ray.sandbox.market import Market, SessionBars
+from daytrader_ray.sandbox.matching import Execution, Matcher
+
+SYMBOLS = ("AAPL", "TSLA", "XLK", "NFLX")
+SESSION, HALF_DAY = 19, 5
+ORDERS = {
+    "entry": (OrderKind.ENTRY, Reason.SIGNAL),
+    "exit": (OrderKind.EXIT, Reason.TIME_EXIT),
+    "flat": (OrderKind.EXIT, Reason.FLATTEN),
+}
+
+
+@pytest.fixture(scope="module")
+def market(days: SessionGrid) -> Market:
+    return Market(SandboxConfig(), days)
+
+
+def history(market: Market, session: int) -> Liquidity:
+    """Mean volume and deviation of daily returns over all earlier sessions (at most 20), in plain floats."""
+    adv, sigma = [], []
+    for symbol in SYMBOLS:
+        bars = [market.bars(symbol, s) for s in range(session)]
+        closes = [b.close[b.traded][-1] for b in bars]
+        adv.append(np.mean([b.volume.sum() for b in bars]) if session >= 3 else np.nan)
+        sigma.append(np.std(np.diff(np.log(closes)), ddof=1) if session >= 3 else np.nan)
+    return Liquidity(np.array(adv), np.array(sigma))
+
+
+def bar_of(bars: list[SessionBars], slot: int) -> Bar:
+    def column(name: str) -> np.ndarray:
+        return np.array([getattr(b, name)[slot] for b in bars])
+
+    before = [b.close[:slot][b.traded[:slot]] for b in bars]
+    last = np.array([closes[-1] if closes.size else np.nan for closes in before])
+    return Bar(column("open"), column("high"), column("low"), column("volume"), last)
+
+
+def agree(found: Execution | None, qty: int, price: float, side: int, costs: Costs) -> None:
+    assert (found.qty if found else 0) == qty
+    if found:
+        assert float(found.price) == price
+        assert float(found.fee) == pytest.approx(fill_fee(side, qty, price, costs), abs=1e-12)
+
+
+@pytest.mark.parametrize("session", [2, HALF_DAY, SESSION])
+def test_random_orders_get_the_same_quantity_price_and_fee(market: Market, session: int) -> None:
+    rng = np.random.default_rng(session)
+    config = CostConfig()
+    day = market.grid.sessions[session]
+    n_slots = day.n_minutes
+    matcher, known = Matcher(market, config, session), history(market, session)
+    costs = costs_of(config, day.date, n_slots, 1)
+    bars = [market.bars(symbol, session) for symbol in SYMBOLS]
+    quiet = [slot for b in bars for slot in np.flatnonzero(~b.traded) if slot > 0]
+    slots = [*quiet, *rng.integers(1, n_slots, 100), *([n_slots - 1] * 20), *range(1, 35)]
+    for slot in map(int, slots):
+        bar = bar_of(bars, slot)
+        for i, symbol in enumerate(SYMBOLS):
+            side, qty = int(rng.choice([-1, 1])), int(np.exp(rng.uniform(0, 10)))
+            word = str(rng.choice(list(ORDERS)))
+            kind, reason = ORDERS[word]
+            filled, price = market_fill(i, int(kind), side, qty, int(reason), slot, n_slots, bar, known, costs)
+            agree(matcher.fill_at_open(f"x-{word}", symbol, side, qty, slot), filled, price, side, costs)
+            check_stop(matcher, rng, (i, symbol, side, qty, slot), bar, known, costs)
+
+
+def check_stop(
+    matcher: Matcher,
+    rng: np.random.Generator,
+    order: tuple[int, str, int, int, int],
+    bar: Bar,
+    known: Liquidity,
+    costs: Costs,
+) -> None:
+    i, symbol, side, qty, slot = order
+    around = bar.open[i] if bar.volume[i] else bar.last_close[i]
+    if np.isnan(around):
+        return
+    stop = round(float(around) * (1 + 1e-3 * float(rng.standard_normal())), 2)
+    book = new_book(len(SYMBOLS), 1e5)
+    book.qty[i], book.stop_price[i] = -side * qty, stop
+    price = stop_fill(book, i, slot, matcher.n_slots, bar, known, costs)
+    agree(matcher.fill_stop(symbol, side, qty, Decimal(str(stop)), slot), qty * (price > 0), price, side, costs)

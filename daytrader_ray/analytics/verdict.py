@@ -54,11 +54,10 @@ def _days(days: int) -> str:
 
 
 def _result(evidence: Evidence) -> str:
-    if evidence.total_return > 0:
-        return (
-            f"The best of {evidence.n_trials} ensembles made {evidence.total_return:+.2%} after costs, "
-            "before any correction for having been chosen as the best."
-        )
-    if evidence.total_return == 0:
-        return f"The best of {evidence.n_trials} ensembles made no money and lost none: it found nothing worth trading."
-    return f"Even the best of {evidence.n_trials} ensembles lost {-evidence.total_return:.2%} after costs."
+    n, total = evidence.n_trials, evidence.total_return
+    size = f"{abs(total):.2%}" if abs(total) >= 0.0001 else "less than 0.01%"
+    if total > 0:
+        return f"The best of {n} ensembles made {size} after costs, before any correction for being chosen as the best."
+    if total == 0:
+        return f"The best of {n} ensembles made no money and lost none: it found nothing worth trading."
+    return f"Even the best of {n} ensembles lost {size} after costs."

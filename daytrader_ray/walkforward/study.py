@@ -129,7 +129,7 @@ def _run_window(mask: int, study: Study, given: WindowInputs, cash: float) -> Wi
     rows = _rows_inside(study, given, window.test)
     regime = given.regime.part(rows)
     signal = ensemble_signals(frames, study.columns, given.scores[rows], fitted, regime)
-    plan = _plan(study, window.test, fitted.threshold)
+    plan = plan_of(study, window.test, fitted.threshold)
     n_sessions = window.test[1] - window.test[0]
     result = backtest(frames, signal, regime.scale, plan, study.kernel, study.costs, (0, n_sessions), cash)
     n_step = window.step[1] - window.step[0]
@@ -202,7 +202,7 @@ def _count_threshold(
     bound = study.config.trips_a_day * n_stocks / STOCKS_OF_THE_BOUND * n_sessions
     steps = [float(size) for size in np.quantile(sizes, CANDIDATES)]
     for threshold in [break_even, *(step for step in steps if step > break_even)]:
-        plan = _plan(study, block, threshold)
+        plan = plan_of(study, block, threshold)
         cash = study.config.cash
         result = backtest(frames, signal, scale, plan, study.kernel, study.costs, (0, n_sessions), cash)
         if len(result.trades) <= bound:
@@ -210,7 +210,8 @@ def _count_threshold(
     return math.inf
 
 
-def _plan(study: Study, block: Block, threshold: float) -> Plan:
+def plan_of(study: Study, block: Block, threshold: float) -> Plan:
+    """Return who may be traded in the sessions of a block, from one |signal| on."""
     return Plan(study.tradable[slice(*block)], study.sector, np.full(block[1] - block[0], threshold))
 
 

@@ -1,0 +1,38 @@
+"""From a profile and the options of a command to what the cluster's functions are asked."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from daytrader_ray.cli.profile import Profile
+    from daytrader_ray.cluster.search import SearchRequest
+
+
+def search_request(
+    profile: "Profile",
+    symbols: str | None = None,
+    train: str | None = None,
+    test: str | None = None,
+    step: str | None = None,
+) -> "SearchRequest":
+    """Return the request of a profile; `symbols` (A,B,C) replaces its universe, spans replace its own."""
+    from daytrader_ray.cluster.search import SearchRequest
+    from daytrader_ray.domain.errors import ConfigError
+
+    universe = profile.universe
+    if symbols is not None:
+        names = tuple(name.strip().upper() for name in symbols.split(",") if name.strip())
+        if not names:
+            raise ConfigError(f"--symbols {symbols!r} names no symbol", "write them as A,B,C")
+        universe = universe.replaced_by(names)
+    spans = {key: text for key, text in (("train", train), ("test", test), ("step", step)) if text is not None}
+    request = SearchRequest(
+        root=profile.root,
+        universe=universe,
+        config=profile.search.model_copy(update=spans),
+        labels=profile.labels,
+        kernel=profile.kernel,
+        costs=profile.costs,
+        regime=profile.regime,
+    )
+    _ = request.spec
+    return request

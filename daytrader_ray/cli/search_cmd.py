@@ -1,0 +1,69 @@
+"""`daytrader search`: 32 ensembles through every walk-forward window."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from daytrader_ray.cluster.search import SearchReport
+
+
+def command(  # noqa: PLR0913 - one argument for each option
+    profile: Annotated[str, typer.Option(help="sandbox, paper, or the path of a YAML file.")] = "sandbox",
+    data: Annotated[str | None, typer.Option(help="Root of the store.")] = None,
+    symbols: Annotated[str | None, typer.Option(help="A,B,C: trade exactly these instead of the universe.")] = None,
+    train: Annotated[str | None, typer.Option(help="Training span: 6m, 26w or 120s (sessions).")] = None,
+    test: Annotated[str | None, typer.Option(help="Test span.")] = None,
+    step: Annotated[str | None, typer.Option(help="Distance between windows.")] = None,
+    cpus: Annotated[int | None, typer.Option(min=1, help="CPUs to use; default all. The result is the same.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")] = False,
+) -> None:
+    """Fit five models on every window, then trade all 32 ensembles of them out of sample (Ray Tune).
+
+    Interrupted, the same command goes on where it stopped; what was fitted once is not fitted again.
+
+    Example: daytrader search --symbols SPY,DIA,TLT --train 6s --test 2s --step 2s
+    """
+    import orjson
+
+    from daytrader_ray.cli.profile import load
+    from daytrader_ray.cli.requests import search_request
+    from daytrader_ray.cli.stages import stages
+    from daytrader_ray.cluster.runtime import started
+    from daytrader_ray.cluster.search import search
+
+    request = search_request(load(profile, data), symbols, train, test, step)
+    with stages() as progress, started(cpus, request.root):
+        report = search(request, progress)
+    show(report)
+    if json:
+        typer.echo(orjson.dumps(report.summary()).decode())
+
+
+def show(report: "SearchReport", n_best: int = 5) -> None:
+    """Print the verdict, the best ensembles and where the result is."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(stderr=True)
+    table = Table(title=f"best {n_best} of {report.result['ensembles']} ensembles", title_justify="left")
+    for name in ("members", "Sharpe", "return", "drawdown", "trades"):
+        table.add_column(name, justify="left" if name == "members" else "right")
+    trials = [trial for trial in report.result["trials"] if trial["mask"]]
+    trials.sort(key=lambda trial: (-(trial["metrics"]["sharpe"] or 0.0), len(trial["members"]), trial["mask"]))
+    for trial in trials[:n_best]:
+        table.add_row(*_row(trial))
+    console.print(report.result["verdict"]["sentence"], style="bold", soft_wrap=True)
+    console.print(table)
+    console.print(
+        f"{report.result['windows_used']} windows, {report.fits} fits needed, {report.fits_run} run now. "
+        f"Result: {report.path}\nNext: daytrader report",
+        soft_wrap=True,
+    )
+
+
+def _row(trial: dict[str, Any]) -> tuple[str, ...]:
+    metrics = trial["metrics"]
+    sharpe = f"{metrics['sharpe']:.2f}" if metrics["sharpe"] is not None else "-"
+    members = " + ".join(trial["members"])
+    return members, sharpe, f"{metrics['total_return']:+.2%}", f"{metrics['max_drawdown']:.2%}", str(metrics["trades"])

@@ -1,0 +1,49 @@
+"""`daytrader train`: fit on the latest sessions and publish a model bundle."""
+
+import datetime as dt
+from typing import Annotated
+
+import typer
+
+
+def command(  # noqa: PLR0913 - one argument for each option
+    profile: Annotated[str, typer.Option(help="sandbox, paper, or the path of a YAML file.")] = "sandbox",
+    data: Annotated[str | None, typer.Option(help="Root of the store.")] = None,
+    symbols: Annotated[str | None, typer.Option(help="A,B,C: trade exactly these instead of the universe.")] = None,
+    train: Annotated[str | None, typer.Option(help="Training span: 6m, 26w or 120s (sessions).")] = None,
+    mask: Annotated[int | None, typer.Option(min=1, max=31, help="Ensemble; default the last search's best.")] = None,
+    until: Annotated[
+        dt.datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Train on sessions before this day only.")
+    ] = None,
+    cpus: Annotated[int | None, typer.Option(min=1, help="CPUs to use; default all.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")] = False,
+) -> None:
+    """Fit all five models on the latest training span and publish them as a bundle.
+
+    Bits of --mask: 1 lstm, 2 cnn, 4 random_forest, 8 xgboost, 16 transformer.
+
+    Example: daytrader train --until 2025-12-02
+    """
+    import orjson
+    from rich.console import Console
+
+    from daytrader_ray.cli.profile import load
+    from daytrader_ray.cli.requests import search_request
+    from daytrader_ray.cli.stages import stages
+    from daytrader_ray.cluster.runtime import started
+    from daytrader_ray.cluster.train import train as fit
+
+    request = search_request(load(profile, data), symbols, train)
+    with stages() as progress, started(cpus, request.root):
+        trained = fit(request, mask, until.date() if until else None, progress)
+    summary = trained.summary()
+    opens = (
+        f"opens at |signal| {summary['threshold']:.2f}" if summary["threshold"] else "opens nothing: no edge over cost"
+    )
+    Console(stderr=True).print(
+        f"bundle [bold]{trained.bundle_id}[/]: {' + '.join(summary['members'])}, {summary['features']} features, "
+        f"trained {trained.first} to {trained.last}, {opens}",
+        soft_wrap=True,
+    )
+    if json:
+        typer.echo(orjson.dumps(summary).decode())

@@ -1,0 +1,150 @@
+"""Training and backtesting a bundle on the stored bars: members are fitted side by side as Ray tasks."""
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from daytrader_ray.adapters import model_store
+from daytrader_ray.analytics.performance import Performance, performance
+from daytrader_ray.cluster.content import digest_of_arrays
+from daytrader_ray.cluster.fits import Progress, silent, unordered
+from daytrader_ray.cluster.search import SearchRequest, frames_of, load_result, market_of, study_of
+from daytrader_ray.domain.errors import BundleError, ConfigError, DataError
+from daytrader_ray.domain.panel import Frames
+from daytrader_ray.domain.trading import MEMBERS, members_of
+from daytrader_ray.engine.backtest import BacktestResult
+from daytrader_ray.models.bundle import Bundle
+from daytrader_ray.walkforward.costs import fill_costs
+from daytrader_ray.walkforward.cut import cut
+from daytrader_ray.walkforward.fit import Market, fit_member
+from daytrader_ray.walkforward.replay import replay
+from daytrader_ray.walkforward.study import exposure, trade_table
+from daytrader_ray.walkforward.train import assemble
+from daytrader_ray.walkforward.windows import Window, latest_train, training_window
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A published bundle and the sessions it was fitted on."""
+
+    bundle_id: str
+    bundle: Bundle
+    first: dt.date
+    last: dt.date
+
+    def summary(self) -> dict[str, Any]:
+        """Return the figures that a command prints."""
+        bundle = self.bundle
+        return {
+            "bundle": self.bundle_id,
+            "mask": bundle.mask,
+            "members": list(members_of(bundle.mask)),
+            "features": len(bundle.features),
+            "train": [str(self.first), str(self.last)],
+            "threshold": bundle.threshold if np.isfinite(bundle.threshold) else None,
+            "left_out": list(bundle.left_out),
+        }
+
+
+@dataclass(frozen=True)
+class Backtested:
+    """A bundle's backtest: what was ordered and filled, and how it did."""
+
+    bundle_id: str
+    result: BacktestResult
+    performance: Performance
+
+    def summary(self) -> dict[str, Any]:
+        """Return the figures that a command prints."""
+        result = self.result
+        return {
+            "bundle": self.bundle_id,
+            "sessions": [str(result.dates[0]), str(result.dates[-1])],
+            "orders": len(result.orders),
+            "fills": len(result.fills),
+            "trades": len(result.trades),
+            "equity": [float(value) for value in result.session_equity],
+            "metrics": self.performance.as_dict(),
+        }
+
+
+def train(
+    request: SearchRequest, mask: int | None = None, until: dt.date | None = None, progress: Progress = silent
+) -> Trained:
+    """Fit all members on the latest training span before `until` and publish the bundle; Ray must be running.
+
+    `mask` chooses the ensemble; None takes the best one of the last search.
+    """
+    chosen = int(load_result(request.root)["best"]["mask"]) if mask is None else mask
+    if not 1 <= chosen < 2 ** len(MEMBERS):
+        raise ConfigError(f"mask {chosen}: expected 1 to {2 ** len(MEMBERS) - 1}, one bit for each member")
+    frames = frames_of(request.root, request.universe, request.bar_minutes, progress)
+    grid = frames.panel.grid
+    stop = sum(session.date < until for session in grid.sessions) if until is not None else len(grid.sessions)
+    if not stop:
+        raise DataError(f"no session before {until}: the bars begin on {grid.sessions[0].date}")
+    sessions = latest_train(grid, request.spec.train, stop)
+    market = market_of(request, cut(frames, (0, stop)))
+    window = training_window(sessions)
+    study = study_of(request, market)
+    fitted = _fit_all(market, window, request, progress)
+    plan = {
+        "data": _fingerprint(market.frames),
+        **request.model_dump(mode="json", exclude={"root"}),
+    }
+    bundle = assemble(market, study, window, fitted, request.regime, chosen, plan)
+    bundle_id = model_store.save(bundle, request.root)
+    return Trained(bundle_id, bundle, grid.sessions[sessions[0]].date, grid.sessions[sessions[1] - 1].date)
+
+
+def backtest(
+    request: SearchRequest, bundle_id: str, first: dt.date | None, last: dt.date | None, progress: Progress = silent
+) -> Backtested:
+    """Run a bundle over the stored sessions from `first` (default: the first after its training) to `last`.
+
+    A session that the bundle was trained on is refused.
+    """
+    frames = frames_of(request.root, request.universe, request.bar_minutes, progress)
+    bundle = model_store.load(request.root, bundle_id, frames.features.names)
+    if bundle.symbols != frames.panel.symbols:
+        raise BundleError(
+            f"bundle {bundle_id} was trained on {', '.join(bundle.symbols)}, not on {', '.join(frames.panel.symbols)}",
+            "give the same --symbols",
+        )
+    start = first or bundle.last_training_session + dt.timedelta(days=1)
+    if start <= bundle.last_training_session:
+        raise BundleError(
+            f"bundle {bundle_id} was trained up to {bundle.last_training_session}: it has seen {start}",
+            f"start after {bundle.last_training_session}",
+        )
+    dates = [session.date for session in frames.panel.grid.sessions]
+    inside = [k for k, date in enumerate(dates) if date >= start and (last is None or date <= last)]
+    if not inside:
+        raise DataError(f"no stored session from {start} to {last or dates[-1]}: the bars end on {dates[-1]}")
+    block = inside[0], inside[-1] + 1
+    study = study_of(request, market_of(request, frames))
+    result = replay(bundle, study, frames, request.regime, block)
+    part = cut(frames, block)
+    trades, costs = trade_table(result, part, len(inside)), fill_costs(part, result.fills, result.orders, request.costs)
+    held = exposure(trades, result, part, len(inside))
+    return Backtested(bundle_id, result, performance(result.session_equity, trades, costs, held))
+
+
+def _fit_all(market: Market, window: Window, request: SearchRequest, progress: Progress) -> dict[str, Any]:
+    import ray
+
+    shared = ray.put(market)
+    task = ray.remote(num_cpus=1, max_retries=2)(fit_member)
+    fitted: dict[str, Any] = {}
+    progress("members", 0, len(MEMBERS))
+    for name, found in unordered(task, iter([(name, (shared, window, name, request.config)) for name in MEMBERS])):
+        fitted[name] = found
+        progress("members", len(fitted), len(MEMBERS))
+    return fitted
+
+
+def _fingerprint(frames: Frames) -> str:
+    panel = frames.panel
+    return digest_of_arrays([panel.grid.minute_of_row, panel.open, panel.high, panel.low, panel.close, panel.volume])

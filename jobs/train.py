@@ -1,0 +1,31 @@
+"""Training as a Ray job: `ray job submit -- python jobs/train.py --profile paper --data s3://bucket/data`."""
+
+import argparse
+import datetime as dt
+import json
+import os
+
+from daytrader_ray.cli.profile import load
+from daytrader_ray.cli.requests import search_request
+from daytrader_ray.cluster.runtime import started
+from daytrader_ray.cluster.train import train
+
+
+def main() -> None:
+    """Train and publish a bundle, then print one JSON object."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--profile", default="sandbox")
+    parser.add_argument("--data", default=os.environ.get("DAYTRADER_DATA", "data"), help="absolute path or URL")
+    parser.add_argument("--symbols", help="A,B,C instead of the profile's universe")
+    parser.add_argument("--train", help="training span, as in 6m")
+    parser.add_argument("--mask", type=int, help="ensemble; default the best one of the last search")
+    parser.add_argument("--until", type=dt.date.fromisoformat, help="train on sessions before this day")
+    given = parser.parse_args()
+    with started(data_root=given.data):
+        request = search_request(load(given.profile, given.data), given.symbols, given.train)
+        trained = train(request, given.mask, given.until)
+    print(json.dumps(trained.summary()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""A stored search result in small, for tests of the report."""
+
+from typing import Any
+
+from daytrader_ray.analytics.performance import CostTotals, TradeTable, performance
+from daytrader_ray.domain.trading import MEMBERS, members_of
+
+
+def result(label: str = "too short", sentence: str = "Too short: 4 days.") -> dict[str, Any]:
+    """Return a result of 32 ensembles over two windows of two days each."""
+    import numpy as np
+
+    trials = []
+    for mask in range(32):
+        equity = [100_000.0 + 10.0 * mask * k * (-1) ** k for k in range(5)]
+        measured = performance(np.array(equity), TradeTable.empty(), CostTotals())
+        window = {
+            "index": 0,
+            "weights": [float(mask >> bit & 1) for bit in range(5)],
+            "threshold": None,
+            "rank_ic": 0.1,
+            "test": measured.as_dict(),
+        }
+        trials.append(
+            {
+                "mask": mask,
+                "members": list(members_of(mask)),
+                "equity": equity,
+                "metrics": measured.as_dict(),
+                "psr": 0.5 if mask else None,
+                "dsr": 0.25 if mask else None,
+                "windows": [window, {**window, "index": 1, "threshold": 0.5}],
+            }
+        )
+    dates = ["2025-11-03", "2025-11-04", "2025-11-05", "2025-11-06"]
+    return {
+        "id": "search-0123456789abcdef",
+        "spec": "train 6 sessions, test 2 sessions, step 2 sessions",
+        "symbols": ["AAPL", "SPY"],
+        "traded": ["AAPL"],
+        "sessions": {"first": "2025-10-20", "last": dates[-1], "n": 14},
+        "dates": dates,
+        "windows": [
+            {"index": k, "train": ["2025-10-20", "2025-10-31"], "test": dates[2 * k : 2 * k + 2], "step_sessions": 2}
+            for k in range(2)
+        ],
+        "windows_used": 2,
+        "windows_effective": 2.0,
+        "fits": 10,
+        "ensembles": 32,
+        "best": {"mask": 9, "members": list(members_of(9)), "sharpe": 1.0},
+        "verdict": {"label": label, "sentence": sentence},
+        "left_out": ["corr_qqq", "vix"],
+        "members": list(MEMBERS),
+        "trials": trials,
+    }

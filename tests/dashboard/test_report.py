@@ -1,0 +1,88 @@
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from daytrader_ray.dashboard.report import POLICY, render
+from tests.dashboard.results import result
+
+
+class Page(HTMLParser):
+    """Collects every attribute that could make a browser fetch something, tags, visible words and styles."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.fetches: list[tuple[str, str]] = []
+        self.tags: list[str] = []
+        self.styles: list[str] = []
+        self.words: list[str] = []
+        self._inside = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self._inside = tag
+        loads = {"src", "href", "srcset", "action", "data", "poster", "background"}
+        self.fetches += [(tag, value or "") for name, value in attrs if name in loads]
+        self.styles += [value or "" for name, value in attrs if name == "style"]
+
+    def handle_endtag(self, tag: str) -> None:
+        self._inside = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._inside == "style":
+            self.styles.append(data)
+        elif self._inside != "script":
+            self.words.append(data)
+
+
+@pytest.fixture(scope="module")
+def text() -> str:
+    return render(result())
+
+
+@pytest.fixture(scope="module")
+def page(text: str) -> Page:
+    return Page(text)
+
+
+def test_nothing_is_fetched_from_anywhere(text: str, page: Page) -> None:
+    assert page.fetches == []
+    assert not {"link", "iframe", "img", "object", "embed", "base"} & set(page.tags)
+    assert not [style for style in page.styles if re.search(r"url\(|@import", style)]
+    assert f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">' in text
+    assert "connect-src" not in POLICY
+    assert POLICY.startswith("default-src 'none'")
+    assert "http" not in POLICY
+    assert text.index("Content-Security-Policy") < text.index("<script")
+
+
+def test_the_verdict_stands_before_everything_else(text: str, page: Page) -> None:
+    body = text[text.index("<body>") :]
+    assert body.index("Too short: 4 days.") < body.index("<table")
+    assert body.index("Too short: 4 days.") < body.index("best ensemble")
+
+
+def test_every_ensemble_has_a_row_and_a_curve(text: str) -> None:
+    assert len(re.findall(r"data-trace='\d+'", text)) == 32
+    assert text.count('"mode":"lines"') == 32
+    assert len(re.findall(r"<th[^>]*aria-sort=descending", text)) == 1
+
+
+def test_left_out_inputs_windows_and_the_warning_are_in_plain_words(page: Page) -> None:
+    words = " ".join(page.words)
+    assert "correlation of SPY with QQQ" in words
+    assert "level of the VIX" in words
+    assert "Trading can lose money" in words
+    assert "In 1 of them no signal paid its cost" in words
+    assert "2025-10-20" in words
+
+
+def test_text_from_the_result_cannot_become_markup() -> None:
+    nasty = render(result(sentence="<script>alert(1)</script>"))
+    assert "<script>alert(1)" not in nasty
+
+
+def test_the_page_says_dash_where_there_is_no_figure(page: Page) -> None:
+    assert "None" not in " ".join(page.words)
+    assert "nan" not in " ".join(page.words)

@@ -6,17 +6,13 @@ resolved by the order's own id, and its stream is only called ready once the ser
 """
 
 import asyncio
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self, TypeVar, cast
 from urllib.parse import urlparse
 
 import requests
 import structlog
-from alpaca.common.exceptions import APIError
-from alpaca.trading.client import TradingClient
-from alpaca.trading.enums import OrderSide, TimeInForce
-from alpaca.trading.requests import MarketOrderRequest, OrderRequest, StopOrderRequest
-from alpaca.trading.stream import TradingStream
 from pydantic import Field, SecretStr
 from requests.adapters import HTTPAdapter
 
@@ -27,6 +23,14 @@ from daytrader_ray.domain.ports import Account, BrokerEvent
 from daytrader_ray.domain.trading import Order, OrderKind
 from daytrader_ray.execution.orders import request_values
 from daytrader_ray.execution.states import TERMINAL, OrderState, transition
+
+with warnings.catch_warnings():
+    warnings.filterwarnings("ignore", "websockets.legacy", DeprecationWarning)  # alpaca-py's stream still needs it
+    from alpaca.common.exceptions import APIError
+    from alpaca.trading.client import TradingClient
+    from alpaca.trading.enums import OrderSide, TimeInForce
+    from alpaca.trading.requests import MarketOrderRequest, OrderRequest, StopOrderRequest
+    from alpaca.trading.stream import TradingStream
 
 T = TypeVar("T")
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")

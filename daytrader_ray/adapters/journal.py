@@ -12,16 +12,16 @@ from daytrader_ray.domain.trading import Fill, Order
 
 
 class FileJournal:
-    """Appends to `<folder>/journal.jsonl`.
+    """Appends to the file `path`; `fresh` begins a new one.
 
     Orders reach the disk (fsync) before `order` returns; fills and notes are handed to the system at once and reach
     the disk with the next order, or on `close`.
     """
 
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self.path = folder / "journal.jsonl"
-        self._file = self.path.open("ab", buffering=0)
+    def __init__(self, path: Path, fresh: bool = False) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self._file = path.open("wb" if fresh else "ab", buffering=0)
 
     def order(self, order: Order) -> None:
         """Write the order and wait for the disk."""
@@ -53,9 +53,9 @@ class FileJournal:
         self._file.write(line)
 
 
-def journal_folder(root: Path, session: dt.date) -> Path:
-    """Return the folder of one session's journal under the data root."""
-    return root / "journal" / session.isoformat()
+def journal_path(root: Path, session: dt.date, name: str) -> Path:
+    """Return the file of one session's journal under the data root: `journal/2025-12-02/<name>.jsonl`."""
+    return root / "journal" / session.isoformat() / f"{name}.jsonl"
 
 
 def read(path: Path) -> list[dict[str, Any]]:

@@ -29,6 +29,7 @@ from daytrader_ray.adapters.atomic import atomic_write_json
 from daytrader_ray.domain.errors import BundleError
 from daytrader_ray.models import registry
 from daytrader_ray.models.bundle import SCHEMA, Bundle
+from daytrader_ray.models.members.surface import Fitted
 from daytrader_ray.models.scaling import Scaler
 from daytrader_ray.regime import files as regime_files
 
@@ -75,15 +76,27 @@ def load(root: str | Path, bundle_id: str, feature_set: Sequence[str] | None = N
     A changed, missing or extra file, another schema or (where given) another `feature_set` is a `BundleError` that
     names what is wrong.
     """
-    folder = Path(root) / "models" / bundle_id
-    if not _ID.fullmatch(bundle_id) or not folder.is_dir():
-        raise BundleError(f"no bundle {bundle_id!r} under {folder.parent}", _TRAIN_AGAIN)
-    _check(folder, bundle_id)
-    bundle = _read(folder)
+    bundle = _read(_checked(root, bundle_id))
     if feature_set is not None and tuple(feature_set) != bundle.feature_set:
         differ = sorted(set(feature_set) ^ set(bundle.feature_set)) or ["their order"]
         raise BundleError(f"bundle {bundle_id} was trained on another feature set: {', '.join(differ)}", _TRAIN_AGAIN)
     return bundle
+
+
+def load_member(root: str | Path, bundle_id: str, name: str) -> Fitted:
+    """Read one member of a bundle, for a process that needs no other, after checking every byte of the bundle."""
+    folder = _checked(root, bundle_id) / "members" / name
+    if not folder.is_dir():
+        raise BundleError(f"bundle {bundle_id} has no member {name}", _TRAIN_AGAIN)
+    return registry.load(name, folder)
+
+
+def _checked(root: str | Path, bundle_id: str) -> Path:
+    folder = Path(root) / "models" / bundle_id
+    if not _ID.fullmatch(bundle_id) or not folder.is_dir():
+        raise BundleError(f"no bundle {bundle_id!r} under {folder.parent}", _TRAIN_AGAIN)
+    _check(folder, bundle_id)
+    return folder
 
 
 def _write(bundle: Bundle, folder: Path) -> None:

@@ -11,7 +11,6 @@ from aiohttp.test_utils import TestServer
 from daytrader_ray.domain.errors import BrokerError
 from daytrader_ray.domain.trading import Order, OrderKind, Reason
 
-pytestmark = pytest.mark.filterwarnings("ignore:websockets.legacy is deprecated:DeprecationWarning")
 DAY = dt.date(2025, 12, 2)
 
 

@@ -1,7 +1,7 @@
 import datetime as dt
 import os
 
-from daytrader_ray.adapters.journal import FileJournal, journal_folder, read
+from daytrader_ray.adapters.journal import FileJournal, journal_path, read
 from daytrader_ray.domain.trading import Fill, Order, OrderKind, Phase, Reason
 
 DAY = dt.date(2025, 12, 2)
@@ -10,12 +10,12 @@ FILL = Fill(DAY, 5, Phase.INTRABAR, "AAPL", OrderKind.STOP, -1, 10, 99.4812, 0.0
 
 
 def test_the_journal_holds_orders_fills_and_notes_in_order(tmp_path):
-    folder = journal_folder(tmp_path, DAY)
-    with FileJournal(folder) as journal:
+    path = journal_path(tmp_path, DAY, "live")
+    with FileJournal(path) as journal:
         journal.order(ORDER)
         journal.fill(FILL)
         journal.note("alarm", {"difference_usd": 0.02})
-    records = read(folder / "journal.jsonl")
+    records = read(path)
     assert [record["kind"] for record in records] == ["order", "fill", "alarm"]
     assert records[0]["stop_price"] == 99.5
     assert records[1]["phase"] == "B"
@@ -25,17 +25,24 @@ def test_the_journal_holds_orders_fills_and_notes_in_order(tmp_path):
 def test_an_order_is_synced_to_disk_before_the_call_returns(tmp_path, monkeypatch):
     synced = []
     monkeypatch.setattr(os, "fsync", lambda fd: synced.append(os.fstat(fd).st_size))
-    journal = FileJournal(tmp_path)
+    journal = FileJournal(tmp_path / "x.jsonl")
     journal.order(ORDER)
     assert synced == [journal.path.stat().st_size] and synced[0] > 0
     journal.close()
 
 
 def test_a_journal_is_continued_and_a_line_cut_by_a_crash_is_left_out(tmp_path):
-    with FileJournal(tmp_path) as journal:
+    with FileJournal(tmp_path / "x.jsonl") as journal:
         journal.order(ORDER)
-    with FileJournal(tmp_path) as journal:
+    with FileJournal(tmp_path / "x.jsonl") as journal:
         journal.fill(FILL)
     with journal.path.open("ab") as file:
         file.write(b'{"kind":"or')
     assert [record["kind"] for record in read(journal.path)] == ["order", "fill"]
+
+
+def test_a_rehearsal_begins_a_fresh_journal(tmp_path):
+    for _ in range(2):
+        with FileJournal(tmp_path / "x.jsonl", fresh=True) as journal:
+            journal.order(ORDER)
+    assert len(read(journal.path)) == 1

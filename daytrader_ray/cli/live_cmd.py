@@ -1,0 +1,55 @@
+"""`daytrader live`: today's session on the paper account."""
+
+import datetime as dt
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+
+NEW_YORK = ZoneInfo("America/New_York")
+
+
+def command(
+    profile: Annotated[str, typer.Option(help="paper, or the path of a YAML file.")] = "paper",
+    bundle: Annotated[str, typer.Option(help="Bundle id.")] = "latest",
+    data: Annotated[str | None, typer.Option(help="Root of the store.")] = None,
+    one_replica: Annotated[bool, typer.Option(help="All members in one process.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")] = False,
+) -> None:
+    """Trade today's session on Alpaca's paper account with Polygon's bars; ends after the close.
+
+    Needs POLYGON_API_KEY, ALPACA_API_KEY and ALPACA_SECRET_KEY. Real money is not traded by this version.
+
+    Example: daytrader live --profile paper
+    """
+    import orjson
+    from rich.console import Console
+
+    from daytrader_ray.adapters import logs
+    from daytrader_ray.cli.profile import load
+    from daytrader_ray.cli.session_spec import live_spec
+    from daytrader_ray.cluster.live import serve_and_trade
+    from daytrader_ray.cluster.runtime import started
+    from daytrader_ray.domain.errors import ConfigError
+
+    if profile == "live":
+        raise ConfigError("profile 'live' would trade real money: refused", "use --profile paper")
+    loaded = load(profile, data)
+    if loaded.is_sandbox:
+        raise ConfigError(f"profile '{loaded.name}' has no live market", "use `daytrader rehearse`, or --profile paper")
+    keys = (loaded.keys.polygon, loaded.keys.alpaca_key, loaded.keys.alpaca_secret)
+    logs.configure(secrets=[key.get_secret_value() for key in keys])
+    spec = live_spec(loaded, dt.datetime.now(NEW_YORK).date(), bundle)  # noqa: TID251 - the edge: what day is it?
+    with started(data_root=loaded.root):
+        result = serve_and_trade(spec, one_replica)
+    console = Console(stderr=True)
+    for alarm in result.alarms:
+        console.print(alarm, style="red", markup=False, soft_wrap=True)
+    console.print(
+        f"{spec.date}: {len(result.orders)} orders, {len(result.fills)} fills, cash {result.cash:,.2f} USD, "
+        f"{'flat' if result.flat_at_close else 'NOT FLAT'} at the close"
+    )
+    if json:
+        counts = {"orders": len(result.orders), "fills": len(result.fills), "alarms": len(result.alarms)}
+        values = {"session": spec.date.isoformat(), **counts, "cash": result.cash, "flat": result.flat_at_close}
+        typer.echo(orjson.dumps(values).decode())

@@ -1,0 +1,69 @@
+"""From a profile to the plain values that a trading session needs."""
+
+import datetime as dt
+
+from pydantic import SecretStr
+
+from daytrader_ray.adapters import model_store
+from daytrader_ray.adapters.alpaca_broker import BrokerConfig
+from daytrader_ray.adapters.polygon_stream import FeedConfig
+from daytrader_ray.cli.profile import Profile
+from daytrader_ray.cluster.session import SessionSpec
+from daytrader_ray.domain.errors import ConfigError
+
+SANDBOX_KEY = SecretStr("sandbox")
+REHEARSAL_SECONDS = 20.0
+
+
+def bundle_id(profile: Profile, bundle: str) -> str:
+    """Return the id of the bundle to trade: `latest` or as given."""
+    return model_store.latest(profile.root) if bundle == "latest" else bundle
+
+
+def rehearsal_spec(profile: Profile, session: dt.date, bundle: str, url: str) -> SessionSpec:
+    """Describe a session on the loopback exchange at `url`, which holds the clock."""
+    streams = "ws" + url.removeprefix("http").rstrip("/")
+    return SessionSpec(
+        root=profile.root,
+        date=session,
+        bundle_id=bundle_id(profile, bundle),
+        universe=profile.universe,
+        kernel=profile.kernel,
+        costs=profile.costs,
+        feed=FeedConfig(stream_url=f"{streams}/stocks", key=SANDBOX_KEY),
+        broker=BrokerConfig(url=url, stream_url=f"{streams}/stream", key=SANDBOX_KEY, secret=SANDBOX_KEY),
+        journal_root=profile.root,
+        sandbox_url=url,
+        cash=profile.sandbox.cash,
+        score_seconds=REHEARSAL_SECONDS,
+    )
+
+
+def live_spec(profile: Profile, session: dt.date, bundle: str) -> SessionSpec:
+    """Describe today's session at the vendors of `profile`; a `ConfigError` names the keys that are missing."""
+    keys = profile.keys
+    missing = [
+        name
+        for name, key in (
+            ("POLYGON_API_KEY", keys.polygon),
+            ("ALPACA_API_KEY", keys.alpaca_key),
+            ("ALPACA_SECRET_KEY", keys.alpaca_secret),
+        )
+        if not key.get_secret_value()
+    ]
+    if missing:
+        raise ConfigError(f"profile '{profile.name}' needs {', '.join(missing)} in the environment")
+    alpaca = profile.alpaca
+    return SessionSpec(
+        root=profile.root,
+        date=session,
+        bundle_id=bundle_id(profile, bundle),
+        universe=profile.universe,
+        kernel=profile.kernel,
+        costs=profile.costs,
+        feed=FeedConfig(stream_url=profile.polygon.stream_url, key=keys.polygon),
+        broker=BrokerConfig(
+            url=alpaca.url, stream_url=alpaca.stream_url, key=keys.alpaca_key, secret=keys.alpaca_secret
+        ),
+        journal_root=profile.root,
+    )

@@ -1,0 +1,67 @@
+"""The backtest of one session with a bundle, from the store: what a rehearsal of it must repeat."""
+
+import numpy as np
+import numpy.typing as npt
+
+from daytrader_ray.adapters.store import ParquetStore
+from daytrader_ray.cluster.session import SessionSpec
+from daytrader_ray.domain.panel import Frames
+from daytrader_ray.engine.backtest import BacktestResult, Plan, backtest
+from daytrader_ray.features.compute import compute
+from daytrader_ray.market_data.statistics import session_statistics
+from daytrader_ray.models.bundle import Bundle
+from daytrader_ray.models.dataset import symbol_windows, valid_rows
+from daytrader_ray.models.ensemble import signals
+from daytrader_ray.regime.config import RegimeConfig, strategy_rows
+from daytrader_ray.regime.live import regime_states
+from daytrader_ray.universe.selection import sector_codes, tradable
+
+Float64 = npt.NDArray[np.float64]
+
+
+def replay(spec: SessionSpec, bundle: Bundle, cash: float) -> BacktestResult:
+    """Backtest the session of `spec` on the batch features and scores of the store's bars."""
+    frames = frames_until(spec, bundle)
+    grid, symbols = frames.panel.grid, frames.panel.symbols
+    session = grid.index_of(spec.date)
+    rows = slice(int(grid.first_row[session]), int(grid.first_row[session + 1]))
+    scores = score_session(frames, bundle, rows)
+    strategy = strategy_rows(regime_states(bundle.regime, frames), RegimeConfig())
+    found = np.full(frames.panel.close.shape, np.nan)
+    found[rows] = signals(
+        scores,
+        np.ascontiguousarray(bundle.weights),
+        bundle.q99,
+        strategy.w_momentum[rows],
+        strategy.w_reversion[rows],
+        np.ascontiguousarray(frames.features.return_30[rows]),
+        np.ascontiguousarray(frames.features.sigma_30[rows]),
+    )
+    plan = Plan(
+        tradable=tradable(spec.universe, symbols, frames.adv),
+        sector=sector_codes(spec.universe, symbols),
+        threshold=np.full(len(grid.sessions), bundle.threshold),
+    )
+    part = (session, session + 1)
+    return backtest(frames, found, strategy.scale, plan, spec.kernel, spec.costs, part, cash, spec.run)
+
+
+def frames_until(spec: SessionSpec, bundle: Bundle) -> Frames:
+    """Return bars, features and statistics of the bundle's symbols up to and including the session."""
+    panel = ParquetStore(spec.root).panel(bundle.symbols, end=spec.date, bar_minutes=spec.bar_minutes)
+    adv, sigma_day, expected = session_statistics(panel)
+    return Frames(panel, compute(panel, expected), adv, sigma_day, expected)
+
+
+def score_session(frames: Frames, bundle: Bundle, rows: slice) -> Float64:
+    """Return the members' scores of `rows` `[row, symbol, member]`, NaN where no complete window ends."""
+    selected = [frames.features.names.index(name) for name in bundle.features]
+    shape = (rows.stop - rows.start, len(frames.panel.symbols), len(bundle.weights))
+    scores = np.full(shape, np.nan)
+    for column in range(shape[1]):
+        scaled = bundle.scaler.transform(frames.features.values[:, column][:, selected])
+        ends, windows = symbol_windows(scaled, valid_rows(scaled))
+        inside = (ends >= rows.start) & (ends < rows.stop)
+        if inside.any():
+            scores[ends[inside] - rows.start, column] = bundle.score(windows[inside])
+    return scores

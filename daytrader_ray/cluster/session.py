@@ -1,0 +1,148 @@
+"""One trading session with everything plugged in: history from the store, vendors by their real clients.
+
+The same function trades a rehearsal and a paper account; only addresses and the clock differ.
+"""
+
+import asyncio
+import datetime as dt
+import time
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from daytrader_ray.adapters import model_store
+from daytrader_ray.adapters.alpaca_broker import AlpacaBroker, BrokerConfig
+from daytrader_ray.adapters.calendar import session_grid
+from daytrader_ray.adapters.journal import FileJournal, journal_path
+from daytrader_ray.adapters.live_clock import LiveClock
+from daytrader_ray.adapters.polygon_stream import FeedConfig, PolygonFeed
+from daytrader_ray.adapters.sandbox_clock import SandboxClock
+from daytrader_ray.adapters.store import ParquetStore
+from daytrader_ray.cluster.practice import practise
+from daytrader_ray.domain.costs import CostConfig
+from daytrader_ray.domain.errors import BrokerError, BundleError, DataError, FeedError, LockstepError
+from daytrader_ray.domain.panel import Panel
+from daytrader_ray.domain.ports import Clock, Scorer
+from daytrader_ray.domain.sessions import Session
+from daytrader_ray.engine.config import KernelConfig
+from daytrader_ray.engine.runner import SessionResult, run_session
+from daytrader_ray.engine.session import Market, SessionEngine
+from daytrader_ray.features.step import NAMES
+from daytrader_ray.market_data.statistics import next_session_statistics, session_statistics
+from daytrader_ray.models.bundle import Bundle
+from daytrader_ray.universe.config import UniverseConfig
+from daytrader_ray.universe.selection import sector_codes, tradable
+
+
+@dataclass(frozen=True)
+class SessionSpec:
+    """Everything a session needs, as plain values that can be sent to another process.
+
+    `sandbox_url` is the exchange that holds the clock; empty means real time. `cash` USD the account starts with; None
+    asks the broker. `score_seconds` is how long a close waits for scores.
+    """
+
+    root: str
+    date: dt.date
+    bundle_id: str
+    universe: UniverseConfig
+    kernel: KernelConfig
+    costs: CostConfig
+    feed: FeedConfig
+    broker: BrokerConfig
+    journal_root: str
+    sandbox_url: str = ""
+    cash: float | None = None
+    score_seconds: float = 2.0
+    bar_minutes: int = 1
+
+    @property
+    def run(self) -> str:
+        """Return the first part of every client order id: the bundle that trades."""
+        return self.bundle_id[:8]
+
+    @property
+    def journal_name(self) -> str:
+        """Return the journal's name: rehearsals never touch the record of real orders."""
+        return "rehearsal" if self.sandbox_url else "live"
+
+
+async def trade(spec: SessionSpec, scorer: Scorer) -> SessionResult:
+    """Trade the session of `spec` and return what happened.
+
+    Bars and trade updates are subscribed, and every kernel and member is warm, before the clock starts.
+    """
+    async with AsyncExitStack() as stack:
+        broker = await stack.enter_async_context(AlpacaBroker(spec.broker))
+        cash = await _starting_cash(broker) if spec.cash is None else spec.cash
+        bundle = load_bundle(spec)
+        market = await asyncio.to_thread(market_before, spec, bundle)
+        engine = SessionEngine(bundle, market, spec.kernel, spec.costs, cash, spec.run)
+        await practise(bundle, market, spec.kernel, spec.costs, scorer)
+        feed = await stack.enter_async_context(PolygonFeed(spec.feed, engine.symbols))
+        path = journal_path(Path(spec.journal_root), spec.date, spec.journal_name)
+        journal = stack.enter_context(FileJournal(path, fresh=bool(spec.sandbox_url)))
+        journal.note("open", {"session": spec.date, "bundle": spec.bundle_id, "cash": cash})
+        if not spec.sandbox_url:
+            clock: Clock = LiveClock(session_of(spec), lambda: broker.pending, spec.bar_minutes)
+            return await run_session(engine, clock, feed, broker, scorer, journal, time.perf_counter)
+        held = await stack.enter_async_context(SandboxClock(spec.sandbox_url, spec.date))
+        try:
+            return await run_session(engine, held, feed, broker, scorer, journal, time.perf_counter)
+        except (FeedError, BrokerError) as error:
+            raise LockstepError(f"rehearsal of {spec.date} stopped at {held.position}: {error}", error.hint) from None
+
+
+def load_bundle(spec: SessionSpec) -> Bundle:
+    """Load the session's bundle; a `BundleError` when it has been trained on the session itself or later."""
+    bundle = model_store.load(spec.root, spec.bundle_id, NAMES)
+    if bundle.last_training_session >= spec.date:
+        raise BundleError(
+            f"bundle {spec.bundle_id} was trained up to {bundle.last_training_session}: it has seen {spec.date}",
+            "choose a later session, or a bundle trained on earlier ones",
+        )
+    return bundle
+
+
+def market_before(spec: SessionSpec, bundle: Bundle) -> Market:
+    """Return what is known before the session: earlier sessions from the store and what they say of today."""
+    session = session_of(spec)
+    history = history_before(spec, bundle)
+    _, _, expected = session_statistics(history)
+    statistics = next_session_statistics(history, session.n_minutes // spec.bar_minutes)
+    return Market(
+        session=session,
+        history=history,
+        expected_history=expected,
+        statistics=statistics,
+        tradable=np.ascontiguousarray(tradable(spec.universe, history.symbols, statistics.adv[None, :])[0]),
+        sector=sector_codes(spec.universe, history.symbols),
+    )
+
+
+def history_before(spec: SessionSpec, bundle: Bundle) -> Panel:
+    """Return the bars of the bundle's symbols in all sessions before the one to trade."""
+    store = ParquetStore(spec.root)
+    end = spec.date - dt.timedelta(days=1)
+    first, _ = store.span(bundle.symbols)
+    if first > end:
+        raise DataError(f"no bars before {spec.date} in {spec.root}", "run `daytrader download` first")
+    return store.panel(bundle.symbols, end=end, bar_minutes=spec.bar_minutes)
+
+
+def session_of(spec: SessionSpec) -> Session:
+    """Return the exchange's session on the day of `spec`; `DataError` on a day without one."""
+    grid = session_grid(spec.date, spec.date, spec.bar_minutes)
+    if not grid.sessions:
+        raise DataError(f"{spec.date} is no trading day of the New York exchanges", "choose another --session")
+    return grid.sessions[0]
+
+
+async def _starting_cash(broker: AlpacaBroker) -> float:
+    account = await broker.snapshot()
+    if any(account.positions.values()):
+        held = ", ".join(f"{symbol} {qty:+d}" for symbol, qty in account.positions.items())
+        raise BrokerError(f"the account already holds {held}", "close all positions before a session starts")
+    return account.cash

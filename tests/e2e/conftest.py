@@ -1,0 +1,127 @@
+"""A small store of synthetic bars and a bundle fitted on all but its last session."""
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from daytrader_ray.adapters import model_store
+from daytrader_ray.adapters.store import FILE_SCHEMA, ParquetStore, months_between
+from daytrader_ray.cli.profile import Profile, load
+from daytrader_ray.domain.panel import Frames
+from daytrader_ray.domain.trading import MEMBERS
+from daytrader_ray.features.compute import compute
+from daytrader_ray.market_data.statistics import session_statistics
+from daytrader_ray.models.bundle import Bundle
+from daytrader_ray.models.dataset import Dataset, symbol_windows, valid_rows
+from daytrader_ray.models.labels import NO_LABEL, LabelConfig, triple_barrier
+from daytrader_ray.models.registry import member
+from daytrader_ray.models.scaling import Scaler, select
+from daytrader_ray.sandbox.config import SandboxConfig
+from daytrader_ray.sandbox.market import Market
+from daytrader_ray.sandbox.process import running
+from daytrader_ray.sandbox.sessions import market_grid
+from daytrader_ray.universe.config import UniverseConfig
+
+STOCKS = ("AAPL", "MRNA", "NVDA", "XOM")
+SYMBOLS = (*STOCKS, "SPY")
+SANDBOX = SandboxConfig(first_session=dt.date(2025, 11, 17), n_sessions=9, signal_strength=3.0)
+MASK = 0b01100
+UNIVERSE = UniverseConfig(sectors={"one": STOCKS[:2], "two": STOCKS[2:]}, references=("SPY",), min_mean_volume=0.0)
+
+
+@dataclass(frozen=True)
+class Day:
+    """Where the store is, which bundle trades, the last session it has seen and the first it has not."""
+
+    root: str
+    bundle_id: str
+    seen: dt.date
+    session: dt.date
+
+
+def fill_store(root: str, market: Market) -> None:
+    store, sessions = ParquetStore(root), market.grid.sessions
+    for symbol in SYMBOLS:
+        for month, first, last in months_between(sessions[0].date, sessions[-1].date):
+            parts = [table(market, symbol, i) for i, s in enumerate(sessions) if f"{s.date:%Y-%m}" == month]
+            store.write_bars(symbol, month, pa.concat_tables(parts), (first, last))
+
+
+def table(market: Market, symbol: str, index: int) -> pa.Table:
+    session, bars = market.grid.sessions[index], market.bars(symbol, index)
+    slots = np.flatnonzero(bars.traded)
+    columns = {name: getattr(bars, name)[slots] for name in ("open", "high", "low", "close", "volume", "vwap")}
+    stamps = (session.open_minute + slots) * 60_000_000
+    trades = np.ones(len(slots), dtype=np.int32)
+    return pa.table({"timestamp": stamps, **columns, "trades": trades}).cast(FILE_SCHEMA)
+
+
+def frames_of(root: str) -> Frames:
+    panel = ParquetStore(root).panel(SYMBOLS)
+    adv, sigma_day, expected = session_statistics(panel)
+    return Frames(panel, compute(panel, expected), adv, sigma_day, expected)
+
+
+def fit_bundle(frames: Frames, last: int) -> Bundle:
+    """Fit two quick members on the sessions before `last`."""
+    stop = int(frames.panel.grid.first_row[last])
+    labels = triple_barrier(frames, LabelConfig())
+    selected = select(frames.features.values[:stop].reshape(-1, len(frames.features.names)))
+    scaler = Scaler.fit(frames.features.values[:stop][:, :, selected].reshape(-1, len(selected)))
+    parts = []
+    for column in (frames.panel.symbols.index(symbol) for symbol in STOCKS):
+        scaled = scaler.transform(frames.features.values[:stop, column][:, selected])
+        ends, windows = symbol_windows(scaled, valid_rows(scaled))
+        keep = (labels.label[ends, column] != NO_LABEL) & (labels.span_end[ends, column] < stop)
+        rows = ends[keep]
+        weights = labels.weight[rows, column].astype(np.float32)
+        parts.append(Dataset(windows[keep], labels.label[rows, column], weights))
+    dataset = Dataset.joined(parts)
+    names = [name for bit, name in enumerate(MEMBERS) if MASK >> bit & 1]
+    members = {name: member(name).fit(dataset.thinned(3000, 7), dataset.thinned(300, 8), seed=7) for name in names}
+    weights = np.array([0.5 * (name in names) for name in MEMBERS])
+    scores = sum(0.5 * fitted.predict(dataset.windows[::5]) for fitted in members.values())
+    return Bundle(
+        feature_set=frames.features.names,
+        features=tuple(frames.features.names[i] for i in selected),
+        symbols=frames.panel.symbols,
+        scaler=scaler,
+        members=members,
+        mask=MASK,
+        weights=weights,
+        q99=float(np.quantile(np.abs(scores), 0.99)),
+        threshold=0.25,
+        regime=None,
+        left_out=(),
+        plan={},
+        seed=7,
+        last_training_session=frames.panel.grid.sessions[last - 1].date,
+        fingerprint="test",
+    )
+
+
+@pytest.fixture(scope="session")
+def day(tmp_path_factory: pytest.TempPathFactory) -> Day:
+    root = str(tmp_path_factory.mktemp("store"))
+    market = Market(SANDBOX, market_grid(SANDBOX))
+    fill_store(root, market)
+    frames = frames_of(root)
+    last = len(frames.panel.grid.sessions) - 1
+    bundle_id = model_store.save(fit_bundle(frames, last), root)
+    seen, unseen = (session.date for session in frames.panel.grid.sessions[-2:])
+    return Day(root, bundle_id, seen, unseen)
+
+
+@pytest.fixture(scope="session")
+def profile(day: Day) -> Profile:
+    return load("sandbox", day.root, {}).model_copy(update={"sandbox": SANDBOX, "universe": UNIVERSE})
+
+
+@pytest.fixture(scope="session")
+def exchange(profile: Profile) -> Iterator[str]:
+    with running(profile.sandbox, profile.costs) as url:
+        yield url

@@ -1,0 +1,78 @@
+"""A session through real sockets and real clients is the backtest of that session, to the share and the cent."""
+
+import dataclasses
+import datetime as dt
+from pathlib import Path
+
+import pytest
+
+from daytrader_ray.adapters.journal import journal_path, read
+from daytrader_ray.cli.session_spec import rehearsal_spec
+from daytrader_ray.domain.errors import BundleError, DataError, LockstepError
+
+
+@pytest.fixture(scope="module")
+def rehearsal(profile, exchange, day):
+    from daytrader_ray.cluster.rehearsal import rehearse
+
+    return rehearse(rehearsal_spec(profile, day.session, "latest", exchange))
+
+
+def test_rehearsal_and_backtest_have_no_difference(rehearsal):
+    assert rehearsal.differences == () and rehearsal.alarms == ()
+    rehearsal.check()
+
+
+def test_the_rehearsed_day_has_entries_stops_and_a_flat_end(rehearsal):
+    assert rehearsal.orders >= 20 and rehearsal.fills >= 20
+    assert rehearsal.stops >= 1 and rehearsal.flat_at_close
+
+
+def test_every_order_and_fill_is_in_the_journal(rehearsal, day, profile):
+    records = read(journal_path(Path(day.root), day.session, "rehearsal"))
+    kinds = [record["kind"] for record in records]
+    assert kinds.count("order") == rehearsal.orders and kinds.count("fill") == rehearsal.fills
+    assert kinds[0] == "open" and kinds[-1] == "close"
+
+
+def test_another_threshold_on_one_side_is_found_as_a_difference(profile, exchange, day, rehearsal):
+    from daytrader_ray.cluster.rehearsal import compare
+    from daytrader_ray.cluster.replay import replay
+    from daytrader_ray.cluster.session import load_bundle
+    from daytrader_ray.engine.runner import SessionResult
+
+    spec = rehearsal_spec(profile, day.session, "latest", exchange)
+    bundle = load_bundle(spec)
+    one = replay(spec, bundle, spec.cash)
+    other = replay(spec, dataclasses.replace(bundle, threshold=0.5), spec.cash)
+    found = compare(spec, SessionResult(orders=list(one.orders), fills=list(one.fills)), other)
+    with pytest.raises(LockstepError, match=r"differ .* first at minute"):
+        found.check()
+
+
+def test_a_rehearsal_without_orders_counts_as_failed(rehearsal):
+    with pytest.raises(LockstepError, match="made no orders"):
+        dataclasses.replace(rehearsal, orders=0).check()
+
+
+def test_a_session_that_the_bundle_has_seen_is_refused(profile, exchange, day):
+    from daytrader_ray.cluster.rehearsal import rehearse
+
+    with pytest.raises(BundleError, match=f"it has seen {day.seen}"):
+        rehearse(rehearsal_spec(profile, day.seen, "latest", exchange))
+
+
+def test_a_day_without_a_session_is_refused(profile, exchange, day):
+    from daytrader_ray.cluster.rehearsal import rehearse
+
+    saturday = day.session + dt.timedelta(days=(5 - day.session.weekday()) % 7)
+    with pytest.raises(DataError, match="no trading day"):
+        rehearse(rehearsal_spec(profile, saturday, "latest", exchange))
+
+
+def test_a_session_without_bars_in_the_store_is_refused(profile, exchange, day):
+    from daytrader_ray.cluster.rehearsal import rehearse
+
+    later = day.session + dt.timedelta(days=7)
+    with pytest.raises(DataError, match=f"no bars of {later}"):
+        rehearse(rehearsal_spec(profile, later, "latest", exchange))

@@ -35,4 +35,4 @@ if __name__ == "__main__":
     try:
         main()
     except DaytraderError as error:
-        sys.exit(f"error: {error.message}\nhint: {error.hint}")
+        sys.exit(f"error: {error.message}" + (f"\nhint: {error.hint}" if error.hint else ""))

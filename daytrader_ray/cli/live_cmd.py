@@ -22,6 +22,7 @@ def command(
 
     Example: daytrader live --profile paper
     """
+    refuse_real_money(profile)
     import orjson
     from rich.console import Console
 
@@ -32,8 +33,6 @@ def command(
     from daytrader_ray.cluster.runtime import started
     from daytrader_ray.domain.errors import ConfigError
 
-    if profile == "live":
-        raise ConfigError("profile 'live' would trade real money: refused", "use --profile paper")
     loaded = load(profile, data)
     if loaded.is_sandbox:
         raise ConfigError(f"profile '{loaded.name}' has no live market", "use `daytrader rehearse`, or --profile paper")
@@ -53,3 +52,11 @@ def command(
         counts = {"orders": len(result.orders), "fills": len(result.fills), "alarms": len(result.alarms)}
         values = {"session": spec.date.isoformat(), **counts, "cash": result.cash, "flat": result.flat_at_close}
         typer.echo(orjson.dumps(values).decode())
+
+
+def refuse_real_money(profile: str) -> None:
+    """Raise a `ConfigError` for the profile that would trade real money."""
+    from daytrader_ray.domain.errors import ConfigError
+
+    if profile == "live":
+        raise ConfigError("profile 'live' would trade real money: refused", "use --profile paper")

@@ -1,0 +1,59 @@
+"""What `rehearse` and `live` refuse, in one clear line, before anything is started."""
+
+import datetime as dt
+
+import pytest
+from pydantic import SecretStr
+
+from daytrader_ray.cli import live_cmd, rehearse_cmd
+from daytrader_ray.cli.profile import load
+from daytrader_ray.domain.errors import BundleError, ConfigError, FeedError
+
+MONDAY = dt.datetime(2025, 12, 1)  # noqa: DTZ001 - typer hands over naive days
+
+
+@pytest.fixture(autouse=True)
+def _quiet_logs_again():
+    import structlog
+
+    yield
+    structlog.reset_defaults()
+
+
+def test_the_live_profile_is_refused_because_it_would_trade_real_money():
+    with pytest.raises(ConfigError, match="real money") as failure:
+        live_cmd.refuse_real_money("live")
+    assert failure.value.hint == "use --profile paper"
+
+
+def test_paper_trading_without_keys_names_the_variables(tmp_path):
+    from daytrader_ray.cli.session_spec import live_spec
+
+    with pytest.raises(ConfigError, match="POLYGON_API_KEY, ALPACA_API_KEY, ALPACA_SECRET_KEY"):
+        live_spec(load("paper", str(tmp_path), {}), MONDAY.date(), "latest")
+
+
+def test_paper_trading_uses_the_paper_account_and_shows_no_key(tmp_path):
+    from daytrader_ray.cli.session_spec import live_spec
+
+    names = {"POLYGON_API_KEY": "poly-1", "ALPACA_API_KEY": "alp-1", "ALPACA_SECRET_KEY": "alp-2"}
+    spec = live_spec(load("paper", str(tmp_path), names), MONDAY.date(), "0123456789abcdef")
+    assert spec.broker.url == "https://paper-api.alpaca.markets" and spec.sandbox_url == ""
+    assert spec.broker.secret == SecretStr("alp-2") and spec.feed.stream_url.startswith("wss://")
+    assert not any(value in repr(spec) for value in names.values())
+
+
+def test_a_real_vendor_cannot_be_rehearsed(tmp_path):
+    with pytest.raises(ConfigError, match="profile 'paper' trades at real vendors"):
+        rehearse_cmd.run(load("paper", str(tmp_path), {}), MONDAY.date())
+
+
+def test_a_dead_sandbox_is_one_clear_line(tmp_path):
+    profile = load("sandbox", str(tmp_path), {"DAYTRADER__SANDBOX__URL": "http://127.0.0.1:9"})
+    with pytest.raises(FeedError, match=r"no sandbox answers at http://127.0.0.1:9"):
+        rehearse_cmd.run(profile, MONDAY.date())
+
+
+def test_a_store_without_a_bundle_is_one_clear_line(tmp_path):
+    with pytest.raises(BundleError, match="no bundle under"):
+        rehearse_cmd.run(load("sandbox", str(tmp_path), {}), MONDAY.date())

@@ -1,6 +1,7 @@
 """`daytrader report`: the last search as one HTML file."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
@@ -19,20 +20,22 @@ def command(
     from rich.console import Console
 
     from daytrader_ray.cli.profile import load
-    from daytrader_ray.cluster.search import REPORTS, load_result
-    from daytrader_ray.dashboard.report import render
+    from daytrader_ray.cluster.search import load_result
 
     root = load(profile, data).root
     result = load_result(root, search)
-    path = f"{root}/{REPORTS}/{result['id']}.html"
-    write(path, render(result))
+    path = publish(root, result)
     Console(stderr=True).print(f"{result['verdict']['sentence']}\nReport: {path}", soft_wrap=True)
     if json:
         typer.echo(orjson.dumps({"report": path, "verdict": result["verdict"]["label"]}).decode())
 
 
-def write(path: str, page: str) -> None:
-    """Write the page whole or not at all."""
+def publish(root: str, result: Mapping[str, Any]) -> str:
+    """Write the page of a search beside its result, whole or not at all; return its path."""
     from daytrader_ray.adapters.atomic import atomic_write_bytes
+    from daytrader_ray.cluster.search import REPORTS
+    from daytrader_ray.dashboard.report import render
 
-    atomic_write_bytes(path, page.encode())
+    path = f"{root}/{REPORTS}/{result['id']}.html"
+    atomic_write_bytes(path, render(result).encode())
+    return path

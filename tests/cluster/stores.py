@@ -1,0 +1,36 @@
+"""A store of random bars with a hint of momentum, for tests of the search."""
+
+import datetime as dt
+
+import numpy as np
+import pyarrow as pa
+
+from daytrader_ray.adapters.calendar import session_grid
+from daytrader_ray.adapters.store import FILE_SCHEMA, ParquetStore
+
+FIRST, LAST = dt.date(2025, 11, 3), dt.date(2025, 11, 13)
+SYMBOLS = ("AAPL", "SPY", "XOM")
+
+
+def fill(root: str, seed: int = 3) -> None:
+    """Write nine whole sessions of each of SYMBOLS as a completed download."""
+    rng = np.random.default_rng(seed)
+    grid = session_grid(FIRST, LAST)
+    stamps = grid.minute_of_row * 60_000_000
+    for symbol in SYMBOLS:
+        n = grid.n_rows
+        drift = np.zeros(n)
+        for t in range(1, n):
+            drift[t] = 0.985 * drift[t - 1] + rng.normal(0, 5e-5)
+        close = np.round(100.0 * np.exp(np.cumsum(drift + rng.normal(0, 4e-4, n))), 2)
+        opened = np.concatenate([close[:1], close[:-1]])
+        wick = np.round(np.abs(rng.normal(0, 0.03, n)), 2)
+        high, low = np.maximum(opened, close) + wick, np.minimum(opened, close) - wick
+        volume = np.round(rng.lognormal(11.0, 0.4, n))
+        columns = [
+            pa.array(stamps, pa.timestamp("us", "UTC")),
+            *(pa.array(values) for values in (opened, high, low, close, volume, close)),
+            pa.nulls(n, pa.int32()),
+        ]
+        table = pa.Table.from_arrays(columns, schema=FILE_SCHEMA)
+        ParquetStore(root).write_bars(symbol, "2025-11", table, (dt.date(2025, 11, 1), dt.date(2025, 11, 30)))

@@ -1,0 +1,168 @@
+import datetime as dt
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from daytrader_ray.cluster.content import digest_of_arrays, digest_of_sources, key_of
+from daytrader_ray.cluster.fits import jobs_of, load_array
+from daytrader_ray.cluster.search import (
+    SearchReport,
+    SearchRequest,
+    frames_of,
+    load_result,
+    market_of,
+    search,
+    study_of,
+)
+from daytrader_ray.cluster.train import Trained, backtest, train
+from daytrader_ray.cluster.trials import WindowFiles, read_inputs
+from daytrader_ray.domain.errors import BundleError, ConfigError, DataError
+from daytrader_ray.domain.trading import MEMBERS
+from daytrader_ray.universe.config import UniverseConfig
+from daytrader_ray.walkforward.config import SearchConfig
+from daytrader_ray.walkforward.fit import fit_and_score
+from daytrader_ray.walkforward.result import stitch, trial_dict
+from daytrader_ray.walkforward.study import run_trial
+from daytrader_ray.walkforward.windows import windows
+from tests.cluster.stores import SYMBOLS, fill
+
+pytestmark = pytest.mark.ray
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = str(tmp_path_factory.mktemp("store"))
+    fill(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def request_(root: str) -> SearchRequest:
+    universe = UniverseConfig(sectors={}).replaced_by(SYMBOLS)
+    return SearchRequest(root=root, universe=universe, config=SearchConfig(train="6s", test="2s", step="2s"))
+
+
+class Interrupt:
+    """Presses Ctrl-C after so many fits."""
+
+    def __init__(self, after: int) -> None:
+        self.after = after
+        self.told: list[tuple[str, int, int]] = []
+
+    def __call__(self, stage: str, done: int, of: int) -> None:
+        self.told.append((stage, done, of))
+        if stage == "fits" and done == self.after:
+            raise KeyboardInterrupt
+
+
+@pytest.fixture(scope="module")
+def report(ray_cluster: int, request_: SearchRequest) -> SearchReport:
+    """The search, interrupted once after two fits and then asked again."""
+    with pytest.raises(KeyboardInterrupt):
+        search(request_, Interrupt(after=2))
+    return search(request_)
+
+
+def test_an_interrupted_search_resumes_and_fits_nothing_twice(report: SearchReport) -> None:
+    assert report.fits == len(MEMBERS)
+    assert report.fits_run == len(MEMBERS) - 2
+    assert report.result["ensembles"] == 32
+    assert report.result["verdict"]["label"] == "too short"
+
+
+def test_no_half_written_file_is_left(report: SearchReport, root: str) -> None:
+    assert [path for path in Path(root).rglob("*") if ".aside" in path.name] == []
+
+
+def test_the_same_search_again_fits_nothing_and_writes_the_same_bytes(
+    report: SearchReport, request_: SearchRequest
+) -> None:
+    before = Path(report.path).read_bytes()
+    again = search(request_)
+    assert again.fits_run == 0
+    assert again.path == report.path
+    assert Path(again.path).read_bytes() == before
+    assert load_result(request_.root) == again.result
+
+
+def test_workers_change_nothing_one_process_gives_the_same_bits(report: SearchReport, request_: SearchRequest) -> None:
+    frames = frames_of(request_.root, request_.universe)
+    market = market_of(request_, frames)
+    found = windows(frames.panel.grid, request_.spec)
+    jobs = jobs_of(market, found, request_.config, request_.labels, request_.root)
+    job = jobs[MEMBERS.index("xgboost")]
+    alone = fit_and_score(market, job.window, job.member, request_.config)
+    assert alone.tobytes() == load_array(job.path).tobytes()
+    regimes = [
+        path
+        for path in Path(request_.root, "processed/signals").glob("*.npy")
+        if str(path) not in {j.path for j in jobs}
+    ]
+    file = WindowFiles(found[0], tuple(job.path for job in jobs), str(regimes[0]))
+    results = list(run_trial(31, study_of(request_, market), [read_inputs(file, 31, request_.regime)]))
+    trial = stitch(31, results, float(frames.panel.grid.bars_per_session.mean()))
+    expected = report.result["trials"][31]
+    assert list(trial.equity) == expected["equity"]
+    assert trial.performance.as_dict() == expected["metrics"]
+    assert trial_dict(trial, [trial])["windows"] == expected["windows"]
+
+
+def test_regime_inputs_that_are_absent_are_named(report: SearchReport) -> None:
+    assert report.result["left_out"] == ["corr_gld", "corr_qqq", "corr_tlt", "vix", "vix_term"]
+
+
+def test_a_history_too_short_is_refused_with_the_arithmetic(ray_cluster: int, request_: SearchRequest) -> None:
+    longer = request_.model_copy(update={"config": SearchConfig(train="30s", test="2s", step="2s")})
+    with pytest.raises(DataError, match=r"30 sessions of training \+ 2 sessions of test = 32 .* found 9"):
+        search(longer)
+
+
+def test_an_error_in_a_worker_keeps_its_name_and_words(ray_cluster: int, request_: SearchRequest) -> None:
+    options = {"xgboost": {"rouns": 5}}
+    wrong = request_.model_copy(update={"config": request_.config.model_copy(update={"members": options})})
+    with pytest.raises(ConfigError, match="rouns"):
+        search(wrong)
+
+
+@pytest.fixture(scope="module")
+def trained(report: SearchReport, request_: SearchRequest) -> Trained:
+    return train(request_, mask=8, until=dt.date(2025, 11, 12))
+
+
+def test_training_publishes_a_bundle_of_all_members(trained: Trained) -> None:
+    assert set(trained.bundle.members) == set(MEMBERS)
+    assert trained.bundle.last_training_session == dt.date(2025, 11, 11)
+    assert (trained.first, trained.last) == (dt.date(2025, 11, 4), dt.date(2025, 11, 11))
+    np.testing.assert_array_equal(trained.bundle.weights > 0, [False, False, False, True, False])
+    assert trained.summary()["members"] == ["xgboost"]
+
+
+def test_training_again_gives_the_same_bundle(trained: Trained, request_: SearchRequest) -> None:
+    assert train(request_, mask=8, until=dt.date(2025, 11, 12)).bundle_id == trained.bundle_id
+
+
+def test_a_bundle_trades_the_sessions_after_its_training_and_no_earlier_one(
+    trained: Trained, request_: SearchRequest
+) -> None:
+    done = backtest(request_, trained.bundle_id, None, None)
+    assert [str(date) for date in done.result.dates] == ["2025-11-12", "2025-11-13"]
+    assert done.performance.days == 2
+    with pytest.raises(BundleError, match="it has seen 2025-11-11"):
+        backtest(request_, trained.bundle_id, dt.date(2025, 11, 11), None)
+    with pytest.raises(DataError, match="no stored session from 2025-11-20"):
+        backtest(request_, trained.bundle_id, dt.date(2025, 11, 20), None)
+
+
+def test_keys_change_with_bytes_types_shapes_and_sources() -> None:
+    ones = np.ones(4)
+    keys = {
+        digest_of_arrays([ones]),
+        digest_of_arrays([ones.astype(np.float32)]),
+        digest_of_arrays([ones.reshape(2, 2)]),
+        digest_of_arrays([ones, ones]),
+        digest_of_arrays([ones * 2]),
+    }
+    assert len(keys) == 5
+    assert digest_of_sources(["features"]) != digest_of_sources(["models/labels.py"])
+    assert key_of({"a": 1, "b": 2}) == key_of({"b": 2, "a": 1})

@@ -117,10 +117,9 @@ class AlpacaBroker:
     async def close(self) -> None:
         """End stream and session within a second or two."""
         if self._task is not None:
-            await self._stream.stop_ws()
-            closing = asyncio.create_task(self._stream.close())
-            await finished(closing, 0.5)
+            self._task.cancel()
             await finished(self._task, 0.5)
+            await finished(asyncio.create_task(self._stream.close()), 0.5)
             self._task = None
         self._client._session.close()
 

@@ -16,7 +16,7 @@ class LiveClock:
 
     Phase C of a bar comes `completeness_seconds` after its end; before that phase A comes about once a second while
     `has_events()` says that updates wait. A last phase A, numbered after the last bar, takes what came after the close.
-    Started late, it goes straight to the bar that is running now.
+    Made after the open, it starts with the bar that is running then; `missed` says how many have ended before.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class LiveClock:
         self._now = now
         self._sleep = sleep
         self._n_slots = session.n_minutes // bar_minutes
-        self._slot = max(0, int((now() - self._start) // self._bar_seconds))
+        self._slot = self.missed = min(self._n_slots, max(0, int((now() - self._start) // self._bar_seconds)))
         self._drained = False
 
     @property

@@ -30,6 +30,7 @@ def rehearsal_spec(profile: Profile, session: dt.date, bundle: str, url: str) ->
         universe=profile.universe,
         kernel=profile.kernel,
         costs=profile.costs,
+        regime=profile.regime,
         feed=FeedConfig(stream_url=f"{streams}/stocks", key=SANDBOX_KEY),
         broker=BrokerConfig(url=url, stream_url=f"{streams}/stream", key=SANDBOX_KEY, secret=SANDBOX_KEY),
         journal_root=profile.root,
@@ -61,6 +62,7 @@ def live_spec(profile: Profile, session: dt.date, bundle: str) -> SessionSpec:
         universe=profile.universe,
         kernel=profile.kernel,
         costs=profile.costs,
+        regime=profile.regime,
         feed=FeedConfig(stream_url=profile.polygon.stream_url, key=keys.polygon),
         broker=BrokerConfig(
             url=alpaca.url, stream_url=alpaca.stream_url, key=keys.alpaca_key, secret=keys.alpaca_secret

@@ -1,7 +1,6 @@
 """The backtest of one session with a bundle, from the store: what a rehearsal of it must repeat."""
 
 import numpy as np
-import numpy.typing as npt
 
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.cluster.session import SessionSpec
@@ -10,13 +9,11 @@ from daytrader_ray.engine.backtest import BacktestResult, Plan, backtest
 from daytrader_ray.features.compute import compute
 from daytrader_ray.market_data.statistics import session_statistics
 from daytrader_ray.models.bundle import Bundle
-from daytrader_ray.models.dataset import symbol_windows, valid_rows
 from daytrader_ray.models.ensemble import signals
-from daytrader_ray.regime.config import RegimeConfig, strategy_rows
+from daytrader_ray.regime.config import strategy_rows
 from daytrader_ray.regime.live import regime_states
 from daytrader_ray.universe.selection import sector_codes, tradable
-
-Float64 = npt.NDArray[np.float64]
+from daytrader_ray.walkforward.replay import bundle_scores
 
 
 def replay(spec: SessionSpec, bundle: Bundle, cash: float) -> BacktestResult:
@@ -25,8 +22,8 @@ def replay(spec: SessionSpec, bundle: Bundle, cash: float) -> BacktestResult:
     grid, symbols = frames.panel.grid, frames.panel.symbols
     session = grid.index_of(spec.date)
     rows = slice(int(grid.first_row[session]), int(grid.first_row[session + 1]))
-    scores = score_session(frames, bundle, rows)
-    strategy = strategy_rows(regime_states(bundle.regime, frames), RegimeConfig())
+    scores = bundle_scores(bundle, frames, rows, np.arange(len(symbols)))
+    strategy = strategy_rows(regime_states(bundle.regime, frames), spec.regime)
     found = np.full(frames.panel.close.shape, np.nan)
     found[rows] = signals(
         scores,
@@ -51,17 +48,3 @@ def frames_until(spec: SessionSpec, bundle: Bundle) -> Frames:
     panel = ParquetStore(spec.root).panel(bundle.symbols, end=spec.date, bar_minutes=spec.bar_minutes)
     adv, sigma_day, expected = session_statistics(panel)
     return Frames(panel, compute(panel, expected), adv, sigma_day, expected)
-
-
-def score_session(frames: Frames, bundle: Bundle, rows: slice) -> Float64:
-    """Return the members' scores of `rows` `[row, symbol, member]`, NaN where no complete window ends."""
-    selected = [frames.features.names.index(name) for name in bundle.features]
-    shape = (rows.stop - rows.start, len(frames.panel.symbols), len(bundle.weights))
-    scores = np.full(shape, np.nan)
-    for column in range(shape[1]):
-        scaled = bundle.scaler.transform(frames.features.values[:, column][:, selected])
-        ends, windows = symbol_windows(scaled, valid_rows(scaled))
-        inside = (ends >= rows.start) & (ends < rows.stop)
-        if inside.any():
-            scores[ends[inside] - rows.start, column] = bundle.score(windows[inside])
-    return scores

@@ -4,6 +4,7 @@ A member that fails or is late scores NaN; the ensemble gives the others' scores
 """
 
 import asyncio
+import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -27,7 +28,8 @@ from daytrader_ray.domain.config import Config
 from daytrader_ray.domain.errors import BundleError, ConfigError
 from daytrader_ray.domain.trading import MEMBERS, WINDOW_ROWS
 
-APP_NAME = "daytrader"
+SESSION_APP = "daytrader-session"
+"""Name of the application that a live session or a rehearsal starts for itself."""
 
 Handle: TypeAlias = DeploymentHandle[Any]
 Float32 = npt.NDArray[np.float32]
@@ -126,13 +128,17 @@ def build(args: ServingConfig) -> Application:
 
 @contextmanager
 def serving(config: ServingConfig) -> Iterator[None]:
-    """Run the application without an HTTP door in the Ray instance that is up, and end it afterwards."""
+    """Run a session's own application, without an HTTP door, in the Ray instance that is up; end it afterwards.
+
+    What `serve deploy` has brought up on a cluster is left alone.
+    """
+    logging.getLogger("ray.serve").setLevel(logging.WARNING)
     serve.start(proxy_location="Disabled")
     try:
-        serve.run(build(config), name=APP_NAME, route_prefix=None)
+        serve.run(build(config), name=SESSION_APP, route_prefix=None)
         yield
     finally:
-        serve.shutdown()  # type: ignore[no-untyped-call] # untyped in Ray
+        serve.delete(SESSION_APP)
 
 
 class ServeScorer:
@@ -152,8 +158,8 @@ class ServeScorer:
 
 
 def running_scorer(seconds: float) -> ServeScorer:
-    """Return the scorer of the application that is running in this Ray instance."""
-    return ServeScorer(serve.get_app_handle(APP_NAME), seconds)
+    """Return the scorer of the session's application in this Ray instance."""
+    return ServeScorer(serve.get_app_handle(SESSION_APP), seconds)
 
 
 def read_windows(body: Any, n_features: int) -> Float32:

@@ -24,7 +24,7 @@ from daytrader_ray.cluster.practice import practise
 from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.errors import BrokerError, BundleError, DataError, FeedError, LockstepError
 from daytrader_ray.domain.panel import Panel
-from daytrader_ray.domain.ports import Clock, Scorer
+from daytrader_ray.domain.ports import Broker, Scorer
 from daytrader_ray.domain.sessions import Session
 from daytrader_ray.engine.config import KernelConfig
 from daytrader_ray.engine.runner import SessionResult, run_session
@@ -32,6 +32,7 @@ from daytrader_ray.engine.session import Market, SessionEngine
 from daytrader_ray.features.step import NAMES
 from daytrader_ray.market_data.statistics import next_session_statistics, session_statistics
 from daytrader_ray.models.bundle import Bundle
+from daytrader_ray.regime.config import RegimeConfig
 from daytrader_ray.universe.config import UniverseConfig
 from daytrader_ray.universe.selection import sector_codes, tradable
 
@@ -50,6 +51,7 @@ class SessionSpec:
     universe: UniverseConfig
     kernel: KernelConfig
     costs: CostConfig
+    regime: RegimeConfig
     feed: FeedConfig
     broker: BrokerConfig
     journal_root: str
@@ -76,17 +78,22 @@ async def trade(spec: SessionSpec, scorer: Scorer) -> SessionResult:
     """
     async with AsyncExitStack() as stack:
         broker = await stack.enter_async_context(AlpacaBroker(spec.broker))
-        cash = await _starting_cash(broker) if spec.cash is None else spec.cash
+        cash = await starting_cash(broker) if spec.cash is None else spec.cash
         bundle = load_bundle(spec)
         market = await asyncio.to_thread(market_before, spec, bundle)
-        engine = SessionEngine(bundle, market, spec.kernel, spec.costs, cash, spec.run)
+        engine = SessionEngine(bundle, market, spec.kernel, spec.costs, cash, spec.run, spec.regime)
         await practise(bundle, market, spec.kernel, spec.costs, scorer)
         feed = await stack.enter_async_context(PolygonFeed(spec.feed, engine.symbols))
         path = journal_path(Path(spec.journal_root), spec.date, spec.journal_name)
         journal = stack.enter_context(FileJournal(path, fresh=bool(spec.sandbox_url)))
         journal.note("open", {"session": spec.date, "bundle": spec.bundle_id, "cash": cash})
         if not spec.sandbox_url:
-            clock: Clock = LiveClock(session_of(spec), lambda: broker.pending, spec.bar_minutes)
+            clock = LiveClock(market.session, lambda: broker.pending, spec.bar_minutes)
+            if clock.missed:
+                raise FeedError(
+                    f"the session of {spec.date} opened {clock.missed} bars ago and they were not seen",
+                    "start before the open: 09:30 in New York",
+                )
             return await run_session(engine, clock, feed, broker, scorer, journal, time.perf_counter)
         held = await stack.enter_async_context(SandboxClock(spec.sandbox_url, spec.date))
         try:
@@ -126,10 +133,16 @@ def history_before(spec: SessionSpec, bundle: Bundle) -> Panel:
     """Return the bars of the bundle's symbols in all sessions before the one to trade."""
     store = ParquetStore(spec.root)
     end = spec.date - dt.timedelta(days=1)
-    first, _ = store.span(bundle.symbols)
+    first, last = store.span(bundle.symbols)
     if first > end:
         raise DataError(f"no bars before {spec.date} in {spec.root}", "run `daytrader download` first")
-    return store.panel(bundle.symbols, end=end, bar_minutes=spec.bar_minutes)
+    history = store.panel(bundle.symbols, end=end, bar_minutes=spec.bar_minutes)
+    before = history.grid.sessions[-1].date
+    if last < before:
+        raise DataError(
+            f"bars in {spec.root} end on {last}, the session of {before} is missing", "run `daytrader download` first"
+        )
+    return history
 
 
 def session_of(spec: SessionSpec) -> Session:
@@ -140,7 +153,8 @@ def session_of(spec: SessionSpec) -> Session:
     return grid.sessions[0]
 
 
-async def _starting_cash(broker: AlpacaBroker) -> float:
+async def starting_cash(broker: Broker) -> float:
+    """Return the account's cash in USD; a `BrokerError` when it holds positions that no session of ours knows."""
     account = await broker.snapshot()
     if any(account.positions.values()):
         held = ", ".join(f"{symbol} {qty:+d}" for symbol, qty in account.positions.items())

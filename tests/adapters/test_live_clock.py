@@ -49,5 +49,7 @@ async def test_updates_are_announced_between_the_bars():
     assert phases == [(0, "A"), (0, "C"), (1, "C"), (2, "A"), (2, "C"), (3, "A")]
 
 
-async def test_a_late_start_goes_to_the_bar_that_is_running():
+async def test_a_late_start_goes_to_the_bar_that_is_running_and_counts_the_missed_ones():
+    time = Time(60_090.0)
+    assert LiveClock(SESSION, lambda: False, now=time.now, sleep=time.sleep).missed == 1
     assert (await run(Time(60_090.0)))[0] == (1, "C", 60_121.5)

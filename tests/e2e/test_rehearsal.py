@@ -8,7 +8,7 @@ import pytest
 
 from daytrader_ray.adapters.journal import journal_path, read
 from daytrader_ray.cli.session_spec import rehearsal_spec
-from daytrader_ray.domain.errors import BundleError, DataError, LockstepError
+from daytrader_ray.domain.errors import BundleError, DataError, FeedError, LockstepError
 
 
 @pytest.fixture(scope="module")
@@ -76,3 +76,21 @@ def test_a_session_without_bars_in_the_store_is_refused(profile, exchange, day):
     later = day.session + dt.timedelta(days=7)
     with pytest.raises(DataError, match=f"no bars of {later}"):
         rehearse(rehearsal_spec(profile, later, "latest", exchange))
+
+
+def test_a_store_that_ends_before_the_last_session_is_refused(profile, day):
+    from daytrader_ray.adapters import model_store
+    from daytrader_ray.cluster.session import history_before
+
+    spec = rehearsal_spec(profile, day.session + dt.timedelta(days=7), "latest", "http://127.0.0.1:9")
+    with pytest.raises(DataError, match=f"end on {day.session}, the session of .* is missing"):
+        history_before(spec, model_store.load(day.root, day.bundle_id))
+
+
+async def test_live_trading_refuses_to_start_after_the_open(profile, exchange, day):
+    from daytrader_ray.cluster.scoring import ProcessScorer
+    from daytrader_ray.cluster.session import load_bundle, trade
+
+    spec = dataclasses.replace(rehearsal_spec(profile, day.session, "latest", exchange), sandbox_url="")
+    with pytest.raises(FeedError, match="opened 210 bars ago"):
+        await trade(spec, ProcessScorer(load_bundle(spec)))

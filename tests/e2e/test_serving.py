@@ -31,11 +31,11 @@ def test_members_behind_handles_score_exactly_like_the_bundle(served, day):
     from ray import serve
 
     from daytrader_ray.adapters import model_store
-    from daytrader_ray.cluster.serving import APP_NAME
+    from daytrader_ray.cluster.serving import SESSION_APP
 
     bundle = model_store.load(day.root, day.bundle_id)
     windows = np.random.default_rng(7).normal(size=(70, WINDOW_ROWS, len(bundle.features))).astype(np.float32)
-    scores = serve.get_app_handle(APP_NAME).score.remote(windows).result()
+    scores = serve.get_app_handle(SESSION_APP).score.remote(windows).result()
     np.testing.assert_array_equal(scores, bundle.score(windows))
 
 

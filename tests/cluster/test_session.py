@@ -1,0 +1,18 @@
+"""What a session refuses before it begins; no Ray is started here."""
+
+import pytest
+
+from daytrader_ray.cluster.session import starting_cash
+from daytrader_ray.domain.errors import BrokerError
+from daytrader_ray.domain.fakes import FakeBroker
+from daytrader_ray.domain.ports import Account
+
+
+async def test_a_session_starts_with_the_cash_of_an_account_without_positions():
+    assert await starting_cash(FakeBroker(Account(51_234.5, 51_234.5, {}))) == 51_234.5
+
+
+async def test_positions_of_an_earlier_day_are_named_and_refused():
+    broker = FakeBroker(Account(1.0, 2.0, {"AAPL": 3, "MSFT": -2}))
+    with pytest.raises(BrokerError, match=r"already holds AAPL \+3, MSFT -2"):
+        await starting_cash(broker)

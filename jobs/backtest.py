@@ -4,18 +4,20 @@ import argparse
 import datetime as dt
 import json
 import os
+import sys
 
 from daytrader_ray.adapters import model_store
 from daytrader_ray.cli.profile import load
 from daytrader_ray.cli.requests import search_request
 from daytrader_ray.cluster.runtime import started
 from daytrader_ray.cluster.train import backtest
+from daytrader_ray.domain.errors import DaytraderError
 
 
 def main() -> None:
     """Backtest, then print one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--profile", default="sandbox")
+    parser.add_argument("--profile", default="paper")
     parser.add_argument("--data", default=os.environ.get("DAYTRADER_DATA", "data"), help="absolute path or URL")
     parser.add_argument("--symbols", help="A,B,C: those that the bundle was trained on")
     parser.add_argument("--bundle", help="bundle id; default the one published last")
@@ -29,4 +31,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except DaytraderError as error:
+        sys.exit(f"error: {error.message}" + (f"\nhint: {error.hint}" if error.hint else ""))

@@ -1,0 +1,161 @@
+"""Nothing looks ahead, from bars to orders: change all bars after a random minute, and all before stays bit-identical.
+
+The chain is the real one: statistics, features, labels, five fitted members, regime, weights, scale, threshold,
+signals, orders and fills. A planted leak in any single quantity must be named.
+"""
+
+import dataclasses
+import datetime as dt
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from daytrader_ray.adapters.calendar import session_grid
+from daytrader_ray.domain.costs import CostConfig
+from daytrader_ray.domain.panel import Frames, Panel
+from daytrader_ray.engine.config import KernelConfig
+from daytrader_ray.features.compute import compute
+from daytrader_ray.market_data.bars import SymbolBars
+from daytrader_ray.market_data.panel import build_panel
+from daytrader_ray.market_data.statistics import session_statistics
+from daytrader_ray.models.bundle import Bundle
+from daytrader_ray.models.labels import LabelConfig, triple_barrier
+from daytrader_ray.regime.config import RegimeConfig
+from daytrader_ray.regime.live import regime_states
+from daytrader_ray.sandbox.config import SandboxConfig
+from daytrader_ray.sandbox.market import Market as Sandbox
+from daytrader_ray.universe.config import UniverseConfig
+from daytrader_ray.universe.selection import sector_codes, tradable
+from daytrader_ray.walkforward.config import SearchConfig
+from daytrader_ray.walkforward.cut import cut, without_features
+from daytrader_ray.walkforward.fit import Market
+from daytrader_ray.walkforward.regimes import regime_of
+from daytrader_ray.walkforward.replay import bundle_scores, replay
+from daytrader_ray.walkforward.study import Fitted, Study, ensemble_signals
+from daytrader_ray.walkforward.train import train
+
+UNIVERSE = UniverseConfig(
+    sectors={"Technology": ("AAPL", "NVDA"), "Energy": ("XOM",)}, references=("QQQ", "SPY"), min_mean_volume=1.0
+)
+N_SESSIONS, N_TRAIN = 11, 10
+CONFIG = SearchConfig(
+    max_samples=1200,
+    members={name: {"epochs": 1} for name in ("lstm", "cnn", "transformer")} | {"random_forest": {"trees": 10}},
+)
+Compute = Callable[[Panel, np.ndarray], object]
+
+
+@pytest.fixture(scope="module")
+def panel() -> Panel:
+    grid = session_grid(dt.date(2025, 11, 17), dt.date(2025, 12, 12)).part(0, N_SESSIONS)
+    sandbox = Sandbox(SandboxConfig(seed=5, signal_strength=3.0), grid)
+    columns = {}
+    for symbol in UNIVERSE.symbols:
+        parts = [sandbox.bars(symbol, session) for session in range(N_SESSIONS)]
+        traded = np.concatenate([part.traded for part in parts])
+        names = ("open", "high", "low", "close", "volume", "vwap")
+        values = [np.concatenate([getattr(part, name) for part in parts])[traded] for name in names]
+        columns[symbol] = SymbolBars(grid.minute_of_row[traded], *values)
+    return build_panel(columns, grid, lambda symbol, date: False)
+
+
+def frames_of(panel: Panel, features: Compute = compute) -> Frames:
+    adv, sigma_day, expected = session_statistics(panel)
+    return Frames(panel, features(panel, expected), adv, sigma_day, expected)
+
+
+def study_of(frames: Frames) -> tuple[Market, Study]:
+    symbols = frames.panel.symbols
+    columns = np.array([symbols.index(symbol) for symbol in UNIVERSE.stocks])
+    labels = triple_barrier(frames, LabelConfig())
+    study = Study(
+        frames=without_features(frames),
+        forward_return=labels.forward_return,
+        span_end=labels.span_end,
+        columns=columns,
+        tradable=tradable(UNIVERSE, symbols, frames.adv),
+        sector=sector_codes(UNIVERSE, symbols),
+        kernel=KernelConfig(),
+        costs=CostConfig(),
+        config=CONFIG,
+    )
+    return Market(frames, labels, columns), study
+
+
+def trained_on(frames: Frames) -> Bundle:
+    """Fit on the first sessions of whatever history there is; the threshold is set low so that orders flow."""
+    market, study = study_of(cut(frames, (0, N_TRAIN)))
+    bundle = train(market, study, RegimeConfig(), 0b11111, (0, N_TRAIN), {"data": "test"})
+    return dataclasses.replace(bundle, threshold=0.2)
+
+
+def outcome(panel: Panel, row: int, features: Compute = compute) -> dict[str, object]:
+    """Return everything decided up to and including `row`, which lies after the training."""
+    frames = frames_of(panel, features)
+    bundle = trained_on(frames)
+    _, study = study_of(frames)
+    grid, session = panel.grid, N_TRAIN
+    rows = slice(int(grid.first_row[session]), int(grid.first_row[session + 1]))
+    slot = row - rows.start
+    states = regime_states(bundle.regime, frames)
+    scores = bundle_scores(bundle, frames, rows, study.columns)
+    fitted = Fitted(bundle.weights, bundle.q99, bundle.threshold, bundle.threshold)
+    regime = regime_of(states[rows], RegimeConfig())
+    signals = ensemble_signals(cut(frames, (session, session + 1)), study.columns, scores, fitted, regime)
+    result = replay(bundle, study, frames, RegimeConfig(), (session, session + 1))
+    matrix = frames.features
+    found: dict[str, object] = {
+        f"feature {name}": matrix.values[: row + 1, :, k].tobytes() for k, name in enumerate(matrix.names)
+    }
+    for name in ("atr_5", "return_30", "sigma_30"):
+        found[name] = getattr(matrix, name)[: row + 1].tobytes()
+    found |= {
+        "statistics": (frames.adv[: session + 1].tobytes(), frames.sigma_day[: session + 1].tobytes()),
+        "weights": (bundle.weights.tobytes(), bundle.q99, bundle.scaler.mean.tobytes(), bundle.features),
+        "regime": states[: row + 1].tobytes(),
+        "scores": scores[: slot + 1].tobytes(),
+        "signals": signals[: slot + 1].tobytes(),
+        "orders": [order for order in result.orders if order.slot <= slot],
+        "fills": [fill for fill in result.fills if fill.slot <= slot],
+        "equity": result.equity[: slot + 1].tobytes(),
+    }
+    return found
+
+
+def changed_after(panel: Panel, row: int, rng: np.random.Generator) -> Panel:
+    """Return a panel with other prices and volumes in every bar after `row`."""
+    factor = np.exp(rng.normal(0, 0.01, panel.close[row + 1 :].shape).cumsum(axis=0))
+    prices = {name: getattr(panel, name).copy() for name in ("open", "high", "low", "close", "vwap")}
+    for values in prices.values():
+        values[row + 1 :] = np.round(values[row + 1 :] * factor, 2)
+    volume = panel.volume.copy()
+    volume[row + 1 :] = np.ceil(volume[row + 1 :] * rng.uniform(0.2, 5.0, volume[row + 1 :].shape))
+    return dataclasses.replace(panel, **prices, volume=volume)
+
+
+def leaks(panel: Panel, row: int, features: Compute = compute) -> list[str]:
+    """Return the names of what differs up to `row` when everything after it is another market."""
+    before = outcome(panel, row, features)
+    after = outcome(changed_after(panel, row, np.random.default_rng(row)), row, features)
+    assert before["orders"], "a day without orders proves nothing"
+    return [name for name, value in before.items() if after[name] != value]
+
+
+def test_features_scores_weights_and_orders_up_to_a_random_minute_do_not_know_what_follows(panel: Panel) -> None:
+    first = int(panel.grid.first_row[N_TRAIN])
+    row = first + int(np.random.default_rng(20251201).integers(150, 330))
+    assert leaks(panel, row) == []
+
+
+def test_a_planted_leak_is_found_and_named(panel: Panel) -> None:
+    def leaking(bars: Panel, expected: np.ndarray) -> object:
+        matrix = compute(bars, expected)
+        values = matrix.values.copy()
+        k = matrix.names.index("lag.return_1")
+        values[:-1, :, k] = values[1:, :, k]
+        return dataclasses.replace(matrix, values=values)
+
+    found = leaks(panel, int(panel.grid.first_row[N_TRAIN]) + 200, leaking)
+    assert "feature lag.return_1" in found
+    assert not [name for name in found if name.startswith("feature ") and name != "feature lag.return_1"]

@@ -13,7 +13,7 @@ from typing import Any
 from benchmarks.registry import Result, benchmark
 
 SEEDS = (1, 2, 3, 4, 5)
-MEASURED_ANEW = ("seconds", "peak_gib", "report", "fits_run")
+MEASURED_ANEW = ("seconds", "stage_seconds", "peak_gib", "report", "fits_run")
 
 
 @benchmark("demo.repeat")
@@ -29,6 +29,8 @@ def repeat() -> list[Result]:
             raise AssertionError(f"two demos of one seed differ:\n{_timeless(first)}\n{_timeless(run)}")
     lines = [_line("demo.seconds", "s", [first["seconds"], again["seconds"]])]
     lines.append(_line("demo.peak", "GiB", [first["peak_gib"], again["peak_gib"]]))
+    for stage in first["stage_seconds"]:
+        lines.append(_line(f"demo.{stage}_seconds", "s", [run["stage_seconds"][stage] for run in (first, again)]))
     latency = [run["rehearsal"]["bar_to_order_ms"]["p99"] for run in (first, again)]
     lines.append(_line("demo.bar_to_order_p99", "ms", latency))
     for name, run in (("default seed", first), *zip((f"seed {seed}" for seed in SEEDS), others, strict=True)):

@@ -70,6 +70,7 @@ class Done:
     report: str
     bars: int
     n_features: int
+    stage_seconds: dict[str, float]
 
     def values(self, seconds: float, peak_gib: float) -> dict[str, Any]:
         """Return the figures as `--json` prints them."""
@@ -97,6 +98,7 @@ class Done:
             "verdict": found["verdict"]["label"],
             "bundle": self.trained.bundle_id,
             "rehearsal": {key: rehearsal[key] for key in kept},
+            "stage_seconds": self.stage_seconds,
             "report": self.report,
         }
 
@@ -117,25 +119,51 @@ def run(profile: "Profile", cpus: int | None, tell: Tell) -> Done:
     sessions = market_grid(profile.sandbox).sessions
     last = sessions[-1].date
     request = search_request(profile)
+    symbols = profile.universe.symbols
+    laps = Laps()
     with running(profile.sandbox, profile.costs) as url, started(cpus, data_root=profile.root):
+        laps.end("start")
         downloaded = download(
-            url,
-            "sandbox",
-            profile.root,
-            profile.universe.symbols,
-            sessions[0].date,
-            last,
-            lambda done, of: tell("download", done, of),
+            url, "sandbox", profile.root, symbols, sessions[0].date, last, lambda done, of: tell("download", done, of)
         )
+        laps.end("download")
+        frames = frames_of(profile.root, profile.universe, progress=tell)
+        laps.end("features")
         found = search(request, tell)
+        laps.end("search")
         trained = train(request, until=last, progress=tell)
+        laps.end("train")
         tell("rehearsal", 0, 1)
         rehearsal = rehearse(rehearsal_spec(profile, last, trained.bundle_id, url), "serve")
         tell("rehearsal", 1, 1)
-        frames = frames_of(profile.root, profile.universe)
-    report = publish(profile.root, found.result)
+        laps.end("rehearsal")
+    report = publish(profile.root, found.result, notice(profile))
+    laps.end("report")
     n_bars, n_features = int(frames.panel.traded.sum()), len(frames.features.names)
-    return Done(downloaded, found, trained, rehearsal, report, n_bars, n_features)
+    return Done(downloaded, found, trained, rehearsal, report, n_bars, n_features, laps.seconds)
+
+
+class Laps:
+    """Wall time of each stage in seconds."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._since = time.perf_counter()
+
+    def end(self, stage: str) -> None:
+        """Note the time since the last call as that of `stage`."""
+        now = time.perf_counter()
+        self.seconds[stage] = round(now - self._since, 1)
+        self._since = now
+
+
+def notice(profile: "Profile") -> str:
+    """Return what a reader of the demo's report must know first."""
+    market = profile.sandbox
+    return (
+        f"Synthetic market, seed {market.seed}, with a signal of {market.signal_strength:g} bps a minute PLANTED "
+        "in it: these profits say nothing about any real market."
+    )
 
 
 def _profile(seed: int, signal: float | None, data: str | None) -> "Profile":
@@ -173,6 +201,7 @@ def _print(profile: "Profile", values: dict[str, Any]) -> None:
     table.add_column(style="bold")
     table.add_column()
     strength = profile.sandbox.signal_strength
+    stages = ", ".join(f"{name} {seconds:.0f}" for name, seconds in values["stage_seconds"].items())
     rows = (
         ("market", f"synthetic, seed {profile.sandbox.seed}, PLANTED signal of {strength:g} bps a minute"),
         ("data", f"{values['bars']:,} bars, {values['features']} features, {values['windows']} windows"),
@@ -186,7 +215,7 @@ def _print(profile: "Profile", values: dict[str, Any]) -> None:
         ),
         ("against the backtest", f"{rehearsal['differences']} differences"),
         ("bar to order", "p50 {p50:g} ms, p99 {p99:g} ms".format(**rehearsal["bar_to_order_ms"])),
-        ("took", f"{values['seconds']:.0f} s, {values['peak_gib']:.1f} GiB"),
+        ("took", f"{values['seconds']:.0f} s ({stages}), {values['peak_gib']:.1f} GiB"),
         ("report", values["report"]),
     )
     for name, text in rows:

@@ -30,12 +30,15 @@ def command(
         typer.echo(orjson.dumps({"report": path, "verdict": result["verdict"]["label"]}).decode())
 
 
-def publish(root: str, result: Mapping[str, Any]) -> str:
-    """Write the page of a search beside its result, whole or not at all; return its path."""
+def publish(root: str, result: Mapping[str, Any], notice: str = "") -> str:
+    """Write the page of a search beside its result, whole or not at all; return its path.
+
+    `notice` stands above everything else on the page.
+    """
     from daytrader_ray.adapters.atomic import atomic_write_bytes
     from daytrader_ray.cluster.search import REPORTS
     from daytrader_ray.dashboard.report import render
 
     path = f"{root}/{REPORTS}/{result['id']}.html"
-    atomic_write_bytes(path, render(result).encode())
+    atomic_write_bytes(path, render(result, notice).encode())
     return path

@@ -103,14 +103,15 @@ METRICS: tuple[tuple[str, str, Format], ...] = (
 """Everything that is measured of the best ensemble."""
 
 
-def render(result: Mapping[str, Any]) -> str:
-    """Return the page of a search's stored result."""
+def render(result: Mapping[str, Any], notice: str = "") -> str:
+    """Return the page of a search's stored result; `notice` stands above everything else."""
     best = _best(result)
     span = f"{result['dates'][0]} to {result['dates'][-1]}" if result["dates"] else "no days"
     body = "\n".join(
         (
             "<header><h1>daytrader_ray · walk-forward search</h1>"
             f"<span class='muted'>out of sample {escape(span)}</span></header>",
+            f"<section class='notice'>{escape(notice)}</section>" if notice else "",
             _verdict(result),
             _cards(result, best),
             _curves(result, best),

@@ -1,6 +1,6 @@
 """The last look before the broker: tiny checks that return why an order must not be sent, or nothing.
 
-The kernel has sized the order by the same limits; what is caught here is a fault of our own, so each reason is an alarm.
+The kernel has sized the order by the same limits; what is caught here is a fault of our own: each reason is an alarm.
 """
 
 from collections.abc import Callable
@@ -28,37 +28,37 @@ class Exposure:
 Check = Callable[[Order, Exposure], str | None]
 
 
-def whole_shares(order: Order, book: Exposure) -> str | None:
-    """An order is for at least one share."""
+def whole_shares(order: Order, _: Exposure) -> str | None:
+    """Refuse an order for less than one share."""
     return None if order.qty >= 1 else f"quantity {order.qty}, expected at least 1"
 
 
 def entry_from_flat(order: Order, book: Exposure) -> str | None:
-    """No second entry while a position exists."""
+    """Refuse a second entry while a position exists."""
     if order.kind is OrderKind.ENTRY and book.held != 0:
         return f"entry while {book.held} shares are held"
     return None
 
 
 def exit_closes(order: Order, book: Exposure) -> str | None:
-    """Exits and stops are for exactly the position and against it."""
+    """Refuse an exit or a stop that is not for exactly the position, against it."""
     if order.kind in (OrderKind.EXIT, OrderKind.STOP) and order.side * order.qty != -book.held:
         return f"{order.side * order.qty:+d} shares would not close a position of {book.held:+d}"
     return None
 
 
 def position_limit(order: Order, book: Exposure) -> str | None:
-    """One stock stays within its share of equity, on the last close."""
+    """Refuse an entry that takes one stock over its share of equity, on the last close."""
     return _entry_limit(order, book, 0.0, book.max_position, "position")
 
 
 def sector_limit(order: Order, book: Exposure) -> str | None:
-    """One sector stays within its share of equity."""
+    """Refuse an entry that takes a sector over its share of equity."""
     return _entry_limit(order, book, book.sector_gross, book.max_sector, "sector")
 
 
 def gross_limit(order: Order, book: Exposure) -> str | None:
-    """The book stays within its leverage."""
+    """Refuse an entry that takes the book over its leverage."""
     return _entry_limit(order, book, book.gross, book.max_gross, "gross exposure")
 
 

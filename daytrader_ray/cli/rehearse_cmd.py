@@ -57,7 +57,7 @@ def run(
     from contextlib import ExitStack
 
     from daytrader_ray.adapters import logs
-    from daytrader_ray.cli.session_spec import bundle_id, rehearsal_spec
+    from daytrader_ray.cli.session_spec import rehearsal_spec
     from daytrader_ray.cluster.rehearsal import rehearse
     from daytrader_ray.cluster.runtime import started
     from daytrader_ray.domain.errors import ConfigError
@@ -69,10 +69,9 @@ def run(
             "rehearse with --profile sandbox",
         )
     logs.configure(level="warning")
-    chosen = bundle_id(profile, bundle)
     with ExitStack() as stack:
         url = stack.enter_context(running(profile.sandbox, profile.costs))
-        spec = rehearsal_spec(profile, session, chosen, url)
+        spec = rehearsal_spec(profile, session, bundle, url)
         if scorer is ScorerChoice.SERVE:
             stack.enter_context(started(data_root=profile.root))
         return rehearse(spec, scorer.value, one_replica)

@@ -10,6 +10,7 @@ import os
 import sys
 from zoneinfo import ZoneInfo
 
+from daytrader_ray.adapters import logs
 from daytrader_ray.cli.profile import load
 from daytrader_ray.cli.session_spec import live_spec
 from daytrader_ray.cluster.live import serve_and_trade
@@ -25,8 +26,9 @@ def main() -> None:
     parser.add_argument("--bundle", default="latest")
     options = parser.parse_args()
     today = dt.datetime.now(ZoneInfo("America/New_York")).date()  # noqa: TID251 - the edge: what day is it?
+    spec = live_spec(load(options.profile, options.data), today, options.bundle)
+    logs.configure(secrets=spec.secrets)
     with started(data_root=options.data):
-        spec = live_spec(load(options.profile, options.data), today, options.bundle)
         result = serve_and_trade(spec)
     print(json.dumps({"orders": len(result.orders), "fills": len(result.fills), "flat": result.flat_at_close}))
 

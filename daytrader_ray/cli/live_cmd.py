@@ -36,9 +36,8 @@ def command(
     loaded = load(profile, data)
     if loaded.is_sandbox:
         raise ConfigError(f"profile '{loaded.name}' has no live market", "use `daytrader rehearse`, or --profile paper")
-    keys = (loaded.keys.polygon, loaded.keys.alpaca_key, loaded.keys.alpaca_secret)
-    logs.configure(secrets=[key.get_secret_value() for key in keys])
     spec = live_spec(loaded, dt.datetime.now(NEW_YORK).date(), bundle)  # noqa: TID251 - the edge: what day is it?
+    logs.configure(secrets=spec.secrets)
     with started(data_root=loaded.root):
         result = serve_and_trade(spec, one_replica)
     console = Console(stderr=True)

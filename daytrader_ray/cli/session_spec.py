@@ -1,6 +1,7 @@
 """From a profile to the plain values that a trading session needs."""
 
 import datetime as dt
+from urllib.parse import urlparse
 
 from pydantic import SecretStr
 
@@ -13,6 +14,8 @@ from daytrader_ray.domain.errors import ConfigError
 
 SANDBOX_KEY = SecretStr("sandbox")
 REHEARSAL_SECONDS = 20.0
+PAPER_HOSTS = ("paper-api.alpaca.markets", "127.0.0.1", "localhost", "::1")
+"""The only servers that orders are sent to: none of them holds real money."""
 
 
 def bundle_id(profile: Profile, bundle: str) -> str:
@@ -41,7 +44,16 @@ def rehearsal_spec(profile: Profile, session: dt.date, bundle: str, url: str) ->
 
 
 def live_spec(profile: Profile, session: dt.date, bundle: str) -> SessionSpec:
-    """Describe today's session at the vendors of `profile`; a `ConfigError` names the keys that are missing."""
+    """Describe today's session at the vendors of `profile`.
+
+    A `ConfigError` names a broker's URL that is not known to be paper, or the keys that are missing.
+    """
+    for url in (profile.alpaca.url, profile.alpaca.stream_url):
+        if urlparse(url).hostname not in PAPER_HOSTS:
+            raise ConfigError(
+                f"profile '{profile.name}': the broker at '{url}' may hold real money: refused",
+                f"only https://{PAPER_HOSTS[0]}, its stream and this machine are traded on",
+            )
     keys = profile.keys
     missing = [
         name

@@ -25,6 +25,15 @@ COMMANDS = {
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells expect it."""
 
+RESUMED = ("download", "features", "search", "train")
+"""Commands that keep what they have finished."""
+
+AFTER_INTERRUPT = dict.fromkeys(RESUMED, "the same command goes on where this one stopped") | {
+    "demo": "with --keep the same command goes on where this one stopped, without it it starts anew",
+    "live": "stops that rest at the broker stay there; check orders and positions in the broker's account now",
+}
+"""What is true after Ctrl-C, by command; all others start anew."""
+
 INTRODUCTION = (
     """An ensemble day trader for US stocks on Ray. Trading can lose money; paper is the default everywhere."""
 )
@@ -49,7 +58,8 @@ def main() -> None:
         build()()
     except SystemExit as stop:
         if stop.code == INTERRUPTED:
-            _say("interrupted", "the same command goes on where this one stopped")
+            command = next((argument for argument in sys.argv[1:] if argument in COMMANDS), "")
+            _say("interrupted", AFTER_INTERRUPT.get(command, "the same command starts anew"))
         raise
     except Exception as error:  # noqa: BLE001 - the edge of the program: nothing else may show a user a traceback
         _fail(*_words(error), debug)

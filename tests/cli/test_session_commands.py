@@ -43,6 +43,58 @@ def test_paper_trading_uses_the_paper_account_and_shows_no_key(tmp_path):
     assert not any(value in repr(spec) for value in names.values())
 
 
+@pytest.mark.parametrize(
+    ("key", "url"),
+    [
+        ("URL", "https://api.alpaca.markets"),
+        ("URL", "https://paper-api.alpaca.markets@api.alpaca.markets"),
+        ("URL", "https://paper-api.alpaca.markets.evil.example"),
+        ("STREAM_URL", "wss://api.alpaca.markets/stream"),
+        ("URL", "''"),
+    ],
+)
+def test_real_money_is_refused_by_its_address_whatever_the_profile_is_called(tmp_path, key, url):
+    from daytrader_ray.cli.session_spec import live_spec
+
+    names = {"POLYGON_API_KEY": "poly-1", "ALPACA_API_KEY": "alp-1", "ALPACA_SECRET_KEY": "alp-2"}
+    profile = load("paper", str(tmp_path), names | {f"DAYTRADER__ALPACA__{key}": url})
+    with pytest.raises(ConfigError, match="may hold real money: refused") as failure:
+        live_spec(profile, MONDAY.date(), "0123456789abcdef")
+    assert f"'{url.strip(chr(39))}'" in failure.value.message
+
+
+def test_a_broker_on_this_machine_is_no_real_money(tmp_path):
+    from daytrader_ray.cli.session_spec import live_spec
+
+    names = {"POLYGON_API_KEY": "poly-1", "ALPACA_API_KEY": "alp-1", "ALPACA_SECRET_KEY": "alp-2"}
+    here = {"DAYTRADER__ALPACA__URL": "http://127.0.0.1:8080", "DAYTRADER__ALPACA__STREAM_URL": "ws://127.0.0.1:8080/s"}
+    spec = live_spec(load("paper", str(tmp_path), names | here), MONDAY.date(), "0123456789abcdef")
+    assert spec.broker.url == "http://127.0.0.1:8080"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (["search", "--data", "x"], "goes on where this one stopped"),
+        (["demo"], "with --keep"),
+        (["live"], "check orders and positions in the broker's account now"),
+        (["rehearse", "--session", "2025-12-02"], "the same command starts anew"),
+    ],
+)
+def test_after_ctrl_c_the_hint_is_true_for_the_command(monkeypatch, capsys, arguments, hint):
+    from daytrader_ray.cli import main
+
+    def interrupted():
+        raise SystemExit(main.INTERRUPTED)
+
+    monkeypatch.setattr("sys.argv", ["daytrader", *arguments])
+    monkeypatch.setattr(main, "build", lambda: interrupted)
+    monkeypatch.setattr(main, "_set_environment", lambda: None)
+    with pytest.raises(SystemExit):
+        main.main()
+    assert hint in capsys.readouterr().err
+
+
 def test_a_real_vendor_cannot_be_rehearsed(tmp_path):
     with pytest.raises(ConfigError, match="profile 'paper' trades at real vendors"):
         rehearse_cmd.run(load("paper", str(tmp_path), {}), MONDAY.date())

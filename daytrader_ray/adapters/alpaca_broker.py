@@ -36,6 +36,7 @@ T = TypeVar("T")
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _SERVER_ERROR, _NOT_FOUND, _UNPROCESSABLE = 500, 404, 422
 _EXECUTIONS = ("fill", "partial_fill")
+_ENDED_UNFILLED = ("rejected", "canceled", "expired")
 
 log = structlog.get_logger(__name__)
 
@@ -174,16 +175,25 @@ class AlpacaBroker:
 
     def _refuse(self, order: Order, why: str) -> None:
         log.warning("order refused", client_order_id=order.client_order_id, answer=why)
-        self._move(order.client_order_id, "rejected")
-        event = BrokerEvent("rejected", order.client_order_id, order.symbol, order.side, 0, 0.0, "")
-        self._queue.append(event)
+        self._tell_end(order, "rejected")
+
+    def _tell_end(self, order: Order, event: str) -> None:
+        if self._states[order.client_order_id] not in TERMINAL:
+            self._move(order.client_order_id, event)
+            self._queue.append(BrokerEvent(event, order.client_order_id, order.symbol, order.side, 0, 0.0, ""))
 
     async def _look_up(self, order: Order, why: str) -> Mapping[str, Any]:
-        """Find an order whose answer was lost; it may reach the venue's books a moment later."""
+        """Find an order whose answer was lost; it may reach the venue's books a moment later.
+
+        One that has ended without a share is told as an update, because the venue may have told it long ago.
+        """
         for _ in range(self._config.look_ups):
             try:
-                found = await asyncio.to_thread(self._client.get_order_by_client_id, order.client_order_id)
-                return cast(Mapping[str, Any], found)
+                answer = await asyncio.to_thread(self._client.get_order_by_client_id, order.client_order_id)
+                found = cast(Mapping[str, Any], answer)
+                if found.get("status") in _ENDED_UNFILLED and not float(found.get("filled_qty") or 0):
+                    self._tell_end(order, str(found["status"]))
+                return found
             except (APIError, requests.RequestException) as error:
                 log.warning("order not found yet", client_order_id=order.client_order_id, error=type(error).__name__)
                 await asyncio.sleep(self._config.pause_seconds)
@@ -246,7 +256,10 @@ class AlpacaBroker:
         if key in self._seen:
             return
         self._seen.add(key)
-        if event.client_order_id in self._states:
+        state = self._states.get(event.client_order_id)
+        if state is not None:
+            if state in TERMINAL and state.value == event.event:
+                return  # already told by a look-up
             self._move(event.client_order_id, event.event)
         self._queue.append(event)
 

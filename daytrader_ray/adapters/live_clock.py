@@ -1,4 +1,4 @@
-"""The clock of real time: a minute counts as complete shortly after its end, updates are looked at every second."""
+"""The clock of real time: a bar counts as complete shortly after its end, updates are looked at every second."""
 
 import asyncio
 import time
@@ -14,8 +14,9 @@ _SECONDS_PER_MINUTE = 60
 class LiveClock:
     """Ticks of one session in real time.
 
-    Phase C of a bar comes `completeness_seconds` after its end; before that phase A comes about once a second while
-    `has_events()` says that updates wait. A last phase A, numbered after the last bar, takes what came after the close.
+    Phase C of a bar comes `completeness_seconds` after its end. Phase A comes once the bar has begun and the one before
+    is decided, and again about once a second while `has_events()` says that updates wait. A last phase A, numbered
+    after the last bar, takes what came after the close.
     Made after the open, it starts with the bar that is running then; `missed` says how many have ended before.
     """
 
@@ -36,6 +37,7 @@ class LiveClock:
         self._sleep = sleep
         self._n_slots = session.n_minutes // bar_minutes
         self._slot = self.missed = min(self._n_slots, max(0, int((now() - self._start) // self._bar_seconds)))
+        self._opened = -1
         self._drained = False
 
     @property
@@ -46,9 +48,12 @@ class LiveClock:
         """Wait for the next phase; None after the last one."""
         if self._slot >= self._n_slots:
             return self._drain()
-        deadline = self._start + (self._slot + 1) * self._bar_seconds + self._grace
+        begin = self._start + self._slot * self._bar_seconds
+        deadline = begin + self._bar_seconds + self._grace
         while (left := deadline - self._now()) > 0:
-            if self._has_events():
+            begun = self._opened < self._slot and self._now() >= begin
+            if begun or self._has_events():
+                self._opened = self._slot if begun else self._opened
                 return Tick(self._slot, Phase.OPEN, None, None)
             await self._sleep(min(left, 1.0))
         tick = Tick(self._slot, Phase.CLOSE, None, None)

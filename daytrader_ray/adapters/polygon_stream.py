@@ -89,7 +89,7 @@ class PolygonFeed:
         if n_bars is not None:
             await self._wait(n_bars)
         if self._failure and self._n_bars < (n_bars or math.inf):
-            raise FeedError(f"{self._config.stream_url}: {self._failure}", "start the command again")
+            raise FeedError(f"{self._config.stream_url}: {self._failure}")
         taken, self._queue = self._queue, []
         return taken
 

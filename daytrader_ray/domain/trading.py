@@ -50,6 +50,8 @@ class Reason(IntEnum):
     """End of day: flat before the close."""
     HALTED = 8
     """The daily loss limit was reached."""
+    UNPROTECTED = 9
+    """The venue took no stop for the position, twice: it is sold, and the symbol is left alone for the day."""
     DENIED_THRESHOLD = 20
     DENIED_POSITION = 21
     DENIED_COOLDOWN = 22
@@ -63,7 +65,7 @@ class Reason(IntEnum):
     DENIED_SIZE = 30
     """Less than one share after every cap."""
     DENIED_BLOCKED = 31
-    """An order of this symbol has an unknown fate."""
+    """An order of this symbol has an unknown fate, or an exit is on its way."""
 
 
 class Phase(StrEnum):

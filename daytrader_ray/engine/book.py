@@ -21,10 +21,11 @@ class Book(NamedTuple):
     """State of the kernel, one entry per symbol unless said otherwise. Built from fills only.
 
     `qty` signed shares; `entry_price` average USD; `entry_slot` bar of the first fill; `atr` ATR_5 in USD frozen at the
-    entry's decision; `stop_price` USD, 0 until the first stop is placed; `stop_live` 1 while a stop rests; `trades`
-    entries today; `cooldown_until` first slot that may enter again; `mark` last close in USD; `blocked` 1 while the
-    fate of an order is unknown; `money` is (cash, equity at the start of the session, equity now)
-    in USD; `halted` has one entry.
+    entry's decision; `stop_price` USD, 0 until it is placed; `stop_live` shares that the resting stop covers;
+    `stop_failures` stops of this position that the venue refused or dropped; `trades` entries today; `cooldown_until`
+    first slot that may enter again; `mark` last close in USD; `blocked` 1 while the fate of an order is unknown or an
+    exit is on its way; `money` is (cash, equity at the start of the session, equity now) in USD; `halted` has one
+    entry.
     """
 
     qty: I8
@@ -33,6 +34,7 @@ class Book(NamedTuple):
     atr: F8
     stop_price: F8
     stop_live: I8
+    stop_failures: I8
     trades: I8
     cooldown_until: I8
     mark: F8
@@ -52,7 +54,9 @@ def new_book(n_symbols: int, cash: float) -> Book:
 
     money = np.array([cash, cash, cash], dtype=np.float64)
     halted = np.zeros(1, dtype=np.int64)
-    return Book(ints(), floats(), ints(), floats(), floats(), ints(), ints(), ints(), floats(), ints(), money, halted)
+    return Book(
+        ints(), floats(), ints(), floats(), floats(), ints(), ints(), ints(), ints(), floats(), ints(), money, halted
+    )
 
 
 @njit
@@ -62,6 +66,7 @@ def open_session(book: Book) -> None:
     for i in range(book.qty.size):
         if book.qty[i] != 0:
             equity += book.qty[i] * book.mark[i]
+        book.stop_failures[i] = 0
         book.trades[i] = 0
         book.cooldown_until[i] = 0
     book.money[START_EQUITY] = equity
@@ -75,7 +80,8 @@ def apply_fill(
 ) -> None:
     """Write one execution of `qty` shares at `price` USD into the book.
 
-    The first fill of an entry counts the trade; the last fill of an exit clears the stop; a stop starts the cool-down.
+    The first fill of an entry counts the trade; each changes the average price, and with it the stop's. What a stop
+    sells it covers no longer; the last fill of an exit clears it; a stop starts the cool-down.
     """
     book.money[CASH] -= side * qty * price + fee
     held = book.qty[i]
@@ -84,13 +90,16 @@ def apply_fill(
             book.trades[i] += 1
             book.entry_slot[i] = slot
             book.entry_price[i] = price
-            book.stop_price[i] = 0.0
+            book.stop_failures[i] = 0
         else:
             size = abs(held)
             book.entry_price[i] = (book.entry_price[i] * size + price * qty) / (size + qty)
+        book.stop_price[i] = 0.0
     book.qty[i] = held + side * qty
-    if kind == STOP and book.qty[i] == 0:
-        book.cooldown_until[i] = slot + cooldown
+    if kind == STOP:
+        book.stop_live[i] = max(0, book.stop_live[i] - qty)
+        if book.qty[i] == 0:
+            book.cooldown_until[i] = slot + cooldown
     if book.qty[i] == 0:
         book.stop_price[i] = 0.0
         book.stop_live[i] = 0

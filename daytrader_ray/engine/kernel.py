@@ -24,6 +24,7 @@ REVERSED = int(Reason.REVERSED)
 TIME_EXIT = int(Reason.TIME_EXIT)
 FLATTEN = int(Reason.FLATTEN)
 HALTED = int(Reason.HALTED)
+UNPROTECTED = int(Reason.UNPROTECTED)
 DENIED_THRESHOLD = int(Reason.DENIED_THRESHOLD)
 DENIED_POSITION = int(Reason.DENIED_POSITION)
 DENIED_COOLDOWN = int(Reason.DENIED_COOLDOWN)
@@ -35,6 +36,9 @@ DENIED_SECTOR = int(Reason.DENIED_SECTOR)
 DENIED_GROSS = int(Reason.DENIED_GROSS)
 DENIED_SIZE = int(Reason.DENIED_SIZE)
 DENIED_BLOCKED = int(Reason.DENIED_BLOCKED)
+
+STOP_ATTEMPTS = 2
+"""Stops of a symbol that may fail before its position is sold."""
 
 
 class Rules(NamedTuple):
@@ -150,6 +154,8 @@ def exit_reason(book: Book, i: int, slot: int, flatten: bool, signal: float, thr
         return HALTED
     if flatten:
         return FLATTEN
+    if book.stop_failures[i] >= STOP_ATTEMPTS:
+        return UNPROTECTED
     held = slot - book.entry_slot[i]
     if held >= rules.time_exit_bars:
         return TIME_EXIT
@@ -173,6 +179,8 @@ def entry_denial(book: Book, i: int, slot: int, now: Snapshot, threshold: float,
         return DENIED_POSITION
     if book.blocked[i] == 1:
         return DENIED_BLOCKED
+    if book.stop_failures[i] >= STOP_ATTEMPTS:
+        return UNPROTECTED
     if slot + 1 < book.cooldown_until[i]:
         return DENIED_COOLDOWN
     if book.trades[i] >= rules.max_trades:
@@ -248,7 +256,7 @@ def step(
         if reason == 0:
             continue
         side = -1 if book.qty[i] > 0 else 1
-        if book.stop_live[i] == 1:
+        if book.stop_live[i] > 0:
             n = _emit(out, n, CANCEL_STOP, i, side, abs(book.qty[i]), reason, book.stop_price[i])
             book.stop_live[i] = 0
         n = _emit(out, n, EXIT, i, side, abs(book.qty[i]), reason, 0.0)
@@ -300,18 +308,21 @@ def stop_tick(price: float) -> float:
 
 @njit
 def protect(book: Book, rules: Rules, out: Intents) -> int:
-    """Put a resting stop under every position that has none; return the number of intents written.
+    """Put a resting stop for the whole under every position that lacks one; return the number of intents written.
 
     A new position's stop is `stop_atr * atr` from its average entry price; a position whose exit was filled in part
-    gets its old stop back for what is left.
+    gets its old stop back for what is left. A stop for another quantity is cancelled first.
     """
     n = 0
     for i in range(book.qty.size):
-        if book.qty[i] == 0 or book.stop_live[i] == 1 or book.blocked[i] == 1:
+        qty = abs(book.qty[i])
+        if qty == 0 or book.stop_live[i] == qty or book.blocked[i] == 1 or book.stop_failures[i] >= STOP_ATTEMPTS:
             continue
         side = -1 if book.qty[i] > 0 else 1
         if book.stop_price[i] == 0.0:
             book.stop_price[i] = stop_tick(book.entry_price[i] + side * rules.stop_atr * book.atr[i])
-        n = _emit(out, n, STOP, i, side, abs(book.qty[i]), PROTECT, book.stop_price[i])
-        book.stop_live[i] = 1
+        if book.stop_live[i] > 0:
+            n = _emit(out, n, CANCEL_STOP, i, side, qty, PROTECT, book.stop_price[i])
+        n = _emit(out, n, STOP, i, side, qty, PROTECT, book.stop_price[i])
+        book.stop_live[i] = qty
     return n

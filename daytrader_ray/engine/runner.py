@@ -1,14 +1,21 @@
 """The live loop over the ports: the same code for rehearsal, paper and live; only what is plugged in differs."""
 
+import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
-from daytrader_ray.domain.errors import BrokerError
+from daytrader_ray.domain.errors import BrokerError, DaytraderError
 from daytrader_ray.domain.ports import Account, Broker, Clock, Journal, LiveBar, MarketFeed, Scorer, Tick
 from daytrader_ray.domain.trading import Fill, Order, OrderKind, Phase
 from daytrader_ray.engine.session import SessionEngine
 
 CASH_TOLERANCE_USD = 0.01
+OPEN_HINT = (
+    "a session is not resumed: stops that rest at the broker stay there; "
+    "check these positions in the broker's account now, and close them there"
+)
 
 
 @dataclass
@@ -40,18 +47,30 @@ async def run_session(
 
     Per phase: take the broker's updates into the book; at the open put stops under new positions; at the close of the
     minute score, decide and send. `stopwatch` counts seconds and serves the latency figures only.
+
+    Whatever ends the session early is noted in the journal as `aborted`; the error, or the text of a cancellation,
+    names what is open.
     """
     loop = _Loop(engine, broker, journal, stopwatch)
-    while (tick := await clock.next_tick()) is not None:
-        await loop.take_events(tick, tick.n_events)
-        if tick.phase is Phase.OPEN:
-            await loop.send(tick, engine.protect(tick.slot))
-        elif tick.phase is Phase.CLOSE:
-            bars = await feed.bars(tick.n_bars)
-            read_at = stopwatch()
-            await loop.send(tick, await loop.decide(tick.slot, bars, scorer), read_at)
-        await clock.done(tick)
-    return loop.close(await broker.snapshot())
+    try:
+        while (tick := await clock.next_tick()) is not None:
+            await loop.take_events(tick, tick.n_events)
+            if tick.phase is Phase.OPEN:
+                await loop.send(tick, engine.protect(tick.slot))
+            elif tick.phase is Phase.CLOSE:
+                bars = await feed.bars(tick.n_bars)
+                read_at = stopwatch()
+                await loop.send(tick, await loop.decide(tick.slot, bars, scorer), read_at)
+            await clock.done(tick)
+        return loop.close(await broker.snapshot())
+    except asyncio.CancelledError:
+        raise asyncio.CancelledError(loop.abort("interrupted")) from None
+    except Exception as error:
+        held = loop.abort(str(error))
+        if not held:
+            raise
+        kind = type(error) if isinstance(error, DaytraderError) else BrokerError
+        raise kind(held, OPEN_HINT) from error
 
 
 class _Loop:
@@ -63,26 +82,43 @@ class _Loop:
         self.journal = journal
         self.stopwatch = stopwatch
         self.result = SessionResult()
+        self.without_score: Counter[str] = Counter()
+        self.named: set[str] = set()
 
     async def take_events(self, tick: Tick, n_events: int | None) -> None:
-        for fill in self.engine.on_events(tick.slot, tick.phase, await self.broker.events(n_events)):
+        fills, faults = self.engine.on_events(tick.slot, tick.phase, await self.broker.events(n_events))
+        for fill in fills:
             self.journal.fill(fill)
             self.result.fills.append(fill)
+        for fault in faults:
+            self._alarm(tick.slot, fault)
 
     async def decide(self, slot: int, bars: Sequence[LiveBar], scorer: Scorer) -> list[Order]:
+        for name in self.engine.unanswered:
+            if name not in self.named:
+                self.named.add(name)
+                self._alarm(slot, f"{name}: sent a bar ago, and its end is not known")
         windows = self.engine.on_bars(slot, bars)
         scores = await scorer.score(windows) if len(windows) else None
         decision = self.engine.on_scores(slot, scores)
-        if decision.missing_members:
-            self._alarm(slot, f"no score from {', '.join(decision.missing_members)}: weights renormalised")
+        if new := [name for name in decision.missing_members if name not in self.without_score]:
+            self._alarm(slot, f"no score from {', '.join(new)}: weights renormalised")
+        self.without_score.update(decision.missing_members)
+        if decision.reasons:
+            self.journal.note("decision", {"slot": slot, "reasons": decision.reasons})
         return decision.orders
 
     async def send(self, tick: Tick, orders: Sequence[Order], read_at: float | None = None) -> None:
         """Send orders one after another, in the kernel's order; each is journalled before it leaves."""
         for order in orders:
+            if self.engine.is_blocked(order.symbol):
+                # The cancel before it failed: what that stop has sold, or will sell, must not be sold twice.
+                self.engine.on_not_sent(order)
+                self.journal.note("skipped", {"slot": order.slot, "client_order_id": order.client_order_id})
+                continue
             refusal = self.engine.refuse(order)
             if refusal is not None:
-                self.engine.on_refused(order)
+                self.engine.on_not_sent(order)
                 self._alarm(order.slot, f"{order.client_order_id} not sent: {refusal}")
                 continue
             self.journal.order(order)
@@ -93,6 +129,7 @@ class _Loop:
                 await self.broker.submit(order)
             except BrokerError as error:
                 self.engine.block(order.symbol)
+                self.named.add(order.client_order_id)
                 self._alarm(order.slot, f"{order.client_order_id}: fate unknown, {order.symbol} blocked: {error}")
             if order.kind is OrderKind.CANCEL_STOP:
                 # The stop may have been filled in the meantime: then there is nothing left to sell.
@@ -104,8 +141,20 @@ class _Loop:
         difference = abs(account.cash - self.engine.cash)
         if difference > CASH_TOLERANCE_USD:
             self._alarm(-1, f"the broker's cash {account.cash:.2f} USD, our books {self.engine.cash:.2f} USD")
+        for name, n in sorted(self.without_score.items()):
+            self._alarm(-1, f"{name} gave no score in {n} bars")
         self.journal.note("close", {"cash": self.engine.cash, "flat": self.result.flat_at_close})
         return self.result
+
+    def abort(self, why: str) -> str:
+        """Note that the session ends early; return `why` and what is open, an empty text if nothing is."""
+        positions, unanswered = self.engine.positions, self.engine.unanswered
+        with suppress(OSError):  # a full disk may be what ended it
+            self.journal.note("aborted", {"why": why, "positions": positions, "unanswered": unanswered})
+        held = ", ".join(f"{symbol} {qty:+d}" for symbol, qty in positions.items())
+        parts = [f"open positions: {held}"] if held else []
+        parts += [f"orders without an answer: {', '.join(unanswered)}"] if unanswered else []
+        return "; ".join([why, *parts]) if parts else ""
 
     def _alarm(self, slot: int, text: str) -> None:
         self.result.alarms.append(text)

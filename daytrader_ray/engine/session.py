@@ -1,7 +1,7 @@
 """One trading day, live: bars and updates in, orders out. Synchronous, without any input or output of its own."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,7 @@ from daytrader_ray.domain.panel import Panel, SessionStatistics
 from daytrader_ray.domain.ports import BrokerEvent, LiveBar
 from daytrader_ray.domain.regime import Regime
 from daytrader_ray.domain.sessions import Session
-from daytrader_ray.domain.trading import MEMBERS, Fill, Order, OrderKind, Phase
+from daytrader_ray.domain.trading import MEMBERS, Fill, Order, OrderKind, Phase, Reason
 from daytrader_ray.engine.book import CASH, EQUITY, apply_fill, new_book, open_session
 from daytrader_ray.engine.config import KernelConfig
 from daytrader_ray.engine.fills import costs_of, fill_fee
@@ -26,6 +26,9 @@ from daytrader_ray.regime.live import LiveRegime
 from daytrader_ray.risk.checks import Exposure, refuse
 
 Float64 = npt.NDArray[np.float64]
+_EXECUTIONS = ("fill", "partial_fill")
+_ENDS = ("fill", "canceled", "expired", "rejected", "done_for_day")
+_FAULTS = ("expired", "rejected")
 
 
 @dataclass(frozen=True)
@@ -46,10 +49,13 @@ class Market:
 
 @dataclass(frozen=True)
 class Decision:
-    """What was decided at one close: orders in the order of sending, and the signals `[symbol]` behind them."""
+    """What was decided at one close: orders in the order of sending, and why.
+
+    `reasons` names, by symbol, the reason of its order, or why a signal at or over the threshold led to none.
+    """
 
     orders: list[Order]
-    signals: Float64
+    reasons: Mapping[str, str]
     missing_members: tuple[str, ...]
 
 
@@ -83,6 +89,9 @@ class SessionEngine:
         self._signal = np.full(n, np.nan)
         self._sent: dict[str, Order] = {}
         self._stops: dict[str, str] = {}
+        self._failed: set[int] = set()
+        self._working: dict[str, Order] = {}
+        self._unknown: set[str] = set()
         self._executions: set[str] = set()
         self._warm()
         open_session(self._book)
@@ -114,7 +123,17 @@ class SessionEngine:
     @property
     def is_flat(self) -> bool:
         """Whether no position is open."""
-        return not self._book.qty.any()
+        return not self.positions
+
+    @property
+    def positions(self) -> dict[str, int]:
+        """Signed shares of every open position, by our own books."""
+        return {symbol: int(qty) for symbol, qty in zip(self.symbols, self._book.qty, strict=True) if qty}
+
+    @property
+    def unanswered(self) -> list[str]:
+        """Ids of the entries and exits whose end the venue has not told."""
+        return list(self._working)
 
     def on_bars(self, slot: int, bars: Sequence[LiveBar]) -> npt.NDArray[np.float32]:
         """Take in the minute's bars; return the windows `[n, WINDOW_ROWS, feature]` to be scored, by symbol.
@@ -149,6 +168,9 @@ class SessionEngine:
         table = np.full((len(self.symbols), len(MEMBERS)), np.nan)
         if scores is not None and self._scored.size:
             table[self._scored] = scores
+        # A stop that ended by itself counts as resting until here, so that the next one comes a bar later.
+        self._book.stop_live[[i for i in self._failed if self.symbols[i] not in self._stops]] = 0
+        self._failed.clear()
         trading = self._regimes.trading(self._state)
         signal(
             table, self.bundle.weights, self.bundle.q99, trading.momentum, trading.reversion,
@@ -174,25 +196,26 @@ class SessionEngine:
             self._scratch,
             self._out,
         )
-        return Decision(self._orders(slot, n), self._signal.copy(), self._missing(table))
+        orders = self._orders(slot, n)
+        return Decision(orders, self._reasons(orders), self._missing(table))
 
     def protect(self, slot: int) -> list[Order]:
-        """Return the stops that positions without one need now."""
+        """Return the stops that positions need now, each after the cancel of one for another quantity."""
         return self._orders(slot, protect(self._book, self._rules, self._out))
 
-    def on_events(self, slot: int, phase: Phase, events: Sequence[BrokerEvent]) -> list[Fill]:
-        """Take the broker's updates into the book; return the executions among them. Each execution counts once."""
-        fills = []
+    def on_events(self, slot: int, phase: Phase, events: Sequence[BrokerEvent]) -> tuple[list[Fill], list[str]]:
+        """Take the broker's updates into the book; return the executions, each once, and what went wrong, in words."""
+        fills, faults = [], []
         for event in events:
             order = self._sent.get(event.client_order_id)
             if order is None:
                 continue
-            if event.event in ("fill", "partial_fill") and event.execution_id not in self._executions:
+            if event.event in _EXECUTIONS and event.execution_id not in self._executions:
                 self._executions.add(event.execution_id)
                 fills.append(self._fill(order, slot, phase, event))
-            elif event.event in ("rejected", "expired", "canceled"):
-                self.on_refused(order)
-        return fills
+            if event.event in _ENDS and self._ended(order, event.event):
+                faults.append(f"{order.client_order_id} {event.event} by the venue")
+        return fills, faults
 
     def refuse(self, order: Order) -> str | None:
         """Return why our own limits forbid sending `order`, None if they do not."""
@@ -211,14 +234,35 @@ class SessionEngine:
         )
         return refuse(order, exposure)
 
-    def on_refused(self, order: Order) -> None:
-        """Note that `order` does not exist (any more): a stop that is gone will be placed again."""
-        if order.kind is OrderKind.STOP and self._stops.get(order.symbol) == order.client_order_id:
+    def on_not_sent(self, order: Order) -> None:
+        """Note that `order` never left: nothing rests and nothing is on its way."""
+        if order.kind is OrderKind.STOP:
+            self._stops.pop(order.symbol, None)
             self._book.stop_live[self.symbols.index(order.symbol)] = 0
+        self._ended(order, "")
 
     def block(self, symbol: str) -> None:
         """Keep hands off a symbol whose order has an unknown fate."""
+        self._unknown.add(symbol)
         self._book.blocked[self.symbols.index(symbol)] = 1
+
+    def is_blocked(self, symbol: str) -> bool:
+        """Return whether an order of `symbol` has an unknown fate."""
+        return symbol in self._unknown
+
+    def _ended(self, order: Order, event: str) -> bool:
+        """Take the end of an order into the book; return whether it is one that should not have happened."""
+        i = self.symbols.index(order.symbol)
+        if self._working.pop(order.client_order_id, None) is not None and order.kind is OrderKind.EXIT:
+            self._book.blocked[i] = order.symbol in self._unknown
+            return event in _FAULTS
+        if self._stops.get(order.symbol) == order.client_order_id:
+            del self._stops[order.symbol]
+            if event != "fill":
+                self._book.stop_failures[i] += i not in self._failed  # once a bar
+                self._failed.add(i)
+                return True
+        return False
 
     def _fill(self, order: Order, slot: int, phase: Phase, event: BrokerEvent) -> Fill:
         i = self.symbols.index(order.symbol)
@@ -242,15 +286,35 @@ class SessionEngine:
     def _orders(self, slot: int, n: int) -> list[Order]:
         out, orders = self._out, []
         for k in range(n):
-            symbol = self.symbols[int(out.symbol[k])]
+            i = int(out.symbol[k])
+            symbol = self.symbols[i]
             kind, side, qty, reason = int(out.kind[k]), int(out.side[k]), int(out.qty[k]), int(out.reason[k])
             price = float(out.price[k])
             order = order_of(self._run, self.market.session.date, slot, symbol, kind, side, qty, reason, price)
+            order = replace(order, client_order_id=self._unused(order.client_order_id))
             orders.append(order)
             self._sent[order.client_order_id] = order
-            if order.kind is OrderKind.STOP:
+            if order.kind is OrderKind.CANCEL_STOP:
+                self._stops.pop(symbol, None)
+            elif order.kind is OrderKind.STOP:
                 self._stops[symbol] = order.client_order_id
+            else:
+                self._working[order.client_order_id] = order
+                # Until an exit has ended nothing else may be sold: a stop beside it could open the opposite position.
+                self._book.blocked[i] = order.kind is OrderKind.EXIT
         return orders
+
+    def _unused(self, name: str) -> str:
+        """Return `name`, or with the first free number where a bar needs a second stop of one symbol."""
+        found, k = name, 2
+        while found in self._sent:
+            found, k = f"{name}-{k}", k + 1
+        return found
+
+    def _reasons(self, orders: Sequence[Order]) -> dict[str, str]:
+        strong = np.flatnonzero(np.abs(self._signal) >= self.bundle.threshold)
+        reasons = {self.symbols[i]: Reason(self._scratch.verdict[i]).name for i in strong}
+        return reasons | {order.symbol: order.reason.name for order in orders}
 
     def _missing(self, table: Float64) -> tuple[str, ...]:
         if not self._scored.size:

@@ -194,6 +194,22 @@ async def test_an_order_whose_answer_is_lost_is_found_by_its_own_id(venue, broke
         await account.submit(order(OrderKind.CANCEL_STOP, "x"))
 
 
+async def test_an_order_found_dead_comes_back_with_its_end_and_the_venues_own_word_counts_once(venue, broker):
+    async def refuse_for_good(body):
+        venue.accept(body)["status"] = "rejected"
+        return web.json_response({"code": 40010001, "message": "client_order_id must be unique"}, status=422)
+
+    venue.post_answer = refuse_for_good
+    async with broker() as account:
+        await account.submit(order(OrderKind.STOP, "stop-1", stop=98.7))
+        (event,) = await account.events(None)
+        assert (event.event, event.client_order_id) == ("rejected", "stop-1")
+        await account.submit(order(OrderKind.CANCEL_STOP, "x"))
+        assert venue.cancels == []
+        await venue.update("rejected", "stop-1")
+        assert await account.events(1) == []
+
+
 async def test_an_order_lost_for_good_is_an_error_that_names_it(venue, broker):
     async def lose(body):
         return web.Response(status=500, text="oops")

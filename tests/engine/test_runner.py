@@ -1,13 +1,15 @@
 """The live loop against fakes: what happens when scorer, broker or stream misbehave."""
 
+import asyncio
 import dataclasses
 import itertools
+from collections import Counter
 
 import numpy as np
 import pytest
 
 from daytrader_ray.domain.costs import CostConfig
-from daytrader_ray.domain.errors import BrokerError
+from daytrader_ray.domain.errors import BrokerError, FeedError
 from daytrader_ray.domain.fakes import FakeBroker, FakeClock, FakeFeed, FakeJournal, FakeScorer
 from daytrader_ray.domain.panel import Frames
 from daytrader_ray.domain.ports import BrokerEvent, LiveBar, Tick
@@ -114,12 +116,61 @@ def event(name: str, order: Order, execution: str = "") -> BrokerEvent:
     )
 
 
-async def session(broker: FakeBroker, scorer: FakeScorer, journal: FakeJournal | None = None) -> SessionResult:
-    ticks = [Tick(slot, phase, None, None) for slot in range(N_MINUTES) for phase in Phase]
+async def session(
+    broker: FakeBroker,
+    scorer: FakeScorer,
+    journal: FakeJournal | None = None,
+    phases: str = "ABC",
+    feed: FakeFeed | None = None,
+) -> SessionResult:
+    ticks = [Tick(slot, Phase(phase), None, None) for slot in range(N_MINUTES) for phase in phases]
     seconds = itertools.count()
     return await run_session(
-        engine(), FakeClock(ticks), Minutes(), broker, scorer, journal or FakeJournal(), lambda: next(seconds) / 1e3
-    )
+        engine(), FakeClock(ticks), feed or Minutes(), broker, scorer, journal or FakeJournal(),
+        lambda: next(seconds) / 1e3,
+    )  # fmt: skip
+
+
+class Venue(FakeBroker):
+    """A venue that keeps its own books and fills entries and exits in two pieces, one update a look, as live does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.held: Counter[str] = Counter()
+        self.stops: dict[str, Order] = {}
+
+    async def submit(self, order: Order) -> None:
+        assert order.client_order_id not in {sent.client_order_id for sent in self.submitted}
+        await super().submit(order)
+        if order.kind is OrderKind.CANCEL_STOP:
+            self.cancel(order.symbol)
+        elif order.kind is OrderKind.STOP:
+            self.rest(order)
+        else:
+            first = order.qty // 2
+            self.execute("partial_fill", order, first)
+            self.execute("fill", order, order.qty - first)
+
+    def rest(self, order: Order) -> None:
+        self.stops[order.symbol] = order
+
+    def cancel(self, symbol: str) -> None:
+        if symbol in self.stops:
+            self._events.insert(0, event("canceled", self.stops.pop(symbol)))
+
+    def execute(self, name: str, order: Order, qty: int) -> None:
+        execution = f"{order.client_order_id}/{name}"
+        self.push(dataclasses.replace(event("fill", order), event=name, qty=qty, execution_id=execution))
+
+    async def events(self, n_events: int | None) -> list[BrokerEvent]:
+        taken, self._events = self._events[:1], self._events[1:]
+        for told in taken:
+            self.held[told.symbol] += told.side * told.qty
+        return taken
+
+    def unprotected(self) -> dict[str, int]:
+        resting = {symbol: -stop.side * stop.qty for symbol, stop in self.stops.items()}
+        return {symbol: qty for symbol, qty in self.held.items() if qty and resting.get(symbol) != qty}
 
 
 async def test_every_order_is_journalled_before_it_is_sent_and_every_position_gets_its_stop() -> None:
@@ -152,7 +203,10 @@ async def test_without_any_score_nothing_opens_and_what_is_open_still_leaves_on_
 async def test_one_missing_member_is_named_and_the_others_go_on() -> None:
     result = await session(FakeBroker(reply=filled), FakeScorer([1.0, float("nan"), 1.0, 1.0, 1.0]))
     assert any(order.kind is OrderKind.ENTRY for order in result.orders)
-    assert "no score from cnn: weights renormalised" in result.alarms
+    assert [alarm for alarm in result.alarms if "score" in alarm] == [
+        "no score from cnn: weights renormalised",
+        f"cnn gave no score in {N_MINUTES} bars",
+    ]
 
 
 async def test_an_order_with_an_unknown_fate_blocks_its_symbol_and_no_other() -> None:
@@ -223,3 +277,168 @@ async def test_a_rejected_entry_leaves_no_position_and_no_stop(n: int) -> None:
     result = await session(broker, Scores({k: 1.0 for k in range(3)}, 0.0))
     assert {order.kind for order in result.orders} == {OrderKind.ENTRY}
     assert result.fills == [] and result.flat_at_close
+
+
+async def test_nothing_is_sold_when_the_cancel_of_the_stop_before_it_failed() -> None:
+    class Deaf(FakeBroker):
+        async def submit(self, order: Order) -> None:
+            await super().submit(order)
+            if order.kind is OrderKind.CANCEL_STOP:
+                raise BrokerError("no outcome")
+
+    broker, journal = Deaf(reply=filled), FakeJournal()
+    result = await session(broker, Scores({k: 1.0 for k in range(3)}, 0.0), journal)
+    cancels = [order for order in broker.submitted if order.kind is OrderKind.CANCEL_STOP]
+    skipped = {values["client_order_id"] for kind, values in journal.records if kind == "skipped"}
+    assert cancels and not any(order.kind is OrderKind.EXIT for order in [*broker.submitted, *result.orders])
+    assert skipped == {order.client_order_id.replace("cancel_stop", "exit") for order in cancels}
+
+
+async def test_a_position_filled_in_pieces_has_one_stop_for_the_whole() -> None:
+    seen = []
+
+    class Watched(Minutes):
+        async def bars(self, n_bars: int | None) -> list[LiveBar]:
+            seen.append(broker.unprotected())
+            return await super().bars(n_bars)
+
+    broker = Venue()
+    result = await session(broker, FakeScorer([1.0] * 5), phases="A" * 12 + "C", feed=Watched())
+    stops = [order for order in broker.submitted if order.kind is OrderKind.STOP and order.symbol == "S00"]
+    assert stops[1].qty > stops[0].qty and stops[1].client_order_id == stops[0].client_order_id + "-2"
+    assert len(stops) == 2 or stops[2].slot > stops[1].slot
+    assert not any(seen) and not any("not sent" in alarm for alarm in result.alarms)
+
+
+async def test_a_stop_that_filled_for_the_first_piece_is_followed_by_one_for_the_rest() -> None:
+    class Falling(Venue):
+        """The first stop of S00 fills before the entry's second piece is told."""
+
+        def rest(self, order: Order) -> None:
+            super().rest(order)
+            if order.symbol == "S00" and sum(o.kind is OrderKind.STOP for o in self.submitted) == 1:
+                fill = event("fill", self.stops.pop("S00"), "stopped")
+                self._events.insert(0, fill)
+
+    broker = Falling()
+    await session(broker, Scores({0: 1.0}, float("nan")), phases="A" * 12 + "C")
+    entry = next(order for order in broker.submitted if order.kind is OrderKind.ENTRY and order.symbol == "S00")
+    first, second, *_ = [order for order in broker.submitted if order.kind is OrderKind.STOP and order.symbol == "S00"]
+    assert first.qty + second.qty == entry.qty
+
+
+async def test_no_stop_goes_beside_an_exit_that_still_fills_in_pieces() -> None:
+    working: set[str] = set()
+
+    class Watching(Venue):
+        async def submit(self, order: Order) -> None:
+            assert order.symbol not in working
+            await super().submit(order)
+            if order.kind is OrderKind.EXIT:
+                working.add(order.symbol)
+
+        async def events(self, n_events: int | None) -> list[BrokerEvent]:
+            taken = await super().events(n_events)
+            working.difference_update(told.symbol for told in taken if told.event == "fill")
+            return taken
+
+    broker = Watching()
+    await session(broker, Scores({k: 1.0 for k in range(3)}, 0.0), phases="A" * 12 + "C")
+    assert any(order.kind is OrderKind.EXIT for order in broker.submitted)
+    assert not any(broker.held.values())
+
+
+async def test_a_position_whose_stops_are_refused_is_sold_after_one_more_try_and_left_alone() -> None:
+    def reply(order: Order) -> list[BrokerEvent]:
+        return [event("rejected", order)] if order.kind is OrderKind.STOP else filled(order)
+
+    broker = FakeBroker(reply=reply)
+    result = await session(broker, FakeScorer([1.0] * 5), phases="AAAC")
+    orders = [order for order in broker.submitted if order.symbol == "S00"]
+    kinds = [order.kind for order in orders]
+    assert kinds == [OrderKind.ENTRY, OrderKind.STOP, OrderKind.STOP, OrderKind.EXIT]
+    assert orders[2].slot == orders[1].slot + 1 == orders[3].slot and orders[3].reason is Reason.UNPROTECTED
+    assert [alarm for alarm in result.alarms if "S00" in alarm] == [
+        f"{order.client_order_id} rejected by the venue" for order in orders[1:3]
+    ]
+
+
+async def test_stops_refused_while_an_entry_still_fills_count_as_one_failure() -> None:
+    class Choosy(Venue):
+        """Takes no stop while the entry of its symbol still fills."""
+
+        def rest(self, order: Order) -> None:
+            if any(told.symbol == order.symbol for told in self._events):
+                self.push(event("rejected", order))
+            else:
+                super().rest(order)
+
+    broker = Choosy()
+    result = await session(broker, Scores({0: 1.0}, float("nan")), phases="A" * 18 + "C")
+    stops = [order for order in broker.submitted if order.kind is OrderKind.STOP]
+    assert len([alarm for alarm in result.alarms if "rejected by the venue" in alarm]) >= 2
+    assert len(stops) > 3
+    assert not any(order.reason is Reason.UNPROTECTED for order in broker.submitted)
+
+
+async def test_a_refused_exit_is_an_alarm_and_its_stop_comes_back() -> None:
+    refused: list[Order] = []
+
+    def reply(order: Order) -> list[BrokerEvent]:
+        if order.kind is OrderKind.EXIT and not refused:
+            refused.append(order)
+            return [event("rejected", order)]
+        return filled(order)
+
+    broker = FakeBroker(reply=reply)
+    result = await session(broker, Scores({k: 1.0 for k in range(3)}, 0.0))
+    (first,) = refused
+    after = [order.kind for order in broker.submitted if order.symbol == first.symbol and order.slot > first.slot]
+    assert after[:3] == [OrderKind.STOP, OrderKind.CANCEL_STOP, OrderKind.EXIT]
+    assert result.alarms[0] == f"{first.client_order_id} rejected by the venue"
+
+
+class Breaking(Minutes):
+    """A feed that ends a session at its 20th bar."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self._calls, self._error = itertools.count(), error
+
+    async def bars(self, n_bars: int | None) -> list[LiveBar]:
+        if next(self._calls) == 20:
+            raise self._error
+        return await super().bars(n_bars)
+
+
+async def test_a_session_that_breaks_off_names_what_is_open_and_what_to_do() -> None:
+    broker, journal = FakeBroker(reply=filled), FakeJournal()
+    with pytest.raises(FeedError, match=r"^the stream broke; open positions: S00 [+]\d+, S01") as failure:
+        await session(broker, FakeScorer([1.0] * 5), journal, feed=Breaking(FeedError("the stream broke")))
+    assert "check these positions in the broker's account now" in failure.value.hint
+    kind, values = journal.records[-1]
+    held = {order.symbol: order.side * order.qty for order in broker.submitted if order.kind is OrderKind.ENTRY}
+    assert kind == "aborted" and values["positions"] == held
+
+
+async def test_a_cancelled_session_names_what_is_open_and_a_flat_one_nothing() -> None:
+    with pytest.raises(asyncio.CancelledError, match="interrupted; open positions: S00"):
+        await session(FakeBroker(reply=filled), FakeScorer([1.0] * 5), feed=Breaking(asyncio.CancelledError()))
+    journal = FakeJournal()
+    with pytest.raises(FeedError, match=r"^broke$"):
+        await session(FakeBroker(), FakeScorer([0.0] * 5), journal, feed=Breaking(FeedError("broke")))
+    assert journal.records == [("aborted", {"why": "broke", "positions": {}, "unanswered": []})]
+
+
+async def test_orders_that_were_never_answered_count_as_open() -> None:
+    with pytest.raises(BrokerError, match=r"^boom; orders without an answer: run-.*-S00-entry"):
+        await session(FakeBroker(), FakeScorer([1.0] * 5), feed=Breaking(RuntimeError("boom")))
+
+
+async def test_the_journal_says_why_each_strong_signal_traded_or_did_not() -> None:
+    journal = FakeJournal()
+    await session(FakeBroker(reply=filled), Scores({k: 1.0 for k in range(4)}, 0.0), journal)
+    notes = [values["reasons"] for kind, values in journal.records if kind == "decision"]
+    assert notes[0] == {"S00": "SIGNAL", "S01": "SIGNAL", "S02": "SIGNAL"}
+    assert notes[1] == dict.fromkeys(("S00", "S01", "S02"), "DENIED_POSITION")
+    assert len(notes) < 12 and all(notes)

@@ -23,7 +23,7 @@ from ray.serve.handle import DeploymentHandle
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from daytrader_ray.adapters import model_store
+from daytrader_ray.adapters import logs, model_store
 from daytrader_ray.domain.config import Config
 from daytrader_ray.domain.errors import BundleError, ConfigError
 from daytrader_ray.domain.trading import MEMBERS, WINDOW_ROWS
@@ -50,6 +50,7 @@ class MemberReplica:
     """One fitted member in a process of its own."""
 
     def __init__(self, root: str, bundle_id: str, name: str) -> None:
+        logs.configure()
         self._member = model_store.load_member(root, bundle_id, name)
 
     async def predict(self, windows: Float32) -> Float64:
@@ -63,6 +64,7 @@ class EnsembleReplica:
     def __init__(
         self, config: Mapping[str, Any], bundle_id: str, features: Sequence[str], handles: Mapping[str, Handle]
     ) -> None:
+        logs.configure()
         self._config = ServingConfig.parse(config, "serving")
         self._bundle_id = bundle_id
         self._features = list(features)

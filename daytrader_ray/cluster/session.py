@@ -27,14 +27,17 @@ from daytrader_ray.domain.panel import Panel
 from daytrader_ray.domain.ports import Broker, Scorer
 from daytrader_ray.domain.sessions import Session
 from daytrader_ray.engine.config import KernelConfig
-from daytrader_ray.engine.runner import SessionResult, run_session
+from daytrader_ray.engine.runner import OPEN_HINT, SessionResult, run_session
 from daytrader_ray.engine.session import Market, SessionEngine
 from daytrader_ray.features.step import NAMES
 from daytrader_ray.market_data.statistics import next_session_statistics, session_statistics
-from daytrader_ray.models.bundle import Bundle
+from daytrader_ray.models.bundle import Bundle, first_difference
 from daytrader_ray.regime.config import RegimeConfig
 from daytrader_ray.universe.config import UniverseConfig
 from daytrader_ray.universe.selection import sector_codes, tradable
+
+TRADED_AS_TRAINED = ("universe", "kernel", "costs", "regime")
+"""Sections of the configuration that a session must share with its bundle's training."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,11 @@ class SessionSpec:
     cash: float | None = None
     score_seconds: float = 2.0
     bar_minutes: int = 1
+
+    @property
+    def secrets(self) -> list[str]:
+        """Return what must never be seen in a log."""
+        return [key.get_secret_value() for key in (self.feed.key, self.broker.key, self.broker.secret)]
 
     @property
     def run(self) -> str:
@@ -94,21 +102,40 @@ async def trade(spec: SessionSpec, scorer: Scorer) -> SessionResult:
                     f"the session of {spec.date} opened {clock.missed} bars ago and they were not seen",
                     "start before the open: 09:30 in New York",
                 )
-            return await run_session(engine, clock, feed, broker, scorer, journal, time.perf_counter)
+            try:
+                return await run_session(engine, clock, feed, broker, scorer, journal, time.perf_counter)
+            except asyncio.CancelledError as stop:
+                if not str(stop):
+                    raise
+                raise BrokerError(str(stop), OPEN_HINT) from stop
         held = await stack.enter_async_context(SandboxClock(spec.sandbox_url, spec.date))
         try:
             return await run_session(engine, held, feed, broker, scorer, journal, time.perf_counter)
         except (FeedError, BrokerError) as error:
-            raise LockstepError(f"rehearsal of {spec.date} stopped at {held.position}: {error}", error.hint) from None
+            raise LockstepError(
+                f"rehearsal of {spec.date} stopped at {held.position}: {error}",
+                "run it again: the exchange begins each rehearsal anew",
+            ) from error
 
 
 def load_bundle(spec: SessionSpec) -> Bundle:
-    """Load the session's bundle; a `BundleError` when it has been trained on the session itself or later."""
+    """Load the session's bundle.
+
+    A `BundleError` when it has been trained on the session itself or later, or with other rules than the session's.
+    """
     bundle = model_store.load(spec.root, spec.bundle_id, NAMES)
     if bundle.last_training_session >= spec.date:
         raise BundleError(
             f"bundle {spec.bundle_id} was trained up to {bundle.last_training_session}: it has seen {spec.date}",
             "choose a later session, or a bundle trained on earlier ones",
+        )
+    sections = {name: getattr(spec, name).model_dump(mode="json") for name in TRADED_AS_TRAINED if name in bundle.plan}
+    found = first_difference({name: bundle.plan[name] for name in sections}, sections)
+    if found is not None:
+        key, then, now = found
+        raise BundleError(
+            f"bundle {spec.bundle_id} was trained with {key} = {then}, this session has {now}",
+            f"train again, or restore {key}",
         )
     return bundle
 

@@ -16,6 +16,8 @@ from daytrader_ray.models.scaling import Scaler
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 
+_MISSING = "nothing"
+
 SCHEMA = 1
 """Version of what a bundle holds and how it is stored."""
 
@@ -71,3 +73,19 @@ class Bundle:
             if name in self.members:
                 scores[:, column] = self.members[name].predict(windows)
         return scores
+
+
+def first_difference(then: Any, now: Any, key: str = "") -> tuple[str, Any, Any] | None:
+    """Return (key, value then, value now) where two plain configurations first differ, None where they are equal.
+
+    >>> first_difference({"kernel": {"max_position": 0.05}}, {"kernel": {"max_position": 0.1}})
+    ('kernel.max_position', 0.05, 0.1)
+    """
+    if not (isinstance(then, Mapping) and isinstance(now, Mapping)):
+        return None if then == now else (key, then, now)
+    for name in sorted({*then, *now}):
+        inner = f"{key}.{name}" if key else name
+        found = first_difference(then.get(name, _MISSING), now.get(name, _MISSING), inner)
+        if found is not None:
+            return found
+    return None

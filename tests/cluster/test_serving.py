@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
+import structlog
 
 from daytrader_ray.domain.errors import BundleError, ConfigError
 from daytrader_ray.domain.trading import MEMBERS, WINDOW_ROWS
@@ -14,6 +15,12 @@ with warnings.catch_warnings():
     from daytrader_ray.cluster.serving import EnsembleReplica, ServeScorer, ServingConfig, build, read_windows
 
 WINDOWS = np.zeros((3, WINDOW_ROWS, 2), np.float32)
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_they_were():
+    yield
+    structlog.reset_defaults()
 
 
 class Answers:

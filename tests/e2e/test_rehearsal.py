@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime as dt
+import json
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,25 @@ def test_a_session_that_the_bundle_has_seen_is_refused(profile, exchange, day):
 
     with pytest.raises(BundleError, match=f"it has seen {day.seen}"):
         rehearse(rehearsal_spec(profile, day.seen, "latest", exchange))
+
+
+def test_a_bundle_is_traded_only_by_the_rules_it_was_trained_with(profile, exchange, day, monkeypatch):
+    from daytrader_ray.adapters import model_store
+    from daytrader_ray.cluster.session import load_bundle
+
+    spec = rehearsal_spec(profile, day.session, day.bundle_id, exchange)
+    sections = {name: getattr(spec, name).model_dump(mode="json") for name in ("universe", "kernel", "costs", "regime")}
+    plan = json.loads(json.dumps({"data": "x", "labels": {}, **sections}))
+    bundle = dataclasses.replace(model_store.load(day.root, day.bundle_id), plan=plan)
+    monkeypatch.setattr(model_store, "load", lambda *_: bundle)
+    assert load_bundle(spec) is bundle
+    wilder = dataclasses.replace(spec, kernel=spec.kernel.model_copy(update={"max_position": 0.5}))
+    with pytest.raises(BundleError, match=r"trained with kernel.max_position = 0.05, this session has 0.5") as failure:
+        load_bundle(wilder)
+    assert failure.value.hint == "train again, or restore kernel.max_position"
+    more = {**spec.universe.sectors, "three": ("IBM",)}
+    with pytest.raises(BundleError, match=r"universe.sectors.three = nothing, this session has \['IBM'\]"):
+        load_bundle(dataclasses.replace(spec, universe=spec.universe.model_copy(update={"sectors": more})))
 
 
 def test_a_day_without_a_session_is_refused(profile, exchange, day):

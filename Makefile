@@ -14,8 +14,8 @@ help:            ## this text
 	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/: [^#]*## /\t/' | expand -t 12
 
 $(STAMP): pyproject.toml constraints.txt
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.11 ..."; exit 1; }
+	@test -x $(BIN)/python || { $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' && $(PYTHON) -m venv $(VENV); } \
+	  || { echo "Python 3.11 or newer is needed, $(PYTHON) is not: make PYTHON=python3.11 ..."; exit 1; }
 	@echo "installing (once) ..."
 	@$(BIN)/python -m pip install --quiet uv || true
 	@if $(BIN)/python -m uv --version >/dev/null 2>&1; then \

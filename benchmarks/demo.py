@@ -13,6 +13,7 @@ from typing import Any
 from benchmarks.registry import Result, benchmark
 
 SEEDS = (1, 2, 3, 4, 5)
+LEAST_FILLS = 50
 MEASURED_ANEW = ("seconds", "stage_seconds", "peak_gib", "report", "fits_run")
 
 
@@ -24,6 +25,11 @@ def repeat() -> list[Result]:
         again = _demo(Path(folder) / "again")
         single = _demo(Path(folder) / "single", "--cpus", "1")
         others = [_demo(Path(folder) / f"seed-{seed}", "--seed", str(seed)) for seed in SEEDS]
+    rehearsal = first["rehearsal"]
+    if rehearsal["fills"] < LEAST_FILLS or not rehearsal["stops"] or not rehearsal["flattened"]:
+        raise AssertionError(
+            f"the default demo must have {LEAST_FILLS} fills, a stop and an exit at the close: {rehearsal}"
+        )
     for run in (again, single):
         if _timeless(run) != _timeless(first):
             raise AssertionError(f"two demos of one seed differ:\n{_timeless(first)}\n{_timeless(run)}")
@@ -49,8 +55,8 @@ def _demo(root: Path, *options: str) -> dict[str, Any]:
     if not lines:
         raise AssertionError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr[-2000:]}")
     values: dict[str, Any] = json.loads(lines[-1])
-    if values["rehearsal"]["differences"]:
-        raise AssertionError(f"{' '.join(command)}: {values['rehearsal']['differences']} differences")
+    if done.returncode or not values["ok"]:
+        raise AssertionError(f"{' '.join(command)} ended with {done.returncode}: {lines[-1]}\n{done.stderr[-2000:]}")
     return values
 
 

@@ -3,6 +3,8 @@
 import math
 from dataclasses import dataclass
 
+TOO_SHORT = "too short"
+
 MIN_DAYS = 120
 """Fewer out-of-sample days than this prove nothing, whatever they show."""
 
@@ -37,7 +39,7 @@ def verdict(evidence: Evidence) -> Verdict:
     tail = f" {evidence.hindsight}" if evidence.hindsight else ""
     if evidence.days < MIN_DAYS:
         return Verdict(
-            "too short",
+            TOO_SHORT,
             f"Too short: {_days(evidence.days)} out of sample cannot tell skill from luck, at least {MIN_DAYS} are "
             f"needed. {result}{tail}",
         )

@@ -83,6 +83,7 @@ class Done:
             and rehearsal["flat_at_close"]
             and not self.rehearsal.alarms
             and found["fits"] == 5 * found["windows_used"]
+            and found["ensembles"] == 32
         )
         return {
             "ok": bool(whole),
@@ -198,8 +199,8 @@ def _print(profile: "Profile", values: dict[str, Any]) -> None:
 
     rehearsal, best = values["rehearsal"], values["best"]
     table = Table.grid(padding=(0, 2))
-    table.add_column(style="bold")
-    table.add_column()
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
     strength = profile.sandbox.signal_strength
     stages = ", ".join(f"{name} {seconds:.0f}" for name, seconds in values["stage_seconds"].items())
     rows = (

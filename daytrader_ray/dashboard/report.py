@@ -9,6 +9,7 @@ from html import escape
 from importlib.resources import files
 from typing import Any
 
+from daytrader_ray.analytics.verdict import MIN_DAYS, TOO_SHORT
 from daytrader_ray.dashboard.figures import equity_figure
 
 MINUS, DASH = "\u2212", "\u2013"
@@ -150,14 +151,16 @@ def _cards(result: Mapping[str, Any], best: Mapping[str, Any]) -> str:
     metrics = best["metrics"]
     total = metrics["total_return"]
     tone = "up" if total > 0 else "down" if total < 0 else ""
+    too_short = result["verdict"]["label"] == TOO_SHORT
+    doubt, caveat = ("doubt", f": means nothing below {MIN_DAYS} days") if too_short else ("", "")
     cards = (
         _card(_chips(best["members"], result["members"]), "best ensemble", "wide"),
         _card(f"<em class='{tone}'>{percent(total)}</em>", "net return"),
-        _card(_text(metrics["sharpe"], number), "Sharpe ratio a year"),
-        _card(_text(metrics["max_drawdown"], depth), "deepest drawdown"),
+        _card(_text(metrics["sharpe"], number), f"Sharpe ratio a year{caveat}", doubt),
+        _card(_text(metrics["max_drawdown"], depth), "deepest drawdown, at session closes"),
         _card(str(metrics["days"]), "days out of sample"),
         _card(_text(metrics["trades_a_day"], number), "round trips a day"),
-        _card(_text(best["dsr"], number), "deflated Sharpe ratio (0 to 1)"),
+        _card(_text(best["dsr"], number), f"deflated Sharpe ratio (0 to 1){caveat}", doubt),
     )
     return f"<div class='cards'>{''.join(cards)}</div>"
 

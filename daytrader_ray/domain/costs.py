@@ -43,7 +43,7 @@ class CostConfig(Config):
     """Spread, market impact, participation and fees.
 
     Impact is the square-root law of Torre (1997) and Toth et al. (2011): `impact_factor * sigma_day * sqrt(q / ADV)`.
-    Fees are dated public facts; check them against your broker's schedule.
+    Fees are dated public facts, gathered from the agencies' notices by hand: check them against your broker's schedule.
     """
 
     min_half_spread_usd: float = Field(default=0.005, ge=0)
@@ -64,9 +64,13 @@ class CostConfig(Config):
     fees: tuple[FeeSchedule, ...] = (
         _fee("2012-07-01", 22.40, 0.000119, 5.95),
         _fee("2019-04-16", 20.70, 0.000119, 5.95),
+        _fee("2020-02-18", 22.10, 0.000119, 5.95),
         _fee("2021-02-25", 5.10, 0.000119, 5.95),
+        _fee("2022-01-01", 5.10, 0.000130, 6.49),
         _fee("2022-05-14", 22.90, 0.000130, 6.49),
+        _fee("2023-01-01", 22.90, 0.000145, 7.27),
         _fee("2023-02-27", 8.00, 0.000145, 7.27),
+        _fee("2024-01-01", 8.00, 0.000166, 8.30),
         _fee("2024-05-22", 27.80, 0.000166, 8.30),
         _fee("2025-05-14", 0.00, 0.000166, 8.30),
         _fee("2026-01-01", 0.00, 0.000195, 9.79),
@@ -75,5 +79,6 @@ class CostConfig(Config):
 
     def fees_on(self, date: dt.date) -> FeeSchedule:
         """Return the schedule in force on `date`; the first one before its own start."""
-        known = [schedule for schedule in self.fees if schedule.from_date <= date]
-        return known[-1] if known else self.fees[0]
+        ordered = sorted(self.fees, key=lambda schedule: schedule.from_date)
+        known = [schedule for schedule in ordered if schedule.from_date <= date]
+        return known[-1] if known else ordered[0]

@@ -52,11 +52,16 @@ class Trained:
 
 @dataclass(frozen=True)
 class Backtested:
-    """A bundle's backtest: what was ordered and filled, and how it did."""
+    """A bundle's backtest: what was ordered and filled, and how it did.
+
+    `n_chosen_on` of its sessions were out-of-sample days of the search that chose the ensemble: on these it looks
+    better than it is.
+    """
 
     bundle_id: str
     result: BacktestResult
     performance: Performance
+    n_chosen_on: int
 
     def summary(self) -> dict[str, Any]:
         """Return the figures that a command prints."""
@@ -69,6 +74,7 @@ class Backtested:
             "trades": len(result.trades),
             "equity": [float(value) for value in result.session_equity],
             "metrics": self.performance.as_dict(),
+            "sessions_that_chose_it": self.n_chosen_on,
         }
 
 
@@ -97,6 +103,7 @@ def train(
     plan = {
         "data": _fingerprint(market.frames),
         "market": ParquetStore(request.root).market(),
+        "chosen_until": None if mask is not None else load_result(request.root)["dates"][-1],
         **request.model_dump(mode="json", exclude={"root"}),
     }
     bundle = assemble(market, study, window, fitted, request.regime, chosen, plan)
@@ -134,7 +141,9 @@ def backtest(
     part = cut(frames, block)
     trades, costs = trade_table(result, part, len(inside)), fill_costs(part, result.fills, result.orders, request.costs)
     held = exposure(trades, result, part, len(inside))
-    return Backtested(bundle_id, result, performance(result.session_equity, trades, costs, held))
+    chosen_until = str(bundle.plan.get("chosen_until") or "")
+    n_chosen_on = sum(str(date) <= chosen_until for date in result.dates)
+    return Backtested(bundle_id, result, performance(result.session_equity, trades, costs, held), n_chosen_on)
 
 
 def _best_of_last_search(request: SearchRequest) -> int:

@@ -35,6 +35,7 @@ def test_a_fault_of_the_program_keeps_its_traceback() -> None:
         run(lambda: {"orders": 1 // 0})
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")  # Ray's own imports
 @pytest.mark.parametrize("script", sorted(path.name for path in JOBS.glob("*.py")))
 def test_every_job_explains_itself(
     script: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -3,36 +3,30 @@
 ray job submit -- python jobs/download.py --profile paper --data /srv/daytrader --start 2024-11-01 --end 2026-10-30
 """
 
-import argparse
 import datetime as dt
-import json
-import os
-import sys
 from dataclasses import asdict
+from typing import Any
 
+from daytrader_ray.cli.download_cmd import days_of, vendor
 from daytrader_ray.cli.profile import load
 from daytrader_ray.cluster.ingest import download
+from daytrader_ray.cluster.job import options, run
 from daytrader_ray.cluster.runtime import started
-from daytrader_ray.domain.errors import DaytraderError
 
 
-def main() -> None:
-    """Download the universe's minute bars and print what was done."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--profile", default="paper")
-    parser.add_argument("--data", default=os.environ.get("DAYTRADER_DATA", "data"), help="absolute path or URL")
-    parser.add_argument("--start", type=dt.date.fromisoformat, required=True)
-    parser.add_argument("--end", type=dt.date.fromisoformat, required=True)
-    options = parser.parse_args()
-    with started(data_root=options.data):
-        profile = load(options.profile, options.data)
-        key, symbols = profile.keys.polygon.get_secret_value(), profile.universe.symbols
-        report = download(profile.polygon.url, key, profile.root, symbols, options.start, options.end)
-    print(json.dumps(asdict(report)))
+def main() -> dict[str, Any]:
+    """Download the universe's minute bars and return what was done."""
+    parser = options(__doc__)
+    parser.add_argument("--start", type=dt.date.fromisoformat, help="first day; default two years back")
+    parser.add_argument("--end", type=dt.date.fromisoformat, help="last day; default and latest yesterday")
+    given = parser.parse_args()
+    profile = load(given.profile, given.data)
+    today = dt.datetime.now(dt.UTC).date()  # noqa: TID251 - only this edge of the program knows what day it is
+    days = days_of(profile, given.start, given.end, today)
+    with vendor(profile) as (url, key), started(data_root=given.data):
+        report = download(url, key, profile.root, profile.universe.symbols, *days)
+    return asdict(report) | {"start": str(days[0]), "end": str(days[1])}
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except DaytraderError as error:
-        sys.exit(f"error: {error.message}" + (f"\nhint: {error.hint}" if error.hint else ""))
+    run(main)

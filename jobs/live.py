@@ -3,38 +3,30 @@
 ray job submit -- python jobs/live.py --profile paper --data /srv/daytrader
 """
 
-import argparse
 import datetime as dt
-import json
-import os
-import sys
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from daytrader_ray.adapters import logs
 from daytrader_ray.cli.profile import load
 from daytrader_ray.cli.session_spec import live_spec
+from daytrader_ray.cluster.job import options, run
 from daytrader_ray.cluster.live import serve_and_trade
 from daytrader_ray.cluster.runtime import started
-from daytrader_ray.domain.errors import DaytraderError
 
 
-def main() -> None:
-    """Trade until the close and print what was done."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--profile", default="paper")
-    parser.add_argument("--data", default=os.environ.get("DAYTRADER_DATA", "data"), help="absolute path or URL")
+def main() -> dict[str, Any]:
+    """Trade until the close and return what was done."""
+    parser = options(__doc__)
     parser.add_argument("--bundle", default="latest")
-    options = parser.parse_args()
+    given = parser.parse_args()
     today = dt.datetime.now(ZoneInfo("America/New_York")).date()  # noqa: TID251 - the edge: what day is it?
-    spec = live_spec(load(options.profile, options.data), today, options.bundle)
-    logs.configure(secrets=spec.secrets)
-    with started(data_root=options.data):
+    with started(data_root=given.data):
+        spec = live_spec(load(given.profile, given.data), today, given.bundle)
+        logs.configure(secrets=spec.secrets)
         result = serve_and_trade(spec)
-    print(json.dumps({"orders": len(result.orders), "fills": len(result.fills), "flat": result.flat_at_close}))
+    return {"orders": len(result.orders), "fills": len(result.fills), "flat": result.flat_at_close}
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except DaytraderError as error:
-        sys.exit(f"error: {error.message}" + (f"\nhint: {error.hint}" if error.hint else ""))
+    run(main)

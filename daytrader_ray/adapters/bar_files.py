@@ -11,7 +11,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from daytrader_ray.adapters.screening import screen
-from daytrader_ray.adapters.store import BAR_SCHEMA, ParquetStore
+from daytrader_ray.adapters.store import BAR_SCHEMA, IMPORTED, ParquetStore
 from daytrader_ray.domain.errors import DataError
 
 SUFFIXES = (".parquet", ".csv", ".csv.gz")
@@ -25,7 +25,7 @@ _EPOCH_US = ((1e17, 1e-3), (1e14, 1.0), (1e11, 1e3), (0.0, 1e6))
 
 @dataclass(frozen=True)
 class ImportReport:
-    """What an import did; rows = accepted + quarantined."""
+    """What an import did; rows = accepted + quarantined, `symbols` are those of accepted rows."""
 
     files: int
     rows: int
@@ -47,11 +47,14 @@ def import_files(
     accepted = quarantined = 0
     for done, path in enumerate(files, start=1):
         bad = []
-        for symbol, table in by_symbol(read_bars(path)).items():
+        rows = read_bars(path)
+        store.claim(IMPORTED)
+        for symbol, table in by_symbol(rows).items():
             screened = screen(table)
             for month, bars in screened.months().items():
                 store.write_bars(symbol, month, bars, downloaded=None)
-            symbols.add(symbol)
+            if screened.accepted.num_rows:
+                symbols.add(symbol)
             accepted += screened.accepted.num_rows
             bad.append(screened.quarantined)
         rejected = pa.concat_tables(bad) if bad else BAR_SCHEMA.empty_table()
@@ -67,7 +70,7 @@ def find_files(paths: Sequence[str]) -> list[Path]:
     found: dict[Path, None] = {}
     for text in paths:
         path = Path(text)
-        inside = sorted(p for p in path.rglob("*") if p.name.lower().endswith(SUFFIXES)) if path.is_dir() else [path]
+        inside = sorted(filter(_is_bar_file, path.rglob("*"))) if path.is_dir() else [path]
         if not inside or not (path.is_dir() or path.is_file()):
             raise DataError(f"{text}: no such file, or a folder without any", "expected .parquet or .csv files of bars")
         found.update(dict.fromkeys(inside))
@@ -78,7 +81,7 @@ def read_bars(path: Path) -> pa.Table:
     """Return the rows of one file with the columns of `BAR_SCHEMA`, in the file's order; missing numbers are null.
 
     Columns `timestamp` (the bar's START: ISO, without a zone UTC, or epoch s, ms, us, ns), open, high, low, close,
-    volume; optional vwap, trades, and symbol (default: the file's name before its first dot).
+    volume; optional vwap, trades, and symbol (default: the file's name before its first dot). Symbols are upper case.
     """
     raw = _read(path)
     names = [ALIASES.get(name.strip().lower(), name.strip().lower()) for name in raw.column_names]
@@ -101,6 +104,10 @@ def by_symbol(table: pa.Table) -> dict[str, pa.Table]:
     return {symbol: table.filter(pc.equal(table["symbol"], symbol)) for symbol in symbols}
 
 
+def _is_bar_file(path: Path) -> bool:
+    return path.name.lower().endswith(SUFFIXES) and not path.name.startswith(".")
+
+
 def _read(path: Path) -> pa.Table:
     name = path.name.lower()
     try:
@@ -115,12 +122,12 @@ def _read(path: Path) -> pa.Table:
 
 def _symbols(table: pa.Table, path: Path) -> pa.Array:
     if "symbol" not in table.column_names:
-        return pa.array([path.name.split(".")[0]] * table.num_rows, pa.string())
+        return pa.array([path.name.split(".")[0].upper()] * table.num_rows, pa.string())
     column = table["symbol"].cast(pa.string())
     if column.null_count:
         row = pc.index(column.is_null(), True).as_py()
         raise DataError(f"{path}: data row {row + 1}: expected a symbol, found nothing")
-    return pc.utf8_trim_whitespace(column)
+    return pc.utf8_upper(pc.utf8_trim_whitespace(column))
 
 
 def _stamps(column: pa.ChunkedArray, path: Path) -> pa.ChunkedArray:
@@ -132,8 +139,8 @@ def _stamps(column: pa.ChunkedArray, path: Path) -> pa.ChunkedArray:
                 if column.type.tz is None
                 else column.cast(kind, safe=False)
             )
-        if pa.types.is_integer(column.type):
-            return _epoch(column.cast(pa.int64())).cast(kind)
+        if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
+            return _epoch(column).cast(kind)
         return column.cast(pa.string()).cast(pa.timestamp("ns", "UTC")).cast(kind, safe=False)
     except pa.ArrowException as error:
         raise DataError(
@@ -145,7 +152,10 @@ def _stamps(column: pa.ChunkedArray, path: Path) -> pa.ChunkedArray:
 def _epoch(column: pa.ChunkedArray) -> pa.ChunkedArray:
     size = pc.max(pc.abs(column)).as_py() or 0
     factor = next(factor for least, factor in _EPOCH_US if size >= least)
-    return pc.divide(column, 1000) if factor < 1 else pc.multiply(column, int(factor))
+    if pa.types.is_floating(column.type):
+        return pc.round(pc.multiply(column, factor)).cast(pa.int64())
+    whole = column.cast(pa.int64())
+    return pc.divide(whole, 1000) if factor < 1 else pc.multiply(whole, int(factor))
 
 
 def _numbers(table: pa.Table, name: str, path: Path) -> pa.Array | pa.ChunkedArray:

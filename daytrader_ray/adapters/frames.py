@@ -10,8 +10,9 @@
                                          aux.npy        float64 [atr_5 return_30 sigma_30, row]
                                          sessions.npy   float64 [adv sigma_day, session]
 
-The key is the SHA-256 of the symbols' bar files, the sources that compute from them and the options: the same key is
-the same bits, and a build is repeated only when something it depends on has changed.
+The key is the SHA-256 of what is stored of the symbols, the sources that make features of it (calendar, panel,
+statistics, features), the versions of numpy, numba and the calendar, and the options: the same key is the same bits,
+and a build is repeated only when something it depends on has changed.
 """
 
 import datetime as dt
@@ -20,24 +21,38 @@ import io
 import json
 from collections.abc import Collection
 from dataclasses import dataclass
-from pathlib import Path
+from importlib.metadata import version
 from typing import Any
 
 import fsspec
-import numba
 import numpy as np
 import numpy.typing as npt
 
-from daytrader_ray import features, market_data
 from daytrader_ray.adapters.atomic import atomic_write_bytes, atomic_write_json
-from daytrader_ray.adapters.store import BARS, ParquetStore
+from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.domain.errors import DataError
 from daytrader_ray.domain.panel import FeatureMatrix, Frames, Panel
 from daytrader_ray.domain.sessions import Session, SessionGrid
+from daytrader_ray.domain.sources import digest_of_sources
 from daytrader_ray.features.step import NAMES
 
 BAR_FIELDS = ("open", "high", "low", "close", "volume", "vwap", "expected_volume")
 """Rows of `bars.npy`."""
+
+SOURCES = (
+    "adapters/calendar.py",
+    "adapters/frames.py",
+    "adapters/store.py",
+    "cluster/features.py",
+    "domain/errors.py",
+    "domain/jit.py",
+    "domain/panel.py",
+    "domain/sessions.py",
+    "domain/sources.py",
+    "features",
+    "market_data",
+)
+LIBRARIES = ("numpy", "numba", "exchange_calendars")
 
 FOLDER = "processed/features"
 _PARTS = ("bars", "traded", "values", "aux", "sessions")
@@ -68,15 +83,11 @@ class Manifest:
 def frames_key(store: ParquetStore, symbols: Collection[str], bar_minutes: int, reference: str) -> str:
     """Return the content key of the features of `symbols`, 16 hexadecimal digits."""
     digest = hashlib.sha256(repr((sorted(symbols), bar_minutes, reference)).encode())
-    digest.update(f"numpy {np.__version__} numba {numba.__version__}".encode())
-    for package in (features, market_data):
-        root = Path(str(package.__file__)).parent
-        for path in sorted(root.rglob("*.py")):
-            digest.update(str(path.relative_to(root)).encode() + path.read_bytes())
-    filesystem, base = fsspec.core.url_to_fs(store.root)
+    digest.update(repr([(name, version(name)) for name in LIBRARIES]).encode())
+    digest.update(digest_of_sources(SOURCES).encode())
     for symbol in sorted(symbols):
-        for file in sorted(filesystem.glob(f"{base}/{BARS}/symbol={symbol}/*")):
-            digest.update(file.removeprefix(base).encode() + filesystem.cat_file(file))
+        for name, content in store.contents(symbol):
+            digest.update(name.encode() + content)
     return digest.hexdigest()[:16]
 
 

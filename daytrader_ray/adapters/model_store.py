@@ -26,7 +26,7 @@ import numpy as np
 from safetensors.numpy import load_file, save_file
 
 from daytrader_ray.adapters.atomic import atomic_write_json
-from daytrader_ray.domain.errors import BundleError
+from daytrader_ray.domain.errors import BundleError, ConfigError
 from daytrader_ray.models import registry
 from daytrader_ray.models.bundle import SCHEMA, Bundle
 from daytrader_ray.models.members.surface import Fitted
@@ -40,9 +40,18 @@ _PLAIN = ("mask", "seed", "fingerprint")
 _TRAIN_AGAIN = "train again: daytrader train"
 
 
+def models_folder(root: str | Path) -> Path:
+    """Return the folder of the bundles under a data root; a `ConfigError` for a URL."""
+    if "://" in str(root):
+        raise ConfigError(
+            f"the data root {root} is a URL: bundles need a local or shared path", "give --data as a path"
+        )
+    return Path(root) / "models"
+
+
 def save(bundle: Bundle, root: str | Path) -> str:
     """Write `bundle` under the data root `root`, publish it as the latest, and return its id."""
-    models = Path(root) / "models"
+    models = models_folder(root)
     models.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(dir=models, prefix=".aside-"))
     try:
@@ -61,7 +70,7 @@ def save(bundle: Bundle, root: str | Path) -> str:
 
 def latest(root: str | Path) -> str:
     """Return the id of the bundle published last under `root`; a `BundleError` when there is none."""
-    pointer = Path(root) / "models" / "latest.json"
+    pointer = models_folder(root) / "latest.json"
     try:
         return str(json.loads(pointer.read_text())["id"])
     except FileNotFoundError:
@@ -92,7 +101,7 @@ def load_member(root: str | Path, bundle_id: str, name: str) -> Fitted:
 
 
 def _checked(root: str | Path, bundle_id: str) -> Path:
-    folder = Path(root) / "models" / bundle_id
+    folder = models_folder(root) / bundle_id
     if not _ID.fullmatch(bundle_id) or not folder.is_dir():
         raise BundleError(f"no bundle {bundle_id!r} under {folder.parent}", _TRAIN_AGAIN)
     _check(folder, bundle_id)

@@ -2,6 +2,7 @@
 
 ::
 
+    <root>/historical/market.json                                the market that all these bars come from
     <root>/historical/minute_bars/symbol=AAPL/2025-03.parquet    bars, sorted by start, without the symbol column
     <root>/historical/minute_bars/symbol=AAPL/_2025-03.json      days whose download is complete
     <root>/quarantine/<name>.parquet                             rows that were not accepted, with their reason
@@ -13,9 +14,8 @@ store is an imported one: nothing is known outside its first and last bar.
 import datetime as dt
 import io
 import json
-import os
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,10 @@ BAR_SCHEMA = FILE_SCHEMA.insert(0, pa.field("symbol", pa.string()))
 """Columns of a table of bars: those of the file after the symbol."""
 
 BARS = "historical/minute_bars"
+MARKET = "historical/market.json"
+IMPORTED = "imported"
+"""The market of bars from the user's own files."""
+
 _SYMBOL = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:\-]{0,20}")
 
 
@@ -58,6 +62,19 @@ class ParquetStore:
     def path(self, *parts: str) -> str:
         """Return the path (or URL) of something under the root."""
         return "/".join([self.root, *parts])
+
+    def market(self) -> str:
+        """Return the market that the bars come from, as `claim` was told; `unknown` where nobody said."""
+        path = f"{self._base}/{MARKET}"
+        return str(json.loads(self._fs.cat_file(path))["market"]) if self._fs.exists(path) else "unknown"
+
+    def claim(self, market: str) -> None:
+        """Say which market the next bars come from; `DataError` where the store has bars of another one."""
+        known = self.market()
+        if known != market and self._fs.exists(f"{self._base}/{BARS}"):
+            raise DataError(f"{self.root} holds bars of another market: {known}, not {market}", "use another --data")
+        if known != market:
+            atomic_write_json(self.path(MARKET), {"market": market})
 
     def write_bars(self, symbol: str, month: str, table: pa.Table, downloaded: tuple[dt.date, dt.date] | None) -> None:
         """Merge bars of one symbol and month (`2025-03`) into its file: by start, the new row wins.
@@ -92,8 +109,14 @@ class ParquetStore:
 
     def symbols(self) -> tuple[str, ...]:
         """Return the symbols that have bars, sorted."""
-        found = self._fs.glob(f"{self._base}/{BARS}/symbol=*/*.parquet")
+        found = self._glob(f"{BARS}/symbol=*/*.parquet")
         return tuple(sorted({path.split("/")[-2].removeprefix("symbol=") for path in found}))
+
+    def contents(self, symbol: str) -> Iterator[tuple[str, bytes]]:
+        """Yield name and bytes of all that is stored of a symbol: its bars and which days of them are complete."""
+        bars, days = (self._glob(self._relative(symbol, pattern)) for pattern in ("*.parquet", "_*.json"))
+        for path in sorted(bars + days):
+            yield path.removeprefix(self._base), self._fs.cat_file(path)
 
     def span(self, symbols: Collection[str] | None = None) -> tuple[dt.date, dt.date]:
         """Return the UTC days of the first and the last bar of all (or these) symbols; `DataError` if none."""
@@ -144,8 +167,13 @@ class ParquetStore:
             raise DataError(f"{self.path(relative)}: not a bar file: {str(error).splitlines()[0]}") from None
 
     def _months(self, symbol: str) -> list[str]:
-        found = self._fs.glob(f"{self._base}/{self._relative(symbol, '*.parquet')}")
-        return sorted(os.path.basename(path).removesuffix(".parquet") for path in found)  # noqa: PTH119 - may be a URL
+        found = self._glob(self._relative(symbol, "*.parquet"))
+        return sorted(path.split("/")[-1].removesuffix(".parquet") for path in found)
+
+    def _glob(self, pattern: str) -> list[str]:
+        """Return what matches, without hidden files: those are leftovers of a crash or of another program."""
+        found: list[str] = self._fs.glob(f"{self._base}/{pattern}")
+        return [path for path in found if not path.split("/")[-1].startswith(".")]
 
     def _span(self, symbol: str) -> list[dt.date]:
         months = self._months(symbol)

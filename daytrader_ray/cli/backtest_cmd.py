@@ -59,6 +59,13 @@ def command(
         value = summary["metrics"][key]
         values.append("-" if value is None else form.format(value))
     table.add_row(*values)
-    Console(stderr=True).print(table)
+    console = Console(stderr=True)
+    console.print(table)
+    if summary["sessions_that_chose_it"]:
+        console.print(
+            f"{summary['sessions_that_chose_it']} of these sessions took part in choosing the ensemble: "
+            "on them it looks better than it is.",
+            soft_wrap=True,
+        )
     if json:
         typer.echo(orjson.dumps(summary).decode())

@@ -37,11 +37,12 @@ def command(
     from rich.progress import Progress
 
     from daytrader_ray.cli.profile import load
+    from daytrader_ray.cli.requests import symbols_of
     from daytrader_ray.cluster.ingest import download
     from daytrader_ray.cluster.runtime import started
 
     loaded = load(profile, data)
-    names = tuple(symbols.split(",")) if symbols else loaded.universe.symbols
+    names = symbols_of(symbols) if symbols else loaded.universe.symbols
     today = dt.datetime.now(dt.UTC).date()  # noqa: TID251 - only this edge of the program knows what day it is
     days = days_of(loaded, start and start.date(), end and end.date(), today)
     console = Console(stderr=True)

@@ -25,12 +25,13 @@ def command(
 
     from daytrader_ray.adapters.store import ParquetStore
     from daytrader_ray.cli.profile import load
+    from daytrader_ray.cli.requests import symbols_of
     from daytrader_ray.cluster.features import build
     from daytrader_ray.domain.errors import DataError
 
     root = load(profile, data).root
     store = ParquetStore(root)
-    chosen = tuple(symbol.strip().upper() for symbol in symbols.split(",")) if symbols else store.symbols()
+    chosen = symbols_of(symbols) if symbols else store.symbols()
     if not chosen:
         raise DataError(f"no bars in {root}", "run `daytrader download` or `daytrader import` first")
     with Progress(console=Console(stderr=True), transient=True) as screen:

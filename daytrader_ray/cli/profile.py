@@ -73,8 +73,8 @@ def load(name: str = "sandbox", data: str | None = None, environ: Mapping[str, s
     for key, value in sorted(environ.items()):
         if key.startswith(PREFIX):
             _override(values, key, value)
-    values |= {"name": path.stem, "root": data_root(data, environ), "keys": _keys(environ)}
-    return Profile.parse(values, source=str(path))
+    config = ProfileConfig.parse(values, source=str(path))
+    return Profile(**dict(config), name=path.stem, root=data_root(data, environ), keys=_keys(environ))
 
 
 def find(name: str) -> Path:
@@ -112,7 +112,10 @@ def _override(values: dict[str, Any], key: str, text: str) -> None:
         if not isinstance(inner, dict):
             raise ConfigError(f"{key}: '{section}' is a value, not a section")
         here = inner
-    here[last] = yaml.safe_load(text)
+    try:
+        here[last] = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise ConfigError(f"{key}: not readable as YAML: {text!r}", "quote it as in a YAML file") from None
 
 
 def _keys(environ: Mapping[str, str]) -> Keys:

@@ -16,14 +16,10 @@ def search_request(
 ) -> "SearchRequest":
     """Return the request of a profile; `symbols` (A,B,C) replaces its universe, spans replace its own."""
     from daytrader_ray.cluster.search import SearchRequest
-    from daytrader_ray.domain.errors import ConfigError
 
     universe = profile.universe
     if symbols is not None:
-        names = tuple(name.strip().upper() for name in symbols.split(",") if name.strip())
-        if not names:
-            raise ConfigError(f"--symbols {symbols!r} names no symbol", "write them as A,B,C")
-        universe = universe.replaced_by(names)
+        universe = universe.replaced_by(symbols_of(symbols))
     spans = {key: text for key, text in (("train", train), ("test", test), ("step", step)) if text is not None}
     request = SearchRequest(
         root=profile.root,
@@ -36,3 +32,13 @@ def search_request(
     )
     _ = request.spec
     return request
+
+
+def symbols_of(text: str) -> tuple[str, ...]:
+    """Return the symbols of a `--symbols` option, in upper case as the store has them."""
+    from daytrader_ray.domain.errors import ConfigError
+
+    names = tuple(name.strip().upper() for name in text.split(",") if name.strip())
+    if not names:
+        raise ConfigError(f"--symbols {text!r} names no symbol", "write them as A,B,C")
+    return names

@@ -66,4 +66,10 @@ def _row(trial: dict[str, Any]) -> tuple[str, ...]:
     metrics = trial["metrics"]
     sharpe = f"{metrics['sharpe']:.2f}" if metrics["sharpe"] is not None else "-"
     members = " + ".join(trial["members"])
-    return members, sharpe, f"{metrics['total_return']:+.2%}", f"{metrics['max_drawdown']:.2%}", str(metrics["trades"])
+    return (
+        members,
+        sharpe,
+        f"{metrics['total_return']:+.2%}",
+        f"{metrics['intraday_drawdown']:.2%}",
+        str(metrics["trades"]),
+    )

@@ -4,15 +4,10 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-
-import daytrader_ray
-
-PACKAGE = Path(daytrader_ray.__file__).resolve().parent
 
 
 def digest_of_arrays(arrays: Iterable[npt.NDArray[Any]]) -> str:
@@ -22,17 +17,6 @@ def digest_of_arrays(arrays: Iterable[npt.NDArray[Any]]) -> str:
         solid = np.ascontiguousarray(array)
         digest.update(f"{solid.dtype.str}{solid.shape}".encode())
         digest.update(solid.reshape(-1).view(np.uint8).data)
-    return digest.hexdigest()
-
-
-def digest_of_sources(names: Iterable[str]) -> str:
-    """Return the SHA-256 of source files of the package: `features` for a folder, `models/labels.py` for a file."""
-    digest = hashlib.sha256()
-    for name in sorted(names):
-        path = PACKAGE / name
-        for source in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
-            digest.update(str(source.relative_to(PACKAGE)).encode())
-            digest.update(source.read_bytes())
     return digest.hexdigest()
 
 

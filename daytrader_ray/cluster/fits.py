@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from daytrader_ray.adapters.atomic import atomic_write_bytes
-from daytrader_ray.cluster.content import digest_of_arrays, digest_of_sources, key_of, versions_of
+from daytrader_ray.cluster.content import digest_of_arrays, key_of, versions_of
 from daytrader_ray.domain.errors import DaytraderError
+from daytrader_ray.domain.sources import digest_of_sources
 from daytrader_ray.domain.trading import MEMBERS
 from daytrader_ray.models.registry import member as member_called
 from daytrader_ray.walkforward.config import SearchConfig
@@ -23,17 +24,24 @@ Float64 = npt.NDArray[np.float64]
 Progress = Callable[[str, int, int], None]
 """Told (stage, done, of) while something long runs."""
 
-SHARED_SOURCES = (
+FIT_SOURCES = (
+    "domain/config.py",
+    "domain/errors.py",
     "domain/folds.py",
+    "domain/jit.py",
+    "domain/panel.py",
+    "domain/sessions.py",
+    "domain/sources.py",
+    "domain/trading.py",
     "features",
-    "models/dataset.py",
-    "models/labels.py",
-    "models/members/surface.py",
-    "models/registry.py",
-    "models/scaling.py",
+    "models",
+    "walkforward/config.py",
     "walkforward/fit.py",
     "walkforward/windows.py",
 )
+"""What a fit runs, but of the members' own files only its own: a change in one member fits that member again."""
+
+MEMBER_SOURCES = {name: f"models/members/{name}.py" for name in MEMBERS}
 LIBRARIES = ("numpy", "torch", "xgboost", "xgboost-cpu", "scikit-learn", "numba", "scipy")
 
 
@@ -52,7 +60,10 @@ def silent(_stage: str, _done: int, _of: int) -> None:
 
 def jobs_of(market: Market, windows: Sequence[Window], config: SearchConfig, label_config: Any, root: str) -> list[Job]:
     """Return every fit of a search with the key of all that goes into it; nothing is computed yet."""
-    sources = {name: digest_of_sources([*SHARED_SOURCES, f"models/members/{name}.py"]) for name in MEMBERS}
+    sources = {
+        name: digest_of_sources(FIT_SOURCES, without=set(MEMBER_SOURCES.values()) - {file})
+        for name, file in MEMBER_SOURCES.items()
+    }
     libraries = versions_of(LIBRARIES)
     members: dict[str, Any] = {name: member_called(name, config.members.get(name)) for name in MEMBERS}
     jobs: list[Job] = []

@@ -5,9 +5,12 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 from daytrader_ray.adapters.store import ParquetStore, months_between
 from daytrader_ray.cluster.pipeline import mapped
+from daytrader_ray.domain.errors import ConfigError
+from daytrader_ray.sandbox.process import options
 
 Item = tuple[str, str, dt.date, dt.date]
 """Symbol, month (`2025-03`), first and last day."""
@@ -38,9 +41,11 @@ def download(
 
     A month that is complete in the store is not asked for again, so the same command resumes after any interruption.
     `end` is a day whose bars are all there (before today). `progress` is told (done, all) months. `FeedError` at the
-    first month that the vendor does not deliver; those before it stay.
+    first month that the vendor does not deliver; those before it stay. `DataError` where the store has bars of
+    another market.
     """
     store = ParquetStore(root)
+    store.claim(market_at(base_url))
     months = months_between(start, end)
     items = [(s, *month) for s in sorted(symbols) for month in months]
     wanted = [item for item in items if not store.is_downloaded(item[0], item[2], item[3])]
@@ -60,6 +65,19 @@ def download(
         accepted=accepted,
         quarantined=quarantined,
     )
+
+
+def market_at(base_url: str) -> str:
+    """Return which market an address serves: a vendor is known by its host, the built-in exchange by its options."""
+    address = urlsplit(base_url)
+    if address.scheme == "http":
+        try:
+            sandbox = options(base_url)
+        except (OSError, ValueError, ConfigError):
+            pass  # no exchange of ours; whether a vendor answers there is for the download to find out
+        else:
+            return f"sandbox seed {sandbox.seed} strength {sandbox.signal_strength:g} first {sandbox.first_session}"
+    return address.hostname or base_url
 
 
 def _fetch(base_url: str, api_key: str, root: str, item: Item) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -28,9 +28,9 @@ def started(cpus: int | None = None, data_root: str | None = None) -> Iterator[i
     if data_root is not None and address != "local" and "://" not in data_root and not Path(data_root).is_absolute():
         raise ConfigError(
             f"the data root '{data_root}' is relative, which other machines cannot find",
-            "give --data or DAYTRADER_DATA as an absolute path or a URL",
+            "give --data or DAYTRADER_DATA as an absolute path",
         )
-    with _environment():
+    with environment(_inherited()):
         import ray
 
         if ray.is_initialized():
@@ -67,18 +67,22 @@ def _cpus() -> int:
     return int(resources().get("CPU", 1))
 
 
-@contextmanager
-def _environment() -> Iterator[None]:
-    """Set what the processes of Ray inherit, and put the old values back."""
+def _inherited() -> dict[str, str]:
+    """Return the variables that the processes of Ray inherit."""
     package_root = str(Path(__file__).resolve().parents[2])
     hosts = [*filter(None, os.environ.get("NO_PROXY", "").split(",")), *_LOCAL_HOSTS]
-    values = dict.fromkeys(_ONE_THREAD, "1") | {
+    return dict.fromkeys(_ONE_THREAD, "1") | {
         "PYTHONPATH": _joined([package_root, *os.environ.get("PYTHONPATH", "").split(os.pathsep)], os.pathsep),
         "NO_PROXY": _joined(hosts, ","),
         "no_proxy": _joined(hosts, ","),
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     }
+
+
+@contextmanager
+def environment(values: Mapping[str, str]) -> Iterator[None]:
+    """Set environment variables inside the block and put the old values back."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:

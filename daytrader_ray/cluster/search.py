@@ -18,7 +18,7 @@ import numpy as np
 
 from daytrader_ray.adapters.atomic import atomic_write_json
 from daytrader_ray.adapters.frames import load_frames
-from daytrader_ray.cluster.content import digest_of_arrays, digest_of_sources, key_of, versions_of
+from daytrader_ray.cluster.content import digest_of_arrays, key_of, versions_of
 from daytrader_ray.cluster.features import build
 from daytrader_ray.cluster.fits import (
     Job,
@@ -35,6 +35,7 @@ from daytrader_ray.domain.config import Config
 from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.errors import DataError
 from daytrader_ray.domain.panel import Frames
+from daytrader_ray.domain.sources import digest_of_sources
 from daytrader_ray.domain.trading import MEMBERS, members_of
 from daytrader_ray.engine.config import KernelConfig
 from daytrader_ray.models.labels import LabelConfig, triple_barrier
@@ -50,6 +51,20 @@ from daytrader_ray.walkforward.study import Study
 from daytrader_ray.walkforward.windows import Window, WindowSpec, windows
 
 REPORTS = "reports"
+REGIME_SOURCES = (
+    "domain/config.py",
+    "domain/errors.py",
+    "domain/folds.py",
+    "domain/jit.py",
+    "domain/panel.py",
+    "domain/regime.py",
+    "domain/sessions.py",
+    "domain/sources.py",
+    "regime",
+    "walkforward/cut.py",
+    "walkforward/regimes.py",
+    "walkforward/windows.py",
+)
 STUDY_SOURCES = ("analytics", "domain", "engine", "models/ensemble.py", "regime", "universe", "walkforward")
 
 
@@ -176,7 +191,7 @@ def _regime_paths(request: SearchRequest, frames: Frames, found: Sequence[Window
                 "blocks": (window.train[1], window.a[0], window.test[1]),
                 "config": request.regime.model_dump(mode="json", include=_FITTING),
                 "seed": request.config.seed,
-                "sources": digest_of_sources(["regime", "domain/regime.py", "walkforward/regimes.py"]),
+                "sources": digest_of_sources(REGIME_SOURCES),
                 "libraries": versions_of(("numpy", "hmmlearn", "scikit-learn", "numba")),
             }
         )

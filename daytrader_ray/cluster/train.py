@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from daytrader_ray.adapters import model_store
+from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.analytics.performance import Performance, performance
 from daytrader_ray.cluster.content import digest_of_arrays
 from daytrader_ray.cluster.fits import Progress, silent, unordered
@@ -16,6 +17,7 @@ from daytrader_ray.domain.panel import Frames
 from daytrader_ray.domain.trading import MEMBERS, members_of
 from daytrader_ray.engine.backtest import BacktestResult
 from daytrader_ray.models.bundle import Bundle
+from daytrader_ray.universe.config import UniverseConfig
 from daytrader_ray.walkforward.costs import fill_costs
 from daytrader_ray.walkforward.cut import cut
 from daytrader_ray.walkforward.fit import Market, fit_member
@@ -50,11 +52,16 @@ class Trained:
 
 @dataclass(frozen=True)
 class Backtested:
-    """A bundle's backtest: what was ordered and filled, and how it did."""
+    """A bundle's backtest: what was ordered and filled, and how it did.
+
+    `n_chosen_on` of its sessions were out-of-sample days of the search that chose the ensemble: on these it looks
+    better than it is.
+    """
 
     bundle_id: str
     result: BacktestResult
     performance: Performance
+    n_chosen_on: int
 
     def summary(self) -> dict[str, Any]:
         """Return the figures that a command prints."""
@@ -67,6 +74,7 @@ class Backtested:
             "trades": len(result.trades),
             "equity": [float(value) for value in result.session_equity],
             "metrics": self.performance.as_dict(),
+            "sessions_that_chose_it": self.n_chosen_on,
         }
 
 
@@ -75,9 +83,11 @@ def train(
 ) -> Trained:
     """Fit all members on the latest training span before `until` and publish the bundle; Ray must be running.
 
-    `mask` chooses the ensemble; None takes the best one of the last search.
+    `mask` chooses the ensemble; None takes the best one of the last search, which must be of the same universe and
+    training span.
     """
-    chosen = int(load_result(request.root)["best"]["mask"]) if mask is None else mask
+    model_store.models_folder(request.root)  # a root that cannot hold a bundle is refused before the work
+    chosen = _best_of_last_search(request) if mask is None else mask
     if not 1 <= chosen < 2 ** len(MEMBERS):
         raise ConfigError(f"mask {chosen}: expected 1 to {2 ** len(MEMBERS) - 1}, one bit for each member")
     frames = frames_of(request.root, request.universe, request.bar_minutes, progress)
@@ -92,6 +102,8 @@ def train(
     fitted = _fit_all(market, window, request, progress)
     plan = {
         "data": _fingerprint(market.frames),
+        "market": ParquetStore(request.root).market(),
+        "chosen_until": None if mask is not None else load_result(request.root)["dates"][-1],
         **request.model_dump(mode="json", exclude={"root"}),
     }
     bundle = assemble(market, study, window, fitted, request.regime, chosen, plan)
@@ -129,7 +141,23 @@ def backtest(
     part = cut(frames, block)
     trades, costs = trade_table(result, part, len(inside)), fill_costs(part, result.fills, result.orders, request.costs)
     held = exposure(trades, result, part, len(inside))
-    return Backtested(bundle_id, result, performance(result.session_equity, trades, costs, held))
+    chosen_until = str(bundle.plan.get("chosen_until") or "")
+    n_chosen_on = sum(str(date) <= chosen_until for date in result.dates)
+    return Backtested(bundle_id, result, performance(result.session_equity, trades, costs, held), n_chosen_on)
+
+
+def _best_of_last_search(request: SearchRequest) -> int:
+    result = load_result(request.root)
+    settings = result["settings"]
+    found = UniverseConfig.parse(settings["universe"], str(result["id"])), settings["search"]["train"]
+    wanted = request.universe, request.config.train
+    if found != wanted:
+        searched, asked = (f"{', '.join(universe.symbols)} with --train {span}" for universe, span in (found, wanted))
+        raise DataError(
+            f"the last search ({result['id']}) was another: {searched}; this training is {asked}",
+            "give --mask, or run `daytrader search` again with the same options",
+        )
+    return int(result["best"]["mask"])
 
 
 def _fit_all(market: Market, window: Window, request: SearchRequest, progress: Progress) -> dict[str, Any]:

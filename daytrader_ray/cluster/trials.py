@@ -1,15 +1,14 @@
 """The ensembles as Ray Tune trials: each weighs, combines and simulates; nothing is fitted here."""
 
-import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from daytrader_ray.cluster.fits import Progress, load_array, silent
+from daytrader_ray.cluster.runtime import environment
 from daytrader_ray.domain.errors import DataError
 from daytrader_ray.domain.trading import MEMBERS
 from daytrader_ray.regime.config import RegimeConfig
@@ -41,7 +40,7 @@ def run_trials(
     study: Study, files: Sequence[WindowFiles], regime: RegimeConfig, progress: Progress = silent
 ) -> dict[int, list[WindowResult]]:
     """Run all ensembles through all windows; return their window results by mask. Ray must be running."""
-    with _environment(), tempfile.TemporaryDirectory(prefix="daytrader-tune-") as folder:
+    with environment(_ENVIRONMENT), tempfile.TemporaryDirectory(prefix="daytrader-tune-") as folder:
         from ray import tune
 
         from daytrader_ray.cluster.collect import Collector
@@ -98,17 +97,3 @@ def _in_order(found: Mapping[int, Mapping[str, Any]], n_windows: int) -> list[Wi
 
 def _first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[-1]
-
-
-@contextmanager
-def _environment() -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in _ENVIRONMENT}
-    os.environ.update(_ENVIRONMENT)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

@@ -27,8 +27,11 @@ def _explain(model: type[BaseModel], error: ValidationError, source: str) -> tup
     first = error.errors(include_url=False)[0]
     path = [str(part) for part in first["loc"]]
     key = ".".join(path)
+    if first["type"] == "missing":
+        return f"{source}: missing key '{key}'", ""
     if first["type"] != "extra_forbidden":
-        return f"{source}: {key}: {first['msg']}, found {first['input']!r}", ""
+        found = "" if isinstance(first["input"], Mapping) else f", found {first['input']!r}"
+        return f"{source}: {key}: {first['msg']}{found}", ""
     close = difflib.get_close_matches(path[-1], _keys_at(model, path[:-1]), n=1)
     hint = f"did you mean '{'.'.join([*path[:-1], close[0]])}'?" if close else ""
     return f"{source}: unknown key '{key}'", hint

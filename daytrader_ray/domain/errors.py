@@ -33,6 +33,14 @@ class DaytraderError(Exception):
         return type(self), (self.message, self.hint)
 
 
+def named_cause(error: BaseException) -> DaytraderError | None:
+    """Return the named error that `error` is or was raised from (Ray wraps what a worker raises); None without one."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, DaytraderError):
+        cause = cause.__cause__
+    return cause
+
+
 class ConfigError(DaytraderError):
     """A configuration that cannot be used."""
 

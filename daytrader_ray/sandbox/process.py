@@ -41,15 +41,20 @@ def connect(url: str) -> str:
     address = url.rstrip("/")
     hint = "start one with `daytrader sandbox`, or leave sandbox.url empty to have one started"
     try:
-        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with direct.open(f"{address}/_sandbox/info", timeout=ANSWER_SECONDS) as answer:
-            SandboxConfig.parse(json.loads(answer.read()), address)
+        options(address)
     except urllib.error.HTTPError as error:
         raise FeedError(f"{address}: something answers with {error.code}, but it is no sandbox", hint) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
         raise FeedError(f"no sandbox answers at {address}: {reason}", hint) from None
     return address
+
+
+def options(url: str) -> SandboxConfig:
+    """Return the options of the exchange at `url`; OSError, ValueError or ConfigError where there is none."""
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with direct.open(f"{url.rstrip('/')}/_sandbox/info", timeout=ANSWER_SECONDS) as answer:
+        return SandboxConfig.parse(json.loads(answer.read()), url)
 
 
 def _start(config: SandboxConfig, costs: CostConfig) -> "subprocess.Popen[str]":

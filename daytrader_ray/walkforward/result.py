@@ -45,6 +45,19 @@ def stitch(mask: int, windows: Sequence[WindowResult], session_minutes: float) -
     return TrialResult(mask, tuple(equity.tolist()), performance(equity, trades, costs, exposure), tuple(windows))
 
 
+def intraday_drawdown(windows: Sequence[WindowResult]) -> float:
+    """Return the deepest fall from a peak at bar closes, a positive fraction, over the stitched sessions.
+
+    A book that is flat every night shows little of its risk at session closes.
+    """
+    peak, deepest = windows[0].equity[0], 0.0
+    for window in windows:
+        for high, low, fall in zip(window.highs, window.lows, window.falls, strict=True):
+            deepest = max(deepest, fall, 1.0 - low / peak)
+            peak = max(peak, high)
+    return deepest
+
+
 def select_best(trials: Sequence[TrialResult]) -> TrialResult:
     """Return the non-cash ensemble with the highest Sharpe ratio; of equals the smaller, then the lower mask."""
     return max((t for t in trials if t.mask), key=lambda t: (t.sharpe, -t.mask.bit_count(), -t.mask))
@@ -72,7 +85,7 @@ def trial_dict(trial: TrialResult, trials: Sequence[TrialResult]) -> dict[str, A
         "mask": trial.mask,
         "members": list(members_of(trial.mask)),
         "equity": list(trial.equity),
-        "metrics": trial.performance.as_dict(),
+        "metrics": trial.performance.as_dict() | {"intraday_drawdown": intraday_drawdown(trial.windows)},
         "psr": plain(psr(daily_returns(np.array(trial.equity)))),
         "dsr": plain(deflated(trial, trials)) if trial.mask else None,
         "windows": windows,

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from daytrader_ray.analytics.performance import CostTotals, TradeTable, performance, plain
+from daytrader_ray.analytics.performance import CostTotals, TradeTable, max_drawdown, performance, plain
 from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.folds import purged
 from daytrader_ray.domain.panel import Frames
@@ -91,7 +91,8 @@ class WindowResult:
     """One ensemble in one window, in plain values.
 
     `test` are the metrics of the whole test; `equity` USD before the first and after each session of the step, the
-    part that enters the stitched curve, with its closed trades and costs.
+    part that enters the stitched curve, with its closed trades and costs; `highs`, `lows` and `falls` are the highest
+    and the lowest equity and the deepest fall (a fraction) at bar closes inside each of these sessions.
     """
 
     index: int
@@ -102,6 +103,9 @@ class WindowResult:
     rank_ic: float
     test: dict[str, float | int | None]
     equity: list[float]
+    highs: list[float]
+    lows: list[float]
+    falls: list[float]
     trade_pnl_usd: list[float]
     trade_notional_usd: list[float]
     trade_minutes: list[float]
@@ -133,6 +137,7 @@ def _run_window(mask: int, study: Study, given: WindowInputs, cash: float) -> Wi
     n_sessions = window.test[1] - window.test[0]
     result = backtest(frames, signal, regime.scale, plan, study.kernel, study.costs, (0, n_sessions), cash)
     n_step = window.step[1] - window.step[0]
+    days = np.split(result.equity, frames.panel.grid.first_row[1:-1])[:n_step]
     trades, costs = _of_sessions(study, frames, result, n_step)
     all_trades, all_costs = (trades, costs) if n_step == n_sessions else _of_sessions(study, frames, result, n_sessions)
     test = performance(result.session_equity, all_trades, all_costs, exposure(all_trades, result, frames, n_sessions))
@@ -147,6 +152,9 @@ def _run_window(mask: int, study: Study, given: WindowInputs, cash: float) -> Wi
         ),
         test=test.as_dict(),
         equity=[float(value) for value in result.session_equity[: n_step + 1]],
+        highs=[float(day.max()) for day in days],
+        lows=[float(day.min()) for day in days],
+        falls=[max_drawdown(day)[0] for day in days],
         trade_pnl_usd=trades.pnl_usd.tolist(),
         trade_notional_usd=trades.notional_usd.tolist(),
         trade_minutes=trades.minutes.tolist(),
@@ -260,6 +268,7 @@ def rank_ic(frames: Frames, signal: Float64, forward_return: Float64) -> float:
     found: list[float] = []
     for s in range(len(frames.panel.grid.sessions)):
         rows = slice(int(first[s]), int(first[s + 1]))
-        if np.isfinite(forward_return[rows]).any() and np.any(signal[rows] != 0):
+        used = np.isfinite(forward_return[rows]) & np.isfinite(signal[rows]) & (signal[rows] != 0)
+        if used.any():
             found.append(float(skill(signal[rows][:, :, None], forward_return[rows])[0]))
     return float(np.mean(found)) if found else math.nan

@@ -11,23 +11,10 @@ from daytrader_ray.models.members.surface import Fitted
 from daytrader_ray.regime.config import RegimeConfig
 from daytrader_ray.regime.live import regime_states
 from daytrader_ray.walkforward.cut import cut
-from daytrader_ray.walkforward.fit import Market, View, fit_member, score
+from daytrader_ray.walkforward.fit import Market, View, score
 from daytrader_ray.walkforward.regimes import fit_regime, left_out, regime_of
 from daytrader_ray.walkforward.study import Study, WindowInputs, fit_ensemble
-from daytrader_ray.walkforward.windows import Block, Window, training_window
-
-
-def train(
-    market: Market, study: Study, regime: RegimeConfig, mask: int, sessions: Block, plan: Mapping[str, Any]
-) -> Bundle:
-    """Fit all members on the sessions `[start, stop)` and return the bundle of ensemble `mask`.
-
-    Sessions are split like a search window's: fit, validation A (early stopping), validation B (weights, threshold).
-    `plan` is the configuration to record.
-    """
-    window = training_window(sessions)
-    fitted = {name: fit_member(market, window, name, study.config) for name in MEMBERS}
-    return assemble(market, study, window, fitted, regime, mask, plan)
+from daytrader_ray.walkforward.windows import Window
 
 
 def assemble(

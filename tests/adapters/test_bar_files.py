@@ -28,6 +28,7 @@ def csv(folder: Path, text: str, name: str = "AAPL.csv") -> Path:
         ("2025-03-03 14:30:00", "2025-03-03 14:31:00"),
         ("2025-03-03T09:30:00-05:00", "2025-03-03T09:31:00-05:00"),
         ("1741012200", "1741012260"),
+        ("1741012200.0", "1741012260.0"),
         ("1741012200000", "1741012260000"),
         ("1741012200000000", "1741012260000000"),
         ("1741012200000000000", "1741012260000000000"),
@@ -106,6 +107,41 @@ def test_a_folder_is_searched_and_a_file_may_hold_many_symbols(tmp_path: Path) -
     report = import_files(ParquetStore(str(tmp_path / "data")), [str(folder), str(folder / "many.csv")])
     assert report.symbols == ("A", "B", "C")
     assert (report.files, report.rows) == (2, 3)
+
+
+def test_symbols_are_upper_case_as_the_options_write_them(tmp_path: Path) -> None:
+    row = "1741012200000,1,2,1,2,5\n"
+    named = csv(tmp_path, HEADER + row, "aapl.csv")
+    column = csv(tmp_path, f"symbol,{HEADER}msft,{row}", "many.csv")
+    report = import_files(ParquetStore(str(tmp_path / "data")), [str(named), str(column)])
+    assert report.symbols == ("AAPL", "MSFT")
+
+
+def test_only_symbols_with_bars_are_counted(tmp_path: Path) -> None:
+    empty = csv(tmp_path, HEADER, "AAPL.csv")
+    bad = csv(tmp_path, HEADER + "1741012200000,1,2,1,,5\n", "MSFT.csv")
+    report = import_files(ParquetStore(str(tmp_path / "data")), [str(empty), str(bad)])
+    assert (report.files, report.rows, report.symbols) == (2, 1, ())
+
+
+def test_hidden_files_of_a_folder_are_not_imported(tmp_path: Path) -> None:
+    csv(tmp_path, HEADER + "1741012200000,1,2,1,2,5\n")
+    csv(tmp_path, "not bars", "._AAPL.csv")
+    assert import_files(ParquetStore(str(tmp_path / "data")), [str(tmp_path)]).files == 1
+
+
+def test_own_bars_are_not_mixed_with_downloaded_ones(tmp_path: Path) -> None:
+    path = csv(tmp_path, HEADER + "1741012200000,1,2,1,2,5\n")
+    store = ParquetStore(str(tmp_path / "data"))
+    import_files(store, [str(path)])
+    import_files(store, [str(path)])
+    with pytest.raises(DataError, match=r"imported, not api\.polygon\.io"):
+        store.claim("api.polygon.io")
+    downloaded = ParquetStore(str(tmp_path / "other"))
+    downloaded.claim("api.polygon.io")
+    downloaded.write_bars("AAPL", "2025-03", read_bars(path), (WANT[0].date(), WANT[0].date()))
+    with pytest.raises(DataError, match=r"api\.polygon\.io, not imported"):
+        import_files(downloaded, [str(path)])
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason=f"needs the real bars in {REAL}")

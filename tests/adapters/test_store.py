@@ -47,6 +47,27 @@ def test_the_folders_are_part_of_the_product(tmp_path: Path) -> None:
     assert "quarantine/import/x.parquet" not in files(tmp_path)
 
 
+def test_a_store_keeps_to_the_market_of_its_first_bars(tmp_path: Path) -> None:
+    store = ParquetStore(str(tmp_path))
+    store.claim("one")
+    store.claim("two")  # nothing was stored of the first
+    store.write_bars("AAPL", "2025-11", table([(minute(0), 10.0, 5.0)]), (DAY, DAY))
+    store.claim("two")
+    assert store.market() == "two"
+    with pytest.raises(DataError, match="another market: two, not three") as caught:
+        store.claim("three")
+    assert "--data" in caught.value.hint
+    assert store.market() == "two"
+
+
+def test_bars_that_nobody_spoke_for_are_of_an_unknown_market(tmp_path: Path) -> None:
+    store = ParquetStore(str(tmp_path))
+    store.write_bars("AAPL", "2025-11", table([(minute(0), 10.0, 5.0)]), (DAY, DAY))
+    assert store.market() == "unknown"
+    with pytest.raises(DataError, match="another market: unknown"):
+        store.claim("one")
+
+
 def test_writing_again_changes_no_byte(tmp_path: Path) -> None:
     store = ParquetStore(str(tmp_path))
     bars = table([(minute(slot), 10.0 + slot, 5.0) for slot in range(9)])
@@ -163,6 +184,8 @@ def test_a_broken_file_and_a_bad_symbol_are_named(tmp_path: Path) -> None:
 
 def test_any_fsspec_url_is_a_root() -> None:
     store = ParquetStore("memory://store")
+    store.claim("one")
+    assert store.market() == "one"
     store.write_bars("AAPL", "2025-11", table([(minute(0), 10.0, 5.0)]), (DAY, DAY))
     assert ParquetStore("memory://store").symbols() == ("AAPL",)
     assert store.panel(["AAPL"]).close[389, 0] == 10.0

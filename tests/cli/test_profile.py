@@ -75,3 +75,27 @@ def test_the_shipped_profiles_load(name: str) -> None:
     profile = load(name, environ={})
     assert profile.is_sandbox == (name == "sandbox")
     assert profile.universe.stocks
+
+
+@pytest.mark.parametrize("key", ["name", "root", "keys"])
+def test_what_a_file_may_not_say_is_an_unknown_key(tmp_path: Path, key: str) -> None:
+    with pytest.raises(ConfigError, match=f"unknown key '{key}'"):
+        load(write(tmp_path, f"{UNIVERSE}{key}: mine\n"), environ={})
+
+
+def test_a_malformed_override_names_its_variable(tmp_path: Path) -> None:
+    path = write(tmp_path, UNIVERSE)
+    with pytest.raises(ConfigError, match=r"DAYTRADER__SEARCH__TRAIN: not readable as YAML: '\['"):
+        load(path, environ={"DAYTRADER__SEARCH__TRAIN": "["})
+
+
+def test_a_missing_section_is_named_without_the_rest(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(write(tmp_path, "kernel: {max_position: 0.04}\n"), environ={})
+    assert caught.value.message.endswith("mine.yaml: missing key 'universe'")
+
+
+def test_a_section_that_is_refused_as_a_whole_is_not_printed(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="listed twice") as caught:
+        load(write(tmp_path, "universe:\n  sectors: {Tech: [AAPL], Consumer: [AAPL]}\n"), environ={})
+    assert "found" not in caught.value.message

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from daytrader_ray.cluster.content import digest_of_arrays, digest_of_sources, key_of
+from daytrader_ray.cluster.content import digest_of_arrays, key_of
 from daytrader_ray.cluster.fits import jobs_of, load_array
 from daytrader_ray.cluster.search import (
     SearchReport,
@@ -18,6 +18,7 @@ from daytrader_ray.cluster.search import (
 from daytrader_ray.cluster.train import Trained, backtest, train
 from daytrader_ray.cluster.trials import WindowFiles, read_inputs
 from daytrader_ray.domain.errors import BundleError, ConfigError, DataError
+from daytrader_ray.domain.sources import digest_of_sources
 from daytrader_ray.domain.trading import MEMBERS
 from daytrader_ray.universe.config import UniverseConfig
 from daytrader_ray.walkforward.config import SearchConfig
@@ -140,6 +141,26 @@ def test_training_publishes_a_bundle_of_all_members(trained: Trained) -> None:
 
 def test_training_again_gives_the_same_bundle(trained: Trained, request_: SearchRequest) -> None:
     assert train(request_, mask=8, until=dt.date(2025, 11, 12)).bundle_id == trained.bundle_id
+
+
+def test_the_bundle_says_which_market_its_bars_come_from(trained: Trained) -> None:
+    assert trained.bundle.plan["market"] == "unknown"
+
+
+def test_the_best_of_a_search_on_other_symbols_or_spans_is_not_trained(
+    report: SearchReport, request_: SearchRequest
+) -> None:
+    fewer = request_.model_copy(update={"universe": UniverseConfig(sectors={}).replaced_by(("AAPL", "XOM"))})
+    longer = request_.model_copy(update={"config": SearchConfig(train="7s", test="2s", step="2s")})
+    for other in (fewer, longer):
+        with pytest.raises(DataError, match=rf"{report.result['id']}.*AAPL, SPY, XOM with --train 6s") as caught:
+            train(other)
+        assert "--mask" in caught.value.hint
+
+
+def test_a_url_is_refused_before_anything_is_fitted(request_: SearchRequest) -> None:
+    with pytest.raises(ConfigError, match="bundles need a local or shared path"):
+        train(request_.model_copy(update={"root": "memory://store"}), mask=8)
 
 
 def test_a_bundle_trades_the_sessions_after_its_training_and_no_earlier_one(

@@ -26,7 +26,7 @@ def result(label: str = "too short", sentence: str = "Too short: 4 days.") -> di
                 "mask": mask,
                 "members": list(members_of(mask)),
                 "equity": equity,
-                "metrics": measured.as_dict(),
+                "metrics": measured.as_dict() | {"intraday_drawdown": 0.01},
                 "psr": 0.5 if mask else None,
                 "dsr": 0.25 if mask else None,
                 "windows": [window, {**window, "index": 1, "threshold": 0.5}],

@@ -14,6 +14,7 @@ import pytest
 from daytrader_ray.adapters.calendar import session_grid
 from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.panel import Frames, Panel
+from daytrader_ray.domain.trading import MEMBERS
 from daytrader_ray.engine.config import KernelConfig
 from daytrader_ray.features.compute import compute
 from daytrader_ray.market_data.bars import SymbolBars
@@ -29,11 +30,12 @@ from daytrader_ray.universe.config import UniverseConfig
 from daytrader_ray.universe.selection import sector_codes, tradable
 from daytrader_ray.walkforward.config import SearchConfig
 from daytrader_ray.walkforward.cut import cut, without_features
-from daytrader_ray.walkforward.fit import Market
+from daytrader_ray.walkforward.fit import Market, fit_member
 from daytrader_ray.walkforward.regimes import regime_of
 from daytrader_ray.walkforward.replay import bundle_scores, replay
 from daytrader_ray.walkforward.study import Fitted, Study, ensemble_signals
-from daytrader_ray.walkforward.train import train
+from daytrader_ray.walkforward.train import assemble
+from daytrader_ray.walkforward.windows import training_window
 
 UNIVERSE = UniverseConfig(
     sectors={"Technology": ("AAPL", "NVDA"), "Energy": ("XOM",)}, references=("QQQ", "SPY"), min_mean_volume=1.0
@@ -86,7 +88,9 @@ def study_of(frames: Frames) -> tuple[Market, Study]:
 def trained_on(frames: Frames) -> Bundle:
     """Fit on the first sessions of whatever history there is; the threshold is set low so that orders flow."""
     market, study = study_of(cut(frames, (0, N_TRAIN)))
-    bundle = train(market, study, RegimeConfig(), 0b11111, (0, N_TRAIN), {"data": "test"})
+    window = training_window((0, N_TRAIN))
+    fitted = {name: fit_member(market, window, name, study.config) for name in MEMBERS}
+    bundle = assemble(market, study, window, fitted, RegimeConfig(), 0b11111, {"data": "test"})
     return dataclasses.replace(bundle, threshold=0.2)
 
 

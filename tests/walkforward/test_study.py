@@ -127,3 +127,36 @@ def test_the_best_is_the_highest_sharpe_and_the_verdict_says_too_short(
     assert best.sharpe == max(trial.sharpe for trial in trials if trial.mask)
     assert judge(trials).label == "too short"
     assert trial_dict(trials[0], trials)["metrics"]["sharpe"] is None
+
+
+def test_the_drawdown_inside_the_day_is_that_of_the_whole_bar_by_bar_curve(here: Market) -> None:
+    """Session highs, lows and falls give the same figure as one long curve of bar closes."""
+    from types import SimpleNamespace
+
+    from daytrader_ray.analytics.performance import max_drawdown
+    from daytrader_ray.walkforward.result import intraday_drawdown
+
+    rng = np.random.default_rng(4)
+    days = [day for day in np.split(1e5 * np.exp(np.cumsum(rng.normal(0, 0.002, 240))), 8)]
+    parts = []
+    for some in (days[:3], days[3:]):
+        parts.append(
+            SimpleNamespace(
+                equity=[1e5],
+                highs=[day.max() for day in some],
+                lows=[day.min() for day in some],
+                falls=[max_drawdown(day)[0] for day in some],
+            )
+        )
+    whole = np.concatenate([[1e5], *days])
+    assert intraday_drawdown(parts) == pytest.approx(max_drawdown(whole)[0])
+
+
+def test_a_session_without_scores_does_not_dilute_the_rank_correlation(here: Market) -> None:
+    from daytrader_ray.walkforward.study import rank_ic
+
+    frames = cut(here.frames, (0, 2))
+    forward = np.random.default_rng(1).normal(size=frames.panel.close.shape)
+    signal = forward.copy()
+    signal[: int(frames.panel.grid.first_row[1])] = np.nan
+    assert rank_ic(frames, signal, forward) == pytest.approx(1.0)

@@ -1,0 +1,114 @@
+"""A change of any source that a result is computed with gives another key, and so another computation."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from daytrader_ray.adapters import frames
+from daytrader_ray.adapters.store import ParquetStore
+from daytrader_ray.cluster import fits, search
+from daytrader_ray.cluster.fits import jobs_of
+from daytrader_ray.domain import sources
+from daytrader_ray.domain.trading import MEMBERS
+from daytrader_ray.models.labels import LabelConfig
+from daytrader_ray.walkforward.config import SearchConfig
+from daytrader_ray.walkforward.fit import Market
+from daytrader_ray.walkforward.windows import WindowSpec, windows
+from tests.cluster.sources import PACKAGE, imported
+from tests.cluster.stores import SYMBOLS, fill
+from tests.walkforward.markets import market, planted
+
+BYTES_ONLY = ("adapters/atomic.py", "cluster/pipeline.py", "cluster/runtime.py")
+"""These carry results and make none."""
+
+
+@pytest.fixture(scope="module")
+def here() -> Market:
+    return market(planted(n_sessions=8, n_symbols=2))
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the sources that the keys are made of, to edit."""
+    copy = tmp_path / "daytrader_ray"
+    shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(sources, "PACKAGE", copy)
+    return copy
+
+
+def edited(package: Path, name: str) -> None:
+    path = package / name
+    path.write_text(path.read_text(encoding="utf-8") + "\n# another line\n", encoding="utf-8")
+
+
+def keys(here: Market) -> dict[str, str]:
+    spec = WindowSpec.parse("6s", "2s", "2s")
+    found = windows(here.frames.panel.grid, spec)
+    return {job.member: job.path for job in jobs_of(here, found, SearchConfig(), LabelConfig(), "root")}
+
+
+@pytest.mark.parametrize("member", MEMBERS)
+def test_every_source_that_a_fit_imports_is_in_its_key(here: Market, package: Path, member: str) -> None:
+    read = imported(["walkforward/fit.py", "features/compute.py", f"models/members/{member}.py"])
+    assert {"domain/trading.py", "domain/panel.py", "models/dataset.py"} <= read
+    for name in sorted(read):
+        before = keys(here)[member]
+        edited(package, name)
+        assert keys(here)[member] != before, name
+
+
+def test_what_the_networks_share_is_in_their_keys(here: Market, package: Path) -> None:
+    before = keys(here)
+    edited(package, "models/members/network.py")
+    assert all(keys(here)[name] != before[name] for name in ("lstm", "cnn", "transformer"))
+
+
+@pytest.mark.parametrize("member", MEMBERS)
+def test_a_change_in_one_member_fits_that_member_alone_again(here: Market, package: Path, member: str) -> None:
+    before = keys(here)
+    edited(package, f"models/members/{member}.py")
+    after = keys(here)
+    assert [name for name in MEMBERS if after[name] != before[name]] == [member]
+
+
+def test_every_source_that_makes_regimes_is_in_their_key(package: Path) -> None:
+    for name in imported(["walkforward/regimes.py"], apart_from=["walkforward/study.py"]):
+        before = sources.digest_of_sources(search.REGIME_SOURCES)
+        edited(package, name)
+        assert sources.digest_of_sources(search.REGIME_SOURCES) != before, name
+
+
+def test_every_source_that_makes_features_is_in_their_key(tmp_path: Path, package: Path) -> None:
+    fill(str(tmp_path / "data"))
+    store = ParquetStore(str(tmp_path / "data"))
+    read = imported(["cluster/features.py"], BYTES_ONLY)
+    assert {"adapters/store.py", "adapters/calendar.py", "domain/sessions.py", "market_data/panel.py"} <= read
+    for name in sorted(read):
+        before = frames.frames_key(store, SYMBOLS, 1, "SPY")
+        edited(package, name)
+        assert frames.frames_key(store, SYMBOLS, 1, "SPY") != before, name
+
+
+def test_another_calendar_gives_other_features(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = ParquetStore(str(tmp_path))
+    before = frames.frames_key(store, SYMBOLS, 1, "SPY")
+    true = frames.version
+    monkeypatch.setattr(frames, "version", lambda name: "9.9" if name == "exchange_calendars" else true(name))
+    assert frames.frames_key(store, SYMBOLS, 1, "SPY") != before
+
+
+def test_the_lists_name_files_that_exist() -> None:
+    for name in (*fits.FIT_SOURCES, *fits.MEMBER_SOURCES.values(), *search.REGIME_SOURCES, *frames.SOURCES):
+        assert (PACKAGE / name).exists(), name
+    assert all((PACKAGE / name).exists() for name in search.STUDY_SOURCES)
+
+
+def test_hidden_files_and_leftovers_are_no_bars(tmp_path: Path) -> None:
+    fill(str(tmp_path))
+    store = ParquetStore(str(tmp_path))
+    before = frames.frames_key(store, SYMBOLS, 1, "SPY"), store.span(["AAPL"])
+    folder = tmp_path / "historical/minute_bars/symbol=AAPL"
+    for name in (".2025-11.parquet.x1.aside", "._2025-11.parquet", ".DS_Store"):
+        (folder / name).write_bytes(b"left by a crash")
+    assert (frames.frames_key(store, SYMBOLS, 1, "SPY"), store.span(["AAPL"])) == before

@@ -8,8 +8,10 @@ resolved by the order's own id, and its stream is only called ready once the ser
 import asyncio
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Self, TypeVar, cast
 from urllib.parse import urlparse
+from uuid import uuid4
 
 import requests
 import structlog
@@ -22,7 +24,7 @@ from daytrader_ray.domain.errors import BrokerError
 from daytrader_ray.domain.ports import Account, BrokerEvent
 from daytrader_ray.domain.trading import Order, OrderKind
 from daytrader_ray.execution.orders import request_values
-from daytrader_ray.execution.states import TERMINAL, OrderState, transition
+from daytrader_ray.execution.states import KNOWN_EVENTS, TERMINAL, OrderState, transition
 
 with warnings.catch_warnings():
     warnings.filterwarnings("ignore", "websockets.legacy", DeprecationWarning)  # alpaca-py's stream still needs it
@@ -151,6 +153,10 @@ class AlpacaBroker:
         taken, self._queue = self._queue, []
         return taken
 
+    async def flatten(self) -> Sequence[str]:
+        """Cancel every open order of the account and close its positions at market; return what was done, in words."""
+        return await self._call(partial(_flatten, self._client))
+
     async def snapshot(self) -> Account:
         """Return the broker's own books."""
         account = cast(Mapping[str, Any], await self._call(self._client.get_account))
@@ -211,6 +217,8 @@ class AlpacaBroker:
         stop, venue_id = self._stops[order.symbol]
         if self._states[stop] in TERMINAL:
             return
+        if not venue_id:
+            raise BrokerError(f"stop {stop}: the venue's id of it is not known, so it cannot be canceled")
         try:
             await asyncio.to_thread(self._client.cancel_order_by_id, venue_id)
         except APIError as error:
@@ -251,6 +259,9 @@ class AlpacaBroker:
 
     def _take(self, data: Mapping[str, Any]) -> None:
         event = _event(data)
+        if event.event not in KNOWN_EVENTS:
+            log.warning("trade update without a meaning here", name=event.event, client_order_id=event.client_order_id)
+            return
         name = event.execution_id if event.event in _EXECUTIONS else ""
         key = (event.event, event.client_order_id, name)
         if key in self._seen:
@@ -265,6 +276,29 @@ class AlpacaBroker:
 
     def _move(self, client_order_id: str, event: str) -> None:
         self._states[client_order_id] = transition(self._states[client_order_id], event, client_order_id)
+
+
+def _flatten(client: TradingClient) -> list[str]:
+    """Go on after every refusal: what cannot be done is said, and the rest is done."""
+    done: list[str] = []
+    for order in cast(Sequence[Mapping[str, Any]], client.get_orders()):
+        done.append(_attempt(f"cancel {order['client_order_id']}", partial(client.cancel_order_by_id, order["id"])))
+    for position in cast(Sequence[Mapping[str, Any]], client.get_all_positions()):
+        qty = _signed(position)
+        side = OrderSide.SELL if qty > 0 else OrderSide.BUY
+        name = f"abort-{uuid4()}"  # its own: a repeat of a lost answer must not sell twice
+        values = {"symbol": position["symbol"], "qty": abs(qty), "side": side, "client_order_id": name}
+        request = MarketOrderRequest(**values, time_in_force=TimeInForce.DAY)
+        done.append(_attempt(f"close {position['symbol']} {qty:+d}", partial(client.submit_order, request)))
+    return done
+
+
+def _attempt(what: str, action: Callable[[], object]) -> str:
+    try:
+        action()
+    except (APIError, requests.RequestException, ValueError) as error:
+        return f"{what}: failed ({type(error).__name__})"
+    return what
 
 
 async def _forever(stream: TradingStream) -> None:

@@ -4,11 +4,14 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
+from daytrader_ray.domain.errors import FeedError
 from daytrader_ray.domain.ports import Tick
 from daytrader_ray.domain.sessions import Session
 from daytrader_ray.domain.trading import Phase
 
 _SECONDS_PER_MINUTE = 60
+LATE_SECONDS = 20.0
+"""A close that is looked at later than this after its deadline ends the session: a stalled loop must not trade."""
 
 
 class LiveClock:
@@ -56,6 +59,9 @@ class LiveClock:
                 self._opened = self._slot if begun else self._opened
                 return Tick(self._slot, Phase.OPEN, None, None)
             await self._sleep(min(left, 1.0))
+        late = self._now() - deadline
+        if late > LATE_SECONDS:
+            raise FeedError(f"minute {self._slot} would be decided {late:.0f} s late: its orders met another market")
         tick = Tick(self._slot, Phase.CLOSE, None, None)
         self._slot += 1
         return tick

@@ -31,7 +31,7 @@ def command(
     from daytrader_ray.cli.session_spec import live_spec
     from daytrader_ray.cluster.live import serve_and_trade
     from daytrader_ray.cluster.runtime import started
-    from daytrader_ray.domain.errors import ConfigError
+    from daytrader_ray.domain.errors import BrokerError, ConfigError
 
     loaded = load(profile, data)
     if loaded.is_sandbox:
@@ -51,6 +51,8 @@ def command(
         counts = {"orders": len(result.orders), "fills": len(result.fills), "alarms": len(result.alarms)}
         values = {"session": spec.date.isoformat(), **counts, "cash": result.cash, "flat": result.flat_at_close}
         typer.echo(orjson.dumps(values).decode())
+    if not result.flat_at_close:
+        raise BrokerError(f"{spec.date} did not end flat", "close what is left in the broker's account")
 
 
 def refuse_real_money(profile: str) -> None:

@@ -30,7 +30,7 @@ RESUMED = ("download", "features", "search", "train")
 
 AFTER_INTERRUPT = dict.fromkeys(RESUMED, "the same command goes on where this one stopped") | {
     "demo": "with --keep the same command goes on where this one stopped, without it it starts anew",
-    "live": "stops that rest at the broker stay there; check orders and positions in the broker's account now",
+    "live": "orders and positions were told to close; check orders and positions in the broker's account now",
 }
 """What is true after Ctrl-C, by command; all others start anew."""
 

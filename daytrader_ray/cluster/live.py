@@ -13,8 +13,8 @@ from daytrader_ray.cluster.session import SessionSpec, trade
 from daytrader_ray.domain.errors import BrokerError
 from daytrader_ray.engine.runner import OPEN_HINT, SessionResult
 
-LAST_WORDS_SECONDS = 10.0
-"""How long an interrupted session has to note what is open and to close its connections."""
+LAST_WORDS_SECONDS = 20.0
+"""How long an interrupted session has to close its positions, to note what is open and to end its connections."""
 
 
 class Trader:
@@ -35,7 +35,7 @@ class Trader:
             self._session.cancel()
 
 
-def serve_and_trade(spec: SessionSpec, one_replica: bool = False, member_seconds: float = 2.0) -> SessionResult:
+def serve_and_trade(spec: SessionSpec, one_replica: bool = False, member_seconds: float = 1.0) -> SessionResult:
     """Bring up the members in Ray Serve, trade the session of `spec`, and take them down again."""
     config = serving.ServingConfig(
         root=spec.root, bundle=spec.bundle_id, one_replica=one_replica, member_seconds=member_seconds

@@ -160,16 +160,17 @@ def history_before(spec: SessionSpec, bundle: Bundle) -> Panel:
     """Return the bars of the bundle's symbols in all sessions before the one to trade."""
     store = ParquetStore(spec.root)
     end = spec.date - dt.timedelta(days=1)
-    first, last = store.span(bundle.symbols)
+    first, _ = store.span(bundle.symbols)
     if first > end:
         raise DataError(f"no bars before {spec.date} in {spec.root}", "run `daytrader download` first")
-    history = store.panel(bundle.symbols, end=end, bar_minutes=spec.bar_minutes)
-    before = history.grid.sessions[-1].date
-    if last < before:
+    before = session_grid(end - dt.timedelta(days=10), end, spec.bar_minutes).sessions[-1].date
+    behind = [symbol for symbol in bundle.symbols if store.span((symbol,))[1] < before]
+    if behind:
         raise DataError(
-            f"bars in {spec.root} end on {last}, the session of {before} is missing", "run `daytrader download` first"
+            f"the session of {before} is missing in {spec.root} for {', '.join(behind)}",
+            "run `daytrader download`; a symbol that no longer trades leaves the universe, then train again",
         )
-    return history
+    return store.panel(bundle.symbols, end=end, bar_minutes=spec.bar_minutes)
 
 
 def session_of(spec: SessionSpec) -> Session:

@@ -49,6 +49,7 @@ class FakeBroker:
     ) -> None:
         self.account = account or Account(100_000.0, 100_000.0, {})
         self.submitted: list[Order] = []
+        self.flattened = False
         self._reply = reply
         self._events: list[BrokerEvent] = []
 
@@ -66,6 +67,11 @@ class FakeBroker:
         """Return everything queued, whatever the count."""
         taken, self._events = self._events, []
         return taken
+
+    async def flatten(self) -> Sequence[str]:
+        """Remember that it was asked for."""
+        self.flattened = True
+        return ["everything"]
 
     async def snapshot(self) -> Account:
         """Return the account it was made with."""

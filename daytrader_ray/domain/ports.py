@@ -94,6 +94,10 @@ class Broker(Protocol):
         """Return the updates not yet returned, waiting until `n_events` in total have arrived (None: do not wait)."""
         ...
 
+    async def flatten(self) -> Sequence[str]:
+        """Cancel every open order and close every position at market, as far as it goes; return what was asked for."""
+        ...
+
     async def snapshot(self) -> Account:
         """Return the broker's own books."""
         ...

@@ -65,7 +65,9 @@ class Reason(IntEnum):
     DENIED_SIZE = 30
     """Less than one share after every cap."""
     DENIED_BLOCKED = 31
-    """An order of this symbol has an unknown fate, or an exit is on its way."""
+    """An order of this symbol has an unknown fate, or is still on its way."""
+    DENIED_QUIET = 32
+    """No trade for some minutes: the last price is no basis, and a feed that is gone looks the same."""
 
 
 class Phase(StrEnum):

@@ -48,6 +48,7 @@ class Day(NamedTuple):
     scale: F8
     tradable: B1
     sector: I8
+    quiet: I8
     liquidity: Liquidity
 
 
@@ -174,7 +175,9 @@ def run_day(
 
         # C: the decision at the close, on what is known now.
         ahead = min(t + 1, n_slots - 1)
-        now = Snapshot(day.close[t], day.signal[t], day.atr[t], day.expected_volume[ahead], day.sector, day.tradable)
+        now = Snapshot(
+            day.close[t], day.signal[t], day.atr[t], day.expected_volume[ahead], day.sector, day.tradable, day.quiet[t]
+        )
         pending = step(book, t, n_slots, now, threshold, day.scale[t], rules, scratch, out)
         first_pending = log.counts[0]
         _log_orders(log, t, out, pending)
@@ -260,6 +263,7 @@ def day_of(
         np.ascontiguousarray(scale[rows]),
         np.ascontiguousarray(plan.tradable[session]),
         plan.sector,
+        _quiet(panel.volume[rows]),
         Liquidity(np.ascontiguousarray(frames.adv[session]), np.ascontiguousarray(frames.sigma_day[session])),
     )
 
@@ -270,6 +274,13 @@ def _last_close(close: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     for t in range(1, close.shape[0]):
         before[t] = np.where(np.isfinite(close[t - 1]), close[t - 1], before[t - 1])
     return before
+
+
+def _quiet(volume: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    """Return the bars since each symbol's last trade of the session `[slot, symbol]`, 0 where it traded."""
+    slots = np.arange(len(volume))[:, None]
+    last = np.maximum.accumulate(np.where(volume > 0, slots, -1), axis=0)
+    return np.ascontiguousarray(slots - last, dtype=np.int64)
 
 
 def _new_log(n: int, n_symbols: int) -> Log:

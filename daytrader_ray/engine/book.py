@@ -13,6 +13,9 @@ I8 = npt.NDArray[np.int64]
 B1 = npt.NDArray[np.bool_]
 
 CASH, START_EQUITY, EQUITY = 0, 1, 2
+FREE, HANDS_OFF, ENTERING = 0, 1, 2
+"""Of a symbol: nothing is on its way; nothing may be sent; an entry is on its way, only stops may be sent."""
+
 ENTRY = int(OrderKind.ENTRY)
 STOP = int(OrderKind.STOP)
 
@@ -23,9 +26,9 @@ class Book(NamedTuple):
     `qty` signed shares; `entry_price` average USD; `entry_slot` bar of the first fill; `atr` ATR_5 in USD frozen at the
     entry's decision; `stop_price` USD, 0 until it is placed; `stop_live` shares that the resting stop covers;
     `stop_failures` stops of this position that the venue refused or dropped; `trades` entries today; `cooldown_until`
-    first slot that may enter again; `mark` last close in USD; `blocked` 1 while the fate of an order is unknown or an
-    exit is on its way; `money` is (cash, equity at the start of the session, equity now) in USD; `halted` has one
-    entry.
+    first slot that may enter again; `mark` last close in USD; `blocked` FREE, ENTERING, or HANDS_OFF while the fate of
+    an order is unknown or an exit is on its way; `money` is (cash, equity at the start of the session, equity now) in
+    USD; `halted` has one entry.
     """
 
     qty: I8

@@ -19,4 +19,5 @@ class KernelConfig(Config):
     cooldown_minutes: int = Field(default=5, ge=0, description="no entry after a stop for this long")
     max_trades_per_symbol: int = Field(default=8, ge=1, description="entries per stock and day")
     exit_hysteresis: float = Field(default=0.25, ge=0, le=1, description="exit below this share of the threshold")
+    max_quiet_minutes: int = Field(default=5, ge=1, description="no entry in a stock without a trade for this long")
     allow_short: bool = Field(default=True, description="sell stocks short on negative signals")

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from daytrader_ray.domain.jit import njit
 from daytrader_ray.domain.trading import OrderKind, Reason
-from daytrader_ray.engine.book import B1, CASH, EQUITY, F8, I8, START_EQUITY, Book
+from daytrader_ray.engine.book import B1, CASH, EQUITY, F8, FREE, HANDS_OFF, I8, START_EQUITY, Book
 from daytrader_ray.engine.config import KernelConfig
 from daytrader_ray.engine.rounding import round_half_even
 
@@ -36,6 +36,7 @@ DENIED_SECTOR = int(Reason.DENIED_SECTOR)
 DENIED_GROSS = int(Reason.DENIED_GROSS)
 DENIED_SIZE = int(Reason.DENIED_SIZE)
 DENIED_BLOCKED = int(Reason.DENIED_BLOCKED)
+DENIED_QUIET = int(Reason.DENIED_QUIET)
 
 STOP_ATTEMPTS = 2
 """Stops of a symbol that may fail before its position is sold."""
@@ -55,6 +56,7 @@ class Rules(NamedTuple):
     cooldown_bars: int
     max_trades: int
     hysteresis: float
+    max_quiet_bars: int
     allow_short: bool
     participation: float
 
@@ -63,7 +65,8 @@ class Snapshot(NamedTuple):
     """What is known at the close of a bar, `[symbol]` each.
 
     `close` USD (NaN: no price), `signal` in [-1, 1] (NaN: none), `atr` ATR_5 in USD, `expected_volume` shares of the
-    NEXT bar's minute, `sector` numbers from 0, `tradable` whether the symbol may be entered today.
+    NEXT bar's minute, `sector` numbers from 0, `tradable` whether the symbol may be entered today, `quiet` bars since
+    its last trade (0: it traded in this one).
     """
 
     close: F8
@@ -72,6 +75,7 @@ class Snapshot(NamedTuple):
     expected_volume: F8
     sector: I8
     tradable: B1
+    quiet: I8
 
 
 class Intents(NamedTuple):
@@ -102,7 +106,8 @@ def rules_of(config: KernelConfig, participation: float, bar_minutes: int) -> Ru
     return Rules(
         config.max_position, config.max_sector, config.max_gross, config.max_daily_loss, config.stop_atr,
         bars(config.flat_minutes), bars(config.min_hold_minutes), bars(config.time_exit_minutes),
-        bars(config.cooldown_minutes), config.max_trades_per_symbol, config.exit_hysteresis, config.allow_short,
+        bars(config.cooldown_minutes), config.max_trades_per_symbol, config.exit_hysteresis,
+        bars(config.max_quiet_minutes), config.allow_short,
         participation,
     )  # fmt: skip
 
@@ -156,7 +161,7 @@ def exit_reason(book: Book, i: int, slot: int, flatten: bool, signal: float, thr
         return FLATTEN
     if book.stop_failures[i] >= STOP_ATTEMPTS:
         return UNPROTECTED
-    held = slot - book.entry_slot[i]
+    held = slot - book.entry_slot[i] + 1
     if held >= rules.time_exit_bars:
         return TIME_EXIT
     if not np.isfinite(signal) or not np.isfinite(threshold):
@@ -177,7 +182,7 @@ def entry_denial(book: Book, i: int, slot: int, now: Snapshot, threshold: float,
         return DENIED_THRESHOLD
     if book.qty[i] != 0:
         return DENIED_POSITION
-    if book.blocked[i] == 1:
+    if book.blocked[i] != FREE:
         return DENIED_BLOCKED
     if book.stop_failures[i] >= STOP_ATTEMPTS:
         return UNPROTECTED
@@ -188,6 +193,8 @@ def entry_denial(book: Book, i: int, slot: int, now: Snapshot, threshold: float,
     known = np.isfinite(now.close[i]) and now.atr[i] > 0.0 and now.expected_volume[i] > 0.0
     if not now.tradable[i] or not known:
         return DENIED_HISTORY
+    if now.quiet[i] >= rules.max_quiet_bars:
+        return DENIED_QUIET
     if signal < 0.0 and not rules.allow_short:
         return DENIED_SHORT
     return 0
@@ -250,7 +257,7 @@ def step(
 
     # Exits: a position is sold whole. Its stop is cancelled first, so that the shares are free to sell.
     for i in range(now.close.size):
-        if book.qty[i] == 0 or book.blocked[i] == 1:
+        if book.qty[i] == 0 or book.blocked[i] != FREE:
             continue
         reason = exit_reason(book, i, slot, flatten, now.signal[i], threshold, rules)
         if reason == 0:
@@ -316,7 +323,12 @@ def protect(book: Book, rules: Rules, out: Intents) -> int:
     n = 0
     for i in range(book.qty.size):
         qty = abs(book.qty[i])
-        if qty == 0 or book.stop_live[i] == qty or book.blocked[i] == 1 or book.stop_failures[i] >= STOP_ATTEMPTS:
+        if (
+            qty == 0
+            or book.stop_live[i] == qty
+            or book.blocked[i] == HANDS_OFF
+            or book.stop_failures[i] >= STOP_ATTEMPTS
+        ):
             continue
         side = -1 if book.qty[i] > 0 else 1
         if book.stop_price[i] == 0.0:

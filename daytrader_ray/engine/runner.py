@@ -12,9 +12,10 @@ from daytrader_ray.domain.trading import Fill, Order, OrderKind, Phase
 from daytrader_ray.engine.session import SessionEngine
 
 CASH_TOLERANCE_USD = 0.01
+FLATTEN_SECONDS = 8.0
 OPEN_HINT = (
-    "a session is not resumed: stops that rest at the broker stay there; "
-    "check these positions in the broker's account now, and close them there"
+    "a session is not resumed; its orders and positions were told to close: "
+    "check the broker's account now, and close there what is left"
 )
 
 
@@ -58,15 +59,16 @@ async def run_session(
             if tick.phase is Phase.OPEN:
                 await loop.send(tick, engine.protect(tick.slot))
             elif tick.phase is Phase.CLOSE:
+                await loop.send(tick, engine.protect(tick.slot))
                 bars = await feed.bars(tick.n_bars)
                 read_at = stopwatch()
                 await loop.send(tick, await loop.decide(tick.slot, bars, scorer), read_at)
             await clock.done(tick)
         return loop.close(await broker.snapshot())
     except asyncio.CancelledError:
-        raise asyncio.CancelledError(loop.abort("interrupted")) from None
+        raise asyncio.CancelledError(await loop.abort("interrupted")) from None
     except Exception as error:
-        held = loop.abort(str(error))
+        held = await loop.abort(str(error))
         if not held:
             raise
         kind = type(error) if isinstance(error, DaytraderError) else BrokerError
@@ -128,7 +130,7 @@ class _Loop:
             try:
                 await self.broker.submit(order)
             except BrokerError as error:
-                self.engine.block(order.symbol)
+                self.engine.block(order)
                 self.named.add(order.client_order_id)
                 self._alarm(order.slot, f"{order.client_order_id}: fate unknown, {order.symbol} blocked: {error}")
             if order.kind is OrderKind.CANCEL_STOP:
@@ -138,23 +140,36 @@ class _Loop:
     def close(self, account: Account) -> SessionResult:
         self.result.cash = self.engine.cash
         self.result.flat_at_close = self.engine.is_flat and not any(account.positions.values())
-        difference = abs(account.cash - self.engine.cash)
-        if difference > CASH_TOLERANCE_USD:
+        difference = account.cash - self.engine.cash
+        # A paper account charges no fees: a difference of exactly our fees is no alarm.
+        if abs(difference) > CASH_TOLERANCE_USD and abs(difference - self.engine.fees) > CASH_TOLERANCE_USD:
             self._alarm(-1, f"the broker's cash {account.cash:.2f} USD, our books {self.engine.cash:.2f} USD")
+        if self.engine.late_bars:
+            self._alarm(-1, f"{self.engine.late_bars} bars came after their minute had been decided")
         for name, n in sorted(self.without_score.items()):
             self._alarm(-1, f"{name} gave no score in {n} bars")
         self.journal.note("close", {"cash": self.engine.cash, "flat": self.result.flat_at_close})
         return self.result
 
-    def abort(self, why: str) -> str:
-        """Note that the session ends early; return `why` and what is open, an empty text if nothing is."""
+    async def abort(self, why: str) -> str:
+        """Have the broker close everything and note the end; return `why` and what was open, "" if nothing was."""
         positions, unanswered = self.engine.positions, self.engine.unanswered
+        asked = await self._flatten() if self.result.orders else []
         with suppress(OSError):  # a full disk may be what ended it
-            self.journal.note("aborted", {"why": why, "positions": positions, "unanswered": unanswered})
+            noted = {"why": why, "positions": positions, "unanswered": unanswered, "asked": asked}
+            self.journal.note("aborted", noted)
         held = ", ".join(f"{symbol} {qty:+d}" for symbol, qty in positions.items())
         parts = [f"open positions: {held}"] if held else []
         parts += [f"orders without an answer: {', '.join(unanswered)}"] if unanswered else []
+        parts += [f"asked of the broker: {', '.join(asked)}"] if asked and parts else []
         return "; ".join([why, *parts]) if parts else ""
+
+    async def _flatten(self) -> list[str]:
+        try:
+            async with asyncio.timeout(FLATTEN_SECONDS):
+                return list(await self.broker.flatten())
+        except (TimeoutError, DaytraderError, OSError) as error:
+            return [f"nothing: it could not be reached ({type(error).__name__})"]
 
     def _alarm(self, slot: int, text: str) -> None:
         self.result.alarms.append(text)

@@ -12,7 +12,7 @@ from daytrader_ray.domain.ports import BrokerEvent, LiveBar
 from daytrader_ray.domain.regime import Regime
 from daytrader_ray.domain.sessions import Session
 from daytrader_ray.domain.trading import MEMBERS, Fill, Order, OrderKind, Phase, Reason
-from daytrader_ray.engine.book import CASH, EQUITY, apply_fill, new_book, open_session
+from daytrader_ray.engine.book import CASH, ENTERING, EQUITY, FREE, HANDS_OFF, apply_fill, new_book, open_session
 from daytrader_ray.engine.config import KernelConfig
 from daytrader_ray.engine.fills import costs_of, fill_fee
 from daytrader_ray.engine.kernel import Snapshot, new_intents, new_scratch, protect, rules_of, step
@@ -91,7 +91,11 @@ class SessionEngine:
         self._stops: dict[str, str] = {}
         self._failed: set[int] = set()
         self._working: dict[str, Order] = {}
-        self._unknown: set[str] = set()
+        self._unknown: dict[str, str] = {}
+        self._early: list[LiveBar] = []
+        self._quiet = np.zeros(n, dtype=np.int64)
+        self.late_bars = 0
+        self.fees = 0.0
         self._executions: set[str] = set()
         self._warm()
         open_session(self._book)
@@ -138,20 +142,27 @@ class SessionEngine:
     def on_bars(self, slot: int, bars: Sequence[LiveBar]) -> npt.NDArray[np.float32]:
         """Take in the minute's bars; return the windows `[n, WINDOW_ROWS, feature]` to be scored, by symbol.
 
-        A symbol without a bar did not trade: its last close of the session is carried.
+        A symbol without a bar did not trade: its last close of the session is carried. Bars of later minutes wait for
+        theirs; bars of earlier ones come too late for a decision already made and are counted in `late_bars`.
         """
         n = len(self.symbols)
         open_, high, low, close = (self._close.copy() for _ in range(4))
         volume, vwap, traded = np.zeros(n), np.full(n, np.nan), np.zeros(n, dtype=np.bool_)
         start = self.market.session.open_minute + slot * self._bar_minutes
         columns = {symbol: i for i, symbol in enumerate(self.symbols)}
-        for bar in bars:
+        waiting, self._early = [*self._early, *bars], []
+        for bar in waiting:
             i = columns.get(bar.symbol)
-            if i is None or bar.minute != start or bar.volume <= 0:
+            if i is None or bar.volume <= 0:
+                continue
+            if bar.minute != start:
+                self._early += [bar] if bar.minute > start else []
+                self.late_bars += bar.minute < start
                 continue
             open_[i], high[i], low[i], close[i] = bar.open, bar.high, bar.low, bar.close
             volume[i], vwap[i], traded[i] = bar.volume, bar.vwap, True
         self._close = close
+        self._quiet = np.where(traded, 0, self._quiet + 1)
         expected = self.market.statistics.expected_volume[slot]
         weekday = self.market.session.date.weekday()
         values, self._aux = self._features.step(
@@ -184,6 +195,7 @@ class SessionEngine:
             market.statistics.expected_volume[min(slot + 1, self.n_slots - 1)],
             market.sector,
             market.tradable,
+            self._quiet,
         )
         n = step(
             self._book,
@@ -213,6 +225,9 @@ class SessionEngine:
             if event.event in _EXECUTIONS and event.execution_id not in self._executions:
                 self._executions.add(event.execution_id)
                 fills.append(self._fill(order, slot, phase, event))
+            if self._unknown.get(order.symbol) == order.client_order_id and _tells_fate(order, event.event):
+                del self._unknown[order.symbol]
+                self._book.blocked[self.symbols.index(order.symbol)] = FREE
             if event.event in _ENDS and self._ended(order, event.event):
                 faults.append(f"{order.client_order_id} {event.event} by the venue")
         return fills, faults
@@ -241,10 +256,17 @@ class SessionEngine:
             self._book.stop_live[self.symbols.index(order.symbol)] = 0
         self._ended(order, "")
 
-    def block(self, symbol: str) -> None:
-        """Keep hands off a symbol whose order has an unknown fate."""
-        self._unknown.add(symbol)
-        self._book.blocked[self.symbols.index(symbol)] = 1
+    def block(self, order: Order) -> None:
+        """Keep hands off the symbol of an order with an unknown fate, until an update tells it.
+
+        Of a cancel it is the stop's fate that is not known.
+        """
+        awaited = order.client_order_id
+        if order.kind is OrderKind.CANCEL_STOP:
+            stops = [sent.client_order_id for sent in self._sent.values() if _is_stop_of(order.symbol, sent)]
+            awaited = stops[-1] if stops else awaited
+        self._unknown[order.symbol] = awaited
+        self._book.blocked[self.symbols.index(order.symbol)] = HANDS_OFF
 
     def is_blocked(self, symbol: str) -> bool:
         """Return whether an order of `symbol` has an unknown fate."""
@@ -253,9 +275,9 @@ class SessionEngine:
     def _ended(self, order: Order, event: str) -> bool:
         """Take the end of an order into the book; return whether it is one that should not have happened."""
         i = self.symbols.index(order.symbol)
-        if self._working.pop(order.client_order_id, None) is not None and order.kind is OrderKind.EXIT:
-            self._book.blocked[i] = order.symbol in self._unknown
-            return event in _FAULTS
+        if self._working.pop(order.client_order_id, None) is not None:
+            self._book.blocked[i] = HANDS_OFF if order.symbol in self._unknown else FREE
+            return event in _FAULTS and order.kind is OrderKind.EXIT
         if self._stops.get(order.symbol) == order.client_order_id:
             del self._stops[order.symbol]
             if event != "fill":
@@ -267,6 +289,7 @@ class SessionEngine:
     def _fill(self, order: Order, slot: int, phase: Phase, event: BrokerEvent) -> Fill:
         i = self.symbols.index(order.symbol)
         fee = fill_fee(order.side, event.qty, event.price, self._costs)
+        self.fees += fee
         apply_fill(
             self._book, i, int(order.kind), order.side, event.qty, event.price, fee, slot, self._rules.cooldown_bars
         )
@@ -300,8 +323,9 @@ class SessionEngine:
                 self._stops[symbol] = order.client_order_id
             else:
                 self._working[order.client_order_id] = order
-                # Until an exit has ended nothing else may be sold: a stop beside it could open the opposite position.
-                self._book.blocked[i] = order.kind is OrderKind.EXIT
+                # Beside an exit on its way a second one, or a stop, could open the opposite position; beside an entry
+                # a second one would double it.
+                self._book.blocked[i] = HANDS_OFF if order.kind is OrderKind.EXIT else ENTERING
         return orders
 
     def _unused(self, name: str) -> str:
@@ -321,3 +345,12 @@ class SessionEngine:
             return ()
         gone = np.isnan(table[self._scored]).any(axis=0) & (self.bundle.weights > 0)
         return tuple(name for name, missing in zip(MEMBERS, gone, strict=True) if missing)
+
+
+def _is_stop_of(symbol: str, order: Order) -> bool:
+    return order.kind is OrderKind.STOP and order.symbol == symbol
+
+
+def _tells_fate(order: Order, event: str) -> bool:
+    """Return whether an update says where an order stands: of a stop that it rests, of any other that it has ended."""
+    return order.kind is OrderKind.STOP or event in _ENDS

@@ -50,6 +50,7 @@ def _table() -> dict[tuple[OrderState, str], OrderState]:
 
 
 TRANSITIONS = _table()
+KNOWN_EVENTS = frozenset(event for _, event in TRANSITIONS)
 """(state, event) -> next state. `lost` is our own event: no answer, and the venue does not know the order."""
 
 

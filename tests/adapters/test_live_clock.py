@@ -1,7 +1,11 @@
 import datetime as dt
 
+import pytest
+
 from daytrader_ray.adapters.live_clock import LiveClock
+from daytrader_ray.domain.errors import FeedError
 from daytrader_ray.domain.sessions import Session
+from daytrader_ray.domain.trading import Phase
 
 SESSION = Session(dt.date(2025, 12, 2), open_minute=1000, n_minutes=3)
 
@@ -56,3 +60,15 @@ async def test_a_late_start_goes_to_the_bar_that_is_running_and_counts_the_misse
     time = Time(60_090.0)
     assert LiveClock(SESSION, lambda: False, now=time.now, sleep=time.sleep).missed == 1
     assert (await run(Time(60_090.0)))[:2] == [(1, "A", 60_090.0), (1, "C", 60_121.5)]
+
+
+async def test_a_loop_that_has_stalled_ends_the_session_instead_of_trading_late():
+    now = [SESSION.open_minute * 60.0]
+
+    async def stall(seconds):
+        now[0] += 600.0
+
+    clock = LiveClock(SESSION, lambda: False, now=lambda: now[0], sleep=stall)
+    assert (await clock.next_tick()).phase is Phase.OPEN
+    with pytest.raises(FeedError, match=r"minute 0 would be decided \d+ s late"):
+        await clock.next_tick()

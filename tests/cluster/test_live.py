@@ -85,7 +85,7 @@ def test_a_dead_actor_is_an_error_that_tells_to_check_the_account(actor):
     asked = actor(ActorDiedError())
     with pytest.raises(BrokerError, match="process of 2025-12-02 died: positions may be open") as failure:
         live.trade_in_actor(SPEC)
-    assert "check these positions in the broker's account now" in failure.value.hint
+    assert "check the broker's account now" in failure.value.hint
     assert asked == ["trade", "kill"]
 
 

@@ -216,11 +216,54 @@ async def test_an_order_with_an_unknown_fate_blocks_its_symbol_and_no_other() ->
             if order.symbol == "S00":
                 raise BrokerError("answer lost")
 
-    broker = Losing(reply=filled)
+    broker = Losing(reply=lambda order: [] if order.symbol == "S00" else filled(order))
     result = await session(broker, FakeScorer([1.0] * 5))
     assert len([order for order in broker.submitted if order.symbol == "S00"]) == 1
     assert len([order for order in broker.submitted if order.symbol == "S01"]) > 1
     assert any("fate unknown, S00 blocked" in alarm for alarm in result.alarms)
+
+
+async def test_a_fate_that_an_update_tells_later_frees_its_symbol_and_the_position_gets_its_stop() -> None:
+    class Losing(FakeBroker):
+        async def submit(self, order: Order) -> None:
+            await super().submit(order)
+            if order.kind is OrderKind.ENTRY and order.symbol == "S00":
+                raise BrokerError("answer lost")
+
+    broker = Losing(reply=filled)
+    await session(broker, Scores({0: 1.0}, 0.0))
+    kinds = [order.kind for order in broker.submitted if order.symbol == "S00"]
+    assert kinds == [OrderKind.ENTRY, OrderKind.STOP, OrderKind.CANCEL_STOP, OrderKind.EXIT]
+
+
+async def test_a_mute_stream_does_not_send_the_same_entry_again_and_again() -> None:
+    broker = FakeBroker()
+    result = await session(broker, FakeScorer([1.0] * 5))
+    assert len(broker.submitted) == len({order.symbol for order in broker.submitted})
+    assert any("its end is not known" in alarm for alarm in result.alarms)
+
+
+async def test_a_stock_without_trades_for_minutes_is_not_entered() -> None:
+    class Silent(Minutes):
+        async def bars(self, n_bars: int | None) -> list[LiveBar]:
+            minute = await super().bars(n_bars)
+            return minute if minute[0].minute < FULL.panel.grid.sessions[LAST].open_minute + 3 else []
+
+    broker = FakeBroker()
+    ticks = [Tick(slot, phase, None, None) for slot in range(20) for phase in Phase]
+    scorer = Scores({k: 0.0 for k in range(9)}, 1.0)
+    await run_session(engine(), FakeClock(ticks), Silent(), broker, scorer, FakeJournal(), lambda: 0.0)
+    assert broker.submitted == []
+
+
+async def test_a_bar_that_comes_a_minute_early_waits_and_one_that_comes_late_is_counted() -> None:
+    live = engine()
+    first, second = bars()[0], bars()[1]
+    live.on_bars(0, [*first, second[0]])
+    live.on_bars(1, second[1:])
+    assert live.late_bars == 0
+    live.on_bars(2, [first[0]])
+    assert live.late_bars == 1
 
 
 async def test_an_execution_told_twice_counts_once() -> None:
@@ -415,7 +458,8 @@ async def test_a_session_that_breaks_off_names_what_is_open_and_what_to_do() -> 
     broker, journal = FakeBroker(reply=filled), FakeJournal()
     with pytest.raises(FeedError, match=r"^the stream broke; open positions: S00 [+]\d+, S01") as failure:
         await session(broker, FakeScorer([1.0] * 5), journal, feed=Breaking(FeedError("the stream broke")))
-    assert "check these positions in the broker's account now" in failure.value.hint
+    assert "check the broker's account now" in failure.value.hint
+    assert broker.flattened
     kind, values = journal.records[-1]
     held = {order.symbol: order.side * order.qty for order in broker.submitted if order.kind is OrderKind.ENTRY}
     assert kind == "aborted" and values["positions"] == held
@@ -427,7 +471,7 @@ async def test_a_cancelled_session_names_what_is_open_and_a_flat_one_nothing() -
     journal = FakeJournal()
     with pytest.raises(FeedError, match=r"^broke$"):
         await session(FakeBroker(), FakeScorer([0.0] * 5), journal, feed=Breaking(FeedError("broke")))
-    assert journal.records == [("aborted", {"why": "broke", "positions": {}, "unanswered": []})]
+    assert journal.records == [("aborted", {"why": "broke", "positions": {}, "unanswered": [], "asked": []})]
 
 
 async def test_orders_that_were_never_answered_count_as_open() -> None:

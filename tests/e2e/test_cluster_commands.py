@@ -49,6 +49,7 @@ def cluster(day) -> Iterator[dict[str, str]]:
     environ.pop("RAY_ADDRESS", None)
     command = [str(BIN / "ray"), "start", "--head", "--block", "--node-ip-address", "127.0.0.2", "--num-cpus", "2"]
     command += ["--port", str(port), "--dashboard-host", "127.0.0.1", "--dashboard-port", str(dashboard)]
+    command += ["--dashboard-agent-listen-port", str(free_port())]  # another Ray of this test run has the usual one
     command += ["--object-store-memory", str(256 * 2**20), "--temp-dir", folder]
     head = subprocess.Popen(
         command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True

@@ -42,6 +42,7 @@ def write(results: dict[str, Result], path: Path = RESULTS) -> None:
 def table(results: list[Result]) -> Table:
     """Return the lines for the screen."""
     view = Table("benchmark", "value", "unit", "peer", "peer value", "ratio", "spread", "runs")
+    view.columns[0].no_wrap = True
     for line in results:
         peer_value = "" if line.peer_value is None else f"{line.peer_value:.4g}"
         ratio = "" if line.ratio is None else f"{line.ratio:.2f}"

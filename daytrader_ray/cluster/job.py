@@ -24,7 +24,7 @@ def run(main: Callable[[], Mapping[str, Any]]) -> None:
     """Print what `main` returns as JSON; a named error is one line and a hint on stderr and exit code 1."""
     try:
         done = main()
-    except Exception as error:
+    except Exception as error:  # the edge of the job: whatever has no name is raised again
         named = named_cause(error)
         if named is None:
             raise

@@ -67,7 +67,7 @@ async def run_session(
         return loop.close(await broker.snapshot())
     except asyncio.CancelledError:
         raise asyncio.CancelledError(await loop.abort("interrupted")) from None
-    except Exception as error:
+    except Exception as error:  # whatever it was, positions must not be left behind; it is raised again
         held = await loop.abort(str(error))
         if not held:
             raise

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from daytrader_ray.domain.errors import DataError
 from daytrader_ray.domain.sessions import SessionGrid
 from daytrader_ray.sandbox.config import SandboxConfig
+from daytrader_ray.sandbox.source import SessionBars
 from daytrader_ray.sandbox.traits import KNOWN_SYMBOL, Traits, symbol_key, traits_of
 
 Float64 = npt.NDArray[np.float64]
@@ -39,22 +40,6 @@ OVERNIGHT = 8.0
 """An overnight gap has the standard deviation of this many minutes' square root."""
 FULL_SESSION = 390
 CACHED_SESSIONS = 2048
-
-
-@dataclass(frozen=True)
-class SessionBars:
-    """One session of one symbol `[slot]`: prices USD in whole cents (VWAP 1e-4), volume in whole shares, float64.
-
-    A minute without a trade has NaN prices, volume 0 and `traded` False: the exchange sends no bar for it.
-    """
-
-    open: Float64
-    high: Float64
-    low: Float64
-    close: Float64
-    volume: Float64
-    vwap: Float64
-    traded: Bool
 
 
 class Market:

@@ -8,7 +8,8 @@ import pytest
 from daytrader_ray.domain.errors import DataError
 from daytrader_ray.domain.sessions import SessionGrid
 from daytrader_ray.sandbox.config import SandboxConfig
-from daytrader_ray.sandbox.market import Market, SessionBars
+from daytrader_ray.sandbox.market import Market
+from daytrader_ray.sandbox.source import SessionBars
 
 STOCKS = ("AAPL", "MSFT", "NVDA", "AMZN", "META", "GOOGL", "TSLA", "AMD", "JPM", "XOM", "UNH", "COST")
 COLUMNS = ("open", "high", "low", "close", "volume", "vwap", "traded")

@@ -10,8 +10,9 @@ import pytest
 from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.sessions import Session, SessionGrid
 from daytrader_ray.sandbox.config import SandboxConfig
-from daytrader_ray.sandbox.market import Market, SessionBars
+from daytrader_ray.sandbox.market import Market
 from daytrader_ray.sandbox.matching import PRICE_STEP, Matcher, rounded, statistics
+from daytrader_ray.sandbox.source import SessionBars
 from daytrader_ray.sandbox.traits import Traits
 
 HISTORY_CLOSES = (100.0, 102.0, 99.0, 101.0)

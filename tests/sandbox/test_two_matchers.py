@@ -11,8 +11,9 @@ from daytrader_ray.domain.trading import OrderKind, Reason
 from daytrader_ray.engine.book import new_book
 from daytrader_ray.engine.fills import Bar, Costs, Liquidity, costs_of, fill_fee, market_fill, stop_fill
 from daytrader_ray.sandbox.config import SandboxConfig
-from daytrader_ray.sandbox.market import Market, SessionBars
+from daytrader_ray.sandbox.market import Market
 from daytrader_ray.sandbox.matching import Execution, Matcher
+from daytrader_ray.sandbox.source import SessionBars
 
 SYMBOLS = ("AAPL", "TSLA", "XLK", "NFLX")
 SESSION, HALF_DAY = 19, 5

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from daytrader_ray.domain.panel import Bool, Float64
 from daytrader_ray.domain.sessions import Int64, SessionGrid
 from daytrader_ray.market_data.bars import NO_STAMP, US_PER_MINUTE, CleanInput
-from daytrader_ray.market_data.prints import is_bad_print, move_limit
+from daytrader_ray.market_data.prints import LEAST_MOVE, is_bad_print, move_limit
 
 PRE_MARKET_MINUTES = 330
 """04:00 to 09:30 New York."""
@@ -55,7 +55,7 @@ class Verdict(IntEnum):
     STALE_FEED = 9
     """The tenth or a later one of identical consecutive bars of a session (prices and a volume above 0)."""
     BAD_PRINT = 10
-    """One bar whose price jumps away and comes back at once (`prints.is_bad_print`)."""
+    """One bar whose high or low jumps away from its neighbours' and comes back at once (`prints.is_bad_print`)."""
     UNEXPLAINED_SPLIT = 11
     """A session that opens at a split's ratio to the last price on ordinary volume, with no such split in the table."""
 
@@ -180,11 +180,11 @@ class _Series:
         high, low, close = (np.log(column[self.rows]) for column in (self.table.high, self.table.low, self.table.close))
         session = self._sessions()
         inner = session[2:] == session[:-2]
-        for extreme in (high, low):
-            jump, back = extreme[1:-1] - close[:-2], close[2:] - extreme[1:-1]
-            for at in np.flatnonzero(inner & is_bad_print(jump, back, 0.0)).tolist():
-                here = close[session == session[at]]
-                bad[at + 1] |= bool(is_bad_print(jump[at], back[at], move_limit(np.diff(here))))
+        for extreme in (high, -low):
+            moves = np.diff(extreme)
+            for at in np.flatnonzero(inner & is_bad_print(moves[:-1], moves[1:], LEAST_MOVE)).tolist():
+                limit = move_limit(np.diff(close[session == session[at]]))
+                bad[at + 1] |= bool(is_bad_print(moves[at], moves[at + 1], limit))
         return bad
 
     def unexplained(self, previous: Previous | None, splits: Mapping[dt.date, float]) -> Bool:

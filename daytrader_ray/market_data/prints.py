@@ -13,7 +13,7 @@ LEAST_RETURNS = 30
 SIGMA_OF_MAD = 1.4826
 """Standard deviation of a normal distribution over its median absolute deviation."""
 CANCEL = 0.25
-"""Share of the move in that may be left after the move out."""
+"""Share of the move out that may be left after the move back."""
 
 
 def move_limit(returns: Float64) -> float:
@@ -24,9 +24,11 @@ def move_limit(returns: Float64) -> float:
     return max(LEAST_MOVE, float(ROBUST_SIGMAS * SIGMA_OF_MAD * spread))
 
 
-def is_bad_print(jump: npt.ArrayLike, back: npt.ArrayLike, limit: float) -> npt.NDArray[np.bool_]:
-    """Return where a log move in and the next one out both exceed `limit` (and 5 %) and cancel to within a quarter."""
-    jump, back = np.asarray(jump), np.asarray(back)
-    least = max(limit, LEAST_MOVE)
-    large = (np.abs(jump) > least) & (np.abs(back) > least)
-    return np.asarray(large & (np.abs(jump + back) <= CANCEL * np.abs(jump)), dtype=np.bool_)
+def is_bad_print(out: npt.ArrayLike, back: npt.ArrayLike, limit: float) -> npt.NDArray[np.bool_]:
+    """Return where the log move out is above `limit`, the next one below -`limit`, and both cancel to within a quarter.
+
+    The moves are those of highs, or of lows with their sign turned: how far one bar sticks out of its neighbours.
+    """
+    out, back = np.asarray(out), np.asarray(back)
+    large = (out > limit) & (back < -limit)
+    return np.asarray(large & (np.abs(out + back) <= CANCEL * out), dtype=np.bool_)

@@ -142,6 +142,12 @@ def test_a_bad_print_inside_a_bar_is_found_by_its_high_or_low() -> None:
     assert clean(table(rows), GRID).quarantined.tolist() == [4, 6]
 
 
+def test_wide_bars_among_wide_bars_are_no_bad_prints() -> None:
+    rows = [(at(slot), (10.0, 11.0, 9.0, 10.5, slot)) for slot in range(9)]
+    rows[4] = (at(4), flat(10.0))
+    assert clean(table(rows), GRID).reasons() == []
+
+
 def test_a_wild_session_has_a_wider_limit() -> None:
     rng = np.random.default_rng(5)
     path = 10 * np.exp(np.cumsum(rng.normal(0, 0.01, 60)))

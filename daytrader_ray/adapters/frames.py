@@ -193,24 +193,18 @@ def _joined(manifest: Manifest, symbols: tuple[str, ...], parts: list[SymbolFram
     """Lay the symbols side by side over the sessions of `span`."""
     start, stop = span
     rows = slice(int(manifest.grid.first_row[start]), int(manifest.grid.first_row[stop]))
-    bars = np.stack([part.bars[:, rows] for part in parts], axis=2)
+    open_, high, low, close, volume, vwap, expected = np.stack([part.bars[:, rows] for part in parts], axis=2)
     traded = np.stack([part.traded[rows] for part in parts], axis=1)
     aux = np.stack([part.aux[:, rows] for part in parts], axis=2)
-    sessions = np.stack([part.sessions[:, start:stop] for part in parts], axis=2)
+    adv, sigma_day, price, share = np.stack([part.sessions[:, start:stop] for part in parts], axis=2)
     values = np.stack([part.values[rows] for part in parts], axis=1)
+    grid = manifest.grid.part(start, stop)
     return Frames(
-        panel=Panel(
-            manifest.grid.part(start, stop),
-            symbols,
-            *bars[:-1],
-            traded=traded,
-            price_factor=sessions[2],
-            share_factor=sessions[3],
-        ),
+        panel=Panel(grid, symbols, open_, high, low, close, volume, vwap, traded, price, share),
         features=FeatureMatrix(manifest.names, values, *aux),
-        adv=sessions[0],
-        sigma_day=sessions[1],
-        expected_volume=bars[-1],
+        adv=adv,
+        sigma_day=sigma_day,
+        expected_volume=expected,
     )
 
 

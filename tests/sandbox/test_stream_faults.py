@@ -7,8 +7,8 @@ import orjson
 import pytest
 
 from daytrader_ray.sandbox.faults import Fault
-from daytrader_ray.sandbox.server import FAULTS
 from daytrader_ray.sandbox.market import Market
+from daytrader_ray.sandbox.server import FAULTS
 from daytrader_ray.sandbox.sessions import market_grid
 from tests.sandbox.streaming import (
     CONFIG,

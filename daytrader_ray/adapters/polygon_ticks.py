@@ -45,7 +45,8 @@ def trade_bars(vendor: Vendor, symbol: str, session: Session) -> pa.Table:
     trades = TradeAggregator()
     for page in _pages(vendor, "trades", symbol, session, _TRADE):
         updates = trade_updates(page["conditions"].to_pylist(), page["correction"].to_pylist())
-        trades.add(*(_numbers(page, name) for name in ("sip_timestamp", "price", "size")), updates)
+        stamps, price, size = (_numbers(page, name) for name in _TRADE.names[:3])
+        trades.add(stamps, price, size, updates)
     return tick_table(trades.take(session.close_minute), TRADE_BARS)
 
 

@@ -18,13 +18,15 @@ class Vendor:
     """Serves two bars a minute apart from 14:30 UTC of every day asked for; `behaviour` names a lasting fault.
 
     `failures` are answers (status, headers, body) that the next requests get instead; `unknown` are symbols that it
-    never heard of, `tables` rows of its reference data by their last path part.
+    never heard of, `forbidden` a part of addresses that are not in the plan, `tables` rows of its reference data by
+    their last path part.
     """
 
     def __init__(self, behaviour: str = "") -> None:
         self.behaviour = behaviour
         self.failures: list[tuple[int, dict[str, str], bytes]] = []
         self.unknown: set[str] = set()
+        self.forbidden = "none"
         self.tables: dict[str, list[dict[str, Any]]] = {"splits": [], "dividends": []}
         self.page = PAGE
         self.requests: list[str] = []
@@ -36,6 +38,12 @@ class Vendor:
             return self.failures.pop(0)
         if key != "Bearer secret":
             return 401, {}, b'{"status":"ERROR","request_id":"1","error":"Unknown API Key"}'
+        if self.forbidden in target:
+            return (
+                403,
+                {},
+                b'{"status":"NOT_AUTHORIZED","request_id":"1","message":"You are not entitled to this data."}',
+            )
         if self.behaviour == "limited":
             return 429, {}, b'{"status":"ERROR","error":"too many"}'
         if self.behaviour == "html":
@@ -71,8 +79,7 @@ class Vendor:
             opens = dt.datetime.combine(start + dt.timedelta(days=day), dt.time(15, 30), dt.UTC)
             for minute in range(10):
                 t = int(opens.timestamp() * 1000) + minute * 60_000
-                c = 10.5 + minute / 100
-                found.append({"t": t, "o": 10, "h": 11, "l": 9.5, "c": c, "v": 100, "vw": 10.2, "n": 3})
+                found.append({"t": t, "o": 10, "h": 11, "l": 9.5, "c": 10.5, "v": 100 + minute, "vw": 10.2, "n": 3})
         return found
 
     def days(self, start: dt.date, end: dt.date) -> list[dict[str, float]]:

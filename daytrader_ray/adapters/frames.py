@@ -44,6 +44,7 @@ SOURCES = (
     "adapters/calendar.py",
     "adapters/folder.py",
     "adapters/frames.py",
+    "adapters/revisions.py",
     "adapters/store.py",
     "adapters/table_store.py",
     "adapters/tables.py",

@@ -1,132 +1,112 @@
-"""The market-data WebSocket of the exchange, as Polygon speaks it: minute aggregates `AM` of named symbols."""
+"""The market-data WebSockets of the exchange, as Polygon speaks them: `/stocks` and `/indices`."""
 
-from typing import Any
+from typing import Any, Literal
 
-import numpy as np
 import orjson
 from aiohttp import WSMsgType, web
 
+from daytrader_ray.sandbox.data_stream import Connection, DataStream
 from daytrader_ray.sandbox.exchange import Exchange
-from daytrader_ray.sandbox.polygon_rest import MINUTE_MS, trades
-from daytrader_ray.sandbox.traits import KNOWN_SYMBOL
+from daytrader_ray.sandbox.faults import FaultBox
+from daytrader_ray.sandbox.outlet import CLOSE_POLICY, Dialect, Event, Outlet
+from daytrader_ray.sandbox.polygon_events import PolygonEvents
+from daytrader_ray.sandbox.wire import QUEUE_BYTES, TEXT, Wire
 
-FRAME_BARS = 1_000
-"""At most this many bars in one frame: real clients refuse frames over 1 MiB."""
+CHANNELS = {"stocks": {"AM", "A", "T", "Q", "LULD"}, "indices": {"AM", "V"}}
 
 
-class PolygonStream:
-    """The one data connection: a newcomer takes the place of an older one, as at the vendor.
+def _status(status: str, message: str) -> Event:
+    return {"ev": "status", "status": status, "message": message}
 
-    `n_bars` counts the bars sent to subscriptions since the session began.
-    """
 
-    def __init__(self, exchange: Exchange) -> None:
-        self.n_bars = 0
-        self._exchange = exchange
-        self._socket: web.WebSocketResponse | None = None
-        self._symbols: set[str] = set()
+DIALECT = Dialect(
+    channel="polygon_stream",
+    opcode=TEXT,
+    encode=orjson.dumps,
+    kind="ev",
+    bar="AM",
+    auth_failed=_status("auth_failed", "authentication failed"),
+    max_connections=_status("max_connections", "Maximum number of connections exceeded."),
+    slow_consumer=_status("slow_consumer", "Your connection has been closed: too slow to read."),
+    unknown={"ev": "XX", "sym": "AAPL", "note": "no such event in the documentation"},
+)
 
-    def begin(self) -> None:
-        """Start counting for a new session; subscriptions stay."""
-        self.n_bars = 0
 
-    async def send_bars(self, slot: int) -> None:
-        """Send bar `slot` of every subscribed symbol that traded, in the order of their names."""
-        found = (self._bar(symbol, slot) for symbol in sorted(self._symbols))
-        bars = [bar for bar in found if bar is not None]
-        if self._socket is None or self._socket.closed:
-            return
-        self.n_bars += len(bars)
-        for start in range(0, len(bars), FRAME_BARS):
-            await _send(self._socket, bars[start : start + FRAME_BARS])
+class PolygonStream(DataStream):
+    """One connection for each key: a newcomer takes the place of the older one, as at the vendor."""
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        faults: FaultBox,
+        market: Literal["stocks", "indices"],
+        queue_bytes: int = QUEUE_BYTES,
+    ) -> None:
+        self._events = PolygonEvents(exchange)
+        super().__init__(exchange, faults, self._events, market, "AM")
+        self._queue_bytes = queue_bytes
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
         """Greet, ask for the key, then follow subscriptions until the client goes."""
         socket = web.WebSocketResponse(compress=False)
         await socket.prepare(request)
-        await _send(socket, [_status("connected", "Connected Successfully")])
-        known = False
+        wire = Wire(socket, request, DIALECT.opcode, self._queue_bytes)
+        outlet = Outlet(wire, DIALECT, self._market, self._faults, self._rng, self._revise)
+        outlet.send("greeting", [_status("connected", "Connected Successfully")])
+        connection, key = Connection(outlet), ""
         async for message in socket:
             if message.type is not WSMsgType.TEXT:
                 continue
             action, params = _read(message.data)
             if action == "auth":
-                known = await self._authenticate(socket, params)
-                if not known:
+                key = self._authenticate(connection, params)
+                if not params.strip():
                     break
-            elif not known:
-                await _send(socket, [_status("auth_failed", "not authenticated")])
+            elif action and not key:
+                outlet.send("auth", [_status("auth_failed", "not authenticated")])
             elif action in {"subscribe", "unsubscribe"}:
-                await _send(socket, [self._follow(action, channel) for channel in params.split(",")])
-        if self._socket is socket:
-            self._socket = None
-            self._symbols.clear()
+                follow = self._subscribe if action == "subscribe" else self._unsubscribe
+                outlet.send("subscribe", [follow(connection, name.strip()) for name in params.split(",")])
+        self._forget(key, connection)
         await socket.close()
         return socket
 
-    async def _authenticate(self, socket: web.WebSocketResponse, key: str) -> bool:
+    def _authenticate(self, connection: Connection, key: str) -> str:
+        """Return the key if it is accepted, else an empty string."""
         if not key.strip():
-            await _send(socket, [_status("auth_failed", "authentication failed")])
-            return False
-        older, self._socket = self._socket, socket
-        self._symbols.clear()
-        if older is not None and not older.closed:
-            await _send(older, [_status("max_connections", "Maximum number of connections exceeded.")])
-            await older.close(code=1008, message=b"max_connections")
-        await _send(socket, [_status("auth_success", "authenticated")])
-        return True
+            connection.outlet.send("auth", [DIALECT.auth_failed])
+            return ""
+        fault = connection.outlet.send("auth", [_status("auth_success", "authenticated")])
+        if fault in {"auth_failed", "max_connections"}:
+            return ""
+        older = self._open.get(key)
+        if older is not None and older is not connection:
+            older.outlet.wire.send(DIALECT.encode([DIALECT.max_connections]))
+            older.outlet.wire.close(CLOSE_POLICY, "max_connections")
+            self._forget(key, older)
+        self._open[key] = connection
+        return key
 
-    def _follow(self, action: str, channel: str) -> dict[str, str]:
-        kind, _, symbol = channel.strip().partition(".")
-        if kind != "AM" or not KNOWN_SYMBOL.fullmatch(symbol):
-            return _status("error", f"no such channel here: {channel} (AM.SYMBOL for named symbols)")
-        if action == "subscribe":
-            self._symbols.add(symbol)
-            return _status("success", f"subscribed to: {channel}")
-        self._symbols.discard(symbol)
+    def _subscribe(self, connection: Connection, channel: str) -> Event:
+        kind, _, symbol = channel.partition(".")
+        if kind not in CHANNELS[self._market] or not self._exists(symbol):
+            return _status("error", f"no such channel here: {channel}")
+        connection.channels.setdefault(kind, set()).add(symbol)
+        return _status("success", f"subscribed to: {channel}")
+
+    def _unsubscribe(self, connection: Connection, channel: str) -> Event:
+        kind, _, symbol = channel.partition(".")
+        connection.channels.get(kind, set()).discard(symbol)
         return _status("success", f"unsubscribed to: {channel}")
 
-    def _bar(self, symbol: str, slot: int) -> dict[str, Any] | None:
-        exchange = self._exchange
-        bars = exchange.market.bars(symbol, exchange.session)
-        if not bars.traded[slot]:
-            return None
-        volume = int(bars.volume[slot])
-        so_far = bars.volume[: slot + 1]
-        traded = bars.traded[: slot + 1]
-        day_volume = float(so_far.sum())
-        day_vwap = float(np.dot(so_far[traded], bars.vwap[: slot + 1][traded])) / day_volume
-        start = (exchange.day.open_minute + slot) * MINUTE_MS
-        return {
-            "ev": "AM",
-            "sym": symbol,
-            "v": volume,
-            "av": int(day_volume),
-            "op": float(bars.open[np.argmax(traded)]),
-            "vw": float(bars.vwap[slot]),
-            "o": float(bars.open[slot]),
-            "c": float(bars.close[slot]),
-            "h": float(bars.high[slot]),
-            "l": float(bars.low[slot]),
-            "a": round(day_vwap, 4),
-            "z": volume // trades(volume),
-            "s": start,
-            "e": start + MINUTE_MS,
-        }
-
-
-def _status(status: str, message: str) -> dict[str, str]:
-    return {"ev": "status", "status": status, "message": message}
-
-
-async def _send(socket: web.WebSocketResponse, events: list[dict[str, Any]]) -> None:
-    if not socket.closed:
-        await socket.send_str(orjson.dumps(events).decode())
+    def _revise(self, event: Event) -> tuple[Event, list[Event]]:
+        """Return an earlier report of a bar, and the bar itself as what corrects it."""
+        return (self._events.first_report(event), [event]) if event["ev"] == "AM" else (event, [])
 
 
 def _read(text: str) -> tuple[str, str]:
     try:
-        message = orjson.loads(text)
+        message: Any = orjson.loads(text)
         return str(message["action"]), str(message.get("params", ""))
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
         return "", ""

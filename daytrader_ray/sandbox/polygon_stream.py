@@ -6,8 +6,9 @@ import numpy as np
 import orjson
 from aiohttp import WSMsgType, web
 
+from daytrader_ray.sandbox.bars import trades
+from daytrader_ray.sandbox.doors import MINUTE_MS
 from daytrader_ray.sandbox.exchange import Exchange
-from daytrader_ray.sandbox.polygon_rest import MINUTE_MS, trades
 from daytrader_ray.sandbox.traits import KNOWN_SYMBOL
 
 FRAME_BARS = 1_000

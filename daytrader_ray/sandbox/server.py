@@ -12,10 +12,11 @@ from daytrader_ray.domain.errors import ConfigError
 from daytrader_ray.sandbox.alpaca_rest import AlpacaRest
 from daytrader_ray.sandbox.alpaca_stream import AlpacaStream
 from daytrader_ray.sandbox.config import SandboxConfig
+from daytrader_ray.sandbox.doors import json_response
 from daytrader_ray.sandbox.exchange import Exchange
 from daytrader_ray.sandbox.lockstep import ANSWER_SECONDS, Lockstep
 from daytrader_ray.sandbox.market import Market
-from daytrader_ray.sandbox.polygon_rest import PolygonRest, json_response
+from daytrader_ray.sandbox.polygon_rest import PolygonRest
 from daytrader_ray.sandbox.polygon_stream import PolygonStream
 from daytrader_ray.sandbox.sessions import market_grid
 

@@ -93,6 +93,10 @@ class PolygonFeed:
         taken, self._queue = self._queue, []
         return taken
 
+    def frozen(self) -> Mapping[str, str]:
+        """Freeze nothing: bars alone tell of no halt."""
+        return {}
+
     async def _wait(self, n_bars: int) -> None:
         limit = self._config.bar_seconds
         try:

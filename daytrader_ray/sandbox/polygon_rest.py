@@ -24,6 +24,7 @@ from daytrader_ray.sandbox.doors import (
 )
 from daytrader_ray.sandbox.exchange import Exchange
 from daytrader_ray.sandbox.polygon_reference import PolygonReference
+from daytrader_ray.sandbox.polygon_ticks import PolygonTicks
 from daytrader_ray.sandbox.visible import Visible
 from daytrader_ray.sandbox.windows import SPANS, Window
 
@@ -38,6 +39,7 @@ class PolygonRest:
     def __init__(self, exchange: Exchange) -> None:
         self._visible = Visible(exchange)
         self._reference = PolygonReference(exchange, self._visible)
+        self._ticks = PolygonTicks(self._visible)
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes to mount."""
@@ -47,6 +49,7 @@ class PolygonRest:
             "/v2/aggs/ticker/{symbol}/prev": self._previous,
             "/v1/open-close/{symbol}/{date}": self._open_close,
             **self._reference.handlers(),
+            **self._ticks.handlers(),
         }
         return [web.get(path, polygon_door(handler)) for path, handler in handlers.items()]
 

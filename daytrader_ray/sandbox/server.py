@@ -10,6 +10,7 @@ from aiohttp import web
 
 from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.errors import ConfigError
+from daytrader_ray.sandbox.alpaca_data_stream import AlpacaDataStream
 from daytrader_ray.sandbox.alpaca_rest import AlpacaRest
 from daytrader_ray.sandbox.alpaca_stream import AlpacaStream
 from daytrader_ray.sandbox.config import SandboxConfig
@@ -33,11 +34,12 @@ FAULTS = web.AppKey("faults", FaultBox)
 
 
 def create_app(config: SandboxConfig, costs: CostConfig, answer_seconds: float = ANSWER_SECONDS) -> web.Application:
-    """Return the exchange: Polygon's REST and `/stocks`, Alpaca's REST and `/stream`, and both clocks."""
+    """Return the exchange: all protocols of both vendors, and both clocks."""
     exchange = Exchange(config, costs, Market(config, market_grid(config)))
     faults, requests = FaultBox(config.faults, config.seed), Requests()
-    stocks, updates = PolygonStream(exchange, faults), AlpacaStream(exchange)
-    streams = Streams(stocks)
+    stocks, indices = PolygonStream(exchange, faults, "stocks"), PolygonStream(exchange, faults, "indices")
+    sip, iex = AlpacaDataStream(exchange, faults, "sip"), AlpacaDataStream(exchange, faults, "iex")
+    streams, updates = Streams([stocks, indices], [sip, iex]), AlpacaStream(exchange)
     clock = Lockstep(exchange, streams, updates, answer_seconds)
     playing = Playing(exchange, streams, updates, time.time)  # noqa: TID251 - the exchange's own edge of real time
 
@@ -55,6 +57,9 @@ def create_app(config: SandboxConfig, costs: CostConfig, answer_seconds: float =
     app.add_routes(
         [
             web.get("/stocks", stocks.serve),
+            web.get("/indices", indices.serve),
+            web.get("/v2/sip", sip.serve),
+            web.get("/v2/iex", iex.serve),
             web.get("/stream", updates.serve),
             web.get("/_sandbox/clock", clock.serve),
             web.get(INFO_PATH, info),

@@ -16,11 +16,10 @@ from daytrader_ray.sandbox.config import SandboxConfig
 from daytrader_ray.sandbox.exchange import Exchange
 from daytrader_ray.sandbox.faults import FaultBox
 from daytrader_ray.sandbox.lockstep import ANSWER_SECONDS, Lockstep
-from daytrader_ray.sandbox.market import Market
 from daytrader_ray.sandbox.playing import Playing
 from daytrader_ray.sandbox.polygon_rest import PolygonRest, json_response
 from daytrader_ray.sandbox.polygon_stream import PolygonStream
-from daytrader_ray.sandbox.sessions import market_grid
+from daytrader_ray.sandbox.sessions import market_of
 from daytrader_ray.sandbox.streams import Streams
 
 HOST = "127.0.0.1"
@@ -31,7 +30,7 @@ FAULTS = web.AppKey("faults", FaultBox)
 
 def create_app(config: SandboxConfig, costs: CostConfig, answer_seconds: float = ANSWER_SECONDS) -> web.Application:
     """Return the exchange: Polygon's REST and `/stocks`, Alpaca's REST and `/stream`, and both clocks."""
-    exchange = Exchange(config, costs, Market(config, market_grid(config)))
+    exchange = Exchange(config, costs, market_of(config))
     faults = FaultBox((), config.seed)
     stocks, updates = PolygonStream(exchange, faults), AlpacaStream(exchange)
     streams = Streams(stocks)

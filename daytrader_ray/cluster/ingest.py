@@ -109,7 +109,7 @@ def market_at(base_url: str) -> str:
         except (OSError, ValueError, ConfigError):
             pass  # no exchange of ours; whether a vendor answers there is for the download to find out
         else:
-            return f"sandbox seed {sandbox.seed} strength {sandbox.signal_strength:g} first {sandbox.first_session}"
+            return sandbox.market_name
     return address.hostname or base_url
 
 

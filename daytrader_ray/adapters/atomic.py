@@ -8,6 +8,19 @@ from typing import Any
 
 import fsspec
 
+_WHOLE_PUTS = {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "memory"}
+"""Stores in which an object appears when its upload is complete, and never before."""
+
+
+def filesystem_of(url: str) -> tuple[Any, str]:
+    """Return the fsspec file system of a path or URL, without a cache of listings, and the path inside it.
+
+    Credentials, region and end point come from the usual variables of the service (`AWS_ACCESS_KEY_ID`,
+    `AWS_SECRET_ACCESS_KEY`, `AWS_ENDPOINT_URL` ...).
+    """
+    filesystem, path = fsspec.core.url_to_fs(url, use_listings_cache=False)
+    return filesystem, path.rstrip("/")
+
 
 def atomic_write_bytes(path: str | Path, data: bytes) -> None:
     """Write `data` aside and rename it to `path` (a local path or any fsspec URL); makes missing folders."""
@@ -15,7 +28,10 @@ def atomic_write_bytes(path: str | Path, data: bytes) -> None:
     if "://" not in text:
         _write_local(Path(text), data)
         return
-    filesystem, target = fsspec.core.url_to_fs(text)
+    filesystem, target = filesystem_of(text)
+    if text.partition("://")[0] in _WHOLE_PUTS:
+        filesystem.pipe_file(target, data)
+        return
     folder, _, name = target.rpartition("/")
     filesystem.makedirs(folder, exist_ok=True)
     aside = f"{folder}/.{name}.{os.getpid()}.aside"

@@ -40,9 +40,13 @@ BAR_FIELDS = ("open", "high", "low", "close", "volume", "vwap", "expected_volume
 """Rows of `bars.npy`."""
 
 SOURCES = (
+    "adapters/actions.py",
     "adapters/calendar.py",
+    "adapters/folder.py",
     "adapters/frames.py",
     "adapters/store.py",
+    "adapters/table_store.py",
+    "adapters/tables.py",
     "cluster/features.py",
     "domain/errors.py",
     "domain/jit.py",

@@ -2,127 +2,149 @@
 
 ::
 
-    <root>/historical/market.json                                the market that all these bars come from
+    <root>/historical/market.json                                the market of all these bars, and their length
     <root>/historical/minute_bars/symbol=AAPL/2025-03.parquet    bars, sorted by start, without the symbol column
-    <root>/historical/minute_bars/symbol=AAPL/_2025-03.json      days whose download is complete
-    <root>/quarantine/<name>.parquet                             rows that were not accepted, with their reason
+    <root>/historical/minute_bars/symbol=AAPL/2025-03.revisions.parquet   all versions of bars that were revised or late
+    <root>/historical/minute_bars/symbol=AAPL/_2025-03.json      days whose download is complete, rows by fate
+    <root>/historical/<other kinds>/...                          see `adapters.tables`
+    <root>/quarantine/symbol=AAPL/2025-03.<source>.parquet       rows that were not accepted, with their reason
 
 A session inside a completed download is known minute by minute: no bar means no trade. Every other session in the
 store is an imported one: nothing is known outside its first and last bar.
 """
 
 import datetime as dt
-import io
-import json
-import re
-from collections.abc import Collection, Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 
-import fsspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from daytrader_ray.adapters.atomic import atomic_write_bytes, atomic_write_json
+from daytrader_ray.adapters.actions import back_adjusted, factors_of
 from daytrader_ray.adapters.calendar import session_grid
+from daytrader_ray.adapters.revisions import REVISIONS, known, merged
+from daytrader_ray.adapters.table_store import Span, TableStore, aware
+from daytrader_ray.adapters.tables import MINUTE, Kind
 from daytrader_ray.domain.errors import DataError
 from daytrader_ray.domain.panel import Panel
 from daytrader_ray.market_data.bars import US_PER_MINUTE, SymbolBars
 from daytrader_ray.market_data.panel import build_panel
 
-FILE_SCHEMA = pa.schema(
-    [
-        pa.field("timestamp", pa.timestamp("us", "UTC")),
-        *(pa.field(name, pa.float64()) for name in ("open", "high", "low", "close", "volume", "vwap")),
-        pa.field("trades", pa.int32()),
-    ]
-)
-"""Columns of a bar file; `vwap` and `trades` are null where the vendor gives none."""
+FILE_SCHEMA = MINUTE
+"""Columns of a bar file."""
 
 BAR_SCHEMA = FILE_SCHEMA.insert(0, pa.field("symbol", pa.string()))
 """Columns of a table of bars: those of the file after the symbol."""
 
-BARS = "historical/minute_bars"
 MARKET = "historical/market.json"
 IMPORTED = "imported"
 """The market of bars from the user's own files."""
 
-_SYMBOL = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:\-]{0,20}")
+_CONTENTS = (
+    (Kind.MINUTE, "????-??.parquet"),
+    (Kind.MINUTE, "_*.json"),
+    (Kind.SPLITS, "*.parquet"),
+    (Kind.DAILY, "*.parquet"),
+)
+"""All of a symbol that a panel reads; splits and dividends share a folder."""
+_NO_BARS = "run `daytrader download` or `daytrader import` first"
 
 
-class ParquetStore:
-    """Minute bars under `root`: a local folder or any fsspec URL."""
-
-    def __init__(self, root: str) -> None:
-        self.root = root.rstrip("/") if "://" in root else str(Path(root).absolute())
-        self._fs, self._base = fsspec.core.url_to_fs(self.root)
-
-    def path(self, *parts: str) -> str:
-        """Return the path (or URL) of something under the root."""
-        return "/".join([self.root, *parts])
+class ParquetStore(TableStore):
+    """Minute bars with their versions, and panels of them; the other tables come with `TableStore`."""
 
     def market(self) -> str:
         """Return the market that the bars come from, as `claim` was told; `unknown` where nobody said."""
-        path = f"{self._base}/{MARKET}"
-        return str(json.loads(self._fs.cat_file(path))["market"]) if self._fs.exists(path) else "unknown"
+        return str(self.read_json(MARKET).get("market", "unknown"))
 
-    def claim(self, market: str) -> None:
-        """Say which market the next bars come from; `DataError` where the store has bars of another one."""
-        known = self.market()
-        if known != market and self._fs.exists(f"{self._base}/{BARS}"):
-            raise DataError(f"{self.root} holds bars of another market: {known}, not {market}", "use another --data")
-        if known != market:
-            atomic_write_json(self.path(MARKET), {"market": market})
+    @property
+    def bar_minutes(self) -> int:
+        """Length of the stored bars in minutes; 1 where nobody said."""
+        return int(self.read_json(MARKET).get("bar_minutes", 1))
 
-    def write_bars(self, symbol: str, month: str, table: pa.Table, downloaded: tuple[dt.date, dt.date] | None) -> None:
-        """Merge bars of one symbol and month (`2025-03`) into its file: by start, the new row wins.
+    def claim(self, market: str, bar_minutes: int = 1) -> None:
+        """Say which market the next bars come from, and their length; `DataError` where the store has others."""
+        known_market, known_minutes = self.market(), self.bar_minutes
+        if (known_market, known_minutes) == (market, bar_minutes):
+            return
+        if self.find("historical/minute_bars/*"):
+            if known_market != market:
+                message = f"{self.root} holds bars of another market: {known_market}, not {market}"
+            else:
+                message = f"{self.root} holds {known_minutes}-minute bars, not {bar_minutes}-minute ones"
+            raise DataError(message, "use another --data")
+        self.write_json(MARKET, {"market": market, "bar_minutes": bar_minutes})
 
-        `downloaded` names the first and last day that the table covers completely (recorded after the bars are
-        safe, so that a crash in between is only a download to repeat); None for imported bars. The same content is
-        always the same bytes.
+    def write_bars(
+        self,
+        symbol: str,
+        month: str,
+        table: pa.Table,
+        downloaded: Span | None,
+        revised_at: dt.datetime | None = None,
+        counts: Mapping[str, int] | None = None,
+    ) -> None:
+        """Merge bars of one symbol and month (`2025-03`) into its files; see `revisions.merged` for what wins.
+
+        `table` has the columns of `FILE_SCHEMA` and may have `known_at` (null: at the bar's end); `revised_at` is
+        since when rows without one are known that differ from a stored bar. `downloaded` names the first and last day
+        that the table covers completely, recorded with `counts` after the bars are safe, so that a crash in between
+        is only a download to repeat; None for imported bars. The same bars in any order and any portions are the same
+        bytes.
         """
-        target = self._relative(symbol, f"{month}.parquet")
-        merged = _merge(self._read(target), table.select(FILE_SCHEMA.names).cast(FILE_SCHEMA))
-        if merged.num_rows:
-            atomic_write_bytes(self.path(target), _parquet(merged))
+        known_since = ["known_at"] if "known_at" in table.column_names else []
+        schema = REVISIONS if known_since else FILE_SCHEMA
+        new = _without_nan(table.select(schema.names).cast(schema))
+        old = self.minutes(symbol, month), self._revisions(symbol, month)
+        since = aware(revised_at) if revised_at else None
+        newest, revisions = merged(*old, new, self.bar_minutes, since)
+        if not revisions.equals(old[1]):
+            self.write_parquet(self.place(Kind.MINUTE, symbol, f"{month}.revisions.parquet"), revisions)
+        if not newest.equals(old[0]):
+            self.write_parquet(self.place(Kind.MINUTE, symbol, f"{month}.parquet"), newest)
         if downloaded is not None:
-            known = [*self._downloaded(symbol, month), downloaded]
-            spans = [[first.isoformat(), last.isoformat()] for first, last in _union(known)]
-            atomic_write_json(self.path(self._relative(symbol, f"_{month}.json")), {"downloaded": spans})
+            self.mark(Kind.MINUTE, symbol, *downloaded, counts)
 
-    def is_downloaded(self, symbol: str, first: dt.date, last: dt.date) -> bool:
-        """Return whether one completed download of the month of `first` covers `first` to `last`."""
-        return any(a <= first and last <= b for a, b in self._downloaded(symbol, f"{first:%Y-%m}"))
+    def bars(
+        self,
+        symbol: str,
+        start: dt.date | None = None,
+        end: dt.date | None = None,
+        *,
+        known_at: dt.datetime | None = None,
+        as_of: dt.date | None = None,
+    ) -> pa.Table:
+        """Return the bars of `symbol` that start on the UTC days `start` to `end`, sorted (`BAR_SCHEMA`).
 
-    def bars(self, symbol: str, start: dt.date | None = None, end: dt.date | None = None) -> pa.Table:
-        """Return the bars of `symbol` that start on the UTC days `start` to `end`, sorted (`BAR_SCHEMA`)."""
-        months = [m for m in self._months(symbol) if _overlaps(m, start, end)]
-        tables = [self._read(self._relative(symbol, f"{month}.parquet")) for month in months]
+        With `known_at` as they were known at that time; with `as_of` adjusted back for the splits and dividends up to
+        that day, else raw.
+        """
+        months = [month for month in self.tables(Kind.MINUTE, symbol) if _overlaps(month, start, end)]
+        tables = [self._month(symbol, month, known_at) for month in months]
         table = pa.concat_tables([FILE_SCHEMA.empty_table(), *tables]).combine_chunks()
-        if start is not None:
-            table = table.filter(pc.greater_equal(table["timestamp"], _midnight(start)))
-        if end is not None:
-            table = table.filter(pc.less(table["timestamp"], _midnight(end + dt.timedelta(days=1))))
+        low, high = np.searchsorted(_minutes(table), (_minute(start, 0), _minute(end, 1)))
+        table = table.slice(low, max(high - low, 0))
+        if as_of is not None:
+            table = back_adjusted(self, symbol, table, as_of)
         return table.add_column(0, BAR_SCHEMA.field(0), pa.repeat(pa.scalar(symbol, pa.string()), table.num_rows))
 
     def symbols(self) -> tuple[str, ...]:
         """Return the symbols that have bars, sorted."""
-        found = self._glob(f"{BARS}/symbol=*/*.parquet")
+        found = self.find("historical/minute_bars/symbol=*/????-??.parquet")
         return tuple(sorted({path.split("/")[-2].removeprefix("symbol=") for path in found}))
 
     def contents(self, symbol: str) -> Iterator[tuple[str, bytes]]:
-        """Yield name and bytes of all that is stored of a symbol: its bars and which days of them are complete."""
-        bars, days = (self._glob(self._relative(symbol, pattern)) for pattern in ("*.parquet", "_*.json"))
-        for path in sorted(bars + days):
-            yield path.removeprefix(self._base), self._fs.cat_file(path)
+        """Yield name and bytes of all of a symbol that a panel reads: bars, complete days, actions, daily closes."""
+        for kind, pattern in _CONTENTS:
+            for path in self.find(self.place(kind, symbol, pattern)):
+                yield path, self.read(path) or b""
 
-    def span(self, symbols: Collection[str] | None = None) -> tuple[dt.date, dt.date]:
+    def span(self, symbols: Collection[str] | None = None) -> Span:
         """Return the UTC days of the first and the last bar of all (or these) symbols; `DataError` if none."""
         ends = [day for symbol in symbols or self.symbols() for day in self._span(symbol)]
         if not ends:
-            raise DataError(f"no bars in {self.root}", "run `daytrader download` or `daytrader import` first")
+            raise DataError(f"no bars in {self.root}", _NO_BARS)
         return min(ends), max(ends)
 
     def panel(
@@ -130,64 +152,55 @@ class ParquetStore:
         symbols: Collection[str],
         start: dt.date | None = None,
         end: dt.date | None = None,
-        bar_minutes: int = 1,
+        bar_minutes: int | None = None,
     ) -> Panel:
-        """Return the panel of `symbols` over the sessions from `start` to `end` (default: all there are)."""
-        missing = sorted(set(symbols) - set(self.symbols()))
+        """Return the panel of `symbols` over the sessions from `start` to `end` (default: all there are).
+
+        Prices and volumes are raw; the adjustment factors are those of all actions in the store. `bar_minutes` is a
+        multiple of the store's own length, and that by default.
+        """
+        length = self._panel_minutes(bar_minutes)
+        months = {symbol: self.tables(Kind.MINUTE, symbol) for symbol in sorted(set(symbols))}
+        missing = [symbol for symbol, names in months.items() if not names]
         if missing:
-            raise DataError(
-                f"no bars of {', '.join(missing)} in {self.root}", "run `daytrader download` or `daytrader import`"
-            )
-        first, last = self.span(symbols)
-        grid = session_grid(start or first, end or last, bar_minutes)
-        columns = {symbol: _symbol_bars(self.bars(symbol, start, end)) for symbol in symbols}
-        downloads = {s: [span for month in self._months(s) for span in self._downloaded(s, month)] for s in symbols}
-        return build_panel(columns, grid, lambda symbol, day: not _covers(downloads[symbol], day))
+            raise DataError(f"no bars of {', '.join(missing)} in {self.root}", _NO_BARS)
+        first, last = (start, end) if start and end else self.span(symbols)
+        grid = session_grid(start or first, end or last, length)
+        months = {symbol: [m for m in names if _overlaps(m, start, end)] for symbol, names in months.items()}
+        columns = {symbol: self._columns(symbol, names) for symbol, names in months.items()}
+        spans = {s: [span for m in names for span in self.downloaded(Kind.MINUTE, s, m)] for s, names in months.items()}
+        panel = build_panel(columns, grid, lambda symbol, day: not _covers(spans[symbol], day))
+        dates = [session.date for session in grid.sessions]
+        pairs = [factors_of(self, symbol, dates) for symbol in panel.symbols]
+        price, share = (np.stack([pair[k] for pair in pairs], axis=1) for k in (0, 1))
+        return replace(panel, price_factor=price, share_factor=share)
 
-    def quarantine(self, name: str, table: pa.Table) -> None:
-        """Keep rows that were not accepted as `quarantine/<name>.parquet`; an empty table removes an old one."""
-        target = f"quarantine/{name}.parquet"
-        if table.num_rows:
-            atomic_write_bytes(self.path(target), _parquet(table))
-        elif self._fs.exists(f"{self._base}/{target}"):
-            self._fs.rm_file(f"{self._base}/{target}")
+    def _panel_minutes(self, wanted: int | None) -> int:
+        own = self.bar_minutes
+        if wanted is not None and wanted % own:
+            hint = f"set bar_minutes to {own} or a multiple of it"
+            raise DataError(f"{self.root} holds {own}-minute bars: no {wanted}-minute bars can be made of them", hint)
+        return wanted or own
 
-    def _relative(self, symbol: str, name: str) -> str:
-        if not _SYMBOL.fullmatch(symbol):
-            raise DataError(f"'{symbol}' is no symbol: expected letters, digits and . : -")
-        return f"{BARS}/symbol={symbol}/{name}"
+    def _revisions(self, symbol: str, month: str) -> pa.Table:
+        return self.read_parquet(self.place(Kind.MINUTE, symbol, f"{month}.revisions.parquet"), REVISIONS)
 
-    def _read(self, relative: str) -> pa.Table:
-        path = f"{self._base}/{relative}"
-        if not self._fs.exists(path):
-            return FILE_SCHEMA.empty_table()
-        try:
-            return pq.read_table(io.BytesIO(self._fs.cat_file(path)), schema=FILE_SCHEMA)
-        except (pa.ArrowException, OSError) as error:
-            raise DataError(f"{self.path(relative)}: not a bar file: {str(error).splitlines()[0]}") from None
+    def _month(self, symbol: str, month: str, known_at: dt.datetime | None) -> pa.Table:
+        newest = self.minutes(symbol, month)
+        if known_at is None:
+            return newest
+        return known(newest, self._revisions(symbol, month), aware(known_at), self.bar_minutes)
 
-    def _months(self, symbol: str) -> list[str]:
-        found = self._glob(self._relative(symbol, "*.parquet"))
-        return sorted(path.split("/")[-1].removesuffix(".parquet") for path in found)
-
-    def _glob(self, pattern: str) -> list[str]:
-        """Return what matches, without hidden files: those are leftovers of a crash or of another program."""
-        found: list[str] = self._fs.glob(f"{self._base}/{pattern}")
-        return [path for path in found if not path.split("/")[-1].startswith(".")]
+    def _columns(self, symbol: str, months: list[str]) -> SymbolBars:
+        tables = [self.minutes(symbol, month) for month in months]
+        table = pa.concat_tables([FILE_SCHEMA.empty_table(), *tables])
+        names = ("open", "high", "low", "close", "volume", "vwap")
+        return SymbolBars(_minutes(table), *(table[name].to_numpy() for name in names))
 
     def _span(self, symbol: str) -> list[dt.date]:
-        months = self._months(symbol)
-        return [
-            _day(self._read(self._relative(symbol, f"{m}.parquet")), at)
-            for m, at in zip(months[:1] + months[-1:], (0, -1), strict=False)
-        ]
-
-    def _downloaded(self, symbol: str, month: str) -> list[tuple[dt.date, dt.date]]:
-        path = f"{self._base}/{self._relative(symbol, f'_{month}.json')}"
-        if not self._fs.exists(path):
-            return []
-        spans = json.loads(self._fs.cat_file(path))["downloaded"]
-        return [(dt.date.fromisoformat(first), dt.date.fromisoformat(last)) for first, last in spans]
+        months = self.tables(Kind.MINUTE, symbol)
+        ends = zip(months[:1] + months[-1:], (0, -1), strict=False)
+        return [self.minutes(symbol, month)["timestamp"][at].as_py().date() for month, at in ends]
 
 
 def months_between(start: dt.date, end: dt.date) -> list[tuple[str, dt.date, dt.date]]:
@@ -196,43 +209,17 @@ def months_between(start: dt.date, end: dt.date) -> list[tuple[str, dt.date, dt.
     >>> [(month, str(a), str(b)) for month, a, b in months_between(dt.date(2025, 1, 30), dt.date(2025, 2, 3))]
     [('2025-01', '2025-01-30', '2025-01-31'), ('2025-02', '2025-02-01', '2025-02-03')]
     """
-    found = []
-    first = start
-    while first <= end:
-        following = (first.replace(day=1) + dt.timedelta(days=32)).replace(day=1)
-        found.append((f"{first:%Y-%m}", first, min(end, following - dt.timedelta(days=1))))
-        first = following
-    return found
+    return Kind.MINUTE.parts(start, end)
 
 
-def _merge(old: pa.Table, new: pa.Table) -> pa.Table:
-    """Return all rows sorted by start; of rows with the same start the last one."""
-    table = pa.concat_tables([old, new]).combine_chunks()
-    stamps = table["timestamp"].to_numpy().astype(np.int64)
-    order = np.argsort(stamps, kind="stable")
-    last = np.ones(len(order), dtype=np.bool_)
-    last[:-1] = stamps[order][1:] != stamps[order][:-1]
-    return table.take(pa.array(order[last]))
+def _without_nan(table: pa.Table) -> pa.Table:
+    """Return the table with null for a `vwap` that is not a number: one way to say that it is unknown."""
+    vwap = table["vwap"]
+    clean = pc.if_else(pc.fill_null(pc.is_nan(vwap), False), pa.scalar(None, pa.float64()), vwap)
+    return table.set_column(table.schema.get_field_index("vwap"), "vwap", clean)
 
 
-def _parquet(table: pa.Table) -> bytes:
-    sink = io.BytesIO()
-    pq.write_table(table.combine_chunks(), sink, compression="zstd", row_group_size=1 << 20)
-    return sink.getvalue()
-
-
-def _union(spans: list[tuple[dt.date, dt.date]]) -> list[tuple[dt.date, dt.date]]:
-    """Join spans of days that overlap or touch."""
-    joined: list[tuple[dt.date, dt.date]] = []
-    for first, last in sorted(spans):
-        if joined and first <= joined[-1][1] + dt.timedelta(days=1):
-            joined[-1] = joined[-1][0], max(joined[-1][1], last)
-        else:
-            joined.append((first, last))
-    return joined
-
-
-def _covers(spans: list[tuple[dt.date, dt.date]], day: dt.date) -> bool:
+def _covers(spans: list[Span], day: dt.date) -> bool:
     return any(first <= day <= last for first, last in spans)
 
 
@@ -240,16 +227,12 @@ def _overlaps(month: str, start: dt.date | None, end: dt.date | None) -> bool:
     return (start is None or month >= f"{start:%Y-%m}") and (end is None or month <= f"{end:%Y-%m}")
 
 
-def _midnight(day: dt.date) -> Any:
-    return pa.scalar(dt.datetime.combine(day, dt.time(), dt.UTC), pa.timestamp("us", "UTC"))
+def _minutes(table: pa.Table) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    return np.asarray(table["timestamp"].cast(pa.int64()).to_numpy(), dtype=np.int64) // US_PER_MINUTE
 
 
-def _day(table: pa.Table, at: int) -> dt.date:
-    stamp: dt.datetime = table["timestamp"][at].as_py()
-    return stamp.date()
-
-
-def _symbol_bars(table: pa.Table) -> SymbolBars:
-    names = ("open", "high", "low", "close", "volume", "vwap")
-    prices = (table[name].to_numpy().astype(np.float64) for name in names)
-    return SymbolBars(table["timestamp"].to_numpy().astype(np.int64) // US_PER_MINUTE, *prices)
+def _minute(day: dt.date | None, days_later: int) -> int:
+    """Return the epoch minute at which a UTC day starts, `days_later` added; the end of time without a day."""
+    if day is None:
+        return days_later * (1 << 40)
+    return (day.toordinal() + days_later - dt.date(1970, 1, 1).toordinal()) * 1440

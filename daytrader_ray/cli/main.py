@@ -19,6 +19,7 @@ COMMANDS = {
     "rehearse": "rehearse_cmd",
     "live": "live_cmd",
     "sandbox": "sandbox_cmd",
+    "doctor": "doctor_cmd",
 }
 """Command name to module, in the order of a day's work."""
 
@@ -45,7 +46,8 @@ def build() -> typer.Typer:
         help=INTRODUCTION, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, name="daytrader"
     )
     for name, module in COMMANDS.items():
-        app.command(name)(importlib.import_module(f"daytrader_ray.cli.{module}").command)
+        found = importlib.import_module(f"daytrader_ray.cli.{module}")
+        app.command(name, cls=getattr(found, "COMMAND_CLASS", None))(found.command)
     return app
 
 

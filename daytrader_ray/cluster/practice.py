@@ -8,7 +8,6 @@ import numpy as np
 
 from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.fakes import FakeBroker, FakeClock, FakeFeed, FakeJournal, FakeScorer
-from daytrader_ray.domain.panel import Panel
 from daytrader_ray.domain.ports import BrokerEvent, LiveBar, Scorer, Tick
 from daytrader_ray.domain.trading import MEMBERS, WINDOW_ROWS, Order, OrderKind, Phase
 from daytrader_ray.engine.config import KernelConfig
@@ -57,9 +56,4 @@ def _last_session(market: Market) -> Market:
     panel = market.history
     n = len(panel.grid.sessions)
     rows = slice(int(panel.grid.first_row[n - 1]), None)
-    columns = {
-        name: np.ascontiguousarray(getattr(panel, name)[rows])
-        for name in ("open", "high", "low", "close", "volume", "vwap", "traded")
-    }
-    history = Panel(panel.grid.part(n - 1, n), panel.symbols, **columns)
-    return replace(market, history=history, expected_history=np.ascontiguousarray(market.expected_history[rows]))
+    return replace(market, history=panel.part(n - 1, n), expected_history=market.expected_history[rows])

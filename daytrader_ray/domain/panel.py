@@ -1,6 +1,7 @@
 """Bars of many symbols on the session grid: the form in which every pure function reads the market."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,8 @@ from daytrader_ray.domain.sessions import SessionGrid
 Float64 = npt.NDArray[np.float64]
 Bool = npt.NDArray[np.bool_]
 
+_FACTORS = ("price_factor", "share_factor")
+
 
 @dataclass(frozen=True)
 class Panel:
@@ -18,6 +21,10 @@ class Panel:
     A minute without an eligible trade carries the last close of its session in all four prices, volume 0 and
     `traded` False. Minutes before a symbol's first bar of a session, and for imported sessions after its last, are
     NaN in all prices (volume 0, `traded` False). `vwap` is NaN where the vendor gives none.
+
+    `price_factor` and `share_factor` `[session, symbol]` adjust forward (`market_data.adjust`): a raw price times its
+    session's price factor, a raw volume over its share factor, are comparable across splits (and, of prices,
+    dividends). Left out, they are 1.
     """
 
     grid: SessionGrid
@@ -29,6 +36,24 @@ class Panel:
     volume: Float64
     vwap: Float64
     traded: Bool
+    price_factor: Float64 = field(default_factory=lambda: np.empty((0, 0)))
+    share_factor: Float64 = field(default_factory=lambda: np.empty((0, 0)))
+
+    def __post_init__(self) -> None:
+        shape = len(self.grid.sessions), len(self.symbols)
+        for name in _FACTORS:
+            if getattr(self, name).size == 0:
+                object.__setattr__(self, name, np.ones(shape))
+            if getattr(self, name).shape != shape:
+                raise ValueError(f"{name} is {getattr(self, name).shape}, expected [session, symbol] = {shape}")
+
+    def part(self, start: int, stop: int) -> Self:
+        """Return the sessions `start` to `stop - 1`: views, no copies."""
+        rows = slice(int(self.grid.first_row[start]), int(self.grid.first_row[stop]))
+        arrays = {
+            f.name: getattr(self, f.name)[slice(start, stop) if f.name in _FACTORS else rows] for f in fields(self)[2:]
+        }
+        return type(self)(self.grid.part(start, stop), self.symbols, **arrays)
 
     def column(self, symbol: str) -> int:
         """Return the column of `symbol`; `ValueError` where it is absent."""

@@ -82,6 +82,10 @@ class MarketFeed(Protocol):
         """Return the bars not yet returned, waiting until `n_bars` in total have arrived (None: do not wait)."""
         ...
 
+    def frozen(self) -> Mapping[str, str]:
+        """Return why each symbol that must not be entered now must not: `halt`, `suspect price`, `stale`."""
+        ...
+
 
 class Broker(Protocol):
     """An account that takes orders and tells what becomes of them."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -62,6 +62,7 @@ async def run_session(
                 await loop.send(tick, engine.protect(tick.slot))
                 bars = await feed.bars(tick.n_bars)
                 read_at = stopwatch()
+                loop.freeze(tick.slot, feed.frozen())
                 await loop.send(tick, await loop.decide(tick.slot, bars, scorer), read_at)
             await clock.done(tick)
         return loop.close(await broker.snapshot())
@@ -86,6 +87,7 @@ class _Loop:
         self.result = SessionResult()
         self.without_score: Counter[str] = Counter()
         self.named: set[str] = set()
+        self.frozen: dict[str, str] = {}
 
     async def take_events(self, tick: Tick, n_events: int | None) -> None:
         fills, faults = self.engine.on_events(tick.slot, tick.phase, await self.broker.events(n_events))
@@ -94,6 +96,13 @@ class _Loop:
             self.result.fills.append(fill)
         for fault in faults:
             self._alarm(tick.slot, fault)
+
+    def freeze(self, slot: int, frozen: Mapping[str, str]) -> None:
+        """Hold entries in these symbols; what changes is noted."""
+        self.engine.freeze(frozen)
+        if frozen != self.frozen:
+            self.frozen = dict(frozen)
+            self.journal.note("frozen", {"slot": slot, "symbols": self.frozen})
 
     async def decide(self, slot: int, bars: Sequence[LiveBar], scorer: Scorer) -> list[Order]:
         for name in self.engine.unanswered:

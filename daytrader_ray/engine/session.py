@@ -94,6 +94,7 @@ class SessionEngine:
         self._unknown: dict[str, str] = {}
         self._early: list[LiveBar] = []
         self._quiet = np.zeros(n, dtype=np.int64)
+        self.freeze({})
         self.late_bars = 0
         self.fees = 0.0
         self._executions: set[str] = set()
@@ -174,6 +175,11 @@ class SessionEngine:
         self._scored = np.flatnonzero(due)
         return self._windows.windows[self._scored]
 
+    def freeze(self, frozen: Mapping[str, str]) -> None:
+        """Open nothing in these symbols (with the reason of each) until told otherwise; exits and stops go on."""
+        self._frozen = dict(frozen)
+        self._may_enter = self.market.tradable & ~np.isin(self.symbols, list(frozen))
+
     def on_scores(self, slot: int, scores: Float64 | None) -> Decision:
         """Decide at the close of `slot`; `scores` `[n, member]` of the windows just returned, None for no scores."""
         table = np.full((len(self.symbols), len(MEMBERS)), np.nan)
@@ -194,7 +200,7 @@ class SessionEngine:
             np.ascontiguousarray(self._aux[:, 0]),
             market.statistics.expected_volume[min(slot + 1, self.n_slots - 1)],
             market.sector,
-            market.tradable,
+            self._may_enter,
             self._quiet,
         )
         n = step(
@@ -338,6 +344,7 @@ class SessionEngine:
     def _reasons(self, orders: Sequence[Order]) -> dict[str, str]:
         strong = np.flatnonzero(np.abs(self._signal) >= self.bundle.threshold)
         reasons = {self.symbols[i]: Reason(self._scratch.verdict[i]).name for i in strong}
+        reasons |= {symbol: f"FROZEN ({self._frozen[symbol]})" for symbol in self._frozen if symbol in reasons}
         return reasons | {order.symbol: order.reason.name for order in orders}
 
     def _missing(self, table: Float64) -> tuple[str, ...]:

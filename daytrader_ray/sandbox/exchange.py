@@ -29,6 +29,7 @@ class Exchange:
         self.market = market
         self.updates: list[dict[str, Any]] = []
         self._costs = costs
+        self._held = False
         self._reset(len(market.grid.sessions) - 1)
         self.now = moment(self.day.close_minute)
         self.bars_sent = self.day.n_minutes
@@ -54,9 +55,20 @@ class Exchange:
         except ValueError:
             raise DataError(f"expected session=YYYY-MM-DD, found {date!r}") from None
 
-    def begin(self, session: int) -> None:
-        """Start a session with a fresh account and an empty book."""
+    def begin(self, session: int, start: int = 0) -> None:
+        """Start a session at minute `start` (below 0: before the open) with a fresh account and an empty book."""
         self._reset(session)
+        self.now = moment(self.day.open_minute + start)
+        self.bars_sent = max(start, 0)
+
+    def hold(self) -> bool:
+        """Take the clock; False while somebody else has it."""
+        free, self._held = not self._held, True
+        return free
+
+    def release(self) -> None:
+        """Give the clock back."""
+        self._held = False
 
     @property
     def is_open(self) -> bool:
@@ -81,11 +93,14 @@ class Exchange:
                 return Decimal(repr(float(bars.close[bars.traded][-1])))
         return Decimal(repr(self.market.traits(symbol).price))
 
-    def match_open(self, slot: int) -> None:
-        """Phase A: market orders meet the open of bar `slot` in their order of arrival."""
-        self.now = moment(self.day.open_minute + slot)
-        for order in [o for o in self._resting.values() if o.request.type == "market"]:
-            asked = order.request
+    def match_open(self, slot: int, now: dt.datetime | None = None) -> None:
+        """Phase A: market orders meet the open of bar `slot` in their order of arrival, each of them once.
+
+        `now` is the exchange's time where that is later than the open.
+        """
+        self.now = now or moment(self.day.open_minute + slot)
+        for order in [o for o in self._resting.values() if o.request.type == "market" and o.tried < slot]:
+            asked, order.tried = order.request, slot
             fill = self.matcher.fill_at_open(asked.client_order_id, asked.symbol, asked.side, order.rest, slot)
             if fill is not None:
                 self._fill(order, fill)

@@ -7,7 +7,7 @@ from daytrader_ray.domain.errors import DaytraderError, LockstepError
 from daytrader_ray.domain.trading import Phase
 from daytrader_ray.sandbox.alpaca_stream import AlpacaStream
 from daytrader_ray.sandbox.exchange import Exchange
-from daytrader_ray.sandbox.polygon_stream import PolygonStream
+from daytrader_ray.sandbox.streams import Streams
 
 ANSWER_SECONDS = 30.0
 
@@ -16,22 +16,20 @@ class Lockstep:
     """Holds the exchange's clock for one client at a time; `DESIGN`, "Lockstep", has the contract."""
 
     def __init__(
-        self, exchange: Exchange, bars: PolygonStream, updates: AlpacaStream, answer_seconds: float = ANSWER_SECONDS
+        self, exchange: Exchange, streams: Streams, updates: AlpacaStream, answer_seconds: float = ANSWER_SECONDS
     ) -> None:
         self._exchange = exchange
-        self._bars = bars
+        self._streams = streams
         self._updates = updates
         self._answer_seconds = answer_seconds
-        self._held = False
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
         """Run one session for the client; anything that goes wrong is in the reason of the close frame."""
         socket = web.WebSocketResponse(compress=False)
         await socket.prepare(request)
-        if self._held:
+        if not self._exchange.hold():
             await socket.close(code=1008, message=b"clock is held")
             return socket
-        self._held = True
         try:
             await self._run(socket, self._exchange.session_of(request.query.get("session", "")))
         except LockstepError as error:
@@ -41,13 +39,13 @@ class Lockstep:
         except ConnectionResetError:
             await socket.close()
         finally:
-            self._held = False
+            self._exchange.release()
         return socket
 
     async def _run(self, socket: web.WebSocketResponse, session: int) -> None:
         exchange = self._exchange
         exchange.begin(session)
-        self._bars.begin()
+        self._streams.begin()
         self._updates.begin()
         n_slots = exchange.day.n_minutes
         for slot in range(n_slots):
@@ -56,7 +54,7 @@ class Lockstep:
             exchange.match_stops(slot)
             await self._phase(socket, slot, Phase.INTRABAR)
             exchange.close_bar(slot)
-            await self._bars.send_bars(slot)
+            self._streams.send_bars(slot)
             await self._phase(socket, slot, Phase.CLOSE)
         exchange.expire()
         await self._phase(socket, n_slots, Phase.OPEN)
@@ -66,7 +64,7 @@ class Lockstep:
     async def _phase(self, socket: web.WebSocketResponse, slot: int, phase: Phase) -> None:
         """Send what the phase did and its announcement, and wait for the client's answer."""
         await self._updates.send_updates()
-        counts = {"n_events": self._updates.n_events, "n_bars": self._bars.n_bars}
+        counts = {"n_events": self._updates.n_events, "n_bars": self._streams.n_bars}
         await socket.send_str(orjson.dumps({"minute": slot, "phase": phase.value, **counts}).decode())
         try:
             message = await socket.receive(timeout=self._answer_seconds)

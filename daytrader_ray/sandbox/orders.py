@@ -54,6 +54,8 @@ class VenueOrder:
     filled_qty: int = 0
     filled_value: Decimal = Decimal()
     ended_at: str | None = None
+    tried: int = -1
+    """The last bar whose open it met."""
 
     @property
     def is_open(self) -> bool:

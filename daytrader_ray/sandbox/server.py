@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+import time
 from collections.abc import Callable
 
 from aiohttp import web
@@ -13,31 +14,42 @@ from daytrader_ray.sandbox.alpaca_rest import AlpacaRest
 from daytrader_ray.sandbox.alpaca_stream import AlpacaStream
 from daytrader_ray.sandbox.config import SandboxConfig
 from daytrader_ray.sandbox.exchange import Exchange
+from daytrader_ray.sandbox.faults import FaultBox
 from daytrader_ray.sandbox.lockstep import ANSWER_SECONDS, Lockstep
 from daytrader_ray.sandbox.market import Market
+from daytrader_ray.sandbox.playing import Playing
 from daytrader_ray.sandbox.polygon_rest import PolygonRest, json_response
 from daytrader_ray.sandbox.polygon_stream import PolygonStream
 from daytrader_ray.sandbox.sessions import market_grid
+from daytrader_ray.sandbox.streams import Streams
 
 HOST = "127.0.0.1"
 INFO_PATH = "/_sandbox/info"
+FAULTS = web.AppKey("faults", FaultBox)
+"""The faults of an application, for tests that have it in their own process."""
 
 
 def create_app(config: SandboxConfig, costs: CostConfig, answer_seconds: float = ANSWER_SECONDS) -> web.Application:
-    """Return the exchange: Polygon's REST and `/stocks`, Alpaca's REST and `/stream`, and `/_sandbox/clock`."""
+    """Return the exchange: Polygon's REST and `/stocks`, Alpaca's REST and `/stream`, and both clocks."""
     exchange = Exchange(config, costs, Market(config, market_grid(config)))
-    bars, updates = PolygonStream(exchange), AlpacaStream(exchange)
-    clock = Lockstep(exchange, bars, updates, answer_seconds)
+    faults = FaultBox((), config.seed)
+    stocks, updates = PolygonStream(exchange, faults), AlpacaStream(exchange)
+    streams = Streams(stocks)
+    clock = Lockstep(exchange, streams, updates, answer_seconds)
+    playing = Playing(exchange, streams, updates, time.time)  # noqa: TID251 - the exchange's own edge of real time
 
     async def info(_: web.Request) -> web.Response:
         return json_response(config.model_dump(mode="json"))
 
     app = web.Application()
+    app[FAULTS] = faults
+    app.on_shutdown.append(lambda _: playing.stop())
     app.add_routes(PolygonRest(exchange).routes())
     app.add_routes(AlpacaRest(exchange, updates).routes())
+    app.add_routes(playing.routes())
     app.add_routes(
         [
-            web.get("/stocks", bars.serve),
+            web.get("/stocks", stocks.serve),
             web.get("/stream", updates.serve),
             web.get("/_sandbox/clock", clock.serve),
             web.get(INFO_PATH, info),

@@ -8,20 +8,10 @@ from daytrader_ray.walkforward.windows import Block
 
 def cut(frames: Frames, block: Block) -> Frames:
     """Return the frames of the sessions `[start, stop)` alone; what was known before them stays as it was."""
-    grid, panel, features = frames.panel.grid, frames.panel, frames.features
+    grid, features = frames.panel.grid, frames.features
     rows, sessions = slice(int(grid.first_row[block[0]]), int(grid.first_row[block[1]])), slice(*block)
     return Frames(
-        panel=replace(
-            panel,
-            grid=grid.part(*block),
-            open=panel.open[rows],
-            high=panel.high[rows],
-            low=panel.low[rows],
-            close=panel.close[rows],
-            volume=panel.volume[rows],
-            vwap=panel.vwap[rows],
-            traded=panel.traded[rows],
-        ),
+        panel=frames.panel.part(*block),
         features=replace(
             features,
             values=features.values[rows],

@@ -41,10 +41,10 @@ def test_the_folders_are_part_of_the_product(tmp_path: Path) -> None:
     assert list(files(tmp_path)) == [
         "historical/minute_bars/symbol=AAPL/2025-11.parquet",
         "historical/minute_bars/symbol=AAPL/_2025-11.json",
-        "quarantine/import/x.parquet",
+        "quarantine/symbol=AAPL/2025-11.import-x.parquet",
     ]
     store.quarantine("import/x", BAR_SCHEMA.empty_table())
-    assert "quarantine/import/x.parquet" not in files(tmp_path)
+    assert len(files(tmp_path)) == 2
 
 
 def test_a_store_keeps_to_the_market_of_its_first_bars(tmp_path: Path) -> None:

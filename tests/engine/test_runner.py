@@ -82,6 +82,7 @@ class Minutes(FakeFeed):
     """A feed that gives one minute of bars a call."""
 
     def __init__(self) -> None:
+        super().__init__([])
         self._minutes = iter(bars())
 
     async def bars(self, n_bars: int | None) -> list[LiveBar]:
@@ -254,6 +255,38 @@ async def test_a_stock_without_trades_for_minutes_is_not_entered() -> None:
     scorer = Scores({k: 0.0 for k in range(9)}, 1.0)
     await run_session(engine(), FakeClock(ticks), Silent(), broker, scorer, FakeJournal(), lambda: 0.0)
     assert broker.submitted == []
+
+
+async def test_a_frozen_symbol_is_not_entered_until_it_is_released() -> None:
+    class Halted(Minutes):
+        async def bars(self, n_bars: int | None) -> list[LiveBar]:
+            self.stopped = {"S01": "halt"} if broker.minutes < 5 else {}
+            broker.minutes += 1
+            return await super().bars(n_bars)
+
+    broker, journal = FakeBroker(reply=filled), FakeJournal()
+    broker.minutes = 0
+    await session(broker, FakeScorer([1.0] * 5), journal, feed=Halted())
+    entered = {order.symbol: order.slot for order in reversed(broker.submitted) if order.kind is OrderKind.ENTRY}
+    assert entered == {"S00": 0, "S01": 5, "S02": 0}
+    notes = [values for kind, values in journal.records if kind == "frozen"]
+    assert notes == [{"slot": 0, "symbols": {"S01": "halt"}}, {"slot": 5, "symbols": {}}]
+    reasons = [values["reasons"] for kind, values in journal.records if kind == "decision"]
+    assert reasons[0]["S01"] == "FROZEN (halt)"
+
+
+async def test_a_frozen_position_is_still_sold_and_protected() -> None:
+    class Halted(Minutes):
+        async def bars(self, n_bars: int | None) -> list[LiveBar]:
+            self.stopped = dict.fromkeys(FULL.panel.symbols, "halt") if broker.submitted else {}
+            return await super().bars(n_bars)
+
+    broker = FakeBroker(reply=filled)
+    result = await session(broker, Scores({k: 1.0 for k in range(3)}, -1.0), feed=Halted())
+    entries = [order.slot for order in result.orders if order.kind is OrderKind.ENTRY]
+    assert set(entries) == {0}
+    assert {order.symbol for order in result.orders if order.kind is OrderKind.STOP} == set(FULL.panel.symbols)
+    assert {order.symbol for order in result.orders if order.kind is OrderKind.EXIT} == set(FULL.panel.symbols)
 
 
 async def test_a_bar_that_comes_a_minute_early_waits_and_one_that_comes_late_is_counted() -> None:

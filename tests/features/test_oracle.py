@@ -12,10 +12,7 @@ from daytrader_ray.features.step import FEATURES, NAMES
 @pytest.fixture(scope="module")
 def market(panel_maker):
     """Two sessions without holes: the oracle knows no missing minutes."""
-    panel = panel_maker(n_sessions=5)
-    keep = slice(panel.grid.first_row[3], panel.grid.first_row[5])
-    fields = (getattr(panel, name)[keep] for name in ("open", "high", "low", "close", "volume", "vwap", "traded"))
-    panel = Panel(panel.grid.part(3, 5), panel.symbols, *fields)
+    panel = panel_maker(n_sessions=5).part(3, 5)
     assert not np.isnan(panel.close[:, 0]).any()
     return panel
 
@@ -67,11 +64,7 @@ def test_feature_equals_talib(name, market, features):
 
 
 def test_atr_equals_talib_inside_a_session(market):
-    first = Panel(
-        market.grid.part(0, 1),
-        market.symbols,
-        *(getattr(market, name)[:390] for name in ("open", "high", "low", "close", "volume", "vwap", "traded")),
-    )
+    first = market.part(0, 1)
     features = compute(first, np.full(first.close.shape, 700.0))
     _, high, low, close = bars(first)
     expected = talib.ATR(high, low, close, 14) / close
@@ -163,11 +156,7 @@ def test_a_flat_market_has_defined_values(panel_maker):
 def test_after_warm_up_a_longer_history_changes_nothing_that_matters(panel_maker):
     panel = panel_maker(n_sessions=6)
     late = panel.grid.first_row[4]
-    part = Panel(
-        panel.grid.part(4, 6),
-        panel.symbols,
-        *(getattr(panel, name)[late:] for name in ("open", "high", "low", "close", "volume", "vwap", "traded")),
-    )
+    part = panel.part(4, 6)
     long = compute(panel, np.full(panel.close.shape, 700.0)).values[late:]
     short = compute(part, np.full(part.close.shape, 700.0)).values
     for k, name in enumerate(NAMES):

@@ -1,7 +1,5 @@
 """Batch and live are the same bits, for every feature and from any snapshot."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 
@@ -14,7 +12,7 @@ def live_features(panel, expected_volume, warm_rows=0):
     live = LiveFeatures(panel.symbols, bar_minutes=panel.grid.bar_minutes)
     if warm_rows:
         sessions = panel.grid.session_of_row[warm_rows]
-        live.warm(cut(panel, sessions), expected_volume[:warm_rows])
+        live.warm(panel.part(0, sessions), expected_volume[:warm_rows])
     values, aux = [], []
     for row in range(warm_rows, panel.grid.n_rows):
         session = panel.grid.session_of_row[row]
@@ -25,13 +23,6 @@ def live_features(panel, expected_volume, warm_rows=0):
         values.append(step[0])
         aux.append(step[1])
     return np.array(values), np.array(aux)
-
-
-def cut(panel, n_sessions):
-    rows = panel.grid.first_row[n_sessions]
-    names = ("open", "high", "low", "close", "volume", "vwap", "traded")
-    fields = {name: getattr(panel, name)[:rows] for name in names}
-    return dataclasses.replace(panel, grid=panel.grid.part(0, n_sessions), **fields)
 
 
 @pytest.fixture(scope="module")

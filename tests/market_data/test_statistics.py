@@ -78,10 +78,7 @@ def test_a_session_uses_only_earlier_ones() -> None:
 def test_the_next_session_sees_the_same_bits_as_the_batch_and_needs_only_21_sessions() -> None:
     full = random_panel(grid_of(30))
     adv, sigma, expected = session_statistics(full)
-    part = full.grid.part(5, 29)
-    rows = slice(full.grid.first_row[5], full.grid.first_row[29])
-    arrays = (full.open, full.high, full.low, full.close, full.volume, full.vwap, full.traded)
-    live = next_session_statistics(Panel(part, full.symbols, *(a[rows] for a in arrays)), N_SLOTS)
+    live = next_session_statistics(full.part(5, 29), N_SLOTS)
     assert live.adv.tobytes() == adv[29].tobytes()
     assert live.sigma_day.tobytes() == sigma[29].tobytes()
     assert live.expected_volume.tobytes() == expected[full.grid.first_row[29] :].tobytes()

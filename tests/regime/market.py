@@ -32,7 +32,4 @@ def frames(seed: int = 1, n_sessions: int = 12, symbols: tuple[str, ...] = SYMBO
 
 def cut(whole: Frames, start: int, stop: int) -> Panel:
     """Return the bars of sessions `start` to `stop - 1`."""
-    p = whole.panel
-    a, b = p.grid.first_row[start], p.grid.first_row[stop]
-    parts = (p.open, p.high, p.low, p.close, p.volume, p.vwap, p.traded)
-    return Panel(p.grid.part(start, stop), p.symbols, *(part[a:b] for part in parts))
+    return whole.panel.part(start, stop)

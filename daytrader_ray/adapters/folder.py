@@ -1,0 +1,98 @@
+"""A folder of files at any fsspec URL: whole reads, whole writes, listings that are never stale."""
+
+import glob
+import io
+import json
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from daytrader_ray.adapters.atomic import atomic_write_bytes, atomic_write_json, filesystem_of
+from daytrader_ray.domain.errors import DataError
+
+
+class Folder:
+    """Files under `root`, a local folder or any fsspec URL; every path is relative to it and uses `/`."""
+
+    def __init__(self, root: str) -> None:
+        self.root = root.rstrip("/") if "://" in root else str(Path(root).absolute())
+        self._fs, self._base = filesystem_of(self.root)
+
+    def path(self, *parts: str) -> str:
+        """Return the path (or URL) of something under the root."""
+        return "/".join([self.root, *parts])
+
+    def read(self, relative: str) -> bytes | None:
+        """Return the bytes of a file; None where there is none."""
+        try:
+            content: bytes = self._fs.cat_file(f"{self._base}/{relative}")
+        except FileNotFoundError:
+            return None
+        return content
+
+    def write(self, relative: str, data: bytes) -> None:
+        """Replace a file: a reader finds the whole old one or the whole new one."""
+        atomic_write_bytes(self.path(relative), data)
+
+    def remove(self, relative: str) -> None:
+        """Remove a file, where it exists."""
+        path = f"{self._base}/{relative}"
+        if self._fs.exists(path):
+            self._fs.rm_file(path)
+
+    def find(self, pattern: str) -> list[str]:
+        """Return the files that match a glob pattern, sorted; without hidden ones, which a crash may leave behind."""
+        folder, _, name = pattern.rpartition("/")
+        if glob.has_magic(folder):
+            paths = [path[len(self._base) + 1 :] for path in self._fs.glob(f"{self._base}/{pattern}")]
+        else:
+            paths = [f"{folder}/{found}" for found in self._names(folder) if fnmatchcase(found, name)]
+        return sorted(path for path in paths if not path.rpartition("/")[2].startswith("."))
+
+    def _names(self, folder: str) -> list[str]:
+        """Return the names in one folder; asks for no more than that, which a glob does."""
+        try:
+            paths: list[str] = self._fs.ls(f"{self._base}/{folder}", detail=False)
+        except FileNotFoundError:
+            return []
+        return [path.rstrip("/").rpartition("/")[2] for path in paths]
+
+    def read_json(self, relative: str) -> dict[str, Any]:
+        """Return a JSON object; empty where there is no file; `DataError` where it is no JSON object."""
+        content = self.read(relative)
+        if content is None:
+            return {}
+        try:
+            values = json.loads(content)
+        except ValueError:
+            values = None
+        if not isinstance(values, dict):
+            raise DataError(f"{self.path(relative)}: not a JSON object", "remove it: the next download writes it again")
+        return values
+
+    def write_json(self, relative: str, values: dict[str, Any]) -> None:
+        """Replace a JSON file; the same values are the same bytes."""
+        atomic_write_json(self.path(relative), values)
+
+    def read_parquet(self, relative: str, schema: pa.Schema) -> pa.Table:
+        """Return a table of `schema`; empty where there is no file; `DataError` where it is another kind of file."""
+        content = self.read(relative)
+        if content is None:
+            return schema.empty_table()
+        try:
+            table = pq.ParquetFile(pa.BufferReader(content)).read(columns=schema.names, use_threads=False)
+            return table.cast(schema)
+        except (pa.ArrowException, ValueError, KeyError, OSError) as error:
+            raise DataError(f"{self.path(relative)}: not a bar file: {str(error).splitlines()[0]}") from None
+
+    def write_parquet(self, relative: str, table: pa.Table) -> None:
+        """Replace a table; the same rows are the same bytes, and no rows are no file."""
+        if not table.num_rows:
+            self.remove(relative)
+            return
+        sink = io.BytesIO()
+        pq.write_table(table.combine_chunks(), sink, compression="zstd", row_group_size=1 << 20)
+        self.write(relative, sink.getvalue())

@@ -1,0 +1,237 @@
+"""The tables of the store beside the minute bars, and which days of every table are known to be complete."""
+
+import datetime as dt
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from daytrader_ray.adapters.folder import Folder
+from daytrader_ray.adapters.tables import UTC, Kind
+from daytrader_ray.domain.errors import DataError
+from daytrader_ray.market_data.adjust import Dividend, Split
+
+Span = tuple[dt.date, dt.date]
+"""First and last day, both included."""
+
+CORPORATE_ACTIONS = (Kind.SPLITS, Kind.DIVIDENDS)
+PRUNED = (Kind.MINUTE, Kind.QUOTE_BARS, Kind.TRADE_BARS)
+"""Kinds whose old months may go; the others are small, and adjustment and point-in-time answers need their past."""
+
+_SYMBOL = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:\-]{0,20}")
+
+
+class TableStore(Folder):
+    """Tables under `root` by kind, symbol and name, each with a manifest of the days that are complete."""
+
+    def write_table(self, kind: Kind, symbol: str, name: str, table: pa.Table) -> None:
+        """Merge rows into one file (of kind's key the new row wins), or replace it where the kind has no key.
+
+        `DataError` names a missing column or one of another type. The same content is always the same bytes. Minute
+        bars have versions and go through `ParquetStore.write_bars`.
+        """
+        target = self.place(kind, symbol, f"{name}.parquet")
+        new = _conformed(table, kind, target)
+        if kind.key:
+            new = last_of_each(pa.concat_tables([self.read_parquet(target, kind.schema), new]), kind.key)
+        else:
+            new = new.sort_by([(column, "ascending") for column in kind.schema.names])
+        self.write_parquet(target, new)
+
+    def read_table(self, kind: Kind, symbol: str, name: str) -> pa.Table | None:
+        """Return one file; None where there is none."""
+        table = self.read_parquet(self.place(kind, symbol, f"{name}.parquet"), kind.schema)
+        return table if table.num_rows else None
+
+    def tables(self, kind: Kind, symbol: str) -> list[str]:
+        """Return the names of the files of a kind that hold rows of `symbol`, sorted."""
+        names = (path.rpartition("/")[2] for path in self.find(self.place(kind, symbol, "*.parquet")))
+        found = [name.removesuffix(".parquet") for name in names if name.count(".") == 1]
+        return [name for name in found if kind.is_dated or name == kind.name_format]
+
+    def mark(
+        self, kind: Kind, symbol: str, first: dt.date, last: dt.date, counts: Mapping[str, int] | None = None
+    ) -> None:
+        """Record that `first` to `last` are complete; call it when the rows are safe, so that a crash only repeats.
+
+        `counts` (rows by what became of them: `accepted`, `extended_hours`, reasons of quarantine) are kept with the
+        days they are of and replace those of days inside them.
+        """
+        for name, a, b in kind.parts(first, last):
+            where = self.place(kind, symbol, f"_{name}.json")
+            values = self.read_json(where)
+            spans = _spans(values)
+            values["downloaded"] = [[c.isoformat(), d.isoformat()] for c, d in _union([*spans, (a, b)])]
+            if counts is not None:
+                old = [entry for entry in values.get("counts", []) if not _inside(entry, a, b)]
+                entry = {"first": a.isoformat(), "last": b.isoformat(), "rows": dict(counts)}
+                values["counts"] = sorted([*old, entry], key=lambda e: (e["first"], e["last"]))
+            self.write_json(where, values)
+
+    def is_downloaded(self, symbol: str, first: dt.date, last: dt.date, kind: Kind = Kind.MINUTE) -> bool:
+        """Return whether completed downloads cover `first` to `last`."""
+        return all(
+            any(c <= a and b <= d for c, d in self.downloaded(kind, symbol, name))
+            for name, a, b in kind.parts(first, last)
+        )
+
+    def downloaded(self, kind: Kind, symbol: str, name: str) -> list[Span]:
+        """Return the spans of days whose download into one file is complete, in order."""
+        return _spans(self.read_json(self.place(kind, symbol, f"_{name}.json")))
+
+    def counts(self, symbol: str, month: str) -> dict[str, int]:
+        """Return what became of the minute bars downloaded into one month: rows by `accepted`, reason ..."""
+        total: dict[str, int] = {}
+        for entry in self.read_json(self.place(Kind.MINUTE, symbol, f"_{month}.json")).get("counts", []):
+            for name, rows in entry["rows"].items():
+                total[name] = total.get(name, 0) + rows
+        return total
+
+    def minutes(self, symbol: str, month: str) -> pa.Table:
+        """Return the newest version of the bars of one month (`MINUTE`)."""
+        return self.read_parquet(self.place(Kind.MINUTE, symbol, f"{month}.parquet"), Kind.MINUTE.schema)
+
+    def splits(self, symbol: str) -> tuple[Split, ...]:
+        """Return all splits that are known, by date."""
+        table = self._all(Kind.SPLITS, symbol)
+        return tuple(Split(r["execution_date"], r["split_to"] / r["split_from"]) for r in table.to_pylist())
+
+    def dividends(self, symbol: str) -> tuple[Dividend, ...]:
+        """Return all cash dividends in USD that are known, by ex-date."""
+        rows = self._all(Kind.DIVIDENDS, symbol).to_pylist()
+        return tuple(Dividend(r["ex_date"], r["cash_amount"]) for r in rows if r["currency"] in (None, "USD"))
+
+    def daily(self, symbol: str, start: dt.date | None = None, end: dt.date | None = None) -> pa.Table:
+        """Return the daily bars from `start` to `end`, both included."""
+        return _between(self._all(Kind.DAILY, symbol, start, end), "date", start, end)
+
+    def fundamentals(self, symbol: str, known_at: dt.date) -> dict[str, Any] | None:
+        """Return the newest row of FUNDAMENTALS that was known on a day; None where there was none."""
+        table = _between(self._all(Kind.FUNDAMENTALS, symbol, None, known_at), "as_of", None, known_at)
+        row: dict[str, Any] | None = table.slice(table.num_rows - 1).to_pylist()[0] if table.num_rows else None
+        return row
+
+    def events(self, symbol: str, known_at: dt.datetime) -> pa.Table:
+        """Return the events, past and to come, that were known at a time."""
+        table = self._all(Kind.EVENTS, symbol)
+        since = pc.coalesce(table["known_at"], table["timestamp"])
+        return table.filter(pc.less_equal(since, pa.scalar(aware(known_at), UTC)))
+
+    def quote_bars(self, symbol: str, start: dt.date | None = None, end: dt.date | None = None) -> pa.Table:
+        """Return the minutes with quotes on the UTC days `start` to `end`."""
+        return _between(self._all(Kind.QUOTE_BARS, symbol, start, end), "timestamp", start, end)
+
+    def trade_bars(self, symbol: str, start: dt.date | None = None, end: dt.date | None = None) -> pa.Table:
+        """Return the minutes with trades on the UTC days `start` to `end`."""
+        return _between(self._all(Kind.TRADE_BARS, symbol, start, end), "timestamp", start, end)
+
+    def quarantine(self, source: str, table: pa.Table, symbol: str | None = None) -> None:
+        """Keep the rows of one source that were not accepted, by symbol and month; they replace its earlier ones.
+
+        `table` has `symbol`, `timestamp` and `reason` beside what else is known of a row. With `symbol` only that
+        symbol's rows of the source are replaced. Rows without a usable symbol or stamp are kept under `unknown`.
+        """
+        name = source.replace("/", "-")
+        parts = _by_symbol_and_month(table)
+        stale = set(self.find(f"quarantine/symbol={symbol or '*'}/*.{name}.parquet"))
+        for (owner, month), rows in parts.items():
+            target = f"quarantine/symbol={owner}/{month}.{name}.parquet"
+            self.write_parquet(target, rows)
+            stale.discard(target)
+        for target in sorted(stale):
+            self.remove(target)
+
+    def prune(self, before: dt.date) -> list[str]:
+        """Remove the months that lie wholly before a day, of minute bars, ticks and quarantine; return what went.
+
+        A month's manifest goes first: a crash in between leaves bars that nothing calls complete, never the reverse.
+        """
+        oldest = f"{before:%Y-%m}"
+        patterns = [f"historical/{kind.folder}/symbol=*/{name}" for name in ("_*.json", "*.parquet") for kind in PRUNED]
+        found = [path for pattern in [*patterns, "quarantine/symbol=*/*.parquet"] for path in self.find(pattern)]
+        gone = [path for path in found if path.rpartition("/")[2].lstrip("_")[:7] < oldest]
+        for path in gone:
+            self.remove(path)
+        return gone
+
+    def place(self, kind: Kind, symbol: str, name: str) -> str:
+        """Return the relative path of a file of a kind; `DataError` for what cannot be a symbol."""
+        if not _SYMBOL.fullmatch(symbol):
+            raise DataError(f"'{symbol}' is no symbol: expected letters, digits and . : -")
+        return f"historical/{kind.folder}/symbol={symbol}/{name}"
+
+    def _all(self, kind: Kind, symbol: str, start: dt.date | None = None, end: dt.date | None = None) -> pa.Table:
+        """Return the rows of all files of a kind that `start` to `end` touch, in order."""
+        low = start.strftime(kind.name_format) if start else ""
+        high = end.strftime(kind.name_format) if end else "~"
+        names = [name for name in self.tables(kind, symbol) if low <= name <= high]
+        tables = [self.read_parquet(self.place(kind, symbol, f"{name}.parquet"), kind.schema) for name in names]
+        return pa.concat_tables([kind.schema.empty_table(), *tables]).combine_chunks()
+
+
+def last_of_each(table: pa.Table, key: tuple[str, ...]) -> pa.Table:
+    """Return the rows sorted by `key`; of rows with the same key the last one."""
+    table = table.combine_chunks()
+    if not table.num_rows:
+        return table
+    codes = [pc.rank(table[name], tiebreaker="dense").to_numpy() for name in key]
+    order = np.lexsort(codes[::-1])
+    changes = np.logical_or.reduce([code[order][1:] != code[order][:-1] for code in codes])
+    return table.take(pa.array(order[np.append(changes, True)]))
+
+
+def aware(stamp: dt.datetime) -> dt.datetime:
+    """Return a time with its zone; `DataError` for one without."""
+    if stamp.tzinfo is None:
+        raise DataError(f"{stamp.isoformat()} has no time zone", "give a UTC time")
+    return stamp
+
+
+def _conformed(table: pa.Table, kind: Kind, target: str) -> pa.Table:
+    try:
+        return table.select(kind.schema.names).cast(kind.schema)
+    except (KeyError, pa.ArrowException) as error:
+        columns = ", ".join(kind.schema.names)
+        raise DataError(f"{target}: {str(error).splitlines()[0]}", f"expected the columns {columns}") from None
+
+
+def _between(table: pa.Table, column: str, start: dt.date | None, end: dt.date | None) -> pa.Table:
+    """Return the rows whose day lies from `start` to `end`; `table` is sorted by `column`."""
+    days = table[column].combine_chunks().to_numpy(zero_copy_only=False).astype("datetime64[D]")
+    low = int(np.searchsorted(days, np.datetime64(start), "left")) if start else 0
+    high = int(np.searchsorted(days, np.datetime64(end), "right")) if end else len(days)
+    return table.slice(low, max(high - low, 0))
+
+
+def _by_symbol_and_month(table: pa.Table) -> dict[tuple[str, str], pa.Table]:
+    """Return the rows by the symbol and month that they are of."""
+    if not table.num_rows:
+        return {}
+    symbols = [name if name and _SYMBOL.fullmatch(name) else "unknown" for name in table["symbol"].to_pylist()]
+    months = pc.strftime(table["timestamp"], "%Y-%m").to_pylist()
+    rows: dict[tuple[str, str], list[int]] = {}
+    for row, (symbol, month) in enumerate(zip(symbols, months, strict=True)):
+        rows.setdefault((symbol, month or "unknown"), []).append(row)
+    return {key: table.take(pa.array(which)) for key, which in rows.items()}
+
+
+def _spans(values: dict[str, Any]) -> list[Span]:
+    return [(dt.date.fromisoformat(a), dt.date.fromisoformat(b)) for a, b in values.get("downloaded", [])]
+
+
+def _inside(entry: dict[str, Any], first: dt.date, last: dt.date) -> bool:
+    return first.isoformat() <= str(entry["first"]) and str(entry["last"]) <= last.isoformat()
+
+
+def _union(spans: list[Span]) -> list[Span]:
+    """Join spans of days that overlap or touch."""
+    joined: list[Span] = []
+    for first, last in sorted(spans):
+        if joined and first <= joined[-1][1] + dt.timedelta(days=1):
+            joined[-1] = joined[-1][0], max(joined[-1][1], last)
+        else:
+            joined.append((first, last))
+    return joined

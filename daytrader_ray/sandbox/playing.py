@@ -1,0 +1,153 @@
+"""A session played in real or scaled time: nobody holds the clock, orders and bars meet it as they come.
+
+`POST /_sandbox/play {"session": "2025-11-28", "speed": 60, "start": 0}` begins it, `GET` says where it is, `DELETE`
+ends it. Wherever one is, market time is `anchor.market + (t - anchor.wall) * speed` at the wall time t.
+"""
+
+import asyncio
+import datetime as dt
+from collections.abc import Callable
+from typing import Any, Literal
+
+import orjson
+from aiohttp import web
+from pydantic import Field
+
+from daytrader_ray.domain.config import Config
+from daytrader_ray.domain.errors import DaytraderError
+from daytrader_ray.sandbox.alpaca_stream import AlpacaStream
+from daytrader_ray.sandbox.exchange import Exchange
+from daytrader_ray.sandbox.streams import Streams
+
+PATH = "/_sandbox/play"
+TICK_SECONDS = 0.05
+"""Real seconds between two looks at the time."""
+MINUTE = 60.0
+HALF = 30.0
+
+
+class PlayRequest(Config):
+    """What to play: market seconds for each real one, and the minute to begin with (below 0: before the open)."""
+
+    session: dt.date
+    speed: float = Field(default=1.0, gt=0)
+    start: int = 0
+
+
+class Playing:
+    """Moves the exchange's clock with the wall's; one session at a time.
+
+    A market order is matched at the open of the bar in whose first half minute it arrives, else at the next one; stops
+    at the half minute; bars are sent when their minute is over. A slow machine delays minutes and skips none.
+    """
+
+    def __init__(self, exchange: Exchange, streams: Streams, updates: AlpacaStream, wall: Callable[[], float]) -> None:
+        self._exchange = exchange
+        self._streams = streams
+        self._updates = updates
+        self._wall = wall
+        self._state: Literal["idle", "playing", "done", "stopped"] = "idle"
+        self._request: PlayRequest | None = None
+        self._slot = 0
+        self._anchor = (0.0, 0.0)
+        self._task: asyncio.Task[None] | None = None
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return the routes to mount."""
+        return [web.post(PATH, self._post), web.get(PATH, self._get), web.delete(PATH, self._delete)]
+
+    async def _post(self, request: web.Request) -> web.Response:
+        try:
+            asked = PlayRequest.parse(orjson.loads(await request.read()), PATH)
+            session = self._exchange.session_of(str(asked.session))
+        except (orjson.JSONDecodeError, DaytraderError) as error:
+            return web.json_response({"message": str(error)}, status=422)
+        if not self._exchange.hold():
+            return web.json_response({"message": "clock is held"}, status=409)
+        try:
+            await self._begin(asked, session)
+        except BaseException:
+            self._exchange.release()
+            raise
+        self._task = asyncio.create_task(self._play(asked))
+        return await self._get(request)
+
+    async def _get(self, _: web.Request) -> web.Response:
+        asked, exchange = self._request, self._exchange
+        wall, market = self._anchor
+        body: dict[str, Any] = {
+            "state": self._state,
+            "session": str(exchange.day.date),
+            "speed": asked.speed if asked else None,
+            "minute": self._slot,
+            "n_minutes": exchange.day.n_minutes,
+            "now": exchange.now.timestamp(),
+            "anchor": {"wall": wall, "market": market} if asked else None,
+        }
+        return web.json_response(body)
+
+    async def _delete(self, request: web.Request) -> web.Response:
+        await self.stop()
+        return await self._get(request)
+
+    async def stop(self) -> None:
+        """End what is being played."""
+        if self._task is not None and not self._task.done():
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    async def _begin(self, asked: PlayRequest, session: int) -> None:
+        """Set the exchange to the start; bars that are followed are made before time runs."""
+        exchange = self._exchange
+        exchange.begin(session, asked.start)
+        self._streams.begin()
+        self._updates.begin()
+        for symbol in self._streams.symbols:
+            exchange.market.bars(symbol, session)
+            await asyncio.sleep(0)
+        self._request, self._slot, self._state = asked, asked.start, "playing"
+        self._anchor = self._wall(), exchange.now.timestamp()
+
+    async def _play(self, asked: PlayRequest) -> None:
+        exchange, self._state = self._exchange, "playing"
+        try:
+            for slot in range(max(asked.start, 0), exchange.day.n_minutes):
+                await self._minute(slot)
+            exchange.expire()
+            await self._updates.send_updates()
+            self._slot, self._state = exchange.day.n_minutes, "done"
+        finally:
+            if self._state == "playing":
+                self._state = "stopped"
+            exchange.release()
+
+    async def _minute(self, slot: int) -> None:
+        exchange = self._exchange
+        begins = (exchange.day.open_minute + slot) * MINUTE
+        await self._until(begins, None)
+        self._slot = slot
+        exchange.match_open(slot)
+        await self._updates.send_updates()
+        await self._until(begins + HALF, slot)
+        exchange.match_stops(slot)
+        await self._updates.send_updates()
+        await self._until(begins + MINUTE, None)
+        exchange.close_bar(slot)
+        self._streams.send_bars(slot)
+        await self._updates.send_updates()
+
+    async def _until(self, target: float, open_slot: int | None) -> None:
+        """Let time pass until `target` (market seconds); market orders that come meet the open of `open_slot`."""
+        assert self._request is not None
+        wall, market = self._anchor
+        speed = self._request.speed
+        while True:
+            left = target - (market + (self._wall() - wall) * speed)
+            await asyncio.sleep(min(max(left / speed, 0.0), TICK_SECONDS))
+            now = min(market + (self._wall() - wall) * speed, target)
+            self._exchange.now = dt.datetime.fromtimestamp(now, tz=dt.UTC)
+            if open_slot is not None:
+                self._exchange.match_open(open_slot, self._exchange.now)
+            await self._updates.send_updates()
+            if now >= target:
+                return

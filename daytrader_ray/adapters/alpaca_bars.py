@@ -21,8 +21,9 @@ with warnings.catch_warnings():
     from alpaca.data.live import StockDataStream
 
 _BARS, _UPDATED, _STATUSES = "b", "u", "s"
-_RESUMED = ("T", "Q")
-"""Status codes of a symbol that trades or is quoted again; any other stops it."""
+_HALTED, _RESUMED = ("2", "H", "P", "Q"), ("3", "T")
+"""Status codes of both plans of the tape: halt, pause, only quoted yet; and trading again. Others change nothing."""
+_NS_PER_MINUTE = 60_000_000_000
 
 
 class AlpacaLink:
@@ -30,6 +31,11 @@ class AlpacaLink:
 
     def __init__(self, stream_url: str, key: SecretStr, secret: SecretStr, symbols: Sequence[str]) -> None:
         self._url, self._key, self._secret, self._symbols = stream_url, key, secret, tuple(symbols)
+
+    @staticmethod
+    def decode(message: Mapping[str, Any]) -> Decoded:
+        """Read one message; what cannot be understood is counted, never raised."""
+        return decode(message)
 
     async def __call__(self, line: Supervisor) -> str:
         """Connect, subscribe, hand every message to `line` until the connection ends; return or raise why it did."""
@@ -91,19 +97,22 @@ def decode(message: Mapping[str, Any]) -> Decoded:
 
 def _bar(message: Mapping[str, Any], found: Decoded) -> None:
     vwap, trades = message.get("vw"), message.get("n")
-    minute, rest = divmod(int(message["t"].to_unix_nano()), 60_000_000_000)
+    minute, rest = divmod(int(message["t"].to_unix_nano()), _NS_PER_MINUTE)
     if rest:
         raise ValueError("not a whole minute")
-    prices = (float(message[name]) for name in ("o", "h", "l", "c", "v"))
     found.bars.append(
         SeenBar(
-            str(message["S"]), minute, *prices, math.nan if vwap is None else float(vwap), trades, math.nan
-        )  # fmt: skip
-    )
+            str(message["S"]), minute,
+            float(message["o"]), float(message["h"]), float(message["l"]), float(message["c"]), float(message["v"]),
+            math.nan if vwap is None else float(vwap), None if trades is None else int(trades), math.nan,
+        )
+    )  # fmt: skip
 
 
 def _status(message: Mapping[str, Any], found: Decoded) -> None:
-    found.halts.append((str(message["S"]), str(message["sc"]) not in _RESUMED))
+    code = str(message["sc"])
+    if code in _HALTED or code in _RESUMED:
+        found.halts.append((str(message["S"]), code in _HALTED, int(message["t"].to_unix_nano()) // _NS_PER_MINUTE))
 
 
 _READERS: dict[str, Callable[[Mapping[str, Any], Decoded], None]] = {

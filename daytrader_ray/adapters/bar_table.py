@@ -1,10 +1,10 @@
 """The session's minute bars as all sources together gave them: one bar a symbol and minute, the first valid one."""
 
+import math
 from collections.abc import Sequence
 from enum import Enum
 
 import numpy as np
-import numpy.typing as npt
 
 from daytrader_ray.adapters.messages import SeenBar
 from daytrader_ray.domain.sessions import Session
@@ -126,6 +126,6 @@ class BarTable:
 
 
 def _is_possible(bar: SeenBar) -> bool:
-    prices: npt.NDArray[np.float64] = np.array(bar[2:6])
-    sound = bool(np.isfinite(prices).all()) and np.isfinite(bar.volume) and bar.volume >= 0
-    return bool(sound and 0 < bar.low == prices.min() and bar.high == prices.max())
+    prices = bar[2:6]
+    sound = all(map(math.isfinite, prices)) and math.isfinite(bar.volume) and bar.volume >= 0
+    return sound and 0 < bar.low == min(prices) and bar.high == max(prices)

@@ -47,7 +47,7 @@ class Trade(NamedTuple):
 class Decoded:
     """What one frame says.
 
-    `announced` counts bar messages, readable or not; `halts` holds (symbol, whether it stands still, epoch minute); `corrupt`
+    `halts` holds (symbol, whether it stands still, epoch minute); `corrupt`
     counts what could not be read and `unknown` messages of other kinds.
     """
 
@@ -55,6 +55,5 @@ class Decoded:
     quotes: list[Quote] = field(default_factory=list)
     trades: list[Trade] = field(default_factory=list)
     halts: list[tuple[str, bool, int]] = field(default_factory=list)
-    announced: int = 0
     corrupt: int = 0
     unknown: int = 0

@@ -28,21 +28,30 @@ except ImportError:
     from massive.exceptions import AuthError
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_REFUSALS = ("error", "auth_failed", "max_connections", "force_disconnect", "slow_consumer", "not_authorized")
+_ENDS = ("auth_failed", "max_connections", "force_disconnect", "slow_consumer")
+_REFUSALS = ("error", "not_authorized")
 _MS_PER_MINUTE = 60_000
 _NS_PER_MS = 1_000_000
 _PER_FRAME = 64 << 20
 
 
 class PolygonLink:
-    """One connection at a time to `stream_url` (ws(s)://HOST/stocks or /indices), subscribed to `channels`."""
+    """One connection at a time to `stream_url` (ws(s)://HOST/stocks or /indices).
 
-    def __init__(self, stream_url: str, key: SecretStr, channels: Sequence[str]) -> None:
+    It is ready once all `channels` are confirmed; `extras` are subscribed too and may be refused.
+    """
+
+    def __init__(self, stream_url: str, key: SecretStr, channels: Sequence[str], extras: Sequence[str] = ()) -> None:
         self._host, self._market, self._secure = _address(stream_url)
-        self._key, self._channels = key, frozenset(channels)
+        self._key, self._channels, self._extras = key, frozenset(channels), frozenset(extras)
         self._options: dict[str, Any] = {"max_size": _PER_FRAME, "reconnect_delays": _one_try}
         if urlparse(stream_url).hostname in _LOOPBACK:
             self._options["proxy"] = None
+
+    @staticmethod
+    def decode(raw: str | bytes) -> Decoded:
+        """Read one frame; what cannot be understood is counted, never raised."""
+        return decode(raw)
 
     async def __call__(self, line: Supervisor) -> str:
         """Connect, subscribe, hand every frame to `line` until the connection ends; return or raise why it did."""
@@ -54,13 +63,13 @@ class PolygonLink:
             raw=True,
             secure=self._secure,
             max_reconnects=0,
-            subscriptions=sorted(self._channels),
+            subscriptions=sorted(self._channels | self._extras),
         )
         waiting = set(self._channels)
 
         async def on_message(raw: str | bytes) -> None:
             for message in _statuses(raw):
-                _judge(message, waiting)
+                line.complaint = _judge(message, waiting) or line.complaint
             if not line.up and not waiting:
                 line.ready()
             line.frame(raw)
@@ -107,8 +116,7 @@ def _read(message: Mapping[str, Any], found: Decoded) -> None:
 
 
 def _bar(message: Mapping[str, Any], found: Decoded) -> None:
-    found.announced += 1
-    vwap, day, size = message.get("vw"), message.get("av"), message.get("z")
+    vwap, day = message.get("vw"), message.get("av")
     volume = float(message.get("v") or 0.0) if message["sym"].startswith("I:") else float(message["v"])
     minute, rest = divmod(int(message["s"]), _MS_PER_MINUTE)
     if rest:
@@ -117,7 +125,7 @@ def _bar(message: Mapping[str, Any], found: Decoded) -> None:
         SeenBar(
             message["sym"], minute,
             float(message["o"]), float(message["h"]), float(message["l"]), float(message["c"]), volume,
-            math.nan if vwap is None else float(vwap), round(volume / size) if size else None,
+            math.nan if vwap is None else float(vwap), None,
             math.nan if day is None else float(day),
         )
     )  # fmt: skip
@@ -147,7 +155,8 @@ def _trade(message: Mapping[str, Any], found: Decoded) -> None:
 
 
 def _bands(message: Mapping[str, Any], found: Decoded) -> None:
-    found.halts.append((str(message["T"]), any(int(code) in HALTED for code in message.get("i") or ())))
+    halted = any(int(code) in HALTED for code in message.get("i") or ())
+    found.halts.append((str(message["T"]), halted, int(message["t"]) // _MS_PER_MINUTE))
 
 
 HALTED = frozenset({17})
@@ -171,12 +180,14 @@ def _statuses(raw: str | bytes) -> Iterator[Mapping[str, Any]]:
             yield message
 
 
-def _judge(message: Mapping[str, Any], waiting: set[str]) -> None:
+def _judge(message: Mapping[str, Any], waiting: set[str]) -> str:
+    """Strike what is confirmed off `waiting`; return what the server refuses, raise what ends the connection."""
     status, text = str(message.get("status")), str(message.get("message", ""))
     if status == "success":
         waiting.discard(text.removeprefix("subscribed to:").strip())
-    elif status in _REFUSALS:
+    elif status in _ENDS:
         raise FeedError(f"the server says {status}: {text}")
+    return f"the server says {status}: {text}" if status in _REFUSALS else ""
 
 
 def _one_try() -> Iterator[float]:

@@ -88,4 +88,6 @@ def _bar(symbol: str, one: object) -> SeenBar:
         getattr(one, name) for name in ("open", "high", "low", "close", "volume", "vwap", "transactions", "timestamp")
     )
     vwap = math.nan if vw is None else float(vw)
-    return SeenBar(symbol, t // _MS_PER_MINUTE, float(o), float(h), float(l), float(c), float(v or 0), vwap, n, math.nan)
+    return SeenBar(
+        symbol, t // _MS_PER_MINUTE, float(o), float(h), float(l), float(c), float(v or 0), vwap, n, math.nan
+    )

@@ -5,8 +5,8 @@ forgets, repeats for ever or never notices is decided here.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any, Self
+from collections.abc import Callable
+from typing import Any, Protocol, Self
 
 import numpy as np
 import structlog
@@ -34,18 +34,28 @@ class KeyRefusedError(FeedError):
     """A server that does not take the key."""
 
 
+class Link(Protocol):
+    """One connection to a vendor, made by the vendor's own client."""
+
+    async def __call__(self, line: "Supervisor") -> str:
+        """Connect and hand what comes to `line` until the end; return or raise why it ended.
+
+        `line.ready` once all is subscribed, `line.frame` with whatever arrives, `line.complaint` for what a server
+        says that does not end the connection.
+        """
+        ...
+
+
 class Supervisor:
     """One stream of one vendor, held open until `close`.
 
-    `link(supervisor)` is one connection from beginning to end: it calls `ready` once all is subscribed and `frame` with
-    whatever arrives, and returns or raises why it ended. `on_frame` gets the frames, `on_change` hears of every
-    change of `up`. `rng` draws the jitter of the pauses.
+    `on_frame` gets the frames, `on_change` hears of every change of `up`. `rng` draws the jitter of the pauses.
     """
 
     def __init__(
         self,
         name: str,
-        link: Callable[["Supervisor"], Awaitable[str]],
+        link: Link,
         config: ReconnectConfig,
         rng: np.random.Generator,
         on_frame: Callable[[Any], None],
@@ -55,6 +65,7 @@ class Supervisor:
         self.up = False
         self.refused = False
         self.failure = ""
+        self.complaint = ""
         self.connections = 0
         self.breaks = 0
         """How often something may have been missed: connections that ended, and what the reader of frames adds."""
@@ -112,6 +123,7 @@ class Supervisor:
     async def _connection(self) -> str:
         """Hold one connection; return why it ended."""
         self._heard_at = asyncio.get_running_loop().time()
+        self.complaint = ""
         task = asyncio.create_task(self._attempt(), name=f"{self.name} connection")
         try:
             while (left := self._left()) > 0:
@@ -120,7 +132,8 @@ class Supervisor:
                     return task.result()
             if self.up:
                 return f"not a word for {self._config.silence_seconds:g} s"
-            return f"subscriptions not confirmed in {self._config.connect_seconds:g} s"
+            missing = f"subscriptions not confirmed in {self._config.connect_seconds:g} s"
+            return f"{missing}: {self.complaint}" if self.complaint else missing
         finally:
             await self._end(task)
 

@@ -1,100 +1,250 @@
-"""Minute bars from Polygon (Massive) by the vendor's own REST client."""
+"""Polygon (Massive) by REST: the vendor's own client for address, key and connections; waiting and reading are ours.
+
+polygon-api-client 1.16 keeps its timeouts to itself, ends its own retries after 0.6 s, takes an answer that is no
+JSON for an empty one, loses the status of a refusal, and makes a Python object of every bar. Here timeouts are set on
+each request, a 429 is waited out at the shared pace, and pages go from JSON to Arrow in one step.
+"""
 
 import datetime as dt
-import json
 import logging
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
+from urllib.parse import quote, unquote, urlencode, urlparse
 
+import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 import urllib3
-from polygon import RESTClient
-from polygon.exceptions import BadResponse
 
+try:
+    from polygon import RESTClient
+except ImportError:  # the same client by the vendor's new name
+    from massive import RESTClient
+
+from daytrader_ray.adapters.rate_limit import Pace
 from daytrader_ray.adapters.store import BAR_SCHEMA
 from daytrader_ray.domain.errors import FeedError
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 30.0
+TRIES = 4
+FIRST_RETRY_SECONDS = 0.5
 PAGE_LIMIT = 50_000
+INDEX_PREFIX = "I:"
+"""Symbols of indices, such as I:VIX: their bars have no volume."""
 
-_FIELDS = {
-    "timestamp": "timestamp",
-    "open": "open",
-    "high": "high",
-    "low": "low",
-    "close": "close",
-    "volume": "volume",
-    "vwap": "vwap",
-    "trades": "transactions",
-}
+LIMITED = 429
+TRANSIENT = frozenset({408, 413, LIMITED, 499, 500, 502, 503, 504})
+"""Statuses after which the same request may succeed."""
+
+Day = dt.date | dt.datetime
+
+_ASKED = re.compile(r"/(?:ticker|tickers|trades|quotes)/([^/?]+)|[?&]ticker=([^&]+)")
 
 
-def client(base_url: str, api_key: str, read_seconds: float = READ_SECONDS) -> RESTClient:
-    """Return the vendor's client for `base_url`, with the two guards that it lacks.
+class NotDeliveredError(FeedError):
+    """One thing that cannot be had (not in the plan, broken at the vendor) where others may."""
 
-    polygon-api-client 1.16 keeps its timeouts to itself (they are set on its pool here) and takes an answer that is
-    no JSON for an empty one (an error here).
+
+class UnknownSymbolError(NotDeliveredError):
+    """The vendor knows nothing by this name on this day."""
+
+
+class Vendor:
+    """One connection to the vendor: `get` one answer, or all `pages` of one; named errors only.
+
+    Transient failures (network, timeout, 5xx, JSON cut short) are tried `tries` times with growing pauses. With a
+    `pace` every request waits for its permit, and a 429 is told to it and never counts as a try.
     """
-    logging.getLogger("RESTClient").setLevel(logging.CRITICAL)
-    made = RESTClient(api_key, base=base_url.rstrip("/"), retries=3, custom_json=_StrictJson())
-    made.client.connection_pool_kw["timeout"] = urllib3.Timeout(connect=CONNECT_SECONDS, read=read_seconds)
-    return made
 
+    def __init__(
+        self,
+        rest: RESTClient,
+        read_seconds: float = READ_SECONDS,
+        tries: int = TRIES,
+        pace: Pace | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._rest = rest
+        self._timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=read_seconds)
+        self._tries = tries
+        self._pace = pace
+        self._sleep = sleep
 
-def minute_bars(vendor: RESTClient, symbol: str, start: dt.date, end: dt.date) -> pa.Table:
-    """Return the raw (unadjusted) one-minute bars of the days `start` to `end` as sent, extended hours included.
+    def get(self, path: str, params: Mapping[str, str]) -> dict[str, Any]:
+        """Return the answer to one request."""
+        return self._get(f"{path}?{urlencode(params)}")
 
-    Columns of `BAR_SCHEMA`; a value that the vendor left out is null. `FeedError` where they cannot be had.
-    """
-    try:
-        pages = vendor.list_aggs(symbol, 1, "minute", start, end, adjusted=False, sort="asc", limit=PAGE_LIMIT)
-        bars = list(pages)
-    except BadResponse as error:
-        raise _refused(symbol, str(error)) from None
-    except urllib3.exceptions.HTTPError as error:
-        raise _unreachable(vendor.BASE, symbol, error) from None
-    columns = {name: [getattr(bar, field) for bar in bars] for name, field in _FIELDS.items()}
-    columns["timestamp"] = pa.array(columns["timestamp"], pa.timestamp("ms", "UTC"))
-    columns["symbol"] = [symbol] * len(bars)
-    return pa.table({name: _column(columns[name], name) for name in BAR_SCHEMA.names}, schema=BAR_SCHEMA)
+    def _get(self, target: str) -> dict[str, Any]:
+        failures = 0
+        while True:
+            try:
+                return self._once(target)
+            except _TransientError as error:
+                if error.status == LIMITED and self._pace is not None:
+                    self._pace.refused(error.retry_after)
+                    continue
+                failures += 1
+                if failures >= self._tries:
+                    raise _given_up(self._rest.BASE, target, error) from None
+                self._sleep(error.retry_after or FIRST_RETRY_SECONDS * 2 ** (failures - 1))
 
+    def pages(self, path: str, params: Mapping[str, str]) -> Iterator[list[dict[str, Any]]]:
+        """Yield the `results` of each page; of the next one's address only path and query are used."""
+        target = f"{path}?{urlencode(params)}"
+        while True:
+            answer = self._get(target)
+            results = answer.get("results") or []
+            if not isinstance(results, list):
+                raise misread(_subject(target), "'results' is no list")
+            yield results
+            link = answer.get("next_url")
+            if not link:
+                return
+            parsed = urlparse(str(link))
+            following = f"{parsed.path}?{parsed.query}"
+            if following == target:
+                raise misread(_subject(target), "the next page is the same page again")
+            target = following
 
-class _StrictJson:
-    """The json module as the client uses it, with an error that the client does not swallow."""
-
-    def loads(self, text: str) -> Any:
+    def _once(self, target: str) -> dict[str, Any]:
+        if self._pace is not None:
+            self._pace.wait()
+        url = self._rest.BASE + target
         try:
-            return json.loads(text)
+            answer = self._rest.client.request(
+                "GET", url, headers=self._rest.headers, retries=False, timeout=self._timeout
+            )
+        except urllib3.exceptions.HTTPError as error:
+            raise _TransientError(f"{type(error).__name__}: {str(error)[:160]}") from None
+        if answer.status in TRANSIENT:
+            raise _TransientError(f"HTTP status {answer.status}", answer.status, _retry_after(answer.headers))
+        if answer.status != 200:
+            raise _refused(target, answer.status, answer.data)
+        try:
+            decoded = orjson.loads(answer.data)
         except ValueError:
-            raise FeedError(
-                f"the market data vendor sent an answer that is no JSON: {text[:60]!r}",
-                "try again later; a proxy in between may answer in the vendor's place",
-            ) from None
+            text = answer.data[:60].decode(errors="replace")
+            raise _TransientError(f"an answer that is no JSON: {text!r}", answer.status) from None
+        if not isinstance(decoded, dict):
+            raise misread(_subject(target), f"expected an object, found {type(decoded).__name__}")
+        return decoded
 
 
-def _column(values: Any, name: str) -> pa.Array:
-    if isinstance(values, pa.Array):
-        return values.cast(BAR_SCHEMA.field(name).type)
-    return pa.array(values, BAR_SCHEMA.field(name).type)
+class _TransientError(Exception):
+    """A failure that may pass."""
+
+    def __init__(self, text: str, status: int = 0, retry_after: float | None = None) -> None:
+        super().__init__(text)
+        self.status = status
+        self.retry_after = retry_after
 
 
-def _refused(symbol: str, body: str) -> FeedError:
+def client(
+    base_url: str,
+    api_key: str,
+    read_seconds: float = READ_SECONDS,
+    tries: int = TRIES,
+    pace: Pace | None = None,
+    make: Callable[..., RESTClient] = RESTClient,
+) -> Vendor:
+    """Return a connection to the vendor at `base_url`; `make` is the client of polygon-api-client or of massive."""
+    logging.getLogger("RESTClient").setLevel(logging.CRITICAL)
+    return Vendor(make(api_key, base=base_url.rstrip("/")), read_seconds, tries, pace)
+
+
+def minute_bars(vendor: Vendor, symbol: str, start: Day, end: Day) -> pa.Table:
+    """Return the raw (unadjusted) one-minute bars from `start` to `end` as sent, extended hours included.
+
+    Ends are days of New York, or moments (both included, to the ms). Columns of `BAR_SCHEMA`; a value that the vendor
+    left out is null; an index has volume 0. `FeedError` where they cannot be had.
+    """
+    table = aggregates(vendor, symbol, "minute", start, end)
+    stamps = table["t"].cast(pa.timestamp("ms", "UTC"))
+    columns = {"timestamp": stamps, **price_columns(table, symbol)}
+    columns["symbol"] = pa.repeat(pa.scalar(symbol, pa.string()), table.num_rows)
+    return pa.table({name: columns[name] for name in BAR_SCHEMA.names}).cast(BAR_SCHEMA).combine_chunks()
+
+
+def aggregates(vendor: Vendor, symbol: str, timespan: str, start: Day, end: Day) -> pa.Table:
+    """Return unadjusted aggregates as the vendor names their columns: t (ms), o, h, l, c, v, vw, n."""
+    path = f"/v2/aggs/ticker/{quote(symbol, safe=':')}/range/1/{timespan}/{_edge(start)}/{_edge(end)}"
+    pages = vendor.pages(path, {"adjusted": "false", "sort": "asc", "limit": str(PAGE_LIMIT)})
+    return pa.concat_tables([_AGGREGATE.empty_table(), *(read(page, _AGGREGATE, symbol) for page in pages)])
+
+
+def read(rows: list[dict[str, Any]], schema: pa.Schema, symbol: str) -> pa.Table:
+    """Return rows of an answer as a table: keys that are missing become null, others are ignored."""
     try:
-        answer = json.loads(body)
-        reason = answer.get("error") or answer.get("message") or answer.get("status") or body
+        return pa.Table.from_struct_array(pa.array(rows, pa.struct(list(schema)))).cast(schema)
+    except (pa.ArrowException, TypeError, OverflowError) as error:
+        raise misread(symbol, str(error).splitlines()[0]) from None
+
+
+_AGGREGATE = pa.schema([("t", pa.int64()), *((name, pa.float64()) for name in ("o", "h", "l", "c", "v", "vw", "n"))])
+
+
+def price_columns(table: pa.Table, symbol: str) -> dict[str, Any]:
+    """Return prices, volume, vwap and trades of a table of aggregates by their names in the store."""
+    names = {"o": "open", "h": "high", "l": "low", "c": "close", "v": "volume", "vw": "vwap", "n": "trades"}
+    found = {name: table[key] for key, name in names.items()}
+    if symbol.startswith(INDEX_PREFIX):
+        found["volume"] = pc.fill_null(found["volume"], 0.0)
+    return found
+
+
+def _edge(moment: Day) -> str:
+    if isinstance(moment, dt.datetime):
+        return str(int(moment.timestamp() * 1000))
+    return moment.isoformat()
+
+
+def _retry_after(headers: Any) -> float | None:
+    text = headers.get("Retry-After")
+    if text is None:
+        return None
+    try:
+        return float(urllib3.Retry().parse_retry_after(text))
+    except (urllib3.exceptions.InvalidHeader, ValueError, OverflowError):
+        return None
+
+
+def _refused(target: str, status: int, body: bytes) -> FeedError:
+    try:
+        answer = orjson.loads(body)
+        reason = answer.get("error") or answer.get("message") or answer.get("status") or ""
     except (ValueError, AttributeError):
-        reason = body
-    return FeedError(
-        f"{symbol}: the market data vendor refused: {str(reason)[:200]}",
-        "check POLYGON_API_KEY (or MASSIVE_API_KEY) and that your plan includes minute bars of these dates",
+        reason = body.decode(errors="replace")
+    words = " ".join(str(reason).split())[:200] or f"HTTP status {status}"
+    message = f"{_subject(target)}: the market data vendor refused: {words}"
+    if status == 403:
+        return NotDeliveredError(message, "your plan must include these data and dates")
+    if status == 404:
+        return UnknownSymbolError(message, "check the spelling of the symbol")
+    return FeedError(message, "check POLYGON_API_KEY (or MASSIVE_API_KEY) and that your plan includes these data")
+
+
+def _given_up(base: str, target: str, error: _TransientError) -> FeedError:
+    message = f"{_subject(target)}: no answer from {base}: {error}"
+    if error.status == LIMITED:
+        return FeedError(message, "the vendor limits requests a minute: wait, then run the same command again")
+    if error.status:
+        hint = "try again later, the same command goes on; a proxy in between may answer in the vendor's place"
+        return NotDeliveredError(message, hint)
+    return FeedError(message, "check the address and the network, then run the same command again, it goes on")
+
+
+def misread(symbol: str, what: str) -> NotDeliveredError:
+    """Return the error for an answer about `symbol` that is not what the vendor describes."""
+    return NotDeliveredError(
+        f"{symbol}: the market data vendor sent what cannot be read: {what}",
+        "try again later; if it stays so, the vendor has changed its format",
     )
 
 
-def _unreachable(base: str, symbol: str, error: urllib3.exceptions.HTTPError) -> FeedError:
-    reason = getattr(error, "reason", None) or error
-    text = str(reason)
-    if "429" in text:
-        hint = "the vendor limits requests a minute: wait and run the same command again, it resumes"
-    else:
-        hint = "check the address and the network, then run the same command again, it resumes"
-    return FeedError(f"{symbol}: no answer from {base}: {type(reason).__name__}: {text[:160]}", hint)
+def _subject(target: str) -> str:
+    """Return the symbol that a request asks about, else its path."""
+    found = _ASKED.search(target)
+    return unquote(next(filter(None, found.groups()))) if found else target.partition("?")[0]

@@ -5,6 +5,7 @@ import datetime as dt
 from pydantic import Field
 
 from daytrader_ray.domain.config import Config
+from daytrader_ray.sandbox.crises import Crisis
 
 
 class SandboxConfig(Config):
@@ -20,5 +21,8 @@ class SandboxConfig(Config):
     """Planted drift of a stock in bps a minute where its hidden state is one standard deviation; 0 plants nothing."""
     first_session: dt.date = dt.date(2025, 10, 6)
     n_sessions: int = Field(default=40, ge=1)
+    halt_chance: float = Field(default=0.0, ge=0, le=1)
+    """Chance that a stock is halted once in a session."""
+    crises: tuple[Crisis, ...] = ()
     cash: float = Field(default=100_000.0, gt=0)
     """USD in the account whenever a rehearsal begins."""

@@ -9,22 +9,22 @@ from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.errors import DataError
 from daytrader_ray.sandbox.account import Account
 from daytrader_ray.sandbox.config import SandboxConfig
-from daytrader_ray.sandbox.market import Market
 from daytrader_ray.sandbox.matching import Execution, Matcher
 from daytrader_ray.sandbox.orders import NAMESPACE, OrderRequest, Refusal, VenueOrder
+from daytrader_ray.sandbox.source import MarketSource
 
 SECOND_HALF = dt.timedelta(seconds=30)
 """Resting orders are matched this long after the open of their bar."""
 
 
 class Exchange:
-    """One account on the synthetic market.
+    """One account on a market.
 
     Time stands at the close of the market's last session until a rehearsal begins a session; `updates` collects
     trade updates (JSON of Alpaca's `trade_updates` data) until they are sent.
     """
 
-    def __init__(self, config: SandboxConfig, costs: CostConfig, market: Market) -> None:
+    def __init__(self, config: SandboxConfig, costs: CostConfig, market: MarketSource) -> None:
         self.config = config
         self.market = market
         self.updates: list[dict[str, Any]] = []

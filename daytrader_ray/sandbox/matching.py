@@ -3,6 +3,7 @@
 The backtest has its own implementation in binary arithmetic; the two share nothing but the page that both follow.
 """
 
+import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
@@ -12,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 
 from daytrader_ray.domain.costs import CostConfig
-from daytrader_ray.sandbox.market import Market
+from daytrader_ray.sandbox.source import Dividend, MarketSource, Split
 
 HISTORY = 20
 LEAST_HISTORY = 3
@@ -69,9 +70,9 @@ def statistics(closes: Iterable[tuple[Decimal, Decimal]]) -> Statistics:
 
 
 class Matcher:
-    """Prices and quantities of fills in one session of the synthetic market."""
+    """Prices and quantities of fills in one session of a market."""
 
-    def __init__(self, market: Market, costs: CostConfig, session: int) -> None:
+    def __init__(self, market: MarketSource, costs: CostConfig, session: int) -> None:
         day = market.grid.sessions[session]
         self.n_slots = day.n_minutes
         self._market = market
@@ -150,13 +151,37 @@ class Matcher:
         return rounded(sec, FEE_STEP) + rounded(taf, FEE_STEP)
 
     def _statistics_of(self, symbol: str) -> Statistics:
-        history = []
-        for session in range(max(0, self._session - HISTORY - 1), self._session):
+        """Return the statistics in shares of today, with closes as if today's splits and dividends had always been."""
+        days, history = self._market.grid.sessions, []
+        actions = self._market.splits(symbol), self._market.dividends(symbol)
+        shares, value = Decimal(1), Decimal(1)
+        after = days[self._session].date
+        for session in range(self._session - 1, max(0, self._session - HISTORY - 1) - 1, -1):
             bars = self._market.bars(symbol, session)
             traded = np.flatnonzero(bars.traded)
-            if traded.size:
-                history.append((_dec(bars.close[traded[-1]]), Decimal(int(bars.volume.sum()))))
-        return statistics(history)
+            if not traded.size:
+                continue
+            close = _dec(bars.close[traded[-1]])
+            split, paid = _between(*actions, days[session].date, after)
+            shares *= split
+            value *= split * (close / (close - paid) if paid else 1)
+            history.append((close / value, Decimal(int(bars.volume.sum())) * shares))
+            after = days[session].date
+        return statistics(reversed(history))
+
+
+def _between(
+    splits: Iterable[Split], dividends: Iterable[Dividend], after: dt.date, until: dt.date
+) -> tuple[Decimal, Decimal]:
+    """Return new shares for one old, and USD paid for an old one, by the actions after `after` up to `until`."""
+    ratio, paid = Decimal(1), Decimal()
+    for split in splits:
+        if after < split.date <= until:
+            ratio *= Decimal(split.new) / split.old
+    for dividend in dividends:
+        if after < dividend.ex_date <= until:
+            paid += _dec(dividend.amount)
+    return ratio, paid
 
 
 def _dec(value: float) -> Decimal:

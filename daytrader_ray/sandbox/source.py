@@ -120,8 +120,15 @@ class MarketSource(Protocol):
         """Return the reference data of any known symbol; `DataError` where it is unknown."""
         ...
 
+    def revision(self, symbol: str, session: int, slot: int) -> SessionBars:
+        """Return one bar `[1]` as an earlier, incomplete report had it: late trades are missing.
+
+        A stream that revises sends it before the bar itself, so that `bars` is what holds in the end.
+        """
+        ...
+
     def shares(self, symbol: str, session: int) -> float:
-        """Return its shares outstanding on that day."""
+        """Return its shares outstanding on that day; NaN where nobody knows."""
         ...
 
     def splits(self, symbol: str) -> tuple[Split, ...]:

@@ -36,13 +36,13 @@ def test_no_bars_are_an_empty_table() -> None:
     ("behaviour", "key", "words", "hint"),
     [
         ("", "wrong", "AAPL: the market data vendor refused: Unknown API Key", "POLYGON_API_KEY"),
-        ("limited", "secret", "AAPL: no answer from http://127.0.0.1:.*429", "wait and run the same command again"),
+        ("limited", "secret", "AAPL: no answer from http://127.0.0.1:.*429", "wait, then run the same command again"),
         ("html", "secret", "an answer that is no JSON: '<html>a proxy", "proxy"),
     ],
 )
 def test_what_the_vendor_refuses_is_one_line_and_a_hint(behaviour: str, key: str, words: str, hint: str) -> None:
     with serving(Vendor(behaviour)) as vendor, pytest.raises(FeedError, match=words) as caught:
-        minute_bars(client(vendor.url, key), "AAPL", MONDAY, MONDAY)
+        minute_bars(client(vendor.url, key, tries=2), "AAPL", MONDAY, MONDAY)
     assert hint in caught.value.hint
     assert "\n" not in caught.value.message
 
@@ -50,7 +50,7 @@ def test_what_the_vendor_refuses_is_one_line_and_a_hint(behaviour: str, key: str
 def test_a_vendor_that_hangs_is_given_up() -> None:
     before = time.perf_counter()
     with serving(Vendor("hang")) as vendor, pytest.raises(FeedError, match="no answer from"):
-        minute_bars(client(vendor.url, "secret", read_seconds=0.1), "AAPL", MONDAY, MONDAY)
+        minute_bars(client(vendor.url, "secret", read_seconds=0.1, tries=2), "AAPL", MONDAY, MONDAY)
     assert time.perf_counter() - before < 5
 
 
@@ -59,4 +59,4 @@ def test_a_vendor_that_is_not_there_is_named() -> None:
         free.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{free.getsockname()[1]}"
     with pytest.raises(FeedError, match=f"no answer from {url}"):
-        minute_bars(client(url, "secret"), "AAPL", MONDAY, MONDAY)
+        minute_bars(client(url, "secret", tries=2), "AAPL", MONDAY, MONDAY)

@@ -12,7 +12,7 @@ from daytrader_ray.domain.sessions import Session, SessionGrid
 from daytrader_ray.sandbox.config import SandboxConfig
 from daytrader_ray.sandbox.market import Market
 from daytrader_ray.sandbox.matching import PRICE_STEP, Matcher, rounded, statistics
-from daytrader_ray.sandbox.source import SessionBars
+from daytrader_ray.sandbox.source import Dividend, SessionBars, Split
 from daytrader_ray.sandbox.traits import Traits
 
 HISTORY_CLOSES = (100.0, 102.0, 99.0, 101.0)
@@ -29,6 +29,12 @@ class Bars(Market):
 
     def traits(self, symbol: str) -> Traits:
         raise AssertionError("a matcher needs no traits")
+
+    def splits(self, symbol: str) -> tuple[Split, ...]:
+        return ()
+
+    def dividends(self, symbol: str) -> tuple[Dividend, ...]:
+        return ()
 
     def bars(self, symbol: str, session: int) -> SessionBars:
         return flat(HISTORY_CLOSES[session], volume=25_000.0) if session < 4 else self.today

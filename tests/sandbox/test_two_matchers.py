@@ -10,13 +10,15 @@ from daytrader_ray.domain.sessions import SessionGrid
 from daytrader_ray.domain.trading import OrderKind, Reason
 from daytrader_ray.engine.book import new_book
 from daytrader_ray.engine.fills import Bar, Costs, Liquidity, costs_of, fill_fee, market_fill, stop_fill
+from daytrader_ray.sandbox.actions import share_ratio
 from daytrader_ray.sandbox.config import SandboxConfig
 from daytrader_ray.sandbox.market import Market
 from daytrader_ray.sandbox.matching import Execution, Matcher
 from daytrader_ray.sandbox.source import SessionBars
 
 SYMBOLS = ("AAPL", "TSLA", "XLK", "NFLX")
-SESSION, HALF_DAY = 19, 5
+SESSION, HALF_DAY = 23, 5
+"""TSLA splits in session 20; AAPL, XLK and TSLA pay before session 23."""
 ORDERS = {
     "entry": (OrderKind.ENTRY, Reason.SIGNAL),
     "exit": (OrderKind.EXIT, Reason.TIME_EXIT),
@@ -25,18 +27,29 @@ ORDERS = {
 
 
 @pytest.fixture(scope="module")
-def market(days: SessionGrid) -> Market:
-    return Market(SandboxConfig(), days)
+def market(more_days: SessionGrid) -> Market:
+    return Market(SandboxConfig(), more_days)
 
 
 def history(market: Market, session: int) -> Liquidity:
-    """Mean volume and deviation of daily returns over all earlier sessions (at most 20), in plain floats."""
+    """Mean volume and deviation of daily returns over the 20 earlier sessions (or fewer), in plain floats."""
+    if session < 3:
+        return Liquidity(np.full(len(SYMBOLS), np.nan), np.full(len(SYMBOLS), np.nan))
+    today = market.grid.sessions[session].date
     adv, sigma = [], []
     for symbol in SYMBOLS:
-        bars = [market.bars(symbol, s) for s in range(session)]
+        known = range(max(0, session - 21), session)
+        bars = [market.bars(symbol, s) for s in known]
         closes = [b.close[b.traded][-1] for b in bars]
-        adv.append(np.mean([b.volume.sum() for b in bars]) if session >= 3 else np.nan)
-        sigma.append(np.std(np.diff(np.log(closes)), ddof=1) if session >= 3 else np.nan)
+        dates = [day.date for day in market.grid.sessions[known.start : session + 1]]
+        shares = np.array([share_ratio(market.splits(symbol), date, today) for date in dates[:-1]])
+        returns = np.diff(np.log(closes)) - np.diff(np.log(shares))
+        for dividend in market.dividends(symbol):
+            if dates[1] <= dividend.ex_date < today:
+                at = dates.index(dividend.ex_date) - 1
+                returns[at] -= np.log1p(-dividend.amount / closes[at])
+        adv.append(np.mean(([b.volume.sum() for b in bars] * shares)[-20:]))
+        sigma.append(np.std(returns, ddof=1))
     return Liquidity(np.array(adv), np.array(sigma))
 
 

@@ -56,9 +56,10 @@ class Source(Supervisor):
 
 
 class Receiver:
-    """Fills table and buffer; `fresh` holds the bars that no decision has seen yet, `halted` the symbols that stand
-    still and since which minute, `counts` what happened how often.
+    """Fills table and buffer.
 
+    `fresh` holds the bars that no decision has seen yet, `halted` the symbols that stand still and since which minute,
+    `counts` what happened how often.
     `closed` is told from outside: the number of minutes that have been decided. What comes for those is late.
     """
 

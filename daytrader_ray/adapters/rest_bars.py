@@ -1,22 +1,25 @@
 """Minute bars by REST while a session runs: what a stream did not tell, each request short and in a thread."""
 
 import asyncio
+import datetime as dt
 import math
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 
+import pyarrow as pa
 import structlog
 from pydantic import SecretStr
-from urllib3.exceptions import HTTPError
 
 from daytrader_ray.adapters.messages import SeenBar
-from daytrader_ray.adapters.polygon_rest import BadResponse, client
+from daytrader_ray.adapters.polygon_rest import Vendor, client, minute_bars
 from daytrader_ray.domain.errors import FeedError
 
 REQUESTS_AT_ONCE = 8
-_MS_PER_MINUTE = 60_000
+_US_PER_MINUTE = 60_000_000
+_VALUES = ("open", "high", "low", "close", "volume", "vwap", "trades")
 
 log = structlog.get_logger(__name__)
 
@@ -36,8 +39,8 @@ class RestBars:
     """Asks for bars without waiting; `deliver` gets each answer in the event loop's thread."""
 
     def __init__(self, url: str, key: SecretStr, seconds: float, deliver: Callable[[Answer], None]) -> None:
-        self._client = client(url, key.get_secret_value(), read_seconds=seconds)
-        self._client.client.connection_pool_kw["maxsize"] = REQUESTS_AT_ONCE
+        self._connect = partial(client, url, key.get_secret_value(), read_seconds=seconds, tries=1)
+        self._own = threading.local()
         self._deliver = deliver
         self._pool = ThreadPoolExecutor(REQUESTS_AT_ONCE, thread_name_prefix="rest bars")
         self._asked: dict[str, Future[Answer]] = {}
@@ -73,21 +76,30 @@ class RestBars:
             self._deliver(future.result())
 
     def _fetch(self, symbol: str, first: int, last: int) -> Answer:
-        span = first * _MS_PER_MINUTE, (last + 1) * _MS_PER_MINUTE - 1
         try:
-            found = list(self._client.list_aggs(symbol, 1, "minute", *span, adjusted=False, limit=50_000))
-            bars = [_bar(symbol, one) for one in found]
-        except (BadResponse, HTTPError, FeedError, TypeError, ValueError) as error:
-            log.warning("no answer by REST", symbol=symbol, error=f"{type(error).__name__}: {str(error)[:120]}")
-            return Answer(symbol, first, last, failure=type(error).__name__)
-        return Answer(symbol, first, last, bars)
+            table = minute_bars(self._vendor(), symbol, _moment(first), _moment(last + 1) - dt.timedelta(milliseconds=1))
+        except FeedError as error:
+            log.warning("no answer by REST", symbol=symbol, error=error.message)
+            return Answer(symbol, first, last, failure=error.message)
+        return Answer(symbol, first, last, _bars(symbol, table))
+
+    def _vendor(self) -> Vendor:
+        """Return this thread's own connection."""
+        if not hasattr(self._own, "vendor"):
+            self._own.vendor = self._connect()
+        found: Vendor = self._own.vendor
+        return found
 
 
-def _bar(symbol: str, one: object) -> SeenBar:
-    o, h, l, c, v, vw, n, t = (  # noqa: E741 - the vendor's letters
-        getattr(one, name) for name in ("open", "high", "low", "close", "volume", "vwap", "transactions", "timestamp")
-    )
-    vwap = math.nan if vw is None else float(vw)
-    return SeenBar(
-        symbol, t // _MS_PER_MINUTE, float(o), float(h), float(l), float(c), float(v or 0), vwap, n, math.nan
-    )
+def _moment(minute: int) -> dt.datetime:
+    return dt.datetime.fromtimestamp(minute * 60, tz=dt.UTC)
+
+
+def _bars(symbol: str, table: pa.Table) -> list[SeenBar]:
+    minutes = (table["timestamp"].cast(pa.int64()).to_numpy() // _US_PER_MINUTE).tolist()
+    columns = [table[name].to_pylist() for name in _VALUES]
+    return [SeenBar(symbol, minute, *map(_number, row[:6]), row[6], math.nan) for minute, *row in zip(minutes, *columns, strict=True)]
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value

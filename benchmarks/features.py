@@ -32,7 +32,8 @@ def _bars(grid: SessionGrid, seed: int) -> Bars:
     high, low = np.maximum(open_, close) * 1.0002, np.minimum(open_, close) * 0.9998
     volume = rng.integers(1, 5000, n).astype(np.float64)
     vwap = (high + low + close) / 3
-    return Bars(open_, high, low, close, volume, vwap, np.ones(n, dtype=np.bool_), np.full(n, 2500.0))
+    ones = np.ones(n)
+    return Bars(open_, high, low, close, volume, vwap, np.ones(n, dtype=np.bool_), np.full(n, 2500.0), ones, ones)
 
 
 def ranges_with_talib(bars: Bars, r: Float64) -> tuple[Float64, Float64]:

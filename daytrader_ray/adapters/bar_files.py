@@ -25,12 +25,13 @@ _EPOCH_US = ((1e17, 1e-3), (1e14, 1.0), (1e11, 1e3), (0.0, 1e6))
 
 @dataclass(frozen=True)
 class ImportReport:
-    """What an import did; rows = accepted + quarantined, `symbols` are those of accepted rows."""
+    """What an import did; rows = accepted + quarantined + extended hours, `symbols` are those of accepted rows."""
 
     files: int
     rows: int
     accepted: int
     quarantined: int
+    extended_hours: int
     symbols: tuple[str, ...]
 
 
@@ -44,7 +45,7 @@ def import_files(
     """
     files = find_files(paths)
     symbols: set[str] = set()
-    accepted = quarantined = 0
+    accepted = quarantined = extended = 0
     for done, path in enumerate(files, start=1):
         bad = []
         rows = read_bars(path)
@@ -56,13 +57,15 @@ def import_files(
             if screened.accepted.num_rows:
                 symbols.add(symbol)
             accepted += screened.accepted.num_rows
+            extended += screened.counts.get("extended_hours", 0)
             bad.append(screened.quarantined)
         rejected = pa.concat_tables(bad) if bad else BAR_SCHEMA.empty_table()
         quarantined += rejected.num_rows
         store.quarantine(f"import/{_name(path)}", rejected)
         if progress is not None:
             progress(done, len(files))
-    return ImportReport(len(files), accepted + quarantined, accepted, quarantined, tuple(sorted(symbols)))
+    rows = accepted + quarantined + extended
+    return ImportReport(len(files), rows, accepted, quarantined, extended, tuple(sorted(symbols)))
 
 
 def find_files(paths: Sequence[str]) -> list[Path]:

@@ -8,7 +8,7 @@
                                          traded.npy     bool    [row]
                                          values.npy     float32 [row, feature]
                                          aux.npy        float64 [atr_5 return_30 sigma_30, row]
-                                         sessions.npy   float64 [adv sigma_day, session]
+                                         sessions.npy   float64 [adv sigma_day price_factor share_factor, session]
 
 The key is the SHA-256 of what is stored of the symbols, the sources that make features of it (calendar, panel,
 statistics, features), the versions of numpy, numba and the calendar, and the options: the same key is the same bits,
@@ -31,6 +31,7 @@ import numpy.typing as npt
 from daytrader_ray.adapters.atomic import atomic_write_bytes, atomic_write_json
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.domain.errors import DataError
+from daytrader_ray.domain.indices import is_index
 from daytrader_ray.domain.panel import FeatureMatrix, Frames, Panel
 from daytrader_ray.domain.sessions import Session, SessionGrid
 from daytrader_ray.domain.sources import digest_of_sources
@@ -44,11 +45,13 @@ SOURCES = (
     "adapters/calendar.py",
     "adapters/folder.py",
     "adapters/frames.py",
+    "adapters/revisions.py",
     "adapters/store.py",
     "adapters/table_store.py",
     "adapters/tables.py",
     "cluster/features.py",
     "domain/errors.py",
+    "domain/indices.py",
     "domain/jit.py",
     "domain/panel.py",
     "domain/sessions.py",
@@ -177,10 +180,14 @@ def _array(path: str) -> npt.NDArray[Any]:
 
 
 def _shared(manifest: Manifest, symbols: tuple[str, ...], parts: list[SymbolFrames]) -> tuple[int, int]:
-    """Return the sessions `[start, stop)` from the first to the last in which all symbols have a bar."""
+    """Return the sessions `[start, stop)` from the first to the last in which all symbols but indices have a bar."""
     starts = manifest.grid.first_row[:-1]
     close = BAR_FIELDS.index("close")
-    priced = [np.logical_or.reduceat(np.isfinite(part.bars[close]), starts) for part in parts]
+    priced = [
+        np.logical_or.reduceat(np.isfinite(part.bars[close]), starts)
+        for symbol, part in zip(symbols, parts, strict=True)
+        if not is_index(symbol)
+    ]
     sessions = np.flatnonzero(np.logical_and.reduce(priced))
     if not len(sessions):
         raise DataError(f"{', '.join(symbols)} share no session", "choose symbols whose bars overlap")
@@ -194,13 +201,14 @@ def _joined(manifest: Manifest, symbols: tuple[str, ...], parts: list[SymbolFram
     open_, high, low, close, volume, vwap, expected = np.stack([part.bars[:, rows] for part in parts], axis=2)
     traded = np.stack([part.traded[rows] for part in parts], axis=1)
     aux = np.stack([part.aux[:, rows] for part in parts], axis=2)
-    sessions = np.stack([part.sessions[:, start:stop] for part in parts], axis=2)
+    adv, sigma_day, price, share = np.stack([part.sessions[:, start:stop] for part in parts], axis=2)
     values = np.stack([part.values[rows] for part in parts], axis=1)
+    grid = manifest.grid.part(start, stop)
     return Frames(
-        panel=Panel(manifest.grid.part(start, stop), symbols, open_, high, low, close, volume, vwap, traded),
+        panel=Panel(grid, symbols, open_, high, low, close, volume, vwap, traded, price, share),
         features=FeatureMatrix(manifest.names, values, *aux),
-        adv=sessions[0],
-        sigma_day=sessions[1],
+        adv=adv,
+        sigma_day=sigma_day,
         expected_volume=expected,
     )
 

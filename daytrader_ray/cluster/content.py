@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from daytrader_ray.domain.panel import Panel
+
 
 def digest_of_arrays(arrays: Iterable[npt.NDArray[Any]]) -> str:
     """Return the SHA-256 of arrays: their types, shapes and bytes, in this order."""
@@ -18,6 +20,12 @@ def digest_of_arrays(arrays: Iterable[npt.NDArray[Any]]) -> str:
         digest.update(f"{solid.dtype.str}{solid.shape}".encode())
         digest.update(solid.reshape(-1).view(np.uint8).data)
     return digest.hexdigest()
+
+
+def digest_of_panel(panel: Panel) -> str:
+    """Return the SHA-256 of all that a backtest reads of a panel: when, bars and what adjusts them."""
+    names = ("open", "high", "low", "close", "volume", "price_factor", "share_factor")
+    return digest_of_arrays([panel.grid.minute_of_row, *(getattr(panel, name) for name in names)])
 
 
 def versions_of(packages: Iterable[str]) -> dict[str, str]:

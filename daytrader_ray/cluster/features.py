@@ -108,7 +108,7 @@ def _build_symbol(job: _Job, symbol: str) -> str:
         traded=bars.traded,
         values=one.values,
         aux=np.stack([one.atr_5, one.return_30, one.sigma_30]),
-        sessions=np.concatenate([adv, sigma_day], axis=1).T.copy(),
+        sessions=np.concatenate([adv, sigma_day, panel.price_factor, panel.share_factor], axis=1).T.copy(),
     )
     save_symbol(store, job.key, symbol, frames)
     return symbol

@@ -18,7 +18,8 @@ import numpy as np
 
 from daytrader_ray.adapters.atomic import atomic_write_json
 from daytrader_ray.adapters.frames import load_frames
-from daytrader_ray.cluster.content import digest_of_arrays, key_of, versions_of
+from daytrader_ray.adapters.store import ParquetStore
+from daytrader_ray.cluster.content import digest_of_arrays, digest_of_panel, key_of, versions_of
 from daytrader_ray.cluster.features import build
 from daytrader_ray.cluster.fits import (
     Job,
@@ -34,6 +35,7 @@ from daytrader_ray.cluster.trials import WindowFiles, run_trials
 from daytrader_ray.domain.config import Config
 from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.errors import DataError
+from daytrader_ray.domain.indices import is_index
 from daytrader_ray.domain.panel import Frames
 from daytrader_ray.domain.sources import digest_of_sources
 from daytrader_ray.domain.trading import MEMBERS, members_of
@@ -130,9 +132,14 @@ def search(request: SearchRequest, progress: Progress = silent) -> SearchReport:
 
 
 def frames_of(root: str, universe: UniverseConfig, bar_minutes: int = 1, progress: Progress = silent) -> Frames:
-    """Return the frames of a universe, building the features that are not there yet; Ray must be running."""
-    report = build(root, universe.symbols, bar_minutes, progress=lambda done, of: progress("features", done, of))
-    return load_frames(root, universe.symbols, report.key)
+    """Return the frames of a universe, building the features that are not there yet; Ray must be running.
+
+    Indices that the store does not hold are left out: the regime model does without them and says so.
+    """
+    known = set(ParquetStore(root).symbols())
+    symbols = [symbol for symbol in universe.symbols if symbol in known or not is_index(symbol)]
+    report = build(root, symbols, bar_minutes, progress=lambda done, of: progress("features", done, of))
+    return load_frames(root, symbols, report.key)
 
 
 def market_of(request: SearchRequest, frames: Frames) -> Market:
@@ -188,6 +195,7 @@ def _regime_paths(request: SearchRequest, frames: Frames, found: Sequence[Window
             {
                 "rows": digest_of_arrays([panel.close[rows], panel.open[rows], grid.minute_of_row[rows]]),
                 "symbols": panel.symbols,
+                "stocks": request.universe.stocks,
                 "blocks": (window.train[1], window.a[0], window.test[1]),
                 "config": request.regime.model_dump(mode="json", include=_FITTING),
                 "seed": request.config.seed,
@@ -212,7 +220,8 @@ def _run_regimes(
 
     shared = ray.put(without_features(market.frames))
     task = ray.remote(num_cpus=1, max_retries=2)(window_states)
-    work = ((path, (shared, window, request.regime, request.config.seed)) for window, path in missing)
+    stocks, seed = request.universe.stocks, request.config.seed
+    work = ((path, (shared, stocks, window, request.regime, seed)) for window, path in missing)
     done = len(paths) - len(missing)
     for path, (states, left_out) in unordered(task, work):
         atomic_write_json(f"{path.removesuffix('.npy')}.json", {"left_out": list(left_out)})
@@ -248,7 +257,7 @@ def _result(
     content = {
         "fits": [job.path.rsplit("/", 1)[-1] for job in jobs],
         "regimes": [file.regime.rsplit("/", 1)[-1] for file in files],
-        "bars": digest_of_arrays([frames.panel.open, frames.panel.high, frames.panel.low, frames.panel.volume]),
+        "bars": digest_of_panel(frames.panel),
         "settings": settings,
         "sources": digest_of_sources(STUDY_SOURCES),
     }

@@ -23,6 +23,7 @@ from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.cluster.practice import practise
 from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.errors import BrokerError, BundleError, DataError, FeedError, LockstepError
+from daytrader_ray.domain.indices import is_index
 from daytrader_ray.domain.panel import Panel
 from daytrader_ray.domain.ports import Broker, Scorer
 from daytrader_ray.domain.sessions import Session
@@ -143,34 +144,40 @@ def load_bundle(spec: SessionSpec) -> Bundle:
 def market_before(spec: SessionSpec, bundle: Bundle) -> Market:
     """Return what is known before the session: earlier sessions from the store and what they say of today."""
     session = session_of(spec)
-    history = history_before(spec, bundle)
+    panel = panel_until(spec, bundle)
+    history, share_factor = panel.part(0, len(panel.grid.sessions) - 1), panel.share_factor[-1]
     _, _, expected = session_statistics(history)
-    statistics = next_session_statistics(history, session.n_minutes // spec.bar_minutes)
+    statistics = next_session_statistics(history, session.n_minutes // spec.bar_minutes, share_factor)
     return Market(
         session=session,
         history=history,
         expected_history=expected,
         statistics=statistics,
+        price_factor=panel.price_factor[-1],
+        share_factor=share_factor,
         tradable=np.ascontiguousarray(tradable(spec.universe, history.symbols, statistics.adv[None, :])[0]),
         sector=sector_codes(spec.universe, history.symbols),
     )
 
 
-def history_before(spec: SessionSpec, bundle: Bundle) -> Panel:
-    """Return the bars of the bundle's symbols in all sessions before the one to trade."""
+def panel_until(spec: SessionSpec, bundle: Bundle) -> Panel:
+    """Return the bars of the bundle's symbols up to the session to trade, whose own bars are not looked at.
+
+    What splits and dividends do to that session is known before it opens: its factors are in the panel.
+    """
     store = ParquetStore(spec.root)
     end = spec.date - dt.timedelta(days=1)
     first, _ = store.span(bundle.symbols)
     if first > end:
         raise DataError(f"no bars before {spec.date} in {spec.root}", "run `daytrader download` first")
     before = session_grid(end - dt.timedelta(days=10), end, spec.bar_minutes).sessions[-1].date
-    behind = [symbol for symbol in bundle.symbols if store.span((symbol,))[1] < before]
+    behind = [symbol for symbol in bundle.symbols if not is_index(symbol) and store.span((symbol,))[1] < before]
     if behind:
         raise DataError(
             f"the session of {before} is missing in {spec.root} for {', '.join(behind)}",
             "run `daytrader download`; a symbol that no longer trades leaves the universe, then train again",
         )
-    return store.panel(bundle.symbols, end=end, bar_minutes=spec.bar_minutes)
+    return store.panel(bundle.symbols, end=spec.date, bar_minutes=spec.bar_minutes)
 
 
 def session_of(spec: SessionSpec) -> Session:

@@ -9,11 +9,10 @@ import numpy as np
 from daytrader_ray.adapters import model_store
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.analytics.performance import Performance, performance
-from daytrader_ray.cluster.content import digest_of_arrays
+from daytrader_ray.cluster.content import digest_of_panel
 from daytrader_ray.cluster.fits import Progress, silent, unordered
 from daytrader_ray.cluster.search import SearchRequest, frames_of, load_result, market_of, study_of
 from daytrader_ray.domain.errors import BundleError, ConfigError, DataError
-from daytrader_ray.domain.panel import Frames
 from daytrader_ray.domain.trading import MEMBERS, members_of
 from daytrader_ray.engine.backtest import BacktestResult
 from daytrader_ray.models.bundle import Bundle
@@ -101,7 +100,7 @@ def train(
     study = study_of(request, market)
     fitted = _fit_all(market, window, request, progress)
     plan = {
-        "data": _fingerprint(market.frames),
+        "data": digest_of_panel(market.frames.panel),
         "market": ParquetStore(request.root).market(),
         "chosen_until": None if mask is not None else load_result(request.root)["dates"][-1],
         **request.model_dump(mode="json", exclude={"root"}),
@@ -171,8 +170,3 @@ def _fit_all(market: Market, window: Window, request: SearchRequest, progress: P
         fitted[name] = found
         progress("members", len(fitted), len(MEMBERS))
     return fitted
-
-
-def _fingerprint(frames: Frames) -> str:
-    panel = frames.panel
-    return digest_of_arrays([panel.grid.minute_of_row, panel.open, panel.high, panel.low, panel.close, panel.volume])

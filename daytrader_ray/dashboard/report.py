@@ -25,8 +25,8 @@ LEFT_OUT = {
     "corr_tlt": "correlation of SPY with TLT (TLT is not among the symbols)",
     "corr_gld": "correlation of SPY with GLD (GLD is not among the symbols)",
     "trend": "trend of SPY (SPY has too few bars)",
-    "vix": "level of the VIX (index prices are not in the store)",
-    "vix_term": "term structure of the VIX (index prices are not in the store)",
+    "vix": "level of the VIX (I:VIX has too few bars)",
+    "vix_term": "term structure of the VIX (I:VIX and I:VIX3M have too few bars together)",
 }
 
 WARNING = (

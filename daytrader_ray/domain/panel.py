@@ -65,7 +65,8 @@ class SessionStatistics:
     """What is known of each symbol's trading before a session opens, from at most 20 earlier sessions.
 
     `adv` shares a session `[symbol]`; `sigma_day` standard deviation of daily log returns `[symbol]`;
-    `expected_volume` mean volume of the same minute `[slot, symbol]`. NaN with fewer than 3 earlier sessions.
+    `expected_volume` mean volume of the same minute `[slot, symbol]`. Shares are those of the session itself: after a
+    split of its morning they are new ones. NaN with fewer than 3 earlier sessions.
     """
 
     adv: Float64
@@ -78,8 +79,8 @@ class FeatureMatrix:
     """Features of all symbols on the session grid.
 
     `values` float32 `[row, symbol, feature]` in the order of `names`, NaN while warming up or outside the session;
-    `atr_5` USD, `return_30` log return and `sigma_30` its standard deviation, float64 `[row, symbol]`: inputs of
-    labels, stops and strategy weights that are not scale-free or not for the members.
+    `atr_5` raw USD of the row's session, `return_30` log return and `sigma_30` its standard deviation, float64
+    `[row, symbol]`: inputs of labels, stops and strategy weights that are not scale-free or not for the members.
     """
 
     names: tuple[str, ...]

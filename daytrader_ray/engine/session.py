@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from daytrader_ray.domain.costs import CostConfig
+from daytrader_ray.domain.indices import MAX_AGE_MINUTES, is_index
 from daytrader_ray.domain.panel import Panel, SessionStatistics
 from daytrader_ray.domain.ports import BrokerEvent, LiveBar
 from daytrader_ray.domain.regime import Regime
@@ -17,6 +18,7 @@ from daytrader_ray.engine.config import KernelConfig
 from daytrader_ray.engine.fills import costs_of, fill_fee
 from daytrader_ray.engine.kernel import Snapshot, new_intents, new_scratch, protect, rules_of, step
 from daytrader_ray.engine.orders import order_of
+from daytrader_ray.features.bar import Bars
 from daytrader_ray.features.live import LiveFeatures
 from daytrader_ray.models.bundle import Bundle
 from daytrader_ray.models.dataset import LiveWindows
@@ -36,13 +38,16 @@ class Market:
     """What is known before the session opens.
 
     `history` holds all earlier sessions of `symbols`; `expected_history` their expected volumes `[row, symbol]`;
-    `statistics` what they say of today; `tradable` and `sector` are `[symbol]`.
+    `statistics` what they say of today; `price_factor` and `share_factor` of today (`domain.panel.Panel`), `tradable`
+    and `sector` are `[symbol]`.
     """
 
     session: Session
     history: Panel
     expected_history: Float64
     statistics: SessionStatistics
+    price_factor: Float64
+    share_factor: Float64
     tradable: npt.NDArray[np.bool_]
     sector: npt.NDArray[np.int64]
 
@@ -94,6 +99,8 @@ class SessionEngine:
         self._unknown: dict[str, str] = {}
         self._early: list[LiveBar] = []
         self._quiet = np.zeros(n, dtype=np.int64)
+        self._age = np.zeros(n, dtype=np.int64)
+        self._is_index = np.array([is_index(symbol) for symbol in self.symbols], dtype=np.bool_)
         self.freeze({})
         self.late_bars = 0
         self.fees = 0.0
@@ -143,37 +150,53 @@ class SessionEngine:
     def on_bars(self, slot: int, bars: Sequence[LiveBar]) -> npt.NDArray[np.float32]:
         """Take in the minute's bars; return the windows `[n, WINDOW_ROWS, feature]` to be scored, by symbol.
 
-        A symbol without a bar did not trade: its last close of the session is carried. Bars of later minutes wait for
-        theirs; bars of earlier ones come too late for a decision already made and are counted in `late_bars`.
+        Bars of later minutes wait for theirs; bars of earlier ones come too late for a decision already made and are
+        counted in `late_bars`.
+        """
+        minute = self._minute(slot, bars)
+        self._close = minute.close
+        self._quiet = np.where(minute.traded, 0, self._quiet + 1)
+        values, self._aux = self._features.step(slot, self.n_slots, self.market.session.date.weekday(), minute)
+        if self._regime is not None:
+            self._state = self._regime.step(slot, minute.close)
+        due = self._windows.step(self.bundle.scaler.transform(values[:, self._selected])) & self.market.tradable
+        self._scored = np.flatnonzero(due)
+        return self._windows.windows[self._scored]
+
+    def _minute(self, slot: int, bars: Sequence[LiveBar]) -> Bars:
+        """Lay the bars of one minute out `[symbol]` as `build_panel` does.
+
+        A symbol without a bar did not trade: its last close of the session is carried, that of an index only so long.
+        A bar with volume 0 sets the price that is carried.
         """
         n = len(self.symbols)
         open_, high, low, close = (self._close.copy() for _ in range(4))
         volume, vwap, traded = np.zeros(n), np.full(n, np.nan), np.zeros(n, dtype=np.bool_)
+        self._age += 1
         start = self.market.session.open_minute + slot * self._bar_minutes
         columns = {symbol: i for i, symbol in enumerate(self.symbols)}
         waiting, self._early = [*self._early, *bars], []
         for bar in waiting:
             i = columns.get(bar.symbol)
-            if i is None or bar.volume <= 0:
+            if i is None:
                 continue
             if bar.minute != start:
                 self._early += [bar] if bar.minute > start else []
                 self.late_bars += bar.minute < start
                 continue
-            open_[i], high[i], low[i], close[i] = bar.open, bar.high, bar.low, bar.close
-            volume[i], vwap[i], traded[i] = bar.volume, bar.vwap, True
-        self._close = close
-        self._quiet = np.where(traded, 0, self._quiet + 1)
-        expected = self.market.statistics.expected_volume[slot]
-        weekday = self.market.session.date.weekday()
-        values, self._aux = self._features.step(
-            slot, self.n_slots, weekday, open_, high, low, close, volume, vwap, traded, expected
-        )
-        if self._regime is not None:
-            self._state = self._regime.step(slot, close)
-        due = self._windows.step(self.bundle.scaler.transform(values[:, self._selected])) & self.market.tradable
-        self._scored = np.flatnonzero(due)
-        return self._windows.windows[self._scored]
+            self._age[i] = 0
+            if bar.volume > 0:
+                open_[i], high[i], low[i], close[i] = bar.open, bar.high, bar.low, bar.close
+                volume[i], vwap[i], traded[i] = bar.volume, bar.vwap, True
+            elif not traded[i]:
+                open_[i] = high[i] = low[i] = close[i] = bar.close
+        stale = self._is_index & (self._age > MAX_AGE_MINUTES // self._bar_minutes)
+        for prices in (open_, high, low, close):
+            prices[stale] = np.nan
+        return Bars(
+            open_, high, low, close, volume, vwap, traded,
+            self.market.statistics.expected_volume[slot], self.market.price_factor, self.market.share_factor,
+        )  # fmt: skip
 
     def freeze(self, frozen: Mapping[str, str]) -> None:
         """Open nothing in these symbols (with the reason of each) until told otherwise; exits and stops go on."""

@@ -12,7 +12,7 @@ Bool = npt.NDArray[np.bool_]
 
 
 class Bar(NamedTuple):
-    """One symbol's bar: prices USD, volume and its expectation in shares; vwap and expectation NaN where unknown."""
+    """One symbol's bar, all of it adjusted forward; vwap and expected volume NaN where unknown."""
 
     open: float
     high: float
@@ -33,7 +33,10 @@ class Minute(NamedTuple):
 
 
 class Bars(NamedTuple):
-    """Bars in arrays: `[row]` of one symbol or `[symbol]` of one minute; a NaN close is a minute outside the data."""
+    """Bars in arrays: `[row]` of one symbol or `[symbol]` of one minute; a NaN close is a minute outside the data.
+
+    Prices are raw USD, volumes raw shares; the kernels see them adjusted by the factors of their session.
+    """
 
     open: Float64
     high: Float64
@@ -43,6 +46,8 @@ class Bars(NamedTuple):
     vwap: Float64
     traded: Bool
     expected_volume: Float64
+    price_factor: Float64
+    share_factor: Float64
 
 
 class Calendar(NamedTuple):

@@ -15,7 +15,7 @@ REFERENCE = "SPY"
 
 @dataclass(frozen=True)
 class SymbolFeatures:
-    """One symbol's `values` float32 `[row, feature]`; `atr_5` (USD), `return_30`, `sigma_30` float64 `[row]`."""
+    """One symbol's `values` float32 `[row, feature]`; `atr_5` (raw USD), `return_30`, `sigma_30` float64 `[row]`."""
 
     values: Float32
     atr_5: Float64
@@ -45,6 +45,8 @@ def bars_of(panel: Panel, expected_volume: Float64, column: int) -> Bars:
         vwap=np.ascontiguousarray(panel.vwap[:, column]),
         traded=np.ascontiguousarray(panel.traded[:, column]),
         expected_volume=np.ascontiguousarray(expected_volume[:, column]),
+        price_factor=np.repeat(panel.price_factor[:, column], panel.grid.bars_per_session),
+        share_factor=np.repeat(panel.share_factor[:, column], panel.grid.bars_per_session),
     )
 
 
@@ -67,7 +69,7 @@ def compute_symbol(
     Parameters
     ----------
     bars, calendar
-        `[row]` each; `expected_volume` in shares, from earlier sessions only.
+        `[row]` each, raw; `expected_volume` in shares of the row's session, from earlier sessions only.
     reference_return
         15-minute return of the market proxy `[row]`; None where there is none (`excess_15` is NaN).
     state
@@ -89,7 +91,8 @@ def compute(panel: Panel, expected_volume: Float64, reference: str = REFERENCE) 
     panel
         Bars `[row, symbol]`.
     expected_volume
-        Mean volume of the same minute in earlier sessions `[row, symbol]`, shares; NaN where unknown.
+        Mean volume of the same minute in earlier sessions `[row, symbol]`, shares of the row's session; NaN where
+        unknown.
     reference
         The market proxy that `excess_15` subtracts; `excess_15` is NaN where the panel does not have it.
     """

@@ -6,7 +6,7 @@ import numpy as np
 
 from daytrader_ray.domain.panel import Panel
 from daytrader_ray.features import step as steps
-from daytrader_ray.features.bar import Bars, Bool, Float32, Float64, Minute
+from daytrader_ray.features.bar import Bars, Float32, Float64, Minute
 from daytrader_ray.features.compute import REFERENCE, bars_of, calendar_of, compute_symbol, return_15
 
 
@@ -56,32 +56,18 @@ class LiveFeatures:
             values[:, column] = compute_symbol(bars, calendar, market, self.state[column]).values
         return values
 
-    def step(
-        self,
-        slot: int,
-        n_slots: int,
-        weekday: int,
-        open: Float64,
-        high: Float64,
-        low: Float64,
-        close: Float64,
-        volume: Float64,
-        vwap: Float64,
-        traded: Bool,
-        expected_volume: Float64,
-    ) -> tuple[Float32, Float64]:
-        """Take in one minute, every slot of a session in order, arrays `[symbol]` with the panel's NaN rules.
+    def step(self, slot: int, n_slots: int, weekday: int, bars: Bars) -> tuple[Float32, Float64]:
+        """Take in one minute, every slot of a session in order; `bars` are raw, `[symbol]`, by the panel's NaN rules.
 
         Returns
         -------
         values
             float32 `[symbol, feature]`, NaN while warming up or without a bar.
         aux
-            float64 `[symbol, 3]`: atr_5 (USD), return_30, sigma_30.
+            float64 `[symbol, 3]`: atr_5 (raw USD), return_30, sigma_30.
         """
         values = np.empty((len(self.symbols), steps.N_FEATURES), dtype=np.float32)
         aux = np.empty((len(self.symbols), steps.N_AUX))
         minute = Minute(slot, n_slots, weekday, self.bar_minutes)
-        bars = Bars(open, high, low, close, volume, vwap, traded, expected_volume)
         steps.step(self.state, minute, bars, self._reference, values, aux)
         return values, aux

@@ -1,14 +1,37 @@
-"""Accept or quarantine: every vendor bar ends in one of the two, with a named reason."""
+"""Accept or quarantine: every vendor bar ends in one of the two, with a named reason.
 
+Rows are judged in two passes. The first looks at a row alone (values, stamp, session); the second looks at the rows
+that are left, in time order, as a series (repeats, prints that revert, splits that no table explains).
+"""
+
+import datetime as dt
+from bisect import bisect_left
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
 import numpy.typing as npt
 
-from daytrader_ray.domain.panel import Bool
-from daytrader_ray.domain.sessions import SessionGrid
+from daytrader_ray.domain.panel import Bool, Float64
+from daytrader_ray.domain.sessions import Int64, SessionGrid
 from daytrader_ray.market_data.bars import NO_STAMP, US_PER_MINUTE, CleanInput
+from daytrader_ray.market_data.prints import LEAST_MOVE, is_bad_print, move_limit
+
+PRE_MARKET_MINUTES = 330
+"""04:00 to 09:30 New York."""
+AFTER_HOURS_MINUTES = 240
+"""16:00 to 20:00 New York, after full days only."""
+FULL_DAY_MINUTES = 390
+STALE_FROM = 10
+"""The bar of a run of identical bars from which on the feed counts as stale."""
+SPLIT_TOLERANCE = 0.02
+SPLIT_VOLUME = 3.0
+"""From this many times the median dollar volume on, a jump of the price is news, not a split."""
+SESSIONS_KEPT = 20
+
+_RATIOS = np.array([1.5, *range(2, 51)])
+_LOG_RATIOS = np.log(np.concatenate([_RATIOS, 1.0 / _RATIOS]))
 
 
 class Verdict(IntEnum):
@@ -16,22 +39,39 @@ class Verdict(IntEnum):
 
     ACCEPTED = 0
     NOT_FINITE = 1
-    """A missing stamp, price or volume."""
+    """A missing stamp, price or volume, or an infinite VWAP."""
     NON_POSITIVE_PRICE = 2
     NEGATIVE_VOLUME = 3
     OHLC_ORDER = 4
     """High below another price, or low above another price."""
     OFF_GRID = 5
-    """Does not start on a whole minute."""
-    OUTSIDE_SESSION = 6
-    """Not in the regular hours of a session."""
-    DUPLICATE_STAMP = 7
+    """Does not start where a bar of this length starts."""
+    EXTENDED_HOURS = 6
+    """Before the open or after the close of a session: no fault, counted and not stored."""
+    OUTSIDE_SESSION = 7
+    """On no session's day, at night, or after the early close of a half-day."""
+    DUPLICATE_STAMP = 8
     """A later row with the stamp of an accepted one."""
+    STALE_FEED = 9
+    """The tenth or a later one of identical consecutive bars of a session (prices and a volume above 0)."""
+    BAD_PRINT = 10
+    """One bar whose high or low jumps away from its neighbours' and comes back at once (`prints.is_bad_print`)."""
+    UNEXPLAINED_SPLIT = 11
+    """A session that opens at a split's ratio to the last price on ordinary volume, with no such split in the table."""
 
     @property
     def reason(self) -> str:
         """The name as the quarantine files spell it."""
         return self.name.lower()
+
+
+@dataclass(frozen=True)
+class Previous:
+    """The last session before the first bar, its last price (USD), and dollar volumes up to it `[session]`."""
+
+    date: dt.date
+    close: float
+    dollar_volume: Float64
 
 
 @dataclass(frozen=True)
@@ -43,46 +83,145 @@ class CleanResult:
 
     @property
     def quarantined(self) -> npt.NDArray[np.intp]:
-        """Rows not accepted, in input order."""
-        return np.flatnonzero(self.verdict != Verdict.ACCEPTED)
+        """Rows that are not accepted and not of extended hours, in input order."""
+        return np.flatnonzero((self.verdict != Verdict.ACCEPTED) & (self.verdict != Verdict.EXTENDED_HOURS))
 
     def reasons(self) -> list[str]:
         """Reason of each quarantined row, in the order of `quarantined`."""
         return [Verdict(code).reason for code in self.verdict[self.quarantined].tolist()]
 
+    def counts(self) -> dict[str, int]:
+        """Return how many rows met each verdict that occurs, by its name."""
+        codes, numbers = np.unique(self.verdict, return_counts=True)
+        return {Verdict(code).reason: number for code, number in zip(codes.tolist(), numbers.tolist(), strict=True)}
 
-def clean(table: CleanInput, grid: SessionGrid) -> CleanResult:
-    """Judge every bar of one symbol against the one-minute session grid that spans them.
 
-    A volume of 0 is accepted (a price without a trade); a missing `vwap` is no fault.
+def clean(
+    table: CleanInput,
+    grid: SessionGrid,
+    previous: Previous | None = None,
+    splits: Mapping[dt.date, float] | None = None,
+) -> CleanResult:
+    """Judge every bar of one symbol against the session grid that spans them (and the session before them).
+
+    `splits` are new shares per old one by execution date; `previous` is None where nothing earlier is known. A volume
+    of 0 is accepted (a price without a trade); a missing `vwap` is no fault.
     """
     verdict = np.zeros(len(table.stamp_us), dtype=np.int8)
     for code, bad in _faults(table, grid):
         verdict[(verdict == Verdict.ACCEPTED) & bad] = code
-    sound = np.flatnonzero(verdict == Verdict.ACCEPTED)
-    in_time = sound[np.argsort(table.stamp_us[sound], kind="stable")]
-    stamps = table.stamp_us[in_time]
-    repeated = np.zeros(len(in_time), dtype=np.bool_)
-    repeated[1:] = stamps[1:] == stamps[:-1]
-    verdict[in_time[repeated]] = Verdict.DUPLICATE_STAMP
-    return CleanResult(verdict, in_time[~repeated])
+    series = _Series(table, grid, np.flatnonzero(verdict == Verdict.ACCEPTED))
+    series.drop(Verdict.DUPLICATE_STAMP, series.repeated(), verdict)
+    series.drop(Verdict.STALE_FEED, series.stale(), verdict)
+    series.drop(Verdict.BAD_PRINT, series.bad_prints(), verdict)
+    series.drop(Verdict.UNEXPLAINED_SPLIT, series.unexplained(previous, splits or {}), verdict)
+    return CleanResult(verdict, series.rows)
 
 
 def _faults(table: CleanInput, grid: SessionGrid) -> list[tuple[Verdict, Bool]]:
     prices = np.stack([table.open, table.high, table.low, table.close])
-    finite = np.isfinite(prices).all(axis=0) & np.isfinite(table.volume)
+    finite = np.isfinite(prices).all(axis=0) & np.isfinite(table.volume) & ~np.isinf(table.vwap)
     minutes, rest = np.divmod(table.stamp_us, US_PER_MINUTE)
+    before, outside = _outside(minutes, grid)
     return [
         (Verdict.NOT_FINITE, ~finite | (table.stamp_us == NO_STAMP)),
-        (Verdict.NON_POSITIVE_PRICE, (prices <= 0).any(axis=0)),
+        (Verdict.NON_POSITIVE_PRICE, (prices <= 0).any(axis=0) | (table.vwap <= 0)),
         (Verdict.NEGATIVE_VOLUME, table.volume < 0),
         (Verdict.OHLC_ORDER, (prices > table.high).any(axis=0) | (prices < table.low).any(axis=0)),
-        (Verdict.OFF_GRID, rest != 0),
-        (Verdict.OUTSIDE_SESSION, _outside(minutes, grid)),
+        (Verdict.OFF_GRID, (rest != 0) | (minutes % grid.bar_minutes != 0)),
+        (Verdict.EXTENDED_HOURS, before),
+        (Verdict.OUTSIDE_SESSION, outside),
     ]
 
 
-def _outside(minutes: npt.NDArray[np.int64], grid: SessionGrid) -> Bool:
+def _outside(minutes: Int64, grid: SessionGrid) -> tuple[Bool, Bool]:
+    """Return which minutes are extended hours, and which are neither these nor regular hours."""
     if not grid.sessions:
-        return np.ones(len(minutes), dtype=np.bool_)
-    return grid.rows_of_minutes(minutes) < 0
+        return np.zeros(len(minutes), dtype=np.bool_), np.ones(len(minutes), dtype=np.bool_)
+    opens = np.array([s.open_minute for s in grid.sessions], dtype=np.int64)
+    lengths = np.array([s.n_minutes for s in grid.sessions], dtype=np.int64)
+    after = np.where(lengths == FULL_DAY_MINUTES, AFTER_HOURS_MINUTES, 0)
+    at = np.maximum(np.searchsorted(opens - PRE_MARKET_MINUTES, minutes, side="right") - 1, 0)
+    since_open = minutes - opens[at]
+    regular = (since_open >= 0) & (since_open < lengths[at])
+    extended = (since_open >= -PRE_MARKET_MINUTES) & (since_open < lengths[at] + after[at]) & ~regular
+    return extended, ~regular & ~extended
+
+
+class _Series:
+    """The rows that are sound by themselves, in time order; each rule says which of them are not sound as a series."""
+
+    def __init__(self, table: CleanInput, grid: SessionGrid, sound: npt.NDArray[np.intp]) -> None:
+        self.table, self.grid = table, grid
+        self.rows = sound[np.argsort(table.stamp_us[sound], kind="stable")]
+
+    def drop(self, code: Verdict, bad: Bool, verdict: npt.NDArray[np.int8]) -> None:
+        verdict[self.rows[bad]] = code
+        self.rows = self.rows[~bad]
+
+    def repeated(self) -> Bool:
+        stamps = self.table.stamp_us[self.rows]
+        return np.concatenate([np.zeros(min(len(stamps), 1), dtype=np.bool_), stamps[1:] == stamps[:-1]])
+
+    def stale(self) -> Bool:
+        n, table = len(self.rows), self.table
+        if n < STALE_FROM:
+            return np.zeros(n, dtype=np.bool_)
+        bars = np.stack([table.open, table.high, table.low, table.close, table.volume])[:, self.rows]
+        new = np.ones(n, dtype=np.bool_)
+        new[1:] = (bars[:, 1:] != bars[:, :-1]).any(axis=0) | (np.diff(self._sessions()) != 0)
+        run_start = np.maximum.accumulate(np.where(new, np.arange(n), 0))
+        return np.asarray((np.arange(n) - run_start >= STALE_FROM - 1) & (bars[4] > 0), dtype=np.bool_)
+
+    def bad_prints(self) -> Bool:
+        bad = np.zeros(len(self.rows), dtype=np.bool_)
+        if len(self.rows) < 3:
+            return bad
+        high, low, close = (np.log(column[self.rows]) for column in (self.table.high, self.table.low, self.table.close))
+        session = self._sessions()
+        inner = session[2:] == session[:-2]
+        for extreme in (high, -low):
+            moves = np.diff(extreme)
+            for at in np.flatnonzero(inner & is_bad_print(moves[:-1], moves[1:], LEAST_MOVE)).tolist():
+                limit = move_limit(np.diff(close[session == session[at]]))
+                bad[at + 1] |= bool(is_bad_print(moves[at], moves[at + 1], limit))
+        return bad
+
+    def unexplained(self, previous: Previous | None, splits: Mapping[dt.date, float]) -> Bool:
+        bad = np.zeros(len(self.rows), dtype=np.bool_)
+        if not len(self.rows):
+            return bad
+        close, session = self.table.close[self.rows], self._sessions()
+        first = np.flatnonzero(np.diff(session, prepend=-1))
+        last = np.append(first[1:], len(session)) - 1
+        before = np.append(previous.close if previous else np.nan, close[last[:-1]])
+        usual = np.zeros(0) if previous is None else previous.dollar_volume
+        traded = np.add.reduceat(close * self.table.volume[self.rows], first)
+        shares = _explained([self.grid.sessions[index].date for index in session[first].tolist()], previous, splits)
+        for at in np.flatnonzero(_looks_split(self.table.open[self.rows[first]] / before * shares)).tolist():
+            earlier = np.concatenate([usual, traded[:at]])[-SESSIONS_KEPT:]
+            if len(earlier) and traded[at] < SPLIT_VOLUME * np.median(earlier):
+                bad[first[at] : last[at] + 1] = True
+        return bad
+
+    def _sessions(self) -> Int64:
+        opens = np.array([s.open_minute for s in self.grid.sessions], dtype=np.int64)
+        minutes = self.table.stamp_us[self.rows] // US_PER_MINUTE
+        return np.asarray(np.searchsorted(opens, minutes, side="right") - 1, dtype=np.int64)
+
+
+def _explained(days: list[dt.date], previous: Previous | None, splits: Mapping[dt.date, float]) -> Float64:
+    """Return new shares per old one of all splits since the session before, for each session of `days`."""
+    shares = np.ones(len(days))
+    for date, ratio in splits.items():
+        at = bisect_left(days, date)
+        if at < len(days) and (at or (previous and date > previous.date)):
+            shares[at] *= ratio
+    return shares
+
+
+def _looks_split(ratio: Float64) -> Bool:
+    """Return which price ratios are within 2 % of a split's; NaN is none."""
+    with np.errstate(invalid="ignore"):
+        distance = np.abs(np.log(ratio)[:, None] - _LOG_RATIOS).min(axis=1)
+        return np.asarray(distance < np.log1p(SPLIT_TOLERANCE), dtype=np.bool_)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from daytrader_ray.domain.indices import MAX_AGE_MINUTES, is_index
 from daytrader_ray.domain.jit import njit
 from daytrader_ray.domain.panel import Bool, Float64, Panel
 from daytrader_ray.domain.sessions import Int64, SessionGrid
@@ -21,8 +22,8 @@ def build_panel(columns: Mapping[str, SymbolBars], grid: SessionGrid, imported: 
     prices with volume 0 and `traded` False, from the symbol's first bar to the session's close. In an imported one it
     is carried only up to the last bar and NaN after it (that a later bar exists is seen earlier, never its values).
     Before the first bar, and where a session has none, prices are NaN. A bar with volume 0 sets the carried price and
-    is not `traded`. Bars that start on no minute of the grid are left out; for `bar_minutes` above 1 the one-minute
-    bars are joined first.
+    is not `traded`. An index (`domain.indices`) is carried for `MAX_AGE_MINUTES` and NaN from then on. Bars that start
+    on no minute of the grid are left out; for `bar_minutes` above 1 the one-minute bars are joined first.
     """
     symbols = tuple(sorted(columns))
     shape = (grid.n_rows, len(symbols))
@@ -33,7 +34,8 @@ def build_panel(columns: Mapping[str, SymbolBars], grid: SessionGrid, imported: 
     for column, symbol in enumerate(symbols):
         carry_on = np.array([not imported(symbol, session.date) for session in grid.sessions], dtype=np.bool_)
         one = _one_symbol(columns[symbol], grid)
-        _fill(one, grid.first_row, carry_on, prices[:, :, column], volume[:, column], vwap[:, column])
+        longest = MAX_AGE_MINUTES // grid.bar_minutes if is_index(symbol) else grid.n_rows
+        _fill(one, grid.first_row, carry_on, longest, prices[:, :, column], volume[:, column], vwap[:, column])
         traded[:, column] = volume[:, column] > 0
     return Panel(grid, symbols, prices[0], prices[1], prices[2], prices[3], volume, vwap, traded)
 
@@ -96,11 +98,12 @@ def _fill(
     bars: tuple[Int64, Float64, Float64, Float64],
     first_row: Int64,
     carry_on: Bool,
+    longest: int,
     prices: Float64,
     volume: Float64,
     vwap: Float64,
 ) -> None:
-    """Write one symbol's bars into its columns and carry the last close over quiet minutes."""
+    """Write one symbol's bars into its columns and carry the last close over at most `longest` quiet bars in a row."""
     rows, bar_prices, bar_volume, bar_vwap = bars
     i = 0
     for session in range(len(carry_on)):
@@ -111,10 +114,10 @@ def _fill(
         if after_last == i:
             continue
         end = stop if carry_on[session] else rows[after_last - 1] + 1
-        carried = np.nan
+        carried, last = np.nan, start
         for row in range(start, end):
             if i < after_last and rows[i] == row:
-                carried = bar_prices[3, i]
+                carried, last = bar_prices[3, i], row
                 if bar_volume[i] > 0.0:
                     prices[:, row] = bar_prices[:, i]
                     volume[row] = bar_volume[i]
@@ -122,6 +125,6 @@ def _fill(
                 else:
                     prices[:, row] = carried
                 i += 1
-            else:
+            elif row - last <= longest:
                 prices[:, row] = carried
         i = after_last

@@ -13,7 +13,7 @@ from hmmlearn.hmm import GaussianHMM
 from daytrader_ray.domain.jit import njit
 from daytrader_ray.domain.regime import Regime, RegimeModel
 from daytrader_ray.regime.config import RegimeConfig
-from daytrader_ray.regime.observations import INPUTS, LOG_RV, NOT_STORED, Observations
+from daytrader_ray.regime.observations import INPUTS, LOG_RV, Observations
 
 Bool = npt.NDArray[np.bool_]
 Float64 = npt.NDArray[np.float64]
@@ -47,7 +47,9 @@ def filter_arrays(model: RegimeModel) -> FilterArrays:
 
 @njit
 def filter_step(model: FilterArrays, alpha: Float64, prior: Float64, slot: int, x: Float64) -> bool:
-    """Update the state probabilities `alpha` [state] from one observation `x` [INPUTS]; False if x has a NaN it needs.
+    """Update the state probabilities `alpha` [state] from one observation `x` [INPUTS]; False without a volatility.
+
+    Any other input that is NaN says nothing: with a diagonal covariance, leaving its factor out is exact.
 
     `prior` [state] is what was expected before seeing x: the start probabilities in a session's first observation, else
     `transition^T alpha`. It is overwritten with what is expected next.
@@ -59,7 +61,9 @@ def filter_step(model: FilterArrays, alpha: Float64, prior: Float64, slot: int, 
         if model.columns[k] == LOG_RV:
             value = np.log(value / model.profile[min(slot, len(model.profile) - 1)])
         if np.isnan(value):
-            return False
+            if model.columns[k] == LOG_RV:
+                return False
+            continue
         z = (value - model.mean[k]) / model.std[k]
         for state in range(n_states):
             gap = z - model.means[state, k]
@@ -112,7 +116,7 @@ def fit(observations: Observations, config: RegimeConfig, seed: int) -> RegimeMo
     is_crisis = top > np.quantile(values[:, 0], config.crisis_quantile)
     return RegimeModel(
         inputs=tuple(INPUTS[column] for column in columns),
-        left_out=tuple(name for i, name in enumerate(INPUTS) if i not in columns) + NOT_STORED,
+        left_out=tuple(name for i, name in enumerate(INPUTS) if i not in columns),
         breadth=observations.breadth,
         bar_minutes=observations.bar_minutes,
         profile=profile,

@@ -3,13 +3,15 @@
 - `log_rv`: log of the realised volatility of SPY over 30 minutes, relative to its mean for that minute of day;
 - `breadth`: share of the stocks that are above their first price of the session;
 - `corr_qqq`, `corr_tlt`, `corr_gld`: EWMA correlation (half-life 60 minutes) of one-bar returns with SPY's;
-- `trend`: |sum of SPY's returns over 30 minutes| / root of the sum of their squares.
+- `trend`: |sum of SPY's returns over 30 minutes| / root of the sum of their squares;
+- `vix`: log of the VIX; `vix_term`: VIX / VIX3M, above 1 when the term structure is inverted.
 
-Returns are intraday: nothing spans two sessions, but the correlations carry over. An input that cannot be computed is
-NaN; in a minute in which SPY has no price all of them are.
+Returns are intraday: nothing spans two sessions, but the correlations carry over. Raw prices therefore serve: what
+adjusts a session for splits and dividends cancels in all of these. An input that cannot be computed is NaN (the
+panel's index prices are NaN once they are too old); in a minute in which SPY has no price all of them are.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -23,12 +25,10 @@ Bool = npt.NDArray[np.bool_]
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 
-INPUTS = ("log_rv", "breadth", "corr_qqq", "corr_tlt", "corr_gld", "trend")
-NOT_STORED = ("vix", "vix_term")
-"""Inputs of METHODS 7 that need index prices, which the store does not hold: always named as left out."""
-
+INPUTS = ("log_rv", "breadth", "corr_qqq", "corr_tlt", "corr_gld", "trend", "vix", "vix_term")
 ROLES = ("SPY", "QQQ", "TLT", "GLD")
-LOG_RV, BREADTH, CORRELATION, TREND = 0, 1, 2, 5
+INDICES = ("I:VIX", "I:VIX3M")
+LOG_RV, BREADTH, CORRELATION, TREND, VIX, VIX_TERM = 0, 1, 2, 5, 6, 7
 WINDOW_MINUTES, EVERY_MINUTES, HALF_LIFE_MINUTES = 30, 5, 60
 MIN_RETURNS = 2
 
@@ -36,12 +36,13 @@ MIN_RETURNS = 2
 class Observer(NamedTuple):
     """Who is observed and the running state: everything `observe_step` reads and writes.
 
-    `role` column of each of ROLES, -1 if absent; `in_breadth` [symbol]; `every` bars between observations; `decay` of
-    the EWMA per bar. State: `last` and `first` price of the session [symbol]; `ring` last returns of SPY; `filled`
-    [n in ring, next place]; `pairs` [pair, (product, SPY squared, other squared)].
+    `role` and `indices` column of each of ROLES and of INDICES, -1 if absent; `in_breadth` [symbol]; `every` bars
+    between observations; `decay` of the EWMA per bar. State: `last` and `first` price of the session [symbol]; `ring`
+    last returns of SPY; `filled` [n in ring, next place]; `pairs` [pair, (product, SPY squared, other squared)].
     """
 
     role: Int64
+    indices: Int64
     in_breadth: Bool
     every: int
     decay: float
@@ -58,6 +59,7 @@ def observer(symbols: Sequence[str], breadth: Sequence[str], bar_minutes: int) -
     n = len(symbols)
     return Observer(
         role=np.array([at.get(name, -1) for name in ROLES], dtype=np.int64),
+        indices=np.array([at.get(name, -1) for name in INDICES], dtype=np.int64),
         in_breadth=np.array([symbol in set(breadth) for symbol in symbols], dtype=np.bool_),
         every=max(1, EVERY_MINUTES // bar_minutes),
         decay=0.5 ** (bar_minutes / HALF_LIFE_MINUTES),
@@ -72,6 +74,11 @@ def observer(symbols: Sequence[str], breadth: Sequence[str], bar_minutes: int) -
 @njit
 def _return(observer: Observer, close: Float64, column: int) -> float:
     return np.log(close[column] / observer.last[column]) if column >= 0 else np.nan
+
+
+@njit
+def _price(close: Float64, column: int) -> float:
+    return float(close[column]) if column >= 0 else np.nan
 
 
 @njit
@@ -109,6 +116,9 @@ def observe_step(observer: Observer, slot: int, close: Float64, out: Float64) ->
         out[:] = np.nan
     else:
         _fill(observer, out)
+        vix, vix_3m = _price(close, observer.indices[0]), _price(close, observer.indices[1])
+        out[VIX] = np.log(vix)
+        out[VIX_TERM] = vix / vix_3m
     return True
 
 
@@ -174,10 +184,13 @@ def _observe_rows(observer: Observer, slots: Int64, close: Float64) -> tuple[Flo
     return x[:n].copy(), rows[:n].copy()
 
 
-def observe(frames: Frames, start: int, stop: int) -> Observations:
-    """Observe sessions `start` to `stop - 1`; the correlations are warmed on all sessions of `frames` before them."""
+def observe(frames: Frames, stocks: Collection[str], start: int, stop: int) -> Observations:
+    """Observe sessions `start` to `stop - 1`; the correlations are warmed on all sessions of `frames` before them.
+
+    The breadth is that of `stocks`, without the ROLES.
+    """
     panel, grid = frames.panel, frames.panel.grid
-    breadth = tuple(symbol for symbol in panel.symbols if symbol not in ROLES)
+    breadth = tuple(symbol for symbol in panel.symbols if symbol in stocks and symbol not in ROLES)
     end = int(grid.first_row[stop])
     fresh = observer(panel.symbols, breadth, grid.bar_minutes)
     x, rows = _observe_rows(fresh, grid.slot_of_row[:end], np.ascontiguousarray(panel.close[:end]))

@@ -31,7 +31,8 @@ def assemble(
     view = next(iter(fitted.values()))[1]
     validation = window.a[0], window.b[1]
     parts = [score(market, view, fitted[name][0], validation, window.train[0]) for name in MEMBERS]
-    model = fit_regime(frames, window, regime, study.config.seed)
+    stocks = [frames.panel.symbols[column] for column in study.columns]
+    model = fit_regime(frames, stocks, window, regime, study.config.seed)
     states = regime_states(model, frames)[market.rows(validation)]
     ensemble = fit_ensemble(mask, study, WindowInputs(window, np.stack(parts, axis=2), regime_of(states, regime)))
     names = frames.features.names

@@ -52,10 +52,10 @@ def test_the_vendors_flat_file_columns_are_known(tmp_path: Path) -> None:
 
 def test_good_and_bad_rows_are_counted_and_a_second_import_changes_nothing(tmp_path: Path) -> None:
     rows = "1741012200000,10,11,9,10,5\n1741012260000,10,11,9,,5\n1741012320000,10,11,9,10,0\n1741012200000,9,9,9,9,5\n"
-    path = csv(tmp_path, HEADER + rows + "1740000000000,10,11,9,10,5\n")
+    path = csv(tmp_path, HEADER + rows + "1739804400000,10,11,9,10,5\n1740000000000,1,1,1,1,5\n")
     store = ParquetStore(str(tmp_path / "data"))
     report = import_files(store, [str(path)])
-    assert (report.files, report.rows, report.accepted, report.quarantined) == (1, 5, 2, 3)
+    assert (report.files, report.rows, report.accepted, report.quarantined, report.extended_hours) == (1, 6, 2, 3, 1)
     files = {p: p.read_bytes() for p in (tmp_path / "data").rglob("*.parquet")}
     bad = sorted(p for p in files if "quarantine" in str(p))
     reasons = [pq.ParquetFile(p).read()["reason"].to_pylist() for p in bad]

@@ -20,7 +20,7 @@ def test_all_pages_are_read_as_raw_bars() -> None:
     assert table.slice(11, 1).to_pylist() == [
         {
             "symbol": "AAPL", "timestamp": dt.datetime(2025, 11, 4, 15, 31, tzinfo=dt.UTC),
-            "open": 10, "high": 11, "low": 9.5, "close": 10.5, "volume": 100, "vwap": 10.2, "trades": 3,
+            "open": 10, "high": 11, "low": 9.5, "close": 10.5, "volume": 101, "vwap": 10.2, "trades": 3,
         }
     ]  # fmt: skip
     assert "adjusted=false" in vendor.requests[0]

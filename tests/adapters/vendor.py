@@ -45,7 +45,7 @@ class Vendor:
             opens = dt.datetime.combine(start + dt.timedelta(days=day), dt.time(15, 30), dt.UTC)
             for minute in range(10):
                 t = int(opens.timestamp() * 1000) + minute * 60_000
-                found.append({"t": t, "o": 10, "h": 11, "l": 9.5, "c": 10.5, "v": 100, "vw": 10.2, "n": 3})
+                found.append({"t": t, "o": 10, "h": 11, "l": 9.5, "c": 10.5, "v": 100 + minute, "vw": 10.2, "n": 3})
         return found
 
 

@@ -100,11 +100,11 @@ def test_a_session_without_bars_in_the_store_is_refused(profile, exchange, day):
 
 def test_a_store_that_ends_before_the_last_session_is_refused(profile, day):
     from daytrader_ray.adapters import model_store
-    from daytrader_ray.cluster.session import history_before
+    from daytrader_ray.cluster.session import panel_until
 
     spec = rehearsal_spec(profile, day.session + dt.timedelta(days=7), "latest", "http://127.0.0.1:9")
     with pytest.raises(DataError, match=r"the session of .* is missing in .* for AAPL, MRNA"):
-        history_before(spec, model_store.load(day.root, day.bundle_id))
+        panel_until(spec, model_store.load(day.root, day.bundle_id))
 
 
 async def test_live_trading_refuses_to_start_after_the_open(profile, exchange, day):

@@ -57,7 +57,9 @@ def engine() -> SessionEngine:
         session=FULL.panel.grid.sessions[LAST],
         history=HISTORY,
         expected_history=expected,
-        statistics=next_session_statistics(HISTORY, 390),
+        statistics=next_session_statistics(HISTORY, 390, np.ones(3)),
+        price_factor=np.ones(3),
+        share_factor=np.ones(3),
         tradable=np.ones(3, dtype=np.bool_),
         sector=np.zeros(3, dtype=np.int64),
     )

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from daytrader_ray.features.bar import Bars
 from daytrader_ray.features.compute import compute
 from daytrader_ray.features.live import LiveFeatures
 from daytrader_ray.features.step import FEATURES, NAMES
@@ -16,10 +17,11 @@ def live_features(panel, expected_volume, warm_rows=0):
     values, aux = [], []
     for row in range(warm_rows, panel.grid.n_rows):
         session = panel.grid.session_of_row[row]
-        bar = (getattr(panel, name)[row] for name in ("open", "high", "low", "close", "volume", "vwap", "traded"))
+        raw = (getattr(panel, name)[row] for name in ("open", "high", "low", "close", "volume", "vwap", "traded"))
+        bars = Bars(*raw, expected_volume[row], panel.price_factor[session], panel.share_factor[session])
         n_slots = int(panel.grid.bars_per_session[session])
         weekday = panel.grid.sessions[session].date.weekday()
-        step = live.step(int(panel.grid.slot_of_row[row]), n_slots, weekday, *bar, expected_volume[row])
+        step = live.step(int(panel.grid.slot_of_row[row]), n_slots, weekday, bars)
         values.append(step[0])
         aux.append(step[1])
     return np.array(values), np.array(aux)

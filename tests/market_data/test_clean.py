@@ -1,3 +1,4 @@
+import dataclasses
 import datetime as dt
 
 import numpy as np
@@ -7,10 +8,13 @@ from hypothesis import strategies as st
 
 from daytrader_ray.domain.sessions import Session, SessionGrid
 from daytrader_ray.market_data.bars import NO_STAMP, US_PER_MINUTE, CleanInput
-from daytrader_ray.market_data.clean import Verdict, clean
+from daytrader_ray.market_data.clean import Previous, Verdict, clean
 
 OPEN = 29_000_000
-GRID = SessionGrid((Session(dt.date(2025, 2, 20), OPEN, 390),))
+DAY = 1440
+DATE = dt.date(2025, 2, 20)
+GRID = SessionGrid((Session(DATE, OPEN, 390),))
+HALF_DAY = SessionGrid((Session(DATE, OPEN, 210), Session(DATE + dt.timedelta(days=1), OPEN + DAY, 390)))
 GOOD = (10.0, 11.0, 9.0, 10.5, 100.0)
 
 
@@ -39,14 +43,168 @@ def at(slot: int) -> int:
         (at(3), (10.0, 9.5, 9.0, 9.2, 1.0), Verdict.OHLC_ORDER),
         (at(3), (10.0, 11.0, 10.6, 10.5, 1.0), Verdict.OHLC_ORDER),
         (at(3) + 1, GOOD, Verdict.OFF_GRID),
-        (at(-1), GOOD, Verdict.OUTSIDE_SESSION),
-        (at(390), GOOD, Verdict.OUTSIDE_SESSION),
+        (at(-331), GOOD, Verdict.OUTSIDE_SESSION),
+        (at(630), GOOD, Verdict.OUTSIDE_SESSION),
+        (at(-DAY), GOOD, Verdict.OUTSIDE_SESSION),
+        (at(DAY), GOOD, Verdict.OUTSIDE_SESSION),
     ],
 )
 def test_each_fault_has_its_name(stamp: int, values: tuple[float, ...], verdict: Verdict) -> None:
     result = clean(table([(stamp, values)]), GRID)
     assert result.verdict.tolist() == [verdict]
     assert result.reasons() == ([] if verdict == Verdict.ACCEPTED else [verdict.name.lower()])
+
+
+@pytest.mark.parametrize(("vwap", "verdict"), [(np.inf, "not_finite"), (0.0, "non_positive_price"), (10.2, None)])
+def test_a_vwap_may_be_missing_but_not_impossible(vwap: float, verdict: str | None) -> None:
+    source = dataclasses.replace(table([(at(3), GOOD)]), vwap=np.array([vwap]))
+    assert clean(source, GRID).reasons() == ([verdict] if verdict else [])
+
+
+@pytest.mark.parametrize("slot", [-330, -1, 390, 629])
+def test_extended_hours_are_counted_and_neither_stored_nor_quarantined(slot: int) -> None:
+    result = clean(table([(at(slot), GOOD), (at(0), GOOD)]), GRID)
+    assert (result.accepted.tolist(), result.reasons()) == ([1], [])
+    assert result.counts() == {"accepted": 1, "extended_hours": 1}
+
+
+@pytest.mark.parametrize(
+    ("slot", "verdict"),
+    [
+        (209, "accepted"),
+        (210, "outside_session"),
+        (-330, "extended_hours"),
+        (1109, "outside_session"),
+        (1110, "extended_hours"),
+        (1440, "accepted"),
+    ],
+)
+def test_nothing_comes_after_the_close_of_a_half_day(slot: int, verdict: str) -> None:
+    assert clean(table([(at(slot), GOOD)]), HALF_DAY).counts() == {verdict: 1}
+
+
+@pytest.mark.parametrize(("slot", "verdict"), [(0, "accepted"), (5, "accepted"), (385, "accepted"), (3, "off_grid")])
+def test_bars_of_five_minutes_start_every_five_minutes(slot: int, verdict: str) -> None:
+    assert clean(table([(at(slot), GOOD)]), SessionGrid(GRID.sessions, 5)).counts() == {verdict: 1}
+
+
+def flat(price: float, volume: float = 100.0) -> tuple[float, ...]:
+    return price, price, price, price, volume
+
+
+def test_from_the_tenth_identical_bar_on_the_feed_is_stale() -> None:
+    same = [(at(slot), flat(10.0)) for slot in range(14)]
+    result = clean(table([*same, (at(14), flat(10.01)), (at(15), flat(10.0))]), GRID)
+    assert result.counts() == {"accepted": 11, "stale_feed": 5}
+    assert result.quarantined.tolist() == [9, 10, 11, 12, 13]
+
+
+@pytest.mark.parametrize("volume", [[0.0] * 14, [100.0, 101.0] * 7])
+def test_bars_without_volume_or_with_changing_volume_are_not_stale(volume: list[float]) -> None:
+    rows = [(at(slot), flat(10.0, v)) for slot, v in enumerate(volume)]
+    assert clean(table(rows), GRID).counts() == {"accepted": 14}
+
+
+def test_a_run_of_identical_bars_ends_with_the_session() -> None:
+    rows = [(at(slot), flat(10.0)) for slot in (*range(381, 390), *range(DAY, DAY + 9))]
+    two = SessionGrid((*GRID.sessions, Session(DATE + dt.timedelta(days=1), OPEN + DAY, 390)))
+    assert clean(table(rows), two).counts() == {"accepted": 18}
+
+
+def closes(prices: list[float]) -> CleanInput:
+    return table([(at(slot), flat(price, 100.0 + slot)) for slot, price in enumerate(prices)])
+
+
+@pytest.mark.parametrize(
+    ("prices", "bad"),
+    [
+        ([10, 10, 10.6, 10, 10], [2]),
+        ([10, 10, 9.4, 10.1, 10], [2]),
+        ([10, 10, 10.4, 10, 10], []),
+        ([10, 10, 10.6, 10.6, 10], []),
+        ([10, 10, 10.8, 10.3, 10], []),
+        ([10, 9.8, 9.6, 9.4, 9.2, 9.5, 9.9], []),
+        ([10.7, 10, 10, 10], []),
+        ([10, 10, 10, 10.7], []),
+        ([10, 100, 10], [1]),
+    ],
+)
+def test_only_a_single_bar_that_jumps_and_comes_back_is_a_bad_print(prices: list[float], bad: list[int]) -> None:
+    result = clean(closes(prices), GRID)
+    assert result.quarantined.tolist() == bad
+    assert set(result.reasons()) <= {"bad_print"}
+
+
+def test_a_bad_print_inside_a_bar_is_found_by_its_high_or_low() -> None:
+    rows = [(at(slot), flat(10.0, slot)) for slot in range(9)]
+    rows[4] = (at(4), (10.0, 10.0, 1.0, 10.0, 5.0))
+    rows[6] = (at(6), (10.0, 13.0, 10.0, 10.0, 5.0))
+    assert clean(table(rows), GRID).quarantined.tolist() == [4, 6]
+
+
+def test_wide_bars_among_wide_bars_are_no_bad_prints() -> None:
+    rows = [(at(slot), (10.0, 11.0, 9.0, 10.5, slot)) for slot in range(9)]
+    rows[4] = (at(4), flat(10.0))
+    assert clean(table(rows), GRID).reasons() == []
+
+
+def test_a_wild_session_has_a_wider_limit() -> None:
+    rng = np.random.default_rng(5)
+    path = 10 * np.exp(np.cumsum(rng.normal(0, 0.01, 60)))
+    path[30:] *= path[29] / path[30]
+    spiked = path.copy()
+    spiked[30] *= 1.08
+    assert clean(closes(spiked.tolist()), GRID).reasons() == []
+    spiked[30] *= 1.2
+    assert clean(closes(spiked.tolist()), GRID).quarantined.tolist() == [30]
+
+
+def test_a_jump_over_night_is_no_bad_print() -> None:
+    rows = [(at(slot), flat(price, slot + 1.0)) for slot, price in ((388, 10), (389, 10), (DAY, 11), (DAY + 1, 10))]
+    two = SessionGrid((*GRID.sessions, Session(DATE + dt.timedelta(days=1), OPEN + DAY, 390)))
+    assert clean(table(rows), two).reasons() == []
+
+
+TWO = SessionGrid((*GRID.sessions, Session(DATE + dt.timedelta(days=1), OPEN + DAY, 390)))
+NEXT = TWO.sessions[1].date
+
+
+def two_days(second: float, volume: float = 100.0) -> CleanInput:
+    first = [(at(slot), flat(70.0, 100.0)) for slot in range(3)]
+    return table([*first, *((at(DAY + slot), flat(second, volume)) for slot in range(3))])
+
+
+@pytest.mark.parametrize("ratio", [2, 3, 7, 20, 0.5, 0.1, 1.5, 2 / 3])
+def test_a_jump_at_the_ratio_of_a_split_needs_the_split_in_the_table(ratio: float) -> None:
+    source = two_days(70.0 * 1.01 / ratio, 100.0 * ratio)
+    result = clean(source, TWO)
+    assert result.quarantined.tolist() == [3, 4, 5]
+    assert set(result.reasons()) == {"unexplained_split"}
+    assert clean(source, TWO, splits={NEXT: ratio}).reasons() == []
+    assert set(clean(source, TWO, splits={DATE: ratio}).reasons()) == {"unexplained_split"}
+
+
+def test_a_split_that_the_prices_do_not_show_is_as_wrong() -> None:
+    assert set(clean(two_days(70.0), TWO, splits={NEXT: 7.0}).reasons()) == {"unexplained_split"}
+
+
+@pytest.mark.parametrize(("second", "volume"), [(55.0, 100.0), (35.0, 700.0), (68.0, 100.0)])
+def test_other_jumps_and_jumps_on_heavy_volume_are_news(second: float, volume: float) -> None:
+    assert clean(two_days(second, volume), TWO).reasons() == []
+
+
+def test_the_first_session_is_judged_by_what_was_before_it() -> None:
+    source = closes([10.0, 10.1, 10.2])
+    before = Previous(DATE - dt.timedelta(days=3), 20.0, np.array([2000.0, 3000.0]))
+    assert set(clean(source, GRID, before).reasons()) == {"unexplained_split"}
+    assert clean(source, GRID, before, {DATE - dt.timedelta(days=1): 2.0}).reasons() == []
+    assert set(clean(source, GRID, before, {DATE - dt.timedelta(days=3): 2.0}).reasons()) == {"unexplained_split"}
+    assert clean(source, GRID, dataclasses.replace(before, dollar_volume=np.array([100.0]))).reasons() == []
+    assert clean(source, GRID).reasons() == []
+
+
+def test_an_index_has_no_volume_and_no_splits() -> None:
+    assert clean(two_days(35.0, 0.0), TWO, Previous(DATE, 70.0, np.zeros(3))).counts() == {"accepted": 6}
 
 
 def test_of_rows_with_one_stamp_the_first_sound_one_is_accepted() -> None:
@@ -61,13 +219,15 @@ def test_nothing_is_accepted_where_there_is_no_session() -> None:
 
 
 prices = st.floats(min_value=-5.0, max_value=20.0) | st.just(float("nan"))
-rows = st.tuples(st.integers(at(-2), at(3)) | st.sampled_from([at(0), at(1)]), st.tuples(*[prices] * 5))
+rows = st.tuples(st.integers(at(-400), at(3)) | st.sampled_from([at(0), at(1)]), st.tuples(*[prices] * 5))
 
 
 @given(st.lists(rows, max_size=12))
 def test_every_row_is_accepted_or_quarantined_and_accepted_ones_ascend(drawn: list) -> None:
     source = table(drawn)
     result = clean(source, GRID)
-    assert sorted([*result.accepted.tolist(), *result.quarantined.tolist()]) == list(range(len(drawn)))
+    extended = np.flatnonzero(result.verdict == Verdict.EXTENDED_HOURS).tolist()
+    assert sorted([*result.accepted.tolist(), *result.quarantined.tolist(), *extended]) == list(range(len(drawn)))
+    assert sum(result.counts().values()) == len(drawn)
     assert (np.diff(source.stamp_us[result.accepted]) > 0).all()
     assert (source.low[result.accepted] > 0).all()

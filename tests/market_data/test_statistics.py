@@ -78,7 +78,7 @@ def test_a_session_uses_only_earlier_ones() -> None:
 def test_the_next_session_sees_the_same_bits_as_the_batch_and_needs_only_21_sessions() -> None:
     full = random_panel(grid_of(30))
     adv, sigma, expected = session_statistics(full)
-    live = next_session_statistics(full.part(5, 29), N_SLOTS)
+    live = next_session_statistics(full.part(5, 29), N_SLOTS, full.share_factor[29])
     assert live.adv.tobytes() == adv[29].tobytes()
     assert live.sigma_day.tobytes() == sigma[29].tobytes()
     assert live.expected_volume.tobytes() == expected[full.grid.first_row[29] :].tobytes()

@@ -8,6 +8,7 @@ from daytrader_ray.domain.panel import FeatureMatrix, Frames, Panel
 from daytrader_ray.domain.sessions import Session, SessionGrid
 
 SYMBOLS = ("AAA", "BBB", "CCC", "GLD", "QQQ", "SPY", "TLT")
+STOCKS = ("AAA", "BBB", "CCC")
 N_SLOTS = 120
 
 

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from daytrader_ray.regime.observations import BREADTH, CORRELATION, INPUTS, LOG_RV, TREND, observe
-from tests.regime.market import N_SLOTS, SYMBOLS, frames
+from daytrader_ray.regime.observations import BREADTH, CORRELATION, INPUTS, LOG_RV, TREND, VIX, VIX_TERM, observe
+from tests.regime.market import N_SLOTS, STOCKS, SYMBOLS, frames
 
 
 def test_observations_are_made_every_five_minutes():
-    seen = observe(frames(), 2, 4)
+    seen = observe(frames(), STOCKS, 2, 4)
     assert seen.x.shape == (2 * N_SLOTS // 5, len(INPUTS))
     assert np.array_equal(seen.slots, np.tile(np.arange(4, N_SLOTS, 5), 2))
     assert set(seen.sessions) == {2, 3}
@@ -15,7 +15,7 @@ def test_observations_are_made_every_five_minutes():
 
 def test_observations_agree_with_a_plain_calculation():
     whole = frames()
-    seen = observe(whole, 0, 12)
+    seen = observe(whole, STOCKS, 0, 12)
     close = whole.panel.close
     for at in (7, 30, 200):
         row, slot = seen.rows[at], seen.slots[at]
@@ -29,7 +29,7 @@ def test_observations_agree_with_a_plain_calculation():
 
 def test_correlations_are_exponentially_weighted_over_all_sessions_so_far():
     whole = frames()
-    seen = observe(whole, 5, 6)
+    seen = observe(whole, STOCKS, 5, 6)
     returns = np.diff(np.log(whole.panel.close), axis=0)
     returns[N_SLOTS - 1 :: N_SLOTS] = np.nan
     past = returns[: seen.rows[-1]]
@@ -42,14 +42,38 @@ def test_correlations_are_exponentially_weighted_over_all_sessions_so_far():
 
 
 def test_without_spy_all_that_needs_it_is_unknown():
-    seen = observe(frames(symbols=("AAA", "BBB", "QQQ")), 0, 3)
+    seen = observe(frames(symbols=("AAA", "BBB", "QQQ")), STOCKS, 0, 3)
     assert np.isfinite(seen.x[:, BREADTH]).all()
     assert np.isnan(np.delete(seen.x, BREADTH, axis=1)).all()
+
+
+def test_breadth_counts_stocks_and_no_other_symbol():
+    seen = observe(frames(symbols=("AAA", "I:VIX", "SPY", "XLK")), ("AAA",), 0, 1)
+    assert seen.breadth == ("AAA",)
+
+
+def test_the_vix_is_seen_as_it_stands_and_unknown_where_it_has_no_value():
+    whole = frames(symbols=("AAA", "I:VIX", "I:VIX3M", "SPY"))
+    close = whole.panel.close
+    close[30:40, 1] = np.nan
+    close[50:60, 2] = np.nan
+    seen = observe(whole, STOCKS, 0, 1)
+    assert np.array_equal(seen.x[:, VIX], np.log(close[seen.rows, 1]), equal_nan=True)
+    assert np.array_equal(seen.x[:, VIX_TERM], close[seen.rows, 1] / close[seen.rows, 2], equal_nan=True)
+    assert np.isnan(seen.x[:, VIX]).sum() == 2 and np.isnan(seen.x[:, VIX_TERM]).sum() == 4
+
+
+def test_a_split_overnight_is_no_move_of_the_market():
+    """Prices of a session are halved from its first bar on, as they stand in the store; all that is observed stays."""
+    whole = frames()
+    before = observe(whole, STOCKS, 0, 4)
+    whole.panel.close[2 * N_SLOTS :] /= 2.0
+    assert observe(whole, STOCKS, 0, 4).x.tobytes() == before.x.tobytes()
 
 
 def test_after_the_last_price_of_a_short_session_nothing_is_observed():
     whole = frames()
     whole.panel.close[60:N_SLOTS] = np.nan
-    seen = observe(whole, 0, 2)
+    seen = observe(whole, STOCKS, 0, 2)
     assert np.isnan(seen.x[12:24]).all()
-    assert np.isfinite(seen.x[24:]).all()
+    assert np.isfinite(seen.x[24:, :VIX]).all()

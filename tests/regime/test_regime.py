@@ -8,8 +8,8 @@ from daytrader_ray.regime import files
 from daytrader_ray.regime.config import RegimeConfig, strategy_rows
 from daytrader_ray.regime.hmm import fit
 from daytrader_ray.regime.live import LiveRegime, regime_states
-from daytrader_ray.regime.observations import LOG_RV, NOT_STORED, observe
-from tests.regime.market import N_SLOTS, cut, frames
+from daytrader_ray.regime.observations import LOG_RV, observe
+from tests.regime.market import N_SLOTS, STOCKS, cut, frames
 
 CONFIG = RegimeConfig()
 
@@ -21,7 +21,7 @@ def whole():
 
 @pytest.fixture(scope="module")
 def model(whole) -> RegimeModel:
-    found = fit(observe(whole, 0, 12), CONFIG, seed=7)
+    found = fit(observe(whole, STOCKS, 0, 12), CONFIG, seed=7)
     assert found is not None
     return found
 
@@ -37,7 +37,7 @@ def test_states_are_ordered_and_named_by_volatility(whole, model):
 
 def test_a_rare_violent_state_is_a_crisis():
     whole = frames(seed=3, n_sessions=30)
-    rare = observe(whole, 0, 21)
+    rare = observe(whole, STOCKS, 0, 21)
     model = fit(rare, CONFIG.model_copy(update={"crisis_quantile": 0.5}), seed=7)
     assert model is not None
     assert model.labels.tolist() == [Regime.TRENDING, Regime.VOLATILE, Regime.CRISIS]
@@ -57,7 +57,7 @@ def test_live_steps_give_the_bits_of_the_batch(whole, model):
 
 
 def test_the_filter_agrees_with_a_plain_forward_pass(whole, model):
-    seen = observe(whole, 3, 4)
+    seen = observe(whole, STOCKS, 3, 4)
     columns = [i for i in range(6) if i != LOG_RV]
     x = np.column_stack([np.log(seen.x[:, LOG_RV] / model.profile[seen.slots]), seen.x[:, columns]])
     z = (x - model.mean) / model.std
@@ -92,7 +92,7 @@ def test_bars_after_a_minute_change_nothing_up_to_it(whole, model):
     before, after = regime_states(model, whole), regime_states(model, changed)
     assert np.array_equal(before[: at + 1], after[: at + 1])
     assert not np.array_equal(before, after)
-    first, second = (fit(observe(f, 0, 7), CONFIG, seed=7) for f in (whole, changed))
+    first, second = (fit(observe(f, STOCKS, 0, 7), CONFIG, seed=7) for f in (whole, changed))
     assert first is not None
     assert second is not None
     assert same(first, second)
@@ -105,17 +105,43 @@ def same(left: RegimeModel, right: RegimeModel) -> bool:
 
 def test_absent_inputs_are_left_out_and_named():
     whole = frames(symbols=("AAA", "BBB", "SPY", "TLT"))
-    model = fit(observe(whole, 0, 12), CONFIG, seed=7)
+    model = fit(observe(whole, STOCKS, 0, 12), CONFIG, seed=7)
     assert model is not None
     assert model.inputs == ("log_rv", "breadth", "corr_tlt", "trend")
-    assert model.left_out == ("corr_qqq", "corr_gld", *NOT_STORED)
+    assert model.left_out == ("corr_qqq", "corr_gld", "vix", "vix_term")
     assert set(regime_states(model, whole)) <= {0, 1, 2}
+
+
+WITH_VIX = ("AAA", "BBB", "I:VIX", "I:VIX3M", "SPY")
+
+
+def test_with_index_bars_the_vix_is_an_input_and_live_steps_it_with_the_same_bits():
+    whole = frames(symbols=WITH_VIX)
+    model = fit(observe(whole, STOCKS, 0, 12), CONFIG, seed=7)
+    assert model is not None
+    assert model.inputs == ("log_rv", "breadth", "trend", "vix", "vix_term")
+    assert model.left_out == ("corr_qqq", "corr_tlt", "corr_gld")
+    live, slots = LiveRegime(model, WITH_VIX), whole.panel.grid.slot_of_row
+    steps = [live.step(int(slots[row]), whole.panel.close[row]) for row in range(whole.panel.grid.n_rows)]
+    assert steps == regime_states(model, whole).tolist()
+
+
+def test_a_vix_that_has_stopped_says_nothing_and_the_other_inputs_go_on():
+    whole = frames(symbols=WITH_VIX)
+    model = fit(observe(whole, STOCKS, 0, 12), CONFIG, seed=7)
+    assert model is not None
+    others = [k for k, name in enumerate(model.inputs) if not name.startswith("vix")]
+    fewer = {name: getattr(model, name)[..., others] for name in ("mean", "std", "means", "variances")}
+    without = dataclasses.replace(model, inputs=tuple(model.inputs[k] for k in others), **fewer)
+    whole.panel.close[:, 2:4] = np.nan
+    assert regime_states(model, whole).tobytes() == regime_states(without, whole).tobytes()
+    assert len(set(regime_states(model, whole))) > 1
 
 
 @pytest.mark.parametrize(("symbols", "sessions"), [(("AAA", "BBB", "TLT"), 12), (("AAA", "SPY"), 2)])
 def test_without_spy_or_enough_history_there_is_no_model(symbols, sessions):
     whole = frames(symbols=symbols)
-    assert fit(observe(whole, 0, sessions), CONFIG, seed=7) is None
+    assert fit(observe(whole, STOCKS, 0, sessions), CONFIG, seed=7) is None
     assert set(regime_states(None, whole)) == {Regime.UNKNOWN}
 
 

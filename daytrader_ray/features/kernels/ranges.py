@@ -16,7 +16,7 @@ ATR_MINUTES = 5
 
 @njit
 def step(state: Float64, base: int, minute: Minute, bar: Bar, aux: Float64) -> None:
-    """Write ATR_5 (USD), return over 30 minutes and its standard deviation into `aux` [3].
+    """Write ATR_5 (in adjusted prices), return over 30 minutes and its standard deviation into `aux` [3].
 
     ATR_5 is Wilder's ATR(14) on completed 5-minute bars, carried across sessions, a session's first bar with H - L
     (METHODS 2). The deviation is sqrt(30) x the standard deviation (ddof 1) of r over the last 60 minutes; NaN where

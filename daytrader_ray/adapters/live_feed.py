@@ -10,57 +10,31 @@ from contextlib import AsyncExitStack, suppress
 from typing import Self
 
 import numpy as np
-from pydantic import Field, SecretStr
 
 from daytrader_ray.adapters.alpaca_bars import AlpacaLink
 from daytrader_ray.adapters.bar_buffer import BarBuffer
 from daytrader_ray.adapters.bar_table import INDEX, BarTable
+from daytrader_ray.adapters.live_config import FeedConfig
 from daytrader_ray.adapters.live_ticks import LiveTicks
 from daytrader_ray.adapters.polygon_stream import PolygonLink, indices_url
 from daytrader_ray.adapters.receiver import Receiver, Source
 from daytrader_ray.adapters.rest_bars import RestBars
-from daytrader_ray.adapters.supervisor import ReconnectConfig
 from daytrader_ray.adapters.waiting import finished
-from daytrader_ray.domain.config import Config
 from daytrader_ray.domain.errors import FeedError
 from daytrader_ray.domain.ports import LiveBar
 from daytrader_ray.domain.sessions import Session
 
-
-class LiveConfig(Config):
-    """Rules of the live feed; `quotes` and `trades` name the symbols whose ticks are folded into minutes."""
-
-    deadline_seconds: float = Field(default=1.5, ge=0, description="after a minute, for the bars that are missing")
-    backfill_seconds: float = Field(default=3.0, gt=0, description="at a decision, for answers by REST")
-    reconcile_seconds: float = Field(default=120.0, gt=0, description="after the close, for the whole day by REST")
-    dark_minutes: int = Field(default=5, ge=1, description="in a row without any source before the session ends")
-    reconnect: ReconnectConfig = ReconnectConfig()
-    quotes: tuple[str, ...] = ()
-    trades: tuple[str, ...] = ()
-
-
-class FeedConfig(Config):
-    """Where bars come from: Polygon's stream and REST, and optionally Alpaca's stream.
-
-    `second_url` is a feed of all exchanges (`wss://HOST/v2/sip`): one of a single exchange sees a few percent of the
-    volume, and its bars must not win.
-    """
-
-    stream_url: str
-    url: str
-    key: SecretStr
-    second_url: str = ""
-    second_key: SecretStr = SecretStr("")
-    second_secret: SecretStr = SecretStr("")
-    ready_seconds: float = Field(default=15.0, gt=0, description="for the streams to be connected at the start")
-    bar_seconds: float = Field(default=25.0, gt=0, description="for a bar that is announced")
-    rules: LiveConfig = LiveConfig()
-
-    @property
-    def secrets(self) -> list[str]:
-        """Return what must never be seen in a log."""
-        keys = (self.key, self.second_key, self.second_secret)
-        return [key.get_secret_value() for key in keys if key.get_secret_value()]
+_ALARMS = {
+    "polygon breaks": "Polygon's stream had a gap",
+    "alpaca breaks": "Alpaca's stream had a gap",
+    "indices breaks": "the indices' stream had a gap",
+    "corrupt": "a message could not be read",
+    "invalid": "a bar had impossible values",
+    "other": "the two sources differed",
+    "late": "a bar came after its minute had been decided",
+    "dropped": "a frame found no room",
+    "slow": "the reader fell behind",
+}
 
 
 class LiveFeed:
@@ -158,17 +132,20 @@ class LiveFeed:
         counts = {**self._receiver.counts, "slow": self._receiver.slow, **breaks}
         return {name: n for name, n in sorted(counts.items()) if n}
 
-    async def reconcile(self) -> bool:
-        """Ask the vendor's history for the whole session, after its close; return whether all of it came.
+    def alarms(self) -> list[str]:
+        """Return in words what should not have happened."""
+        counts = self.counts
+        return [f"live bars: {words} {counts[name]} times" for name, words in _ALARMS.items() if counts.get(name)]
+
+    async def reconcile(self) -> None:
+        """Ask the vendor's history for the whole session, after its close and for a limited time.
 
         What differs from a bar received live is a revision known now; what is missing is added.
         """
-        symbols, before = self._table.symbols, self._receiver.counts["answered"]
-        for symbol in symbols:
+        for symbol in self._table.symbols:
             self._rest.ask(symbol, self._table.minute(0), self._table.minute(len(self._table.known) - 1))
         await self._answered(self._config.rules.reconcile_seconds)
         self._receiver.drain()
-        return self._receiver.counts["answered"] - before >= len(symbols)
 
     async def _all_announced(self, n_bars: int) -> bool:
         """Wait until so many bars have come; False once a stream has broken: from then on the count says nothing."""
@@ -231,8 +208,8 @@ def _stock_sources(
     extras = [f"{kind}.{symbol}" for kind, symbols in wanted for symbol in symbols]
     link = PolygonLink(config.stream_url, config.key, [f"AM.{symbol}" for symbol in stocks], extras)
     sources = [Source("polygon", link, rules.reconnect, rng, receiver)]
-    if config.second_url:
-        second = AlpacaLink(config.second_url, config.second_key, config.second_secret, stocks)
+    if rules.second_stream_url:
+        second = AlpacaLink(rules.second_stream_url, config.second_key, config.second_secret, stocks)
         sources.append(Source("alpaca", second, rules.reconnect, rng, receiver))
     return tuple(sources)
 

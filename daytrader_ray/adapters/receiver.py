@@ -12,10 +12,11 @@ import structlog
 from daytrader_ray.adapters.bar_buffer import BarBuffer
 from daytrader_ray.adapters.bar_table import REST, BarTable, Offer
 from daytrader_ray.adapters.inbox import Inbox
+from daytrader_ray.adapters.live_config import ReconnectConfig
 from daytrader_ray.adapters.live_ticks import LiveTicks
 from daytrader_ray.adapters.messages import Decoded, SeenBar
 from daytrader_ray.adapters.rest_bars import Answer
-from daytrader_ray.adapters.supervisor import Link, ReconnectConfig, Supervisor
+from daytrader_ray.adapters.supervisor import Link, Supervisor
 from daytrader_ray.adapters.waiting import Arrivals
 
 BATCH = 200
@@ -93,7 +94,10 @@ class Receiver:
         else:
             self.counts["answered"] += 1
             self._keep(REST, answer.bars)
-            self._table.answer(answer.symbol, self._table.slot(answer.first), self._table.slot(answer.last))
+            first, last = self._table.slot(answer.first), self._table.slot(answer.last)
+            self._table.answer(answer.symbol, first, last)
+            if first == 0 and last + 1 == self.closed == len(self._table.known):
+                self._buffer.append({"kind": "day", "complete": [answer.symbol]})
         self.arrivals.announce()
 
     async def run(self) -> None:
@@ -149,7 +153,7 @@ class Receiver:
             counts[offer] += 1
             if offer in _KEPT or (source == REST and offer is Offer.SAME):
                 late = offer is Offer.REVISED or (offer is Offer.NEW and self._table.slot(bar.minute) < self.closed)
-                rows.append([*bar[:9], arrived if late else None, source])
+                rows.append([*bar[:9], arrived if late else None, source, offer.value])
                 self.counts["late"] += late and offer is Offer.NEW
             if offer is Offer.NEW:
                 new.append(bar)

@@ -19,7 +19,7 @@ from daytrader_ray.domain.errors import FeedError
 
 REQUESTS_AT_ONCE = 8
 _US_PER_MINUTE = 60_000_000
-_VALUES = ("open", "high", "low", "close", "volume", "vwap", "trades")
+_VALUES = ("open", "high", "low", "close", "volume", "vwap")
 
 log = structlog.get_logger(__name__)
 
@@ -77,7 +77,9 @@ class RestBars:
 
     def _fetch(self, symbol: str, first: int, last: int) -> Answer:
         try:
-            table = minute_bars(self._vendor(), symbol, _moment(first), _moment(last + 1) - dt.timedelta(milliseconds=1))
+            table = minute_bars(
+                self._vendor(), symbol, _moment(first), _moment(last + 1) - dt.timedelta(milliseconds=1)
+            )
         except FeedError as error:
             log.warning("no answer by REST", symbol=symbol, error=error.message)
             return Answer(symbol, first, last, failure=error.message)
@@ -97,9 +99,7 @@ def _moment(minute: int) -> dt.datetime:
 
 def _bars(symbol: str, table: pa.Table) -> list[SeenBar]:
     minutes = (table["timestamp"].cast(pa.int64()).to_numpy() // _US_PER_MINUTE).tolist()
-    columns = [table[name].to_pylist() for name in _VALUES]
-    return [SeenBar(symbol, minute, *map(_number, row[:6]), row[6], math.nan) for minute, *row in zip(minutes, *columns, strict=True)]
-
-
-def _number(value: float | None) -> float:
-    return math.nan if value is None else value
+    o, h, l, c, v, vwap = (table[name].to_numpy().tolist() for name in _VALUES)  # noqa: E741 - as the vendors say
+    trades = table["trades"].to_pylist()
+    parts = zip(minutes, o, h, l, c, v, vwap, trades, strict=True)
+    return [SeenBar(symbol, *part, math.nan) for part in parts]

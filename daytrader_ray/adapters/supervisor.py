@@ -10,24 +10,14 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 import structlog
-from pydantic import Field
 
+from daytrader_ray.adapters.live_config import ReconnectConfig
 from daytrader_ray.adapters.waiting import finished
-from daytrader_ray.domain.config import Config
 from daytrader_ray.domain.errors import FeedError
 
 _CLOSE_SECONDS = 2.0
 
 log = structlog.get_logger(__name__)
-
-
-class ReconnectConfig(Config):
-    """How long a connection may take or be silent, and how long to pause before the next one."""
-
-    connect_seconds: float = Field(default=5.0, gt=0, description="until every subscription is confirmed")
-    silence_seconds: float = Field(default=90.0, gt=0, description="without a word before it counts as dead")
-    first_pause_seconds: float = Field(default=0.5, gt=0, description="doubles with every failure")
-    longest_pause_seconds: float = Field(default=30.0, gt=0)
 
 
 class KeyRefusedError(FeedError):

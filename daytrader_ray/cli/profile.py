@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 from pydantic import SecretStr
 
+from daytrader_ray.adapters.live_config import LiveConfig
 from daytrader_ray.domain.config import Config
 from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.errors import ConfigError
@@ -40,6 +41,7 @@ class ProfileConfig(Config):
     kernel: KernelConfig = KernelConfig()
     polygon: Vendor = Vendor()
     alpaca: Vendor = Vendor()
+    live: LiveConfig = LiveConfig()
 
 
 class Keys(Config):

@@ -50,8 +50,10 @@ class Lockstep:
         n_slots = exchange.day.n_minutes
         for slot in range(n_slots):
             exchange.match_open(slot)
+            self._streams.send_inside(slot, exchange.now)
             await self._phase(socket, slot, Phase.OPEN)
             exchange.match_stops(slot)
+            self._streams.send_inside(slot, exchange.now)
             await self._phase(socket, slot, Phase.INTRABAR)
             exchange.close_bar(slot)
             self._streams.send_bars(slot)

@@ -48,7 +48,7 @@ class Dialect:
 
 
 class Outlet:
-    """Sends events and applies faults; `n_bars` counts the well-formed minute bars that went out."""
+    """Sends events and applies faults; `n_bars` counts the minute bars that went out, broken ones included."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class Outlet:
         market: str,
         faults: FaultBox,
         rng: np.random.Generator,
-        revise: Callable[[Event], list[Event]],
+        revise: Callable[[Event], tuple[Event, list[Event]]],
     ) -> None:
         self.wire = wire
         self.n_bars = 0
@@ -142,10 +142,11 @@ class Outlet:
         self._behind = [events[index]]
 
     def _revised(self, fault: Fault, _: str, events: list[Event]) -> None:
-        """Send one event again, later, with what became of it."""
-        self._write(events)
-        again = self._revise(events[self._pick(events)])
-        asyncio.get_running_loop().call_later(fault.seconds, self._write, again)
+        """Send an earlier report in the place of one event, and later what corrects it."""
+        index = self._pick(events)
+        early, corrections = self._revise(events[index])
+        self._write([*events[:index], early, *events[index + 1 :]])
+        asyncio.get_running_loop().call_later(fault.seconds, self._write, corrections)
 
     def _corrupt(self, _: Fault, __: str, events: list[Event]) -> None:
         """Break the message, or one event in it: a field is missing, is no number, or cannot be a price."""
@@ -154,8 +155,7 @@ class Outlet:
             self.wire.send(self._dialect.encode(events)[:-2])
             return
         bad = _broken(events[index], way)
-        self._write(self._without(events, index))
-        self.wire.send(self._dialect.encode([bad]))
+        self._write([*events[:index], bad, *events[index + 1 :]])
 
 
 def _broken(event: Event, way: int) -> Event:

@@ -6,7 +6,7 @@ ends it. Wherever one is, market time is `anchor.market + (t - anchor.wall) * sp
 
 import asyncio
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any, Literal
 
 import orjson
@@ -124,30 +124,33 @@ class Playing:
     async def _minute(self, slot: int) -> None:
         exchange = self._exchange
         begins = (exchange.day.open_minute + slot) * MINUTE
-        await self._until(begins, None)
+        await self._until(begins)
         self._slot = slot
         exchange.match_open(slot)
-        await self._updates.send_updates()
-        await self._until(begins + HALF, slot)
+        async for now in self._passing(begins + HALF):
+            exchange.match_open(slot, now)
+            self._streams.send_inside(slot, now)
         exchange.match_stops(slot)
-        await self._updates.send_updates()
-        await self._until(begins + MINUTE, None)
+        async for now in self._passing(begins + MINUTE):
+            self._streams.send_inside(slot, now)
         exchange.close_bar(slot)
         self._streams.send_bars(slot)
         await self._updates.send_updates()
 
-    async def _until(self, target: float, open_slot: int | None) -> None:
-        """Let time pass until `target` (market seconds); market orders that come meet the open of `open_slot`."""
+    async def _until(self, target: float) -> None:
+        async for _ in self._passing(target):
+            pass
+
+    async def _passing(self, target: float) -> AsyncIterator[dt.datetime]:
+        """Give the exchange's time again and again until it is `target` (market seconds), news of orders after each."""
         assert self._request is not None
         wall, market = self._anchor
-        speed = self._request.speed
-        while True:
+        speed, now = self._request.speed, -float("inf")
+        await self._updates.send_updates()
+        while now < target:
             left = target - (market + (self._wall() - wall) * speed)
             await asyncio.sleep(min(max(left / speed, 0.0), TICK_SECONDS))
             now = min(market + (self._wall() - wall) * speed, target)
             self._exchange.now = dt.datetime.fromtimestamp(now, tz=dt.UTC)
-            if open_slot is not None:
-                self._exchange.match_open(open_slot, self._exchange.now)
+            yield self._exchange.now
             await self._updates.send_updates()
-            if now >= target:
-                return

@@ -10,15 +10,19 @@ from aiohttp import web
 
 from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.errors import ConfigError
+from daytrader_ray.sandbox.alpaca_data_stream import AlpacaDataStream
 from daytrader_ray.sandbox.alpaca_rest import AlpacaRest
 from daytrader_ray.sandbox.alpaca_stream import AlpacaStream
 from daytrader_ray.sandbox.config import SandboxConfig
+from daytrader_ray.sandbox.control import Control
+from daytrader_ray.sandbox.doors import json_response
 from daytrader_ray.sandbox.exchange import Exchange
 from daytrader_ray.sandbox.faults import FaultBox
+from daytrader_ray.sandbox.http_faults import Requests, faulty, limited
 from daytrader_ray.sandbox.lockstep import ANSWER_SECONDS, Lockstep
 from daytrader_ray.sandbox.market import Market
 from daytrader_ray.sandbox.playing import Playing
-from daytrader_ray.sandbox.polygon_rest import PolygonRest, json_response
+from daytrader_ray.sandbox.polygon_rest import PolygonRest
 from daytrader_ray.sandbox.polygon_stream import PolygonStream
 from daytrader_ray.sandbox.sessions import market_grid
 from daytrader_ray.sandbox.streams import Streams
@@ -30,26 +34,32 @@ FAULTS = web.AppKey("faults", FaultBox)
 
 
 def create_app(config: SandboxConfig, costs: CostConfig, answer_seconds: float = ANSWER_SECONDS) -> web.Application:
-    """Return the exchange: Polygon's REST and `/stocks`, Alpaca's REST and `/stream`, and both clocks."""
+    """Return the exchange: all protocols of both vendors, and both clocks."""
     exchange = Exchange(config, costs, Market(config, market_grid(config)))
-    faults = FaultBox((), config.seed)
-    stocks, updates = PolygonStream(exchange, faults), AlpacaStream(exchange)
-    streams = Streams(stocks)
+    faults, requests = FaultBox(config.faults, config.seed), Requests()
+    stocks, indices = PolygonStream(exchange, faults, "stocks"), PolygonStream(exchange, faults, "indices")
+    sip, iex = AlpacaDataStream(exchange, faults, "sip"), AlpacaDataStream(exchange, faults, "iex")
+    streams, updates = Streams([stocks, indices], [sip, iex]), AlpacaStream(exchange)
     clock = Lockstep(exchange, streams, updates, answer_seconds)
     playing = Playing(exchange, streams, updates, time.time)  # noqa: TID251 - the exchange's own edge of real time
 
     async def info(_: web.Request) -> web.Response:
         return json_response(config.model_dump(mode="json"))
 
-    app = web.Application()
+    limits = [] if config.requests_per_minute is None else [limited(config.requests_per_minute)]
+    app = web.Application(middlewares=[requests.middleware, *limits, faulty(faults)])
     app[FAULTS] = faults
     app.on_shutdown.append(lambda _: playing.stop())
     app.add_routes(PolygonRest(exchange).routes())
     app.add_routes(AlpacaRest(exchange, updates).routes())
     app.add_routes(playing.routes())
+    app.add_routes(Control(exchange, faults, requests).routes())
     app.add_routes(
         [
             web.get("/stocks", stocks.serve),
+            web.get("/indices", indices.serve),
+            web.get("/v2/sip", sip.serve),
+            web.get("/v2/iex", iex.serve),
             web.get("/stream", updates.serve),
             web.get("/_sandbox/clock", clock.serve),
             web.get(INFO_PATH, info),

@@ -46,8 +46,8 @@ async def test_a_newer_data_connection_takes_the_place_of_the_older(http: Client
     assert await statuses(newer) == ["auth_success"]
     assert await statuses(older) == ["max_connections"]
     assert (await older.receive()).data == 1008
-    await newer.send_json({"action": "subscribe", "params": "AM.AAPL,T.AAPL,AM.*"})
-    assert await statuses(newer) == ["success", "error", "error"]
+    await newer.send_json({"action": "subscribe", "params": "AM.AAPL,XX.AAPL,AM.I:VIX,AM.no such"})
+    assert await statuses(newer) == ["success", "error", "error", "error"]
     await newer.send_json({"action": "unsubscribe", "params": "AM.AAPL"})
     assert (await newer.receive_json())[0]["message"] == "unsubscribed to: AM.AAPL"
     await newer.close()

@@ -16,6 +16,7 @@ from daytrader_ray.adapters.bar_buffer import BarBuffer
 from daytrader_ray.adapters.bar_table import INDEX, BarTable
 from daytrader_ray.adapters.live_config import FeedConfig
 from daytrader_ray.adapters.live_ticks import LiveTicks
+from daytrader_ray.adapters.messages import SeenBar
 from daytrader_ray.adapters.polygon_stream import PolygonLink, indices_url
 from daytrader_ray.adapters.receiver import Receiver, Source
 from daytrader_ray.adapters.rest_bars import RestBars
@@ -23,6 +24,7 @@ from daytrader_ray.adapters.waiting import finished
 from daytrader_ray.domain.errors import FeedError
 from daytrader_ray.domain.ports import LiveBar
 from daytrader_ray.domain.sessions import Session
+from daytrader_ray.market_data.guard import Judgement, PriceGuard
 
 _ALARMS = {
     "polygon breaks": "Polygon's stream had a gap",
@@ -32,6 +34,7 @@ _ALARMS = {
     "invalid": "a bar had impossible values",
     "other": "the two sources differed",
     "late": "a bar came after its minute had been decided",
+    "price suspect": "a price jumped and was withheld",
     "dropped": "a frame found no room",
     "slow": "the reader fell behind",
 }
@@ -61,6 +64,7 @@ class LiveFeed:
         self._rest = RestBars(config.url, config.key, rules.backfill_seconds, self._receiver.answered)
         self._stocks = _stock_sources(config, self._table, self._receiver, rng)
         self._indices = _index_sources(config, self._table, self._receiver, rng)
+        self._guard = PriceGuard()
         self._frozen: dict[str, str] = {}
         self._is_counting = True
         self._dark = 0
@@ -196,8 +200,21 @@ class LiveFeed:
         for source in (*self._stocks, *self._indices):
             source.checked = source.breaks
         taken, receiver.fresh = receiver.fresh, []
-        self._frozen = dict.fromkeys(stale, "stale") | dict.fromkeys(receiver.halted, "halt")
-        return [LiveBar(*bar[:8]) for bar in taken]
+        sound = [LiveBar(*bar[:8]) for bar in taken if self._is_sound(bar)]
+        self._frozen = (
+            dict.fromkeys(stale, "stale")
+            | dict.fromkeys(sorted(self._guard.suspects), "suspect price")
+            | dict.fromkeys(sorted(receiver.halted), "halt")
+        )
+        return sound
+
+    def _is_sound(self, bar: SeenBar) -> bool:
+        """Return whether a bar may be used now; one whose price jumps waits for the next to confirm it."""
+        if bar.volume <= 0:
+            return True
+        judgement = self._guard.judge(bar.symbol, bar.high, bar.low, bar.close)
+        self._receiver.counts[f"price {judgement.name.lower()}"] += judgement is not Judgement.ACCEPTED
+        return judgement is not Judgement.SUSPECT
 
 
 def _stock_sources(

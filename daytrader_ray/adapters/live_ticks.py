@@ -14,6 +14,8 @@ class LiveTicks:
     """One aggregator for each symbol whose quotes or trades are followed."""
 
     def __init__(self, quotes: Sequence[str], trades: Sequence[str]) -> None:
+        if quotes or trades:
+            _compile()
         self._quotes = {symbol: QuoteAggregator() for symbol in quotes}
         self._trades = {symbol: TradeAggregator() for symbol in trades}
 
@@ -38,6 +40,16 @@ class LiveTicks:
                 columns = aggregator.take(before_minute)
                 if len(columns["timestamp"]):
                     yield kind, symbol, columns
+
+
+def _compile() -> None:
+    """Have the kernels compiled now: in the session it would hold up everything for seconds."""
+    stamps, ones = np.array([60_000_000_000]), np.ones(1)
+    quotes, trades = QuoteAggregator(), TradeAggregator()
+    quotes.add(stamps, ones, ones, ones, ones)
+    trades.add(stamps, ones, ones, trade_updates([None]))
+    for aggregator in (quotes, trades):
+        aggregator.take(2)
 
 
 def _by_symbol(ticks: Sequence[Any]) -> dict[str, list[Any]]:

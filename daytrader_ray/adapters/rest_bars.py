@@ -99,7 +99,7 @@ def _moment(minute: int) -> dt.datetime:
 
 def _bars(symbol: str, table: pa.Table) -> list[SeenBar]:
     minutes = (table["timestamp"].cast(pa.int64()).to_numpy() // _US_PER_MINUTE).tolist()
-    o, h, l, c, v, vwap = (table[name].to_numpy().tolist() for name in _VALUES)  # noqa: E741 - as the vendors say
+    columns = [table[name].to_numpy().tolist() for name in _VALUES]
     trades = table["trades"].to_pylist()
-    parts = zip(minutes, o, h, l, c, v, vwap, trades, strict=True)
-    return [SeenBar(symbol, *part, math.nan) for part in parts]
+    parts = zip(minutes, *columns, trades, strict=True)
+    return [SeenBar._make((symbol, *part, math.nan)) for part in parts]

@@ -141,7 +141,7 @@ class Supervisor:
         try:
             return await self._link(self)
         except KeyRefusedError as error:
-            self.refused = True
+            self.failure, self.refused = error.message, True
             return error.message
         except FeedError as error:
             return error.message

@@ -5,7 +5,7 @@ import datetime as dt
 import re
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlencode
 from zoneinfo import ZoneInfo
 
@@ -18,6 +18,7 @@ NEW_YORK = ZoneInfo("America/New_York")
 MINUTE_MS = 60_000
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Row = TypeVar("Row")
 
 
 class BadQueryError(ValueError):
@@ -129,8 +130,8 @@ def midnight_ms(date: dt.date) -> int:
 
 
 def list_page(
-    request: web.Request, rows: Sequence[Mapping[str, Any]], default: int, most: int
-) -> tuple[Sequence[Mapping[str, Any]], dict[str, str]]:
+    request: web.Request, rows: Sequence[Row], default: int, most: int
+) -> tuple[Sequence[Row], dict[str, str]]:
     """Return one page of `rows` and, where more follow, its `next_url` for the body."""
     options = options_of(request)
     limit, offset = limit_of(options, default, most), offset_of(options)

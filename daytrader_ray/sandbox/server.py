@@ -28,6 +28,8 @@ HOST = "127.0.0.1"
 INFO_PATH = "/_sandbox/info"
 FAULTS = web.AppKey("faults", FaultBox)
 """The faults of an application, for tests that have it in their own process."""
+PLAYING = web.AppKey("playing", Playing)
+"""What plays sessions in an application."""
 
 
 def create_app(config: SandboxConfig, costs: CostConfig, answer_seconds: float = ANSWER_SECONDS) -> web.Application:
@@ -44,7 +46,7 @@ def create_app(config: SandboxConfig, costs: CostConfig, answer_seconds: float =
         return json_response(config.model_dump(mode="json"))
 
     app = web.Application()
-    app[FAULTS] = faults
+    app[FAULTS], app[PLAYING] = faults, playing
     app.on_shutdown.append(lambda _: playing.stop())
     app.add_routes(PolygonRest(exchange).routes())
     app.add_routes(AlpacaRest(exchange, updates).routes())

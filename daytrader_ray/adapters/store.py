@@ -37,6 +37,8 @@ FILE_SCHEMA = MINUTE
 BAR_SCHEMA = FILE_SCHEMA.insert(0, pa.field("symbol", pa.string()))
 """Columns of a table of bars: those of the file after the symbol."""
 
+_PANEL_SCHEMA = pa.schema([FILE_SCHEMA.field(name) for name in FILE_SCHEMA.names if name != "trades"])
+
 MARKET = "historical/market.json"
 IMPORTED = "imported"
 """The market of bars from the user's own files."""
@@ -192,10 +194,10 @@ class ParquetStore(TableStore):
         return known(newest, self._revisions(symbol, month), aware(known_at), self.bar_minutes)
 
     def _columns(self, symbol: str, months: list[str]) -> SymbolBars:
-        tables = [self.minutes(symbol, month) for month in months]
-        table = pa.concat_tables([FILE_SCHEMA.empty_table(), *tables])
-        names = ("open", "high", "low", "close", "volume", "vwap")
-        return SymbolBars(_minutes(table), *(table[name].to_numpy() for name in names))
+        paths = (self.place(Kind.MINUTE, symbol, f"{month}.parquet") for month in months)
+        tables = [self.read_parquet(path, _PANEL_SCHEMA) for path in paths]
+        table = pa.concat_tables([_PANEL_SCHEMA.empty_table(), *tables])
+        return SymbolBars(_minutes(table), *(table[name].to_numpy() for name in _PANEL_SCHEMA.names[1:]))
 
     def _span(self, symbol: str) -> list[dt.date]:
         months = self.tables(Kind.MINUTE, symbol)

@@ -1,6 +1,7 @@
 """The tables of the store beside the minute bars, and which days of every table are known to be complete."""
 
 import datetime as dt
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -95,14 +96,16 @@ class TableStore(Folder):
         return self.read_parquet(self.place(Kind.MINUTE, symbol, f"{month}.parquet"), Kind.MINUTE.schema)
 
     def splits(self, symbol: str) -> tuple[Split, ...]:
-        """Return all splits that are known, by date."""
-        table = self._all(Kind.SPLITS, symbol)
-        return tuple(Split(r["execution_date"], r["split_to"] / r["split_from"]) for r in table.to_pylist())
+        """Return all splits that are known, by date; without those whose date or ratio makes no sense."""
+        rows = [row for row in self._whole(Kind.SPLITS, symbol) if row["execution_date"]]
+        sound = [row for row in rows if _positive(row["split_from"]) and _positive(row["split_to"])]
+        return tuple(Split(row["execution_date"], row["split_to"] / row["split_from"]) for row in sound)
 
     def dividends(self, symbol: str) -> tuple[Dividend, ...]:
-        """Return all cash dividends in USD that are known, by ex-date."""
-        rows = self._all(Kind.DIVIDENDS, symbol).to_pylist()
-        return tuple(Dividend(r["ex_date"], r["cash_amount"]) for r in rows if r["currency"] in (None, "USD"))
+        """Return all cash dividends in USD that are known, by ex-date; without those that lack date or amount."""
+        rows = [row for row in self._whole(Kind.DIVIDENDS, symbol) if row["currency"] in (None, "USD")]
+        sound = [row for row in rows if row["ex_date"] and _positive(row["cash_amount"])]
+        return tuple(Dividend(row["ex_date"], row["cash_amount"]) for row in sound)
 
     def daily(self, symbol: str, start: dt.date | None = None, end: dt.date | None = None) -> pa.Table:
         """Return the daily bars from `start` to `end`, both included."""
@@ -163,6 +166,10 @@ class TableStore(Folder):
             raise DataError(f"'{symbol}' is no symbol: expected letters, digits and . : -")
         return f"historical/{kind.folder}/symbol={symbol}/{name}"
 
+    def _whole(self, kind: Kind, symbol: str) -> list[dict[str, Any]]:
+        table = self.read_table(kind, symbol, kind.name_format)
+        return [] if table is None else table.to_pylist()
+
     def _all(self, kind: Kind, symbol: str, start: dt.date | None = None, end: dt.date | None = None) -> pa.Table:
         """Return the rows of all files of a kind that `start` to `end` touch, in order."""
         low = start.strftime(kind.name_format) if start else ""
@@ -220,6 +227,10 @@ def _by_symbol_and_month(table: pa.Table) -> dict[tuple[str, str], pa.Table]:
 
 def _spans(values: dict[str, Any]) -> list[Span]:
     return [(dt.date.fromisoformat(a), dt.date.fromisoformat(b)) for a, b in values.get("downloaded", [])]
+
+
+def _positive(value: float | None) -> bool:
+    return value is not None and 0 < value < math.inf
 
 
 def _inside(entry: dict[str, Any], first: dt.date, last: dt.date) -> bool:

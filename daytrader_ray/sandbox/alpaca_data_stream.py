@@ -10,11 +10,11 @@ from typing import Any, Literal
 import msgpack
 from aiohttp import WSMsgType, web
 
+from daytrader_ray.sandbox.bars import trades
 from daytrader_ray.sandbox.data_stream import Connection, DataStream, Stamped
 from daytrader_ray.sandbox.exchange import Exchange
 from daytrader_ray.sandbox.faults import FaultBox
 from daytrader_ray.sandbox.outlet import Dialect, Event, Outlet
-from daytrader_ray.sandbox.polygon_rest import trades
 from daytrader_ray.sandbox.source import Halt, SessionBars
 from daytrader_ray.sandbox.wire import BINARY, QUEUE_BYTES, Wire
 

@@ -8,9 +8,9 @@ import orjson
 from aiohttp import web
 
 from daytrader_ray.sandbox.alpaca_stream import AlpacaStream
+from daytrader_ray.sandbox.doors import NEW_YORK, Handler, json_response
 from daytrader_ray.sandbox.exchange import Exchange, moment
 from daytrader_ray.sandbox.orders import Refusal, VenueOrder, asset_id, money, read_request
-from daytrader_ray.sandbox.polygon_rest import NEW_YORK, Handler, json_response
 from daytrader_ray.sandbox.traits import KNOWN_SYMBOL
 
 DEFAULT_LIMIT, MAX_LIMIT = 50, 500

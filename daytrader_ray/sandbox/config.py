@@ -6,6 +6,7 @@ from pydantic import Field
 
 from daytrader_ray.domain.config import Config
 from daytrader_ray.sandbox.crises import Crisis
+from daytrader_ray.sandbox.faults import Fault
 
 
 class SandboxConfig(Config):
@@ -26,3 +27,7 @@ class SandboxConfig(Config):
     crises: tuple[Crisis, ...] = ()
     cash: float = Field(default=100_000.0, gt=0)
     """USD in the account whenever a rehearsal begins."""
+    requests_per_minute: float | None = Field(default=None, gt=0)
+    """Requests to Polygon's REST beyond these are answered with 429; None: as many as one likes."""
+    faults: tuple[Fault, ...] = ()
+    """What goes wrong from the start."""

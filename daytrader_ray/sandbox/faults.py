@@ -5,14 +5,14 @@ same traffic meets the same faults.
 """
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from daytrader_ray.domain.config import Config
 
-HttpKind = Literal["429", "500", "hang", "truncated", "slow"]
+HttpKind = Literal["403", "429", "500", "hang", "truncated", "slow"]
 StreamKind = Literal[
     "close", "no_greeting", "auth_failed", "max_connections", "silence", "stall", "duplicate", "late", "out_of_order",
     "corrupt", "revised", "drop", "split_frame", "big_frame", "unknown_event",
@@ -35,6 +35,14 @@ class Fault(Config):
     count: int | None = Field(default=None, ge=1)
     seconds: float = Field(default=0.0, ge=0)
     code: int = 1006
+
+    @field_validator("kind")
+    @classmethod
+    def _of_its_channel(cls, kind: str, info: ValidationInfo) -> str:
+        known = get_args(HttpKind if str(info.data.get("channel")).endswith("_rest") else StreamKind)
+        if kind not in known:
+            raise ValueError(f"{info.data.get('channel')} has only {', '.join(known)}")
+        return kind
 
 
 class FaultBox:

@@ -10,10 +10,11 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from daytrader_ray.sandbox.bars import trades
 from daytrader_ray.sandbox.data_stream import Stamped
+from daytrader_ray.sandbox.doors import MINUTE_MS
 from daytrader_ray.sandbox.exchange import Exchange
 from daytrader_ray.sandbox.outlet import Event
-from daytrader_ray.sandbox.polygon_rest import MINUTE_MS, trades
 from daytrader_ray.sandbox.source import SessionBars
 
 Float64 = npt.NDArray[np.float64]

@@ -14,12 +14,15 @@ from daytrader_ray.sandbox.alpaca_data_stream import AlpacaDataStream
 from daytrader_ray.sandbox.alpaca_rest import AlpacaRest
 from daytrader_ray.sandbox.alpaca_stream import AlpacaStream
 from daytrader_ray.sandbox.config import SandboxConfig
+from daytrader_ray.sandbox.control import Control
+from daytrader_ray.sandbox.doors import json_response
 from daytrader_ray.sandbox.exchange import Exchange
 from daytrader_ray.sandbox.faults import FaultBox
+from daytrader_ray.sandbox.http_faults import Requests, faulty, limited
 from daytrader_ray.sandbox.lockstep import ANSWER_SECONDS, Lockstep
 from daytrader_ray.sandbox.market import Market
 from daytrader_ray.sandbox.playing import Playing
-from daytrader_ray.sandbox.polygon_rest import PolygonRest, json_response
+from daytrader_ray.sandbox.polygon_rest import PolygonRest
 from daytrader_ray.sandbox.polygon_stream import PolygonStream
 from daytrader_ray.sandbox.sessions import market_grid
 from daytrader_ray.sandbox.streams import Streams
@@ -35,7 +38,7 @@ PLAYING = web.AppKey("playing", Playing)
 def create_app(config: SandboxConfig, costs: CostConfig, answer_seconds: float = ANSWER_SECONDS) -> web.Application:
     """Return the exchange: all protocols of both vendors, and both clocks."""
     exchange = Exchange(config, costs, Market(config, market_grid(config)))
-    faults = FaultBox((), config.seed)
+    faults, requests = FaultBox(config.faults, config.seed), Requests()
     stocks, indices = PolygonStream(exchange, faults, "stocks"), PolygonStream(exchange, faults, "indices")
     sip, iex = AlpacaDataStream(exchange, faults, "sip"), AlpacaDataStream(exchange, faults, "iex")
     streams, updates = Streams([stocks, indices], [sip, iex]), AlpacaStream(exchange)
@@ -45,12 +48,14 @@ def create_app(config: SandboxConfig, costs: CostConfig, answer_seconds: float =
     async def info(_: web.Request) -> web.Response:
         return json_response(config.model_dump(mode="json"))
 
-    app = web.Application()
+    limits = [] if config.requests_per_minute is None else [limited(config.requests_per_minute)]
+    app = web.Application(middlewares=[requests.middleware, *limits, faulty(faults)])
     app[FAULTS], app[PLAYING] = faults, playing
     app.on_shutdown.append(lambda _: playing.stop())
     app.add_routes(PolygonRest(exchange).routes())
     app.add_routes(AlpacaRest(exchange, updates).routes())
     app.add_routes(playing.routes())
+    app.add_routes(Control(exchange, faults, requests).routes())
     app.add_routes(
         [
             web.get("/stocks", stocks.serve),

@@ -1,6 +1,5 @@
 import datetime as dt
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,26 +11,7 @@ from hypothesis import strategies as st
 from daytrader_ray.adapters import atomic
 from daytrader_ray.adapters.store import BAR_SCHEMA, ParquetStore
 from daytrader_ray.domain.errors import DataError
-
-DAY = dt.date(2025, 11, 26)
-HALF_DAY = dt.date(2025, 11, 28)
-OPEN = dt.datetime(2025, 11, 26, 14, 30, tzinfo=dt.UTC)
-
-
-def table(rows: Sequence[tuple[dt.datetime, float, float]], symbol: str = "AAPL") -> pa.Table:
-    """Bars of (start, price, volume)."""
-    columns = {name: [price for _, price, _ in rows] for name in ("open", "high", "low", "close")}
-    columns |= {"symbol": [symbol] * len(rows), "timestamp": [start for start, _, _ in rows]}
-    columns |= {"volume": [volume for _, _, volume in rows], "vwap": [None] * len(rows), "trades": [None] * len(rows)}
-    return pa.table({name: columns[name] for name in BAR_SCHEMA.names}, schema=BAR_SCHEMA)
-
-
-def minute(slot: int, day: int = 0) -> dt.datetime:
-    return OPEN + dt.timedelta(days=day, minutes=slot)
-
-
-def files(root: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
+from tests.adapters.stored import DAY, HALF_DAY, files, minute, table
 
 
 def test_the_folders_are_part_of_the_product(tmp_path: Path) -> None:

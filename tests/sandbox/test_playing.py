@@ -37,7 +37,7 @@ async def test_every_bar_comes_once_and_when_its_minute_is_over() -> None:
     async with exchange() as http:
         socket = await connected(http, "AM.AAPL", "AM.MSFT")
         begun = await play(http, 190, speed=1200.0)
-        found = await frames(socket)
+        found = await frames(http, socket)
         ended = await played(http)
         for symbol in ("AAPL", "MSFT"):
             assert minutes(found, symbol) == traded(symbol, 190)

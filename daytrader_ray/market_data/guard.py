@@ -1,0 +1,91 @@
+"""Live bars that jump: withheld from decisions until the next bar says whether the jump was real.
+
+The causal twin of the rule `bad_print` of `clean`: the same thresholds, without the bar that follows.
+"""
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+from math import log
+
+import numpy as np
+
+from daytrader_ray.market_data.prints import LEAST_MOVE, move_limit
+
+
+class Judgement(IntEnum):
+    """What to do with a live bar, and with the one withheld before it."""
+
+    ACCEPTED = 0
+    SUSPECT = 1
+    """Withhold it: its symbol is quiet in this minute and frozen for entries. A bar withheld before is bad."""
+    CONFIRMED = 2
+    """Accepted, and so is the bar withheld before it."""
+    REFUTED = 3
+    """Accepted; the bar withheld before it was a bad print."""
+
+
+@dataclass(slots=True)
+class _Bar:
+    high: float
+    low: float
+    close: float
+
+
+@dataclass(slots=True)
+class _State:
+    accepted: _Bar
+    withheld: _Bar | None = None
+    returns: list[float] = field(default_factory=list)
+
+
+class PriceGuard:
+    """Judges the bars of one session in the order in which they come; memory is one return a bar.
+
+    A bar is suspect when its high sticks out above the last accepted bar's, or its low below, by more than 5 % and 10
+    robust sigmas of the symbol's returns so far today (5 % alone with fewer than 30). The next bar confirms it by
+    being within half of that jump from it. The first bar of a symbol is never suspect.
+    """
+
+    def __init__(self) -> None:
+        self._states: dict[str, _State] = {}
+
+    @property
+    def suspects(self) -> frozenset[str]:
+        """Symbols whose last bar is withheld."""
+        return frozenset(symbol for symbol, state in self._states.items() if state.withheld is not None)
+
+    def judge(self, symbol: str, high: float, low: float, close: float) -> Judgement:
+        """Return what to do with the next sound bar of `symbol` (raw USD)."""
+        bar = _Bar(high, low, close)
+        state = self._states.get(symbol)
+        if state is None:
+            self._states[symbol] = _State(bar)
+            return Judgement.ACCEPTED
+        before, state.withheld = state.withheld, None
+        if before is not None and _confirms(state.accepted, before, bar):
+            _accept(state, before)
+            _accept(state, bar)
+            return Judgement.CONFIRMED
+        jump = max(_jumps(state.accepted, bar))
+        if jump > LEAST_MOVE and jump > move_limit(np.array(state.returns)):
+            state.withheld = bar
+            return Judgement.SUSPECT
+        _accept(state, bar)
+        return Judgement.ACCEPTED if before is None else Judgement.REFUTED
+
+
+def _jumps(accepted: _Bar, bar: _Bar) -> tuple[float, float]:
+    """Return how far `bar` sticks out above and below, as log moves."""
+    return log(bar.high / accepted.high), log(accepted.low / bar.low)
+
+
+def _confirms(accepted: _Bar, withheld: _Bar, bar: _Bar) -> bool:
+    up, down = _jumps(accepted, withheld)
+    if up >= down:
+        return abs(log(bar.high / withheld.high)) <= up / 2
+    return abs(log(bar.low / withheld.low)) <= down / 2
+
+
+def _accept(state: _State, bar: _Bar) -> None:
+    state.returns.append(log(bar.close / state.accepted.close))
+    state.accepted = bar

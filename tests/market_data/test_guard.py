@@ -1,0 +1,77 @@
+import datetime as dt
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from daytrader_ray.domain.sessions import Session, SessionGrid
+from daytrader_ray.market_data.bars import US_PER_MINUTE, CleanInput
+from daytrader_ray.market_data.clean import clean
+from daytrader_ray.market_data.guard import Judgement, PriceGuard
+
+OPEN = 29_000_000
+GRID = SessionGrid((Session(dt.date(2025, 2, 20), OPEN, 390),))
+
+
+def judged(closes: list[float]) -> list[str]:
+    guard = PriceGuard()
+    return [guard.judge("A", price, price, price).name for price in closes]
+
+
+def test_a_jump_is_withheld_and_refuted_when_the_price_comes_back() -> None:
+    assert judged([10, 10, 10.6, 10.1, 10]) == ["ACCEPTED", "ACCEPTED", "SUSPECT", "REFUTED", "ACCEPTED"]
+
+
+def test_a_jump_is_confirmed_by_a_bar_near_it() -> None:
+    assert judged([10, 9.0, 9.1, 9.1]) == ["ACCEPTED", "SUSPECT", "CONFIRMED", "ACCEPTED"]
+
+
+@pytest.mark.parametrize(("first", "second", "last"), [(11.0, 9.0, "REFUTED"), (11.0, 12.5, "REFUTED")])
+def test_a_second_jump_elsewhere_is_suspect_again(first: float, second: float, last: str) -> None:
+    assert judged([10, first, second, 10]) == ["ACCEPTED", "SUSPECT", "SUSPECT", last]
+
+
+def test_the_first_bar_of_a_session_is_never_suspect() -> None:
+    assert judged([10]) == ["ACCEPTED"]
+    assert PriceGuard().judge("A", 99.0, 98.0, 98.5) == Judgement.ACCEPTED
+
+
+def test_a_spike_inside_a_bar_is_seen_by_its_high_or_low() -> None:
+    guard = PriceGuard()
+    bars = [(10.0, 10.0, 10.0), (11.0, 10.0, 10.0), (10.1, 10.0, 10.1), (10.1, 5.0, 10.0)]
+    assert [guard.judge("A", *bar).name for bar in bars] == ["ACCEPTED", "SUSPECT", "REFUTED", "SUSPECT"]
+
+
+def test_suspects_are_named_until_the_next_bar() -> None:
+    guard = PriceGuard()
+    for symbol in "AB":
+        guard.judge(symbol, 10, 10, 10)
+    guard.judge("B", 12, 12, 12)
+    assert guard.suspects == {"B"}
+    guard.judge("B", 12, 12, 12)
+    assert guard.suspects == frozenset()
+
+
+def test_a_wild_day_widens_the_limit_after_thirty_returns() -> None:
+    steps = np.clip(np.random.default_rng(3).normal(0, 0.02, 60), -0.045, 0.045)
+    wild = (10 * np.exp(np.cumsum(steps))).tolist()
+    assert judged([*wild[:20], wild[19] * 1.12])[-1] == "SUSPECT"
+    assert judged([*wild, wild[-1] * 1.12])[-1] == "ACCEPTED"
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.floats(0.06, 2.0), st.integers(1, 388), st.booleans())
+def test_what_history_calls_a_bad_print_is_withheld_and_refuted_live(
+    seed: int, size: float, at: int, down: bool
+) -> None:
+    rng = np.random.default_rng(seed)
+    close = 50 * np.exp(np.cumsum(rng.normal(0, 5e-4, 390)))
+    close[at] = close[at - 1] * np.exp(-size if down else size)
+    volume = rng.integers(1, 9999, 390).astype(np.float64)
+    stamps = (OPEN + np.arange(390)) * US_PER_MINUTE
+    history = clean(CleanInput(stamps, close, close, close, close, volume, np.full(390, np.nan)), GRID)
+    assert (history.quarantined.tolist(), history.reasons()) == ([at], ["bad_print"])
+    live = judged(close.tolist())
+    assert [slot for slot, name in enumerate(live) if name == "SUSPECT"] == [at]
+    assert live.count("REFUTED") == 1

@@ -20,11 +20,10 @@ from daytrader_ray.sandbox.exchange import Exchange
 from daytrader_ray.sandbox.faults import FaultBox
 from daytrader_ray.sandbox.http_faults import Requests, faulty, limited
 from daytrader_ray.sandbox.lockstep import ANSWER_SECONDS, Lockstep
-from daytrader_ray.sandbox.market import Market
 from daytrader_ray.sandbox.playing import Playing
 from daytrader_ray.sandbox.polygon_rest import PolygonRest
 from daytrader_ray.sandbox.polygon_stream import PolygonStream
-from daytrader_ray.sandbox.sessions import market_grid
+from daytrader_ray.sandbox.sessions import market_of
 from daytrader_ray.sandbox.streams import Streams
 
 HOST = "127.0.0.1"
@@ -37,7 +36,7 @@ PLAYING = web.AppKey("playing", Playing)
 
 def create_app(config: SandboxConfig, costs: CostConfig, answer_seconds: float = ANSWER_SECONDS) -> web.Application:
     """Return the exchange: all protocols of both vendors, and both clocks."""
-    exchange = Exchange(config, costs, Market(config, market_grid(config)))
+    exchange = Exchange(config, costs, market_of(config))
     faults, requests = FaultBox(config.faults, config.seed), Requests()
     stocks, indices = PolygonStream(exchange, faults, "stocks"), PolygonStream(exchange, faults, "indices")
     sip, iex = AlpacaDataStream(exchange, faults, "sip"), AlpacaDataStream(exchange, faults, "iex")

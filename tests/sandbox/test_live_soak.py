@@ -14,4 +14,4 @@ def test_under_faults_every_minute_is_closed_once_and_no_bar_is_lost_or_used_twi
     assert soak.minutes == list(range(210))
     assert sum(soak.faults.values()) >= 10 and len(soak.faults) >= 4
     assert (soak.lost, soak.wrong, soak.twice) == (0, 0, 0)
-    assert soak.bars > 2000 and len(soak.used) > soak.bars / 2
+    assert soak.bars > 2000 and soak.in_time > soak.bars / 2

@@ -51,14 +51,14 @@ def save(bundle: Bundle, root: str | Path) -> str:
     aside = Path(tempfile.mkdtemp(dir=models, prefix=".aside-"))
     try:
         _write(bundle, aside)
-        manifest = {"schema": SCHEMA, "files": _hashes(aside)}
-        atomic_write_json(aside / MANIFEST, manifest)
+        hashes = _hashes(aside)
+        atomic_write_json(aside / MANIFEST, {"schema": SCHEMA, "files": hashes})
         bundle_id = _id_of(aside / MANIFEST)
         _place(aside, models / bundle_id)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     if "://" in str(root):
-        _upload(models / bundle_id, Folder(str(root)), sorted(manifest["files"]))
+        _upload(models / bundle_id, Folder(str(root)), sorted(hashes))
     Folder(str(root)).write_json(LATEST, {"id": bundle_id})
     return bundle_id
 
@@ -113,7 +113,7 @@ def _upload(bundle: Path, root: Folder, names: Sequence[str]) -> None:
 
 
 def _download(root: Folder, bundle: Path) -> None:
-    """Copy a bundle from a URL to this machine, where it is there; whoever reads it checks every byte."""
+    """Copy a bundle from a URL to this machine, where it is there and every byte of it is right."""
     manifest = root.read(f"{MODELS}/{bundle.name}/{MANIFEST}")
     if manifest is None:
         return
@@ -125,10 +125,10 @@ def _download(root: Folder, bundle: Path) -> None:
         (aside / MANIFEST).write_bytes(manifest)
         for name in json.loads(manifest)["files"]:
             content = root.read(f"{MODELS}/{bundle.name}/{name}")
-            if content is None:
-                raise BundleError(f"bundle {bundle.name}: {name} is missing", _TRAIN_AGAIN)
-            (aside / name).parent.mkdir(parents=True, exist_ok=True)
-            (aside / name).write_bytes(content)
+            if content is not None:
+                (aside / name).parent.mkdir(parents=True, exist_ok=True)
+                (aside / name).write_bytes(content)
+        _check(aside, bundle.name)
         _place(aside, bundle)
     finally:
         shutil.rmtree(aside, ignore_errors=True)

@@ -1,4 +1,7 @@
-"""No feature knows a bar before it has closed: change everything after a random minute, and nothing before moves."""
+"""No feature knows a bar before it has closed: change everything after a random minute, and nothing before moves.
+
+The splits and dividends of later sessions are among what is changed: one announced for tomorrow is none of today's.
+"""
 
 import dataclasses
 
@@ -20,6 +23,10 @@ def changed_after(panel, row, rng):
     fields["low"][later] = np.minimum(fields["open"], fields["close"])[later] * 0.99
     fields["volume"][later] = rng.integers(0, 9000, panel.close[later].shape)
     fields["traded"][later] = fields["volume"][later] > 0
+    tomorrow = slice(int(panel.grid.session_of_row[row]) + 1, None)
+    for name in ("price_factor", "share_factor"):
+        fields[name] = getattr(panel, name).copy()
+        fields[name][tomorrow] *= rng.uniform(0.1, 7.0, fields[name][tomorrow].shape)
     return dataclasses.replace(panel, **fields)
 
 

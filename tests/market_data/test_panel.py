@@ -96,3 +96,17 @@ def test_later_prices_change_nothing_earlier(one: list[int], two: list[int], row
     quiet = ~before.traded & ~np.isnan(before.close)
     assert (before.open[quiet] == before.close[quiet]).all()
     assert (before.volume[quiet] == 0).all()
+
+
+@pytest.mark.parametrize(("bar_minutes", "last_row"), [(1, 17), (5, 3)])
+def test_an_index_is_carried_for_fifteen_minutes(bar_minutes: int, last_row: int) -> None:
+    grid = SessionGrid((Session(FIRST, 1000, 40),), bar_minutes)
+    columns = {"I:VIX": bars((1002, 16, 0), (1030, 17, 0)), "A": bars((1002, 50, 7))}
+    built = build_panel(columns, grid, lambda symbol, day: False)
+    close = built.close[:, built.column("I:VIX")]
+    again = 30 // bar_minutes
+    assert np.flatnonzero(close == 16).tolist() == list(range(2 // bar_minutes, last_row + 1))
+    assert np.flatnonzero(close == 17).tolist() == list(range(again, grid.n_rows))
+    assert np.isnan(close[last_row + 1 : again]).all()
+    assert not built.traded[:, built.column("I:VIX")].any()
+    assert built.close[-1, built.column("A")] == 50

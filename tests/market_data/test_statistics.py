@@ -1,3 +1,4 @@
+import dataclasses
 import datetime as dt
 import statistics
 
@@ -93,3 +94,36 @@ def test_minutes_unknown_in_an_imported_session_do_not_count_as_quiet() -> None:
     _, _, expected = session_statistics(panel)
     seen = [panel.volume[first[s], 0] for s in (0, 2, 3, 4)]
     assert expected[first[5], 0] == sum(seen) / 4
+
+
+def split_in_session_12(panel: Panel, ratio: float) -> Panel:
+    """Return the same market, symbol 0 split before session 12, in raw prices and volumes."""
+    first, share = panel.grid.first_row[12], np.ones((len(panel.grid.sessions), len(panel.symbols)))
+    close, volume = panel.close.copy(), panel.volume.copy()
+    close[first:, 0] /= ratio
+    volume[first:, 0] *= ratio
+    share[12:, 0] = ratio
+    prices = dict.fromkeys(("open", "high", "low", "close"), close)
+    return dataclasses.replace(panel, **prices, volume=volume, price_factor=share, share_factor=share)
+
+
+def test_volumes_are_counted_in_the_shares_of_their_session_and_a_split_is_no_volatility() -> None:
+    panel = random_panel(grid_of(24))
+    plain = session_statistics(panel)
+    adv, sigma, expected = session_statistics(split_in_session_12(panel, 4.0))
+    row = panel.grid.first_row[12]
+    for found, whole, first in ((adv, plain[0], 12), (expected, plain[2], row)):
+        assert found[:first].tobytes() == whole[:first].tobytes()
+        assert (found[first:, 0] / 4.0).tobytes() == np.ascontiguousarray(whole[first:, 0]).tobytes()
+        assert found[first:, 1:].tobytes() == whole[first:, 1:].tobytes()
+    assert sigma.tobytes() == plain[1].tobytes()
+
+
+def test_the_morning_of_a_split_is_known_before_it_opens() -> None:
+    panel = split_in_session_12(random_panel(grid_of(24)), 4.0)
+    adv, sigma, expected = session_statistics(panel)
+    live = next_session_statistics(panel.part(0, 12), N_SLOTS, panel.share_factor[12])
+    assert live.adv.tobytes() == adv[12].tobytes()
+    assert live.sigma_day.tobytes() == sigma[12].tobytes()
+    rows = slice(panel.grid.first_row[12], panel.grid.first_row[13])
+    assert live.expected_volume.tobytes() == expected[rows].tobytes()

@@ -5,93 +5,24 @@ signals, orders and fills. A planted leak in any single quantity must be named.
 """
 
 import dataclasses
-import datetime as dt
-from collections.abc import Callable
 
 import numpy as np
 import pytest
 
-from daytrader_ray.adapters.calendar import session_grid
-from daytrader_ray.domain.costs import CostConfig
-from daytrader_ray.domain.panel import Frames, Panel
-from daytrader_ray.domain.trading import MEMBERS
-from daytrader_ray.engine.config import KernelConfig
+from daytrader_ray.domain.panel import Panel
 from daytrader_ray.features.compute import compute
-from daytrader_ray.market_data.bars import SymbolBars
-from daytrader_ray.market_data.panel import build_panel
-from daytrader_ray.market_data.statistics import session_statistics
-from daytrader_ray.models.bundle import Bundle
-from daytrader_ray.models.labels import LabelConfig, triple_barrier
 from daytrader_ray.regime.config import RegimeConfig
 from daytrader_ray.regime.live import regime_states
-from daytrader_ray.sandbox.config import SandboxConfig
-from daytrader_ray.sandbox.market import Market as Sandbox
-from daytrader_ray.universe.config import UniverseConfig
-from daytrader_ray.universe.selection import sector_codes, tradable
-from daytrader_ray.walkforward.config import SearchConfig
-from daytrader_ray.walkforward.cut import cut, without_features
-from daytrader_ray.walkforward.fit import Market, fit_member
+from daytrader_ray.walkforward.cut import cut
 from daytrader_ray.walkforward.regimes import regime_of
 from daytrader_ray.walkforward.replay import bundle_scores, replay
-from daytrader_ray.walkforward.study import Fitted, Study, ensemble_signals
-from daytrader_ray.walkforward.train import assemble
-from daytrader_ray.walkforward.windows import training_window
-
-UNIVERSE = UniverseConfig(
-    sectors={"Technology": ("AAPL", "NVDA"), "Energy": ("XOM",)}, references=("QQQ", "SPY"), min_mean_volume=1.0
-)
-N_SESSIONS, N_TRAIN = 11, 10
-CONFIG = SearchConfig(
-    max_samples=1200,
-    members={name: {"epochs": 1} for name in ("lstm", "cnn", "transformer")} | {"random_forest": {"trees": 10}},
-)
-Compute = Callable[[Panel, np.ndarray], object]
+from daytrader_ray.walkforward.study import Fitted, ensemble_signals
+from tests.walkforward.chain import N_TRAIN, Compute, frames_of, made_up, study_of, trained_on
 
 
 @pytest.fixture(scope="module")
 def panel() -> Panel:
-    grid = session_grid(dt.date(2025, 11, 17), dt.date(2025, 12, 12)).part(0, N_SESSIONS)
-    sandbox = Sandbox(SandboxConfig(seed=5, signal_strength=3.0), grid)
-    columns = {}
-    for symbol in UNIVERSE.symbols:
-        parts = [sandbox.bars(symbol, session) for session in range(N_SESSIONS)]
-        traded = np.concatenate([part.traded for part in parts])
-        names = ("open", "high", "low", "close", "volume", "vwap")
-        values = [np.concatenate([getattr(part, name) for part in parts])[traded] for name in names]
-        columns[symbol] = SymbolBars(grid.minute_of_row[traded], *values)
-    return build_panel(columns, grid, lambda symbol, date: False)
-
-
-def frames_of(panel: Panel, features: Compute = compute) -> Frames:
-    adv, sigma_day, expected = session_statistics(panel)
-    return Frames(panel, features(panel, expected), adv, sigma_day, expected)
-
-
-def study_of(frames: Frames) -> tuple[Market, Study]:
-    symbols = frames.panel.symbols
-    columns = np.array([symbols.index(symbol) for symbol in UNIVERSE.stocks])
-    labels = triple_barrier(frames, LabelConfig())
-    study = Study(
-        frames=without_features(frames),
-        forward_return=labels.forward_return,
-        span_end=labels.span_end,
-        columns=columns,
-        tradable=tradable(UNIVERSE, symbols, frames.adv),
-        sector=sector_codes(UNIVERSE, symbols),
-        kernel=KernelConfig(),
-        costs=CostConfig(),
-        config=CONFIG,
-    )
-    return Market(frames, labels, columns), study
-
-
-def trained_on(frames: Frames) -> Bundle:
-    """Fit on the first sessions of whatever history there is; the threshold is set low so that orders flow."""
-    market, study = study_of(cut(frames, (0, N_TRAIN)))
-    window = training_window((0, N_TRAIN))
-    fitted = {name: fit_member(market, window, name, study.config) for name in MEMBERS}
-    bundle = assemble(market, study, window, fitted, RegimeConfig(), 0b11111, {"data": "test"})
-    return dataclasses.replace(bundle, threshold=0.2)
+    return made_up()
 
 
 def outcome(panel: Panel, row: int, features: Compute = compute) -> dict[str, object]:
@@ -128,14 +59,18 @@ def outcome(panel: Panel, row: int, features: Compute = compute) -> dict[str, ob
 
 
 def changed_after(panel: Panel, row: int, rng: np.random.Generator) -> Panel:
-    """Return a panel with other prices and volumes in every bar after `row`."""
+    """Return a panel with other prices and volumes in every bar, and other factors in every session, after `row`."""
     factor = np.exp(rng.normal(0, 0.01, panel.close[row + 1 :].shape).cumsum(axis=0))
     prices = {name: getattr(panel, name).copy() for name in ("open", "high", "low", "close", "vwap")}
     for values in prices.values():
         values[row + 1 :] = np.round(values[row + 1 :] * factor, 2)
     volume = panel.volume.copy()
     volume[row + 1 :] = np.ceil(volume[row + 1 :] * rng.uniform(0.2, 5.0, volume[row + 1 :].shape))
-    return dataclasses.replace(panel, **prices, volume=volume)
+    tomorrow = int(panel.grid.session_of_row[row]) + 1
+    factors = {name: getattr(panel, name).copy() for name in ("price_factor", "share_factor")}
+    for values in factors.values():
+        values[tomorrow:] *= rng.uniform(0.1, 7.0, values[tomorrow:].shape)
+    return dataclasses.replace(panel, **prices, volume=volume, **factors)
 
 
 def leaks(panel: Panel, row: int, features: Compute = compute) -> list[str]:

@@ -4,10 +4,9 @@ ray job submit -- python jobs/download.py --profile paper --data /srv/daytrader 
 """
 
 import datetime as dt
-from dataclasses import asdict
 from typing import Any
 
-from daytrader_ray.cli.download_cmd import days_of, vendor
+from daytrader_ray.cli.download_cmd import Days, days_of, request_of, values_of, vendor
 from daytrader_ray.cli.profile import load
 from daytrader_ray.cluster.ingest import download
 from daytrader_ray.cluster.job import options, run
@@ -15,17 +14,20 @@ from daytrader_ray.cluster.runtime import started
 
 
 def main() -> dict[str, Any]:
-    """Download the universe's minute bars and return what was done."""
+    """Download the universe's bars and reference data and return what was done."""
     parser = options(__doc__)
     parser.add_argument("--start", type=dt.date.fromisoformat, help="first day; default two years back")
     parser.add_argument("--end", type=dt.date.fromisoformat, help="last day; default and latest yesterday")
+    parser.add_argument("--roll", action="store_true", help="last day: a month after the one that the store has")
+    parser.add_argument("--prune", action="store_true", help="then remove the months before the window")
     given = parser.parse_args()
     profile = load(given.profile, given.data)
     today = dt.datetime.now(dt.UTC).date()  # noqa: TID251 - only this edge of the program knows what day it is
-    days = days_of(profile, given.start, given.end, today)
-    with vendor(profile) as (url, key), started(data_root=given.data):
-        report = download(url, key, profile.root, profile.universe.symbols, *days)
-    return asdict(report) | {"start": str(days[0]), "end": str(days[1])}
+    symbols = profile.universe.symbols
+    days = days_of(profile, symbols, Days(given.start, given.end, roll=given.roll), today)
+    with vendor(profile) as access, started(data_root=given.data):
+        report = download(request_of(profile, access, symbols, days))
+    return values_of(report, profile.root, days, given.prune)
 
 
 if __name__ == "__main__":

@@ -219,11 +219,11 @@ def _refused(target: str, status: int, body: bytes) -> FeedError:
         reason = body.decode(errors="replace")
     words = " ".join(str(reason).split())[:200] or f"HTTP status {status}"
     message = f"{_subject(target)}: the market data vendor refused: {words}"
-    if status == 403:
-        return NotDeliveredError(message, "your plan must include these data and dates")
+    if status == 401:
+        return FeedError(message, "check POLYGON_API_KEY (or MASSIVE_API_KEY)")
     if status == 404:
         return UnknownSymbolError(message, "check the spelling of the symbol")
-    return FeedError(message, "check POLYGON_API_KEY (or MASSIVE_API_KEY) and that your plan includes these data")
+    return NotDeliveredError(message, "your plan must include these data and dates")
 
 
 def _given_up(base: str, target: str, error: _TransientError) -> FeedError:

@@ -109,7 +109,7 @@ def run(profile: "Profile", cpus: int | None, tell: Tell) -> Done:
     from daytrader_ray.cli.report_cmd import publish
     from daytrader_ray.cli.requests import search_request
     from daytrader_ray.cli.session_spec import rehearsal_spec
-    from daytrader_ray.cluster.ingest import download
+    from daytrader_ray.cluster.ingest import DownloadRequest, download
     from daytrader_ray.cluster.rehearsal import rehearse
     from daytrader_ray.cluster.runtime import started
     from daytrader_ray.cluster.search import frames_of, search
@@ -124,9 +124,8 @@ def run(profile: "Profile", cpus: int | None, tell: Tell) -> Done:
     laps = Laps()
     with running(profile.sandbox, profile.costs) as url, started(cpus, data_root=profile.root):
         laps.end("start")
-        downloaded = download(
-            url, "sandbox", profile.root, symbols, sessions[0].date, last, lambda done, of: tell("download", done, of)
-        )
+        wanted = DownloadRequest(url, "sandbox", profile.root, symbols, sessions[0].date, last)
+        downloaded = download(wanted, lambda done, of, _: tell("download", done, of))
         laps.end("download")
         frames = frames_of(profile.root, profile.universe, progress=tell)
         laps.end("features")

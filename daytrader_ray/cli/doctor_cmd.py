@@ -31,7 +31,7 @@ def command(
     profile: Annotated[str, typer.Option(help="sandbox, paper, or a YAML file.")] = "sandbox",
     data: Annotated[
         str | None,
-        typer.Option(help="Show the store month by month; its root may follow, else $DAYTRADER_DATA, ./data."),
+        typer.Option(help="Look at the store month by month; its root may follow, else $DAYTRADER_DATA, ./data."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on the last line.")] = False,
 ) -> None:
@@ -49,17 +49,26 @@ def command(
     from rich.table import Table
 
     from daytrader_ray.adapters.health import worst
+    from daytrader_ray.adapters.store_report import report
+    from daytrader_ray.cli import store_view
     from daytrader_ray.cli.profile import load
 
     loaded = load(profile, data or None)
-    findings = [*machine(loaded), *vendors(loaded)]
+    findings, state = [*machine(loaded), *vendors(loaded)], None
+    if data is not None:
+        state = report(loaded.root)
+        findings += store_view.findings(state, loaded.universe.symbols)
     table = Table(box=None, pad_edge=False, show_header=False)
     for finding in findings:
         todo = f"\n[dim]{escape(finding.todo)}[/]" if finding.todo else ""
         table.add_row(MARKS[finding.state], finding.name, escape(finding.found) + todo)
-    Console(stderr=as_json).print(table)
+    console = Console(stderr=as_json)
+    console.print(table)
+    if state is not None and state.symbols:
+        console.print(store_view.coverage(state))
     if as_json:
-        typer.echo(json.dumps({"state": worst(findings), "findings": [asdict(finding) for finding in findings]}))
+        shown = {"state": worst(findings), "findings": [asdict(finding) for finding in findings]}
+        typer.echo(json.dumps(shown if state is None else {**shown, "store": store_view.values(state)}))
     if worst(findings) == "fail":
         raise typer.Exit(1)
 

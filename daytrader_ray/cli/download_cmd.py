@@ -1,40 +1,47 @@
-"""`daytrader download`: minute bars from the market data vendor into the store."""
+"""`daytrader download`: bars and reference data from the market data vendor into the store."""
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from daytrader_ray.cli.profile import Profile
+    from daytrader_ray.cluster.ingest import DownloadReport, DownloadRequest
 
-_YEARS = 2
+YEARS = 2.0
+MISSING_SHOWN = 10
 
 
-def command(
+def command(  # noqa: PLR0913 - a parameter an option
     profile: Annotated[str, typer.Option(help="sandbox, paper, or a YAML file.")] = "sandbox",
     data: Annotated[str | None, typer.Option(help="Root of the store; default $DAYTRADER_DATA, else ./data.")] = None,
     symbols: Annotated[str | None, typer.Option(help="Comma-separated; default: the profile's universe.")] = None,
-    start: Annotated[
-        dt.datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First day; default: 2 years.")
-    ] = None,
+    years: Annotated[float, typer.Option(min=0.01, help="Length of the window that ends with the last day.")] = YEARS,
+    start: Annotated[dt.datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First day, instead.")] = None,
     end: Annotated[dt.datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day; default: yesterday.")] = None,
+    roll: Annotated[bool, typer.Option("--roll", help="Last day: a month after the one that the store has.")] = False,
+    prune: Annotated[bool, typer.Option("--prune", help="Then remove the months before the window.")] = False,
+    quotes: Annotated[str | None, typer.Option(help="Symbols whose quotes to fold into minutes.")] = None,
+    trades: Annotated[str | None, typer.Option(help="Symbols whose trades to fold into minutes.")] = None,
     cpus: Annotated[int | None, typer.Option(min=1, help="Downloads at a time; default: all processors.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on the last line.")] = False,
 ) -> None:
-    """Download minute bars; what is complete in the store is not asked for again, so the same command resumes.
+    """Download bars, splits, dividends and fundamentals; what is complete is not asked for again: it resumes.
 
-    On the sandbox profile the bars come from the built-in exchange, by default all its sessions.
+    On the sandbox profile all comes from the built-in exchange, by default all its sessions.
 
-    Example: daytrader download --symbols SPY,AAPL --start 2025-10-06
+    Example: daytrader download --symbols SPY,AAPL --years 1
     """
     import json
-    from dataclasses import asdict
+    import time
 
     from rich.console import Console
-    from rich.progress import Progress
 
     from daytrader_ray.cli.profile import load
     from daytrader_ray.cli.requests import symbols_of
@@ -44,21 +51,52 @@ def command(
     loaded = load(profile, data)
     names = symbols_of(symbols) if symbols else loaded.universe.symbols
     today = dt.datetime.now(dt.UTC).date()  # noqa: TID251 - only this edge of the program knows what day it is
-    days = days_of(loaded, start and start.date(), end and end.date(), today)
-    console = Console(stderr=True)
-    with vendor(loaded) as (url, key), started(cpus, loaded.root), Progress(console=console, transient=True) as bar:
-        task = bar.add_task("downloading months")
-        report = download(
-            url, key, loaded.root, names, *days, lambda done, total: bar.update(task, completed=done, total=total)
-        )
+    asked = Days(start and start.date(), end and end.date(), years, roll)
+    days = days_of(loaded, names, asked, today)
+    ticks = {"quotes": symbols_of(quotes) if quotes else (), "trades": symbols_of(trades) if trades else ()}
+    began = time.perf_counter()
+    with vendor(loaded) as access, started(cpus, loaded.root), progress() as tell:
+        report = download(request_of(loaded, access, names, days, **ticks), tell)
+    values = values_of(report, loaded.root, days, prune) | {"seconds": round(time.perf_counter() - began, 1)}
     if as_json:
-        typer.echo(json.dumps({**asdict(report), "start": str(days[0]), "end": str(days[1])}))
+        typer.echo(json.dumps(values))
         return
-    Console().print(
-        f"[bold]{report.accepted:,}[/] bars of {report.symbols} symbols, {days[0]} to {days[1]}: "
-        f"{report.months_fetched} of {report.months} months fetched, {report.quarantined:,} rows in quarantine",
-        soft_wrap=True,
-    )
+    _print(Console(), values)
+
+
+@dataclass(frozen=True)
+class Days:
+    """What was asked of the window: its ends where given, else its length in years, and whether it moves a month."""
+
+    start: dt.date | None = None
+    end: dt.date | None = None
+    years: float = YEARS
+    roll: bool = False
+
+
+def days_of(profile: "Profile", symbols: Iterable[str], asked: Days, today: dt.date) -> tuple[dt.date, dt.date]:
+    """Return the first and the last day to download: what was asked for, cut to the days that are complete."""
+    from daytrader_ray.cluster.ingest import downloaded_until, months_later
+    from daytrader_ray.domain.errors import ConfigError
+
+    oldest, last = dt.date.min, today - dt.timedelta(days=1)
+    if profile.is_sandbox:
+        from daytrader_ray.sandbox.sessions import market_grid
+
+        sessions = market_grid(profile.sandbox).sessions
+        oldest, last = sessions[0].date, sessions[-1].date
+    end = min(asked.end or last, last)
+    if asked.roll:
+        until = downloaded_until(profile.root, symbols)
+        if until is None:
+            raise ConfigError(
+                "--roll moves the window of a store, and there is none yet", "download without --roll first"
+            )
+        end = min(months_later(until, 1), end)
+    start = max(asked.start or months_later(end, -round(12 * asked.years)), oldest)
+    if start > end:
+        raise ConfigError(f"nothing to download from {start} to {end}: the last complete day is {last}")
+    return start, end
 
 
 @contextmanager
@@ -81,19 +119,71 @@ def vendor(profile: "Profile") -> Iterator[tuple[str, str]]:
         yield url, "sandbox"
 
 
-def days_of(profile: "Profile", start: dt.date | None, end: dt.date | None, today: dt.date) -> tuple[dt.date, dt.date]:
-    """Return the first and the last day to download: what was asked for, cut to the days that are complete."""
-    from daytrader_ray.domain.errors import ConfigError
+def request_of(
+    profile: "Profile",
+    access: tuple[str, str],
+    symbols: Collection[str],
+    days: tuple[dt.date, dt.date],
+    quotes: Collection[str] = (),
+    trades: Collection[str] = (),
+) -> "DownloadRequest":
+    """Return the request of a profile to the vendor at `access` (address, key)."""
+    from daytrader_ray.cluster.ingest import DownloadRequest
 
-    if profile.is_sandbox:
-        from daytrader_ray.sandbox.sessions import market_grid
+    per_minute = None if profile.is_sandbox else profile.polygon.requests_per_minute
+    return DownloadRequest(*access, profile.root, symbols, *days, quotes, trades, per_minute)
 
-        sessions = market_grid(profile.sandbox).sessions
-        first, last = sessions[0].date, sessions[-1].date
-    else:
-        last = today - dt.timedelta(days=1)
-        first = last.replace(year=last.year - _YEARS, day=min(last.day, 28))
-    days = start or first, min(end or last, last)
-    if days[0] > days[1]:
-        raise ConfigError(f"nothing to download from {days[0]} to {days[1]}: the last complete day is {last}")
-    return days
+
+def values_of(report: "DownloadReport", root: str, days: tuple[dt.date, dt.date], prune: bool) -> dict[str, Any]:
+    """Return what a download did as JSON values; with `prune` the months before its window go now."""
+    from dataclasses import asdict
+
+    from daytrader_ray.adapters.store import ParquetStore
+
+    values = asdict(report) | {"start": str(days[0]), "end": str(days[1])}
+    values["missing"] = [{key: str(value) for key, value in asdict(one).items()} for one in report.missing]
+    values["pruned"] = ParquetStore(root).prune(days[0]) if prune else []
+    return values
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[int, int, int], None]]:
+    """Yield a function to be told (done, all, rows): a bar on stderr with rows a second and the time left."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("downloading"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[rows]:,} rows, {task.fields[speed]:,.0f} a second, left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as screen:
+        task = screen.add_task("download", total=None, rows=0, speed=0.0)
+
+        def tell(done: int, of: int, rows: int) -> None:
+            seconds = screen.tasks[0].elapsed or 0.0
+            screen.update(task, completed=done, total=of, rows=rows, speed=rows / seconds if seconds else 0.0)
+
+        yield tell
+
+
+def _print(console: "Console", values: dict[str, Any]) -> None:
+    speed = values["rows"] / max(values["seconds"], 0.1)
+    console.print(
+        f"[bold]{values['accepted']:,}[/] minute bars and {values['daily_bars']:,} daily bars of {values['symbols']} "
+        f"symbols, {values['start']} to {values['end']}: {values['months_fetched']} of {values['months']} months "
+        f"fetched in {values['seconds']:g} s ({speed:,.0f} bars a second), {values['quarantined']:,} rows in "
+        f"quarantine, {values['extended_hours']:,} outside regular hours",
+        soft_wrap=True,
+    )
+    for name in ("quote_minutes", "trade_minutes"):
+        if values[name]:
+            console.print(f"{values[name]:,} {name.replace('_', ' ')}", soft_wrap=True)
+    if values["pruned"]:
+        console.print(f"{len(values['pruned'])} files of months before {values['start']} removed", soft_wrap=True)
+    for one in values["missing"][:MISSING_SHOWN]:
+        console.print(f"missing: {one['what']} {one['first']} to {one['last']}: {one['reason']}", soft_wrap=True)
+    if len(values["missing"]) > MISSING_SHOWN:
+        console.print(f"and {len(values['missing']) - MISSING_SHOWN} more; --json lists all", soft_wrap=True)

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 
+from daytrader_ray.adapters.live_config import LiveConfig
 from daytrader_ray.domain.config import Config
 from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.errors import ConfigError
@@ -28,6 +29,12 @@ class Vendor(Config):
     stream_url: str = ""
 
 
+class PolygonVendor(Vendor):
+    """The market data vendor; `requests_per_minute` is the plan's limit (5 on the free one), None for unlimited."""
+
+    requests_per_minute: float | None = Field(default=None, gt=0)
+
+
 class ProfileConfig(Config):
     """Everything a profile file may say."""
 
@@ -38,8 +45,9 @@ class ProfileConfig(Config):
     regime: RegimeConfig = RegimeConfig()
     search: SearchConfig = SearchConfig()
     kernel: KernelConfig = KernelConfig()
-    polygon: Vendor = Vendor()
+    polygon: PolygonVendor = PolygonVendor()
     alpaca: Vendor = Vendor()
+    live: LiveConfig = LiveConfig()
 
 
 class Keys(Config):

@@ -3,8 +3,6 @@
 import datetime as dt
 from collections.abc import Sequence
 
-import numpy as np
-
 from daytrader_ray.domain.sessions import SessionGrid
 from daytrader_ray.sandbox.source import Dividend, Split
 from daytrader_ray.sandbox.traits import Traits, symbol_key
@@ -60,4 +58,8 @@ def dividends_of(traits: Traits, symbol: str, grid: SessionGrid, splits: Sequenc
 
 def share_ratio(splits: Sequence[Split], after: dt.date | None, until: dt.date) -> float:
     """Return how many shares one share of day `after` (None: before all splits) has become on day `until`."""
-    return float(np.prod([s.new / s.old for s in splits if (after is None or after < s.date) and s.date <= until]))
+    ratio = 1.0
+    for split in splits:
+        if (after is None or after < split.date) and split.date <= until:
+            ratio *= split.new / split.old
+    return ratio

@@ -1,4 +1,4 @@
-"""Options of the loopback exchange and of the synthetic market it trades."""
+"""Options of the loopback exchange and of the market it trades."""
 
 import datetime as dt
 
@@ -13,10 +13,12 @@ class SandboxConfig(Config):
     """The built-in exchange.
 
     With `url` a command connects to a running exchange; without it the command starts its own and ends it.
-    The market is a pure function of `seed`, the symbol and the session, counted from `first_session`.
+    The market is that of `store` (root of a store of one-minute bars), else a synthetic one: a pure function of
+    `seed`, the symbol and the session, counted from `first_session`.
     """
 
     url: str | None = None
+    store: str | None = None
     seed: int = Field(default=7, ge=0)
     signal_strength: float = Field(default=1.0, ge=0)
     """Planted drift of a stock in bps a minute where its hidden state is one standard deviation; 0 plants nothing."""
@@ -31,3 +33,15 @@ class SandboxConfig(Config):
     """Requests to Polygon's REST beyond these are answered with 429; None: as many as one likes."""
     faults: tuple[Fault, ...] = ()
     """What goes wrong from the start."""
+
+    @property
+    def market_name(self) -> str:
+        """Return the name under which a store keeps this market's bars: all that decides what they are."""
+        if self.store is not None:
+            return f"store {self.store}"
+        stress = [f"halts {self.halt_chance:g}"] if self.halt_chance else []
+        stress += [
+            f"{crisis.name} {crisis.session} {crisis.minute} {','.join(crisis.symbols)}" for crisis in self.crises
+        ]
+        base = f"sandbox seed {self.seed} strength {self.signal_strength:g} first {self.first_session}"
+        return "; ".join([base, *stress])

@@ -10,7 +10,9 @@ import numpy.typing as npt
 from pydantic import Field
 
 from daytrader_ray.domain.config import Config
+from daytrader_ray.domain.sessions import SessionGrid
 from daytrader_ray.sandbox.source import Halt
+from daytrader_ray.sandbox.traits import Traits, sector_of, symbol_key
 
 Float64 = npt.NDArray[np.float64]
 
@@ -51,17 +53,66 @@ class Stress:
     halts: tuple[Halt, ...]
 
 
-def stress_of(crises: Sequence[tuple[Crisis, float]], own: Halt | None, jump: float, n_bars: int) -> Stress:
-    """Return what crises (each with the symbol's exposure to its returns) and a halt of its own do in a session.
+class Stresses:
+    """The crises and halts of a market by session."""
 
-    `jump` is the log return that made the own halt.
-    """
+    def __init__(self, crises: Sequence[Crisis], halt_chance: float, seed: int, grid: SessionGrid) -> None:
+        self._halt_chance = halt_chance
+        self._seed = seed
+        self._grid = grid
+        self._by_session: dict[int, list[Crisis]] = {}
+        for crisis in crises:
+            self._by_session.setdefault(grid.index_of(crisis.session), []).append(crisis)
+
+    def crises(self, session: int) -> Sequence[Crisis]:
+        """Return the crises of a session, in the order of the configuration."""
+        return self._by_session.get(session, ())
+
+    def market(self, session: int) -> Stress | None:
+        """Return what happens to the whole market; None on a usual day."""
+        broad = [(crisis, 1.0) for crisis in self.crises(session) if _is_broad(crisis)]
+        return _stress(broad, None, self._grid.sessions[session].n_minutes) if broad else None
+
+    def of(self, symbol: str, traits: Traits, session: int) -> Stress | None:
+        """Return what happens to a symbol, with its beta in the whole market's crises; None on a usual day."""
+        found = ((crisis, _exposure(crisis, symbol, traits)) for crisis in self.crises(session))
+        hits = [(crisis, exposure) for crisis, exposure in found if exposure is not None]
+        pause = self._pause(symbol, session) if traits.kind == "CS" and self._halt_chance > 0 else None
+        if not hits and pause is None:
+            return None
+        return _stress(hits, pause, self._grid.sessions[session].n_minutes)
+
+    def _pause(self, symbol: str, session: int) -> tuple[Halt, float] | None:
+        """Draw a trading pause and the log return that made it: 5 or 10 minutes, away from the session's edges."""
+        rng = np.random.default_rng((self._seed, symbol_key(symbol), session, 4))
+        if rng.random() >= self._halt_chance:
+            return None
+        start = int(rng.integers(15, self._grid.sessions[session].n_minutes - 30))
+        stop = start + LULD_MINUTES * int(rng.integers(1, 3))
+        return Halt(start, stop, whole_market=False), LULD_JUMP * float(rng.choice([-1.0, 1.0]))
+
+
+def _is_broad(crisis: Crisis) -> bool:
+    return not crisis.symbols and crisis.name != "sector_crash"
+
+
+def _exposure(crisis: Crisis, symbol: str, traits: Traits) -> float | None:
+    """Return how far a symbol follows a crisis: 1 where it is meant, its beta in the whole market, None if spared."""
+    if crisis.name == "sector_crash":
+        sectors = {sector_of(name) for name in crisis.symbols} or {DEFAULT_SECTOR}
+        return 1.0 if traits.sector in sectors else None
+    if crisis.symbols:
+        return 1.0 if symbol in crisis.symbols else None
+    return traits.beta
+
+
+def _stress(crises: Sequence[tuple[Crisis, float]], pause: tuple[Halt, float] | None, n_bars: int) -> Stress:
+    """Return what crises (each with the exposure to its returns) and a pause (with its jump) do together."""
     returns, quiet = np.zeros(n_bars), np.zeros(n_bars)
     volume, spread = np.ones(n_bars), np.ones(n_bars)
     gap, halts = 0.0, []
     for crisis, exposure in crises:
-        shape = _SHAPES[crisis.name]
-        at = crisis.minute
+        shape, at = _SHAPES[crisis.name], crisis.minute
         for start, stop, move, busy, wide in shape.parts:
             on = slice(max(at + start, 0), max(at + stop, 0))
             returns[on] += exposure * move / (stop - start)
@@ -71,19 +122,13 @@ def stress_of(crises: Sequence[tuple[Crisis, float]], own: Halt | None, jump: fl
         quiet[at : at + shape.quiet] = 0.5
         if shape.halt and at < n_bars:
             halts.append(Halt(at, min(at + shape.halt, n_bars), whole_market=not crisis.symbols))
-    if own is not None:
-        returns[own.start - JUMP_MINUTES : own.start] += jump / JUMP_MINUTES
-        returns[own.stop : own.stop + RECOVERY_MINUTES] -= 0.5 * jump / RECOVERY_MINUTES
-        volume[own.start - JUMP_MINUTES : own.stop + RECOVERY_MINUTES] *= 4.0
-        halts.append(own)
+    if pause is not None:
+        halt, jump = pause
+        returns[halt.start - JUMP_MINUTES : halt.start] += jump / JUMP_MINUTES
+        returns[halt.stop : halt.stop + RECOVERY_MINUTES] -= 0.5 * jump / RECOVERY_MINUTES
+        volume[halt.start - JUMP_MINUTES : halt.stop + RECOVERY_MINUTES] *= 4.0
+        halts.append(halt)
     return Stress(returns, volume, spread, quiet, gap, tuple(sorted(halts, key=lambda halt: halt.start)))
-
-
-def own_halt(rng: np.random.Generator, n_bars: int) -> tuple[Halt, float]:
-    """Draw a trading pause of one stock and the jump (log return) before it: 5 or 10 minutes, never at the edges."""
-    start = int(rng.integers(15, n_bars - 30))
-    length = LULD_MINUTES * int(rng.integers(1, 3))
-    return Halt(start, start + length, whole_market=False), LULD_JUMP * float(rng.choice([-1.0, 1.0]))
 
 
 class _Shape(NamedTuple):

@@ -9,7 +9,7 @@ from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.errors import DataError
 from daytrader_ray.sandbox.account import Account
 from daytrader_ray.sandbox.config import SandboxConfig
-from daytrader_ray.sandbox.matching import Execution, Matcher
+from daytrader_ray.sandbox.matching import PRICE_STEP, Execution, Matcher, rounded
 from daytrader_ray.sandbox.orders import NAMESPACE, OrderRequest, Refusal, VenueOrder
 from daytrader_ray.sandbox.source import MarketSource
 
@@ -86,11 +86,14 @@ class Exchange:
         return self.close_before(symbol) if close is None else close
 
     def close_before(self, symbol: str) -> Decimal:
-        """Return the last close of the sessions before this one; the symbol's level where there is none."""
+        """Return the last close before this session in today's shares; the symbol's level where there is none."""
         for session in range(self.session - 1, -1, -1):
-            bars = self.market.bars(symbol, session)
+            bars, date = self.market.bars(symbol, session), self.market.grid.sessions[session].date
             if bars.traded.any():
-                return Decimal(repr(float(bars.close[bars.traded][-1])))
+                close = Decimal(repr(float(bars.close[bars.traded][-1])))
+                for split in self.market.splits(symbol):
+                    close *= Decimal(split.old) / split.new if date < split.date <= self.day.date else 1
+                return rounded(close, PRICE_STEP)
         return Decimal(repr(self.market.traits(symbol).price))
 
     def match_open(self, slot: int, now: dt.datetime | None = None) -> None:
@@ -164,6 +167,12 @@ class Exchange:
         return sum(order.rest for order in resting)
 
     def _refuse(self, asked: OrderRequest) -> Refusal | None:
+        try:
+            listing = self.market.listed(asked.symbol)
+        except DataError:
+            return Refusal(422, 42210000, f'asset "{asked.symbol}" not found')
+        if not listing.listed <= self.day.date <= (listing.delisted or self.day.date):
+            return Refusal(422, 42210000, f'asset "{asked.symbol}" is not active')
         if asked.client_order_id in self.ids:
             return Refusal(422, 40010001, "client_order_id must be unique")
         held = self.account.held(asked.symbol)

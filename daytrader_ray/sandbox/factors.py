@@ -1,6 +1,5 @@
 """What moves many instruments at once: regime, market factor, sector factors and the volatility indices."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -105,11 +104,6 @@ class Factors:
         usual = VIX_PREMIUM * FACTOR_BPS * BPS * np.sqrt(YEAR_MINUTES) * 100.0
         points = usual * np.exp(felt) if symbol == VIX else 1.08 * usual * np.exp(0.5 * felt)
         return float(points[0]), points[1:]
-
-    def regimes(self, until: int) -> Sequence[str]:
-        """Return the regime of each session up to `until`, which is the last."""
-        self.market(until)
-        return [REGIMES[factor.regime] for factor in self._made[: until + 1]]
 
 
 @lru_cache(maxsize=64)

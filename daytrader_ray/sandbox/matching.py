@@ -80,15 +80,20 @@ class Matcher:
         self._costs = costs
         self._fees = costs.fees_on(day.date)
         self._table = sorted(costs.spread_table, key=lambda step: -step.adv_usd)
+        self._halts = lru_cache(maxsize=None)(lambda symbol: market.halts(symbol, session))
         self._statistics = lru_cache(maxsize=None)(self._statistics_of)
 
     def fill_at_open(self, order_id: str, symbol: str, side: int, qty: int, slot: int) -> Execution | None:
         """Fill a market order at the open of bar `slot`, as far as the bar's volume lets it; None: not a share.
 
-        An id that ends in `-flat` is filled whole, and in the last bar so is one that ends in `-exit`.
+        An id that ends in `-flat` is filled whole, and in the last bar so is one that ends in `-exit`. Nothing fills
+        in a halt.
         """
+        if self.is_halted(symbol, slot):
+            return None
         bars = self._market.bars(symbol, self._session)
-        volume, traded = int(bars.volume[slot]), bool(bars.traded[slot])
+        volume = _dec(bars.volume[slot])
+        traded = volume > 0
         whole = order_id.endswith("-flat")
         if slot == self.n_slots - 1 and order_id.endswith(("-flat", "-exit")):
             base = _dec(bars.open[slot]) if traded else self.last_close(symbol, slot)
@@ -104,7 +109,7 @@ class Matcher:
     def fill_stop(self, symbol: str, side: int, qty: int, stop: Decimal, slot: int) -> Execution | None:
         """Fill a resting stop inside bar `slot` if the bar reaches it: at the stop, or at an open beyond it."""
         bars = self._market.bars(symbol, self._session)
-        if not bars.traded[slot]:
+        if bars.volume[slot] == 0:
             return None
         first = _dec(bars.open[slot])
         if side < 0:
@@ -113,7 +118,7 @@ class Matcher:
             hit, base = _dec(bars.high[slot]) >= stop, max(first, stop)
         if not hit:
             return None
-        return self._execution(symbol, side, qty, base, slot, int(bars.volume[slot]), urgent=True)
+        return self._execution(symbol, side, qty, base, slot, _dec(bars.volume[slot]), urgent=True)
 
     def last_close(self, symbol: str, before: int) -> Decimal | None:
         """Return the latest close of this session in bars earlier than `before`; None where there is none."""
@@ -121,19 +126,23 @@ class Matcher:
         traded = np.flatnonzero(bars.traded[:before])
         return _dec(bars.close[traded[-1]]) if traded.size else None
 
+    def is_halted(self, symbol: str, slot: int) -> bool:
+        """Return whether trading in `symbol` is paused in bar `slot`."""
+        return any(halt.start <= slot < halt.stop for halt in self._halts(symbol))
+
     def known(self, symbol: str) -> Statistics:
         """Return what is known of `symbol` before this session."""
         return self._statistics(symbol)
 
     def _execution(
-        self, symbol: str, side: int, qty: int, base: Decimal, slot: int, volume: int, *, urgent: bool
+        self, symbol: str, side: int, qty: int, base: Decimal, slot: int, volume: Decimal, *, urgent: bool
     ) -> Execution:
         known = self._statistics(symbol)
         bps, impact = _dec(self._table[-1].half_spread_bps), Decimal()
         if known.adv is not None and known.sigma_day is not None:
             value = known.adv * base
             bps = _dec(next((s.half_spread_bps for s in self._table if _dec(s.adv_usd) <= value), float(bps)))
-            liquidity = min(known.adv, Decimal(volume * self.n_slots)) if urgent and volume else known.adv
+            liquidity = min(known.adv, volume * self.n_slots) if urgent and volume else known.adv
             impact = base * _dec(self._costs.impact_factor) * known.sigma_day * (qty / liquidity).sqrt()
         half_spread = max(_dec(self._costs.min_half_spread_usd), base * bps / 10_000) * self._curve(slot)
         price = max(rounded(base + side * (half_spread + impact), PRICE_STEP), PRICE_STEP)
@@ -156,17 +165,19 @@ class Matcher:
         actions = self._market.splits(symbol), self._market.dividends(symbol)
         shares, value = Decimal(1), Decimal(1)
         after = days[self._session].date
-        for session in range(self._session - 1, max(0, self._session - HISTORY - 1) - 1, -1):
+        for session in range(self._session - 1, -1, -1):
             bars = self._market.bars(symbol, session)
-            traded = np.flatnonzero(bars.traded)
+            traded = np.flatnonzero(bars.volume)
             if not traded.size:
                 continue
             close = _dec(bars.close[traded[-1]])
             split, paid = _between(*actions, days[session].date, after)
             shares *= split
             value *= split * (close / (close - paid) if paid else 1)
-            history.append((close / value, Decimal(int(bars.volume.sum())) * shares))
+            history.append((close / value, _dec(bars.volume.sum()) * shares))
             after = days[session].date
+            if len(history) > HISTORY:
+                break
         return statistics(reversed(history))
 
 

@@ -3,7 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from daytrader_ray.sandbox.factors import FULL_SESSION, day_shape
+from daytrader_ray.sandbox.factors import FULL_SESSION, day_shape, frozen
+from daytrader_ray.sandbox.source import SessionBars
 from daytrader_ray.sandbox.traits import Traits
 
 Float64 = npt.NDArray[np.float64]
@@ -62,3 +63,27 @@ def cents(price: Float64) -> Float64:
     """Round to whole cents."""
     out: Float64 = np.rint(price * 100.0) / 100.0
     return out
+
+
+def masked(
+    made: tuple[Float64, Float64, Float64, Float64], shares: Float64, mean: Float64, traded: npt.NDArray[np.bool_]
+) -> SessionBars:
+    """Return bars with NaN prices where nothing traded; all arrays are read-only."""
+    open_, high, low, close, middle = (frozen(np.where(traded, x, np.nan)) for x in (*made, mean))
+    return SessionBars(open_, high, low, close, frozen(shares), middle, traded)
+
+
+def untraded(n_bars: int) -> SessionBars:
+    """Return a session without a trade."""
+    gone = np.full(n_bars, np.nan)
+    return masked((gone, gone, gone, gone), np.zeros(n_bars), gone, np.zeros(n_bars, dtype=np.bool_))
+
+
+def incomplete(bars: SessionBars, slot: int) -> SessionBars:
+    """Return bar `slot` of `bars` as a session `[1]` in which a tenth of the volume and half the wicks are missing."""
+    one = slice(slot, slot + 1)
+    open_, close = bars.open[one], bars.close[one]
+    top, bottom = np.maximum(open_, close), np.minimum(open_, close)
+    high, low = cents(top + 0.5 * (bars.high[one] - top)), cents(bottom - 0.5 * (bottom - bars.low[one]))
+    shares = np.floor(0.9 * bars.volume[one])
+    return SessionBars(open_, high, low, close, shares, np.clip(bars.vwap[one], low, high), bars.traded[one])

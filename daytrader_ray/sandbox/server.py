@@ -10,6 +10,7 @@ from aiohttp import web
 
 from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.errors import ConfigError
+from daytrader_ray.sandbox.alpaca_data import AlpacaData
 from daytrader_ray.sandbox.alpaca_data_stream import AlpacaDataStream
 from daytrader_ray.sandbox.alpaca_rest import AlpacaRest
 from daytrader_ray.sandbox.alpaca_stream import AlpacaStream
@@ -20,22 +21,23 @@ from daytrader_ray.sandbox.exchange import Exchange
 from daytrader_ray.sandbox.faults import FaultBox
 from daytrader_ray.sandbox.http_faults import Requests, faulty, limited
 from daytrader_ray.sandbox.lockstep import ANSWER_SECONDS, Lockstep
-from daytrader_ray.sandbox.market import Market
 from daytrader_ray.sandbox.playing import Playing
 from daytrader_ray.sandbox.polygon_rest import PolygonRest
 from daytrader_ray.sandbox.polygon_stream import PolygonStream
-from daytrader_ray.sandbox.sessions import market_grid
+from daytrader_ray.sandbox.sessions import market_of
 from daytrader_ray.sandbox.streams import Streams
 
 HOST = "127.0.0.1"
 INFO_PATH = "/_sandbox/info"
 FAULTS = web.AppKey("faults", FaultBox)
 """The faults of an application, for tests that have it in their own process."""
+PLAYING = web.AppKey("playing", Playing)
+"""What plays sessions in an application."""
 
 
 def create_app(config: SandboxConfig, costs: CostConfig, answer_seconds: float = ANSWER_SECONDS) -> web.Application:
     """Return the exchange: all protocols of both vendors, and both clocks."""
-    exchange = Exchange(config, costs, Market(config, market_grid(config)))
+    exchange = Exchange(config, costs, market_of(config))
     faults, requests = FaultBox(config.faults, config.seed), Requests()
     stocks, indices = PolygonStream(exchange, faults, "stocks"), PolygonStream(exchange, faults, "indices")
     sip, iex = AlpacaDataStream(exchange, faults, "sip"), AlpacaDataStream(exchange, faults, "iex")
@@ -48,10 +50,11 @@ def create_app(config: SandboxConfig, costs: CostConfig, answer_seconds: float =
 
     limits = [] if config.requests_per_minute is None else [limited(config.requests_per_minute)]
     app = web.Application(middlewares=[requests.middleware, *limits, faulty(faults)])
-    app[FAULTS] = faults
+    app[FAULTS], app[PLAYING] = faults, playing
     app.on_shutdown.append(lambda _: playing.stop())
     app.add_routes(PolygonRest(exchange).routes())
     app.add_routes(AlpacaRest(exchange, updates).routes())
+    app.add_routes(AlpacaData(exchange).routes())
     app.add_routes(playing.routes())
     app.add_routes(Control(exchange, faults, requests).routes())
     app.add_routes(

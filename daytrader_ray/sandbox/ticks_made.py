@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from daytrader_ray.sandbox.source import Quotes, Trades
+from daytrader_ray.sandbox.traits import Traits
 
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
@@ -13,6 +14,8 @@ Int64 = npt.NDArray[np.int64]
 MINUTE_NS = 60_000_000_000
 MAX_QUOTES = 400
 LOT = 100.0
+LIQUID_SPREAD_BPS, LIQUID_USD = 0.5, 25e9
+"""The spread at this many USD traded a day; it grows with the square root of what is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,11 @@ def quotes_of(rng: np.random.Generator, bar: Minute, spread: float, usual_size: 
     noise = 0.5 * rng.standard_normal((2, n))
     sizes = [np.maximum(np.rint(usual_size * np.exp(s) / LOT), 1.0) * LOT for s in (noise[0] + lean, noise[1] - lean)]
     return Quotes(bar.start_ns + at, bid, np.rint(ask * 100.0) / 100.0, sizes[0], sizes[1])
+
+
+def spread_bps(traits: Traits) -> float:
+    """Return the usual spread in bps of the price, by USD traded a day (which splits do not change)."""
+    return LIQUID_SPREAD_BPS * float(np.sqrt(max(LIQUID_USD / (traits.volume * traits.price), 1.0)))
 
 
 def no_quotes() -> Quotes:

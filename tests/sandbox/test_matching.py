@@ -13,7 +13,6 @@ from daytrader_ray.sandbox.config import SandboxConfig
 from daytrader_ray.sandbox.market import Market
 from daytrader_ray.sandbox.matching import PRICE_STEP, Matcher, rounded, statistics
 from daytrader_ray.sandbox.source import Dividend, SessionBars, Split
-from daytrader_ray.sandbox.traits import Traits
 
 HISTORY_CLOSES = (100.0, 102.0, 99.0, 101.0)
 SLOTS = 40
@@ -26,9 +25,6 @@ class Bars(Market):
         days = [Session(dt.date(2025, 10, 6 + k), 29_000_000 + 1440 * k, SLOTS) for k in range(5)]
         super().__init__(SandboxConfig(), SessionGrid(tuple(days)))
         self.today = flat(100.0, volume=4_000.0)
-
-    def traits(self, symbol: str) -> Traits:
-        raise AssertionError("a matcher needs no traits")
 
     def splits(self, symbol: str) -> tuple[Split, ...]:
         return ()

@@ -5,19 +5,20 @@ import datetime as dt
 import re
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlencode
 from zoneinfo import ZoneInfo
 
 import orjson
 from aiohttp import web
 
-from daytrader_ray.sandbox.orders import NAMESPACE
+from daytrader_ray.sandbox.orders import NAMESPACE, Refusal
 
 NEW_YORK = ZoneInfo("America/New_York")
 MINUTE_MS = 60_000
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Row = TypeVar("Row")
 
 
 class BadQueryError(ValueError):
@@ -47,6 +48,25 @@ def polygon_door(handler: Handler) -> Handler:
             return polygon_error(404, str(error))
 
     return guarded
+
+
+def alpaca_door(handler: Handler) -> Handler:
+    """Return `handler` behind the key check of Alpaca, its refusals written as Alpaca writes them."""
+
+    async def guarded(request: web.Request) -> web.StreamResponse:
+        if not (request.headers.get("APCA-API-KEY-ID") and request.headers.get("APCA-API-SECRET-KEY")):
+            return alpaca_error(Refusal(401, 40110000, "request is not authorized"))
+        try:
+            return await handler(request)
+        except BadQueryError as error:
+            return alpaca_error(Refusal(400, 40010000, str(error)))
+
+    return guarded
+
+
+def alpaca_error(refusal: Refusal) -> web.Response:
+    """Return a refusal as Alpaca writes it."""
+    return json_response(refusal.body(), refusal.http_status)
 
 
 def polygon_key(request: web.Request) -> str:
@@ -129,8 +149,8 @@ def midnight_ms(date: dt.date) -> int:
 
 
 def list_page(
-    request: web.Request, rows: Sequence[Mapping[str, Any]], default: int, most: int
-) -> tuple[Sequence[Mapping[str, Any]], dict[str, str]]:
+    request: web.Request, rows: Sequence[Row], default: int, most: int
+) -> tuple[Sequence[Row], dict[str, str]]:
     """Return one page of `rows` and, where more follow, its `next_url` for the body."""
     options = options_of(request)
     limit, offset = limit_of(options, default, most), offset_of(options)

@@ -24,6 +24,7 @@ from daytrader_ray.sandbox.doors import (
 )
 from daytrader_ray.sandbox.exchange import Exchange
 from daytrader_ray.sandbox.polygon_reference import PolygonReference
+from daytrader_ray.sandbox.polygon_snapshot import PolygonSnapshots
 from daytrader_ray.sandbox.polygon_ticks import PolygonTicks
 from daytrader_ray.sandbox.visible import Visible
 from daytrader_ray.sandbox.windows import SPANS, Window
@@ -38,8 +39,9 @@ class PolygonRest:
 
     def __init__(self, exchange: Exchange) -> None:
         self._visible = Visible(exchange)
-        self._reference = PolygonReference(exchange, self._visible)
+        self._reference = PolygonReference(self._visible)
         self._ticks = PolygonTicks(self._visible)
+        self._snapshots = PolygonSnapshots(self._visible)
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes to mount."""
@@ -50,6 +52,7 @@ class PolygonRest:
             "/v1/open-close/{symbol}/{date}": self._open_close,
             **self._reference.handlers(),
             **self._ticks.handlers(),
+            **self._snapshots.handlers(),
         }
         return [web.get(path, polygon_door(handler)) for path, handler in handlers.items()]
 

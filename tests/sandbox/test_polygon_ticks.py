@@ -94,9 +94,9 @@ def test_the_last_trade_and_quote_are_those_of_the_last_minute_over(client: Any,
         trade, quote = client.get_last_trade("FFF"), client.get_last_quote("FFF")
     finally:
         exchange.now = now
-    assert (trade.ticker, trade.price, trade.size, trade.id) == ("FFF", 51.02, 10, "1000003")
+    assert (trade.ticker, trade.price, trade.size, trade.id) == ("FFF", 51.02, 10, "100003")
     assert trade.sip_timestamp == trade.participant_timestamp == OPEN_NS + MINUTE_NS + 59_000_000_000
-    assert (trade.exchange, trade.tape, trade.sequence_number) == (11, 1, 1_000_003)
+    assert (trade.exchange, trade.tape, trade.sequence_number) == (11, 1, 100_003)
     assert (quote.ticker, quote.bid_price, quote.ask_price) == ("FFF", 51.02, 51.04)
     assert (quote.bid_size, quote.ask_size, quote.bid_exchange, quote.ask_exchange) == (200, 300, 11, 12)
     assert quote.sip_timestamp == OPEN_NS + MINUTE_NS + 30_000_000_000

@@ -17,9 +17,10 @@ _PRICES = ("open", "high", "low", "close", "vwap")
 def factors_of(
     store: TableStore, symbol: str, dates: Sequence[dt.date], as_of: dt.date | None = None
 ) -> tuple[Float64, Float64]:
-    """Return price factor and share factor of a symbol's sessions `[date]` by the actions up to `as_of`."""
-    splits = [split for split in store.splits(symbol) if as_of is None or split.date <= as_of]
-    dividends = [dividend for dividend in store.dividends(symbol) if as_of is None or dividend.date <= as_of]
+    """Return price factor and share factor of a symbol's sessions `[date]`, by the actions up to `as_of`, else all."""
+    last = as_of or max(dates, default=dt.date.min)
+    splits = [split for split in store.splits(symbol) if split.date <= last]
+    dividends = [dividend for dividend in store.dividends(symbol) if dividend.date <= last]
     if not splits and not dividends:
         return np.ones(len(dates)), np.ones(len(dates))
     return factors(dates, splits, dividends, closes_before(store, symbol, dividends))
@@ -30,8 +31,7 @@ def closes_before(store: TableStore, symbol: str, dividends: Sequence[Dividend])
     if not dividends:
         return {}
     first, last = min(d.date for d in dividends), max(d.date for d in dividends)
-    daily = store.daily(symbol, first - MAX_CLOSE_AGE, last)
-    closes = dict(zip(daily["date"].to_pylist(), daily["close"].to_pylist(), strict=True))
+    closes = store.daily_closes(symbol, first - MAX_CLOSE_AGE, last)
     for dividend in unpriced(dividends, closes):
         closes |= _minute_closes(store, symbol, dividend.date)
     return closes

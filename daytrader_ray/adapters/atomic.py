@@ -8,6 +8,8 @@ from typing import Any
 
 import fsspec
 
+from daytrader_ray.domain.errors import ConfigError
+
 _WHOLE_PUTS = {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "memory"}
 """Stores in which an object appears when its upload is complete, and never before."""
 
@@ -16,9 +18,14 @@ def filesystem_of(url: str) -> tuple[Any, str]:
     """Return the fsspec file system of a path or URL, without a cache of listings, and the path inside it.
 
     Credentials, region and end point come from the usual variables of the service (`AWS_ACCESS_KEY_ID`,
-    `AWS_SECRET_ACCESS_KEY`, `AWS_ENDPOINT_URL` ...).
+    `AWS_SECRET_ACCESS_KEY`, `AWS_ENDPOINT_URL` ...). `ConfigError` for a kind of URL that nothing here can read.
     """
-    filesystem, path = fsspec.core.url_to_fs(url, use_listings_cache=False)
+    try:
+        filesystem, path = fsspec.core.url_to_fs(url, use_listings_cache=False)
+    except (ImportError, ValueError) as error:
+        raise ConfigError(
+            f"{url} cannot be used as a data root: {error}", "give a folder, or s3://bucket/path"
+        ) from None
     return filesystem, path.rstrip("/")
 
 

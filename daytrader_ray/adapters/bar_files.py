@@ -1,26 +1,50 @@
 """Bars from the user's own files: CSV and Parquet, any order, one or many symbols a file."""
 
+import datetime as dt
 import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from daytrader_ray.adapters.screening import screen
+from daytrader_ray.adapters.input_files import find_files, name_of, opened
+from daytrader_ray.adapters.screening import Screened, first_day, previous_of, screen
+from daytrader_ray.adapters.stamps import check_zone, to_utc
 from daytrader_ray.adapters.store import BAR_SCHEMA, IMPORTED, ParquetStore
-from daytrader_ray.domain.errors import DataError
+from daytrader_ray.adapters.tables import UTC, Kind
+from daytrader_ray.domain.errors import ConfigError, DataError
 
 SUFFIXES = (".parquet", ".csv", ".csv.gz")
 REQUIRED = ("timestamp", "open", "high", "low", "close", "volume")
-ALIASES = {"ticker": "symbol", "window_start": "timestamp", "transactions": "trades"}
+ALIASES = {"symbol": "ticker", "timestamp": "window_start", "trades": "transactions"}
 """The vendor's flat files call three columns differently."""
+LOOK_BACK = dt.timedelta(days=40)
+"""How far back the store is read for what was usual before the first bar."""
 
-_EPOCH_US = ((1e17, 1e-3), (1e14, 1.0), (1e11, 1e3), (0.0, 1e6))
-"""Epoch stamps by size: nanoseconds, microseconds, milliseconds, seconds, each with its microseconds."""
+
+@dataclass(frozen=True)
+class BarFormat:
+    """How the files are to be read.
+
+    `columns` are names in the files by ours, where they differ; `zone` is that of stamps without one; `at_end` where a
+    stamp names a bar's end; `bar_minutes` is the length of a bar.
+    """
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    zone: str = "UTC"
+    at_end: bool = False
+    bar_minutes: int = 1
+
+    def __post_init__(self) -> None:
+        check_zone(self.zone)
+        unknown = sorted(set(self.columns) - set(BAR_SCHEMA.names))
+        if unknown:
+            raise ConfigError(f"no column of a bar: {', '.join(unknown)}", f"expected {', '.join(BAR_SCHEMA.names)}")
 
 
 @dataclass(frozen=True)
@@ -34,140 +58,161 @@ class ImportReport:
     extended_hours: int
     symbols: tuple[str, ...]
 
+    @classmethod
+    def of(cls, files: int, screened: Iterable[tuple[str, dict[str, int]]]) -> "ImportReport":
+        """Sum up the counts of what was screened, each with its symbol."""
+        counts = list(screened)
+        rows = sum(sum(count.values()) for _, count in counts)
+        accepted, extended = (sum(count.get(name, 0) for _, count in counts) for name in ("accepted", "extended_hours"))
+        symbols = sorted({symbol for symbol, count in counts if count.get("accepted")})
+        return cls(files, rows, accepted, rows - accepted - extended, extended, tuple(symbols))
+
 
 def import_files(
-    store: ParquetStore, paths: Sequence[str], progress: Callable[[int, int], None] | None = None
+    store: ParquetStore,
+    paths: Sequence[str],
+    bar_format: BarFormat,
+    progress: Callable[[int, int], None] | None = None,
 ) -> ImportReport:
     """Bring the bars of all files (folders are searched) into the store; `DataError` names the first unusable file.
 
     Every file is read before anything is stored of it. Running it again changes nothing. `progress` is told (done,
     all) files.
     """
-    files = find_files(paths)
-    symbols: set[str] = set()
-    accepted = quarantined = extended = 0
+    files = find_files(paths, lambda name: name.lower().endswith(SUFFIXES), "files of bars: .parquet, .csv or .csv.gz")
+    counts: list[tuple[str, dict[str, int]]] = []
     for done, path in enumerate(files, start=1):
-        bad = []
-        rows = read_bars(path)
-        store.claim(IMPORTED)
-        for symbol, table in by_symbol(rows).items():
-            screened = screen(table)
+        tables = by_symbol(read_bars(path, bar_format), path)
+        for symbol in tables:
+            store.place(Kind.MINUTE, symbol, "")
+        store.claim(IMPORTED, bar_format.bar_minutes)
+        bad = [BAR_SCHEMA.empty_table()]
+        for symbol, table in tables.items():
+            screened = screen_for(store, symbol, table, bar_format.bar_minutes)
             for month, bars in screened.months().items():
                 store.write_bars(symbol, month, bars, downloaded=None)
-            if screened.accepted.num_rows:
-                symbols.add(symbol)
-            accepted += screened.accepted.num_rows
-            extended += screened.counts.get("extended_hours", 0)
+            counts.append((symbol, screened.counts))
             bad.append(screened.quarantined)
-        rejected = pa.concat_tables(bad) if bad else BAR_SCHEMA.empty_table()
-        quarantined += rejected.num_rows
-        store.quarantine(f"import/{_name(path)}", rejected)
+        store.quarantine(f"import-{_label(path)}", pa.concat_tables(bad, promote_options="default"))
         if progress is not None:
             progress(done, len(files))
-    rows = accepted + quarantined + extended
-    return ImportReport(len(files), rows, accepted, quarantined, extended, tuple(sorted(symbols)))
+    return ImportReport.of(len(files), counts)
 
 
-def find_files(paths: Sequence[str]) -> list[Path]:
-    """Return the files meant by `paths`, each once, folders searched; `DataError` where there is none."""
-    found: dict[Path, None] = {}
-    for text in paths:
-        path = Path(text)
-        inside = sorted(filter(_is_bar_file, path.rglob("*"))) if path.is_dir() else [path]
-        if not inside or not (path.is_dir() or path.is_file()):
-            raise DataError(f"{text}: no such file, or a folder without any", "expected .parquet or .csv files of bars")
-        found.update(dict.fromkeys(inside))
-    return list(found)
+def screen_for(store: ParquetStore, symbol: str, table: pa.Table, bar_minutes: int = 1) -> Screened:
+    """Judge the bars of one symbol by what the store holds of the time before them, and by its splits."""
+    day = first_day(table)
+    earlier = store.bars(symbol, day - LOOK_BACK, day - dt.timedelta(days=1))
+    splits = store.read_table(Kind.SPLITS, symbol, Kind.SPLITS.name_format)
+    return screen(table, previous_of(earlier, day), splits, bar_minutes)
 
 
-def read_bars(path: Path) -> pa.Table:
+def read_bars(path: str, bar_format: BarFormat) -> pa.Table:
     """Return the rows of one file with the columns of `BAR_SCHEMA`, in the file's order; missing numbers are null.
 
-    Columns `timestamp` (the bar's START: ISO, without a zone UTC, or epoch s, ms, us, ns), open, high, low, close,
-    volume; optional vwap, trades, and symbol (default: the file's name before its first dot). Symbols are upper case.
+    Columns `timestamp` (see `stamps.to_utc`), open, high, low, close, volume; optional vwap, trades, and symbol
+    (default: the file's name before its first dot). Stamps come out as the bar's START, symbols in upper case.
     """
-    raw = _read(path)
-    names = [ALIASES.get(name.strip().lower(), name.strip().lower()) for name in raw.column_names]
-    table = raw.rename_columns(names).combine_chunks()
-    for name in REQUIRED:
-        if names.count(name) != 1:
-            count = "no" if name not in names else "more than one"
-            raise DataError(f"{path}: {count} column '{name}'; found {', '.join(names)}", f"need {', '.join(REQUIRED)}")
+    table = _read(path, bar_format)
+    stamps = to_utc(table["timestamp"], bar_format.zone, f"{path}: column 'timestamp'")
+    if bar_format.at_end:
+        stamps = _earlier(stamps, bar_format.bar_minutes, path)
     columns = {
         "symbol": _symbols(table, path),
-        "timestamp": _stamps(table["timestamp"], path),
-        **{name: _numbers(table, name, path) for name in BAR_SCHEMA.names[2:]},
+        "timestamp": stamps,
+        **{name: _numbers(table, name, path) for name in BAR_SCHEMA.names[2:-1]},
+        "trades": _counts(_numbers(table, "trades", path)),
     }
     return pa.table(columns, schema=BAR_SCHEMA)
 
 
-def by_symbol(table: pa.Table) -> dict[str, pa.Table]:
-    """Return the rows of each symbol, in order of the symbols."""
-    symbols = sorted(pc.unique(table["symbol"]).to_pylist())
-    return {symbol: table.filter(pc.equal(table["symbol"], symbol)) for symbol in symbols}
+def by_symbol(table: pa.Table, source: str) -> dict[str, pa.Table]:
+    """Return the rows of each symbol, in order of the symbols; `DataError` where a row has none."""
+    codes = table["symbol"].combine_chunks().dictionary_encode()
+    if codes.null_count:
+        row = pc.index(codes.is_null(), True).as_py()
+        raise DataError(f"{source}: data row {row + 1}: expected a symbol, found nothing")
+    numbers = codes.indices.to_numpy()
+    order = np.argsort(numbers, kind="stable")
+    edges = np.searchsorted(numbers[order], np.arange(len(codes.dictionary) + 1))
+    names = codes.dictionary.to_pylist()
+    return {names[i]: table.take(pa.array(order[edges[i] : edges[i + 1]])) for i in np.argsort(names).tolist()}
 
 
-def _is_bar_file(path: Path) -> bool:
-    return path.name.lower().endswith(SUFFIXES) and not path.name.startswith(".")
-
-
-def _read(path: Path) -> pa.Table:
-    name = path.name.lower()
+def _read(path: str, bar_format: BarFormat) -> pa.Table:
+    """Return the columns that we know under our names."""
+    name = path.lower()
+    if not name.endswith(SUFFIXES):
+        raise DataError(f"{path}: unknown kind of file", f"expected one of {', '.join(SUFFIXES)}")
+    if name.endswith(".parquet"):
+        with opened(path) as file:
+            raw = pq.ParquetFile(file).read()
+        places = _places(raw.column_names, bar_format, path)
+        return raw.select(list(places.values())).rename_columns(list(places))
+    with opened(path) as file:
+        names = pyarrow.csv.open_csv(file).schema.names
+    wanted = {ours: names[at] for ours, at in _places(names, bar_format, path).items()}
     try:
-        if name.endswith(".parquet"):
-            return pq.ParquetFile(path).read()
-        if name.endswith((".csv", ".csv.gz")):
-            return pyarrow.csv.read_csv(path)
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from None
-    raise DataError(f"{path}: unknown kind of file", f"expected one of {', '.join(SUFFIXES)}")
+        return _csv(path, wanted, pa.float64())
+    except DataError:
+        return _csv(path, wanted, pa.string())  # as text, so that `_numbers` can name the row that is no number
 
 
-def _symbols(table: pa.Table, path: Path) -> pa.Array:
+def _csv(path: str, wanted: dict[str, str], number: pa.DataType) -> pa.Table:
+    types = {theirs: pa.string() if ours == "symbol" else number for ours, theirs in wanted.items()}
+    types.pop(wanted["timestamp"])
+    convert = pyarrow.csv.ConvertOptions(
+        column_types=types, include_columns=list(wanted.values()), strings_can_be_null=number == pa.string()
+    )
+    with opened(path) as file:
+        return pyarrow.csv.read_csv(file, convert_options=convert).rename_columns(list(wanted))
+
+
+def _places(names: Sequence[str], bar_format: BarFormat, path: str) -> dict[str, int]:
+    """Return which column of the file holds each of ours; `DataError` for a missing or ambiguous one."""
+    cleaned = [name.strip().lower() for name in names]
+    found: dict[str, int] = {}
+    for ours in BAR_SCHEMA.names:
+        theirs = bar_format.columns.get(ours)
+        wanted = {theirs.strip().lower()} if theirs else {ours, ALIASES.get(ours, ours)}
+        places = [at for at, name in enumerate(cleaned) if name in wanted]
+        if len(places) == 1:
+            found[ours] = places[0]
+        elif places or theirs or ours in REQUIRED:
+            count = "more than one" if places else "no"
+            called = theirs or ours
+            hint = f"need {', '.join(REQUIRED)}; name others with --map, as in --map close=last"
+            raise DataError(f"{path}: {count} column '{called}'; found {', '.join(names)}", hint)
+    return found
+
+
+def _symbols(table: pa.Table, path: str) -> pa.Array | pa.ChunkedArray:
     if "symbol" not in table.column_names:
-        return pa.array([path.name.split(".")[0].upper()] * table.num_rows, pa.string())
-    column = table["symbol"].cast(pa.string())
-    if column.null_count:
-        row = pc.index(column.is_null(), True).as_py()
-        raise DataError(f"{path}: data row {row + 1}: expected a symbol, found nothing")
-    return pc.utf8_upper(pc.utf8_trim_whitespace(column))
-
-
-def _stamps(column: pa.ChunkedArray, path: Path) -> pa.ChunkedArray:
-    kind = pa.timestamp("us", "UTC")
+        return pa.array([name_of(path).split(".")[0].upper()] * table.num_rows, pa.string())
     try:
-        if pa.types.is_timestamp(column.type):
-            return (
-                pc.assume_timezone(column, "UTC").cast(kind, safe=False)
-                if column.type.tz is None
-                else column.cast(kind, safe=False)
-            )
-        if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
-            return _epoch(column).cast(kind)
-        return column.cast(pa.string()).cast(pa.timestamp("ns", "UTC")).cast(kind, safe=False)
+        text = pc.utf8_upper(pc.utf8_trim_whitespace(table["symbol"].cast(pa.string())))
     except pa.ArrowException as error:
-        raise DataError(
-            f"{path}: column 'timestamp': {str(error).splitlines()[0]}",
-            "expected ISO times such as 2025-03-03T14:30:00Z, or epoch s, ms, us or ns",
-        ) from None
+        raise DataError(f"{path}: column 'symbol': {str(error).splitlines()[0]}", "expected text") from None
+    return pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
 
 
-def _epoch(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    size = pc.max(pc.abs(column)).as_py() or 0
-    factor = next(factor for least, factor in _EPOCH_US if size >= least)
-    if pa.types.is_floating(column.type):
-        return pc.round(pc.multiply(column, factor)).cast(pa.int64())
-    whole = column.cast(pa.int64())
-    return pc.divide(whole, 1000) if factor < 1 else pc.multiply(whole, int(factor))
-
-
-def _numbers(table: pa.Table, name: str, path: Path) -> pa.Array | pa.ChunkedArray:
-    kind = BAR_SCHEMA.field(name).type
-    if name not in table.column_names:
-        return pa.nulls(table.num_rows, kind)
-    column = table[name]
+def _earlier(stamps: pa.Array, minutes: int, path: str) -> pa.Array:
     try:
-        return column.cast(kind, safe=False)
+        return pc.subtract_checked(stamps.cast(pa.int64()), minutes * 60_000_000).cast(UTC)
+    except pa.ArrowException as error:
+        raise DataError(f"{path}: column 'timestamp': {str(error).splitlines()[0]}") from None
+
+
+def _numbers(table: pa.Table, name: str, path: str) -> pa.Array | pa.ChunkedArray:
+    """Return a column as float64; `DataError` names the first row that is no number."""
+    if name not in table.column_names:
+        return pa.nulls(table.num_rows, pa.float64())
+    column = table[name]
+    kind = column.type
+    if pa.types.is_boolean(kind) or pa.types.is_temporal(kind) or pa.types.is_nested(kind):
+        raise DataError(f"{path}: column '{name}': expected numbers, found {kind}")
+    try:
+        return column.cast(pa.float64(), safe=False)
     except pa.ArrowException:
         row, value = _first_bad(column)
         raise DataError(f"{path}: data row {row}: column '{name}': expected a number, found {value!r}") from None
@@ -182,7 +227,15 @@ def _first_bad(column: pa.ChunkedArray) -> tuple[int, str]:
     return 0, str(column.type)
 
 
-def _name(path: Path) -> str:
+def _counts(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """Return numbers of trades as int32; null for what is no such number."""
+    values = column.to_numpy(zero_copy_only=False)
+    with np.errstate(invalid="ignore"):
+        whole = (values >= 0) & (values < 2**31) & (values == np.floor(values))
+    return pa.array(np.where(whole, values, 0).astype(np.int32), mask=~whole)
+
+
+def _label(path: str) -> str:
     """Return a name for the file's quarantine that stays the same and that no other file has."""
-    place = hashlib.sha256(str(path.absolute()).encode()).hexdigest()[:8]
-    return f"{path.name.split('.')[0]}-{place}"
+    whole = path if "://" in path else str(Path(path).absolute())
+    return f"{name_of(path).split('.')[0]}-{hashlib.sha256(whole.encode()).hexdigest()[:8]}"

@@ -1,7 +1,5 @@
-"""The clock of real time: a bar counts as complete shortly after its end, updates are looked at every second."""
+"""The clock of real time: a bar counts as complete once all have reported, or shortly after its end."""
 
-import asyncio
-import time
 from collections.abc import Awaitable, Callable
 
 from daytrader_ray.domain.errors import FeedError
@@ -15,11 +13,12 @@ LATE_SECONDS = 20.0
 
 
 class LiveClock:
-    """Ticks of one session in real time.
+    """Ticks of one session of one-minute bars in real time.
 
-    Phase C of a bar comes `completeness_seconds` after its end. Phase A comes once the bar has begun and the one before
-    is decided, and again about once a second while `has_events()` says that updates wait. A last phase A, numbered
-    after the last bar, takes what came after the close.
+    Phase C of a bar comes after its end, as soon as `is_complete(slot)` or `deadline_seconds` later. Phase A comes once
+    the bar has begun and the one before is decided, and again about once a second while `has_events()` says that
+    updates wait. A last phase A, numbered after the last bar, takes what came after the close. `wake(seconds)` sleeps
+    until something arrives, at most so long.
     Made after the open, it starts with the bar that is running then; `missed` says how many have ended before.
     """
 
@@ -27,19 +26,19 @@ class LiveClock:
         self,
         session: Session,
         has_events: Callable[[], bool],
-        bar_minutes: int = 1,
-        completeness_seconds: float = 1.5,
-        now: Callable[[], float] = time.time,  # noqa: TID251 - the one place where real time enters
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        is_complete: Callable[[int], bool],
+        wake: Callable[[float], Awaitable[None]],
+        now: Callable[[], float],
+        deadline_seconds: float,
     ) -> None:
         self._session = session
         self._has_events = has_events
-        self._bar_seconds = bar_minutes * _SECONDS_PER_MINUTE
-        self._grace = completeness_seconds
+        self._is_complete = is_complete
+        self._wake = wake
         self._now = now
-        self._sleep = sleep
-        self._n_slots = session.n_minutes // bar_minutes
-        self._slot = self.missed = min(self._n_slots, max(0, int((now() - self._start) // self._bar_seconds)))
+        self._grace = deadline_seconds
+        self._n_slots = session.n_minutes
+        self._slot = self.missed = min(self._n_slots, max(0, int((now() - self._start) // _SECONDS_PER_MINUTE)))
         self._opened = -1
         self._drained = False
 
@@ -51,15 +50,15 @@ class LiveClock:
         """Wait for the next phase; None after the last one."""
         if self._slot >= self._n_slots:
             return self._drain()
-        begin = self._start + self._slot * self._bar_seconds
-        deadline = begin + self._bar_seconds + self._grace
-        while (left := deadline - self._now()) > 0:
+        begin = self._start + self._slot * _SECONDS_PER_MINUTE
+        end = begin + _SECONDS_PER_MINUTE
+        while (left := self._left(end)) > 0:
             begun = self._opened < self._slot and self._now() >= begin
             if begun or self._has_events():
                 self._opened = self._slot if begun else self._opened
                 return Tick(self._slot, Phase.OPEN, None, None)
-            await self._sleep(min(left, 1.0))
-        late = self._now() - deadline
+            await self._wake(min(left, 1.0))
+        late = self._now() - end - self._grace
         if late > LATE_SECONDS:
             raise FeedError(f"minute {self._slot} would be decided {late:.0f} s late: its orders met another market")
         tick = Tick(self._slot, Phase.CLOSE, None, None)
@@ -68,6 +67,11 @@ class LiveClock:
 
     async def done(self, tick: Tick) -> None:
         """Do nothing: real time does not wait for an answer."""
+
+    def _left(self, end: float) -> float:
+        """Return how many seconds the running bar may still wait for."""
+        grace = 0.0 if self._is_complete(self._slot) else self._grace
+        return end + grace - self._now()
 
     def _drain(self) -> Tick | None:
         if self._drained:

@@ -1,157 +1,205 @@
-"""The market-data port over Polygon's WebSocket client: minute bars (`AM`) of the subscribed symbols.
+"""Polygon's (Massive's) WebSocket: one connection by the vendor's own client, and what its messages mean.
 
-The client gives raw messages, which are parsed here; `async with` returns once every subscription is confirmed. A
-connection that ends is reported by the next call and never silently replaced (PROTOCOLS 1.5, W1 and W5).
+The client is made for one connection and never left to reconnect, because it forgets subscriptions, never pauses and
+ends in silence (PROTOCOLS 1.5); `supervisor.Supervisor` does all that.
 """
 
 import asyncio
+import logging
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, Self
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 from urllib.parse import urlparse
 
 import orjson
-from polygon import WebSocketClient
-from polygon.exceptions import AuthError
-from pydantic import Field, SecretStr
-from websockets.exceptions import WebSocketException
+from pydantic import SecretStr
 
-from daytrader_ray.adapters.waiting import Arrivals, finished
-from daytrader_ray.domain.config import Config
+from daytrader_ray.adapters.messages import Decoded, Quote, SeenBar, Trade
+from daytrader_ray.adapters.supervisor import KeyRefusedError, Supervisor
+from daytrader_ray.adapters.waiting import finished
 from daytrader_ray.domain.errors import FeedError
-from daytrader_ray.domain.ports import LiveBar
+
+try:
+    from polygon import WebSocketClient
+    from polygon.exceptions import AuthError
+except ImportError:
+    from massive import WebSocketClient
+    from massive.exceptions import AuthError
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_REFUSALS = ("error", "auth_failed", "max_connections", "force_disconnect", "not_authorized")
+_ENDS = ("auth_failed", "max_connections", "force_disconnect", "slow_consumer")
+_REFUSALS = ("error", "not_authorized")
 _MS_PER_MINUTE = 60_000
+_NS_PER_MS = 1_000_000
+_PER_FRAME = 64 << 20
 
 
-class FeedConfig(Config):
-    """Where the stream is and how long to wait for it."""
+class PolygonLink:
+    """One connection at a time to `stream_url` (ws(s)://HOST/stocks or /indices).
 
-    stream_url: str
-    key: SecretStr
-    ready_seconds: float = Field(default=15.0, gt=0, description="for the subscriptions to be confirmed")
-    bar_seconds: float = Field(default=25.0, gt=0, description="for a bar that must come")
+    It is ready once all `channels` are confirmed; `extras` are subscribed too and may be refused.
+    """
 
+    def __init__(self, stream_url: str, key: SecretStr, channels: Sequence[str], extras: Sequence[str] = ()) -> None:
+        self._host, self._market, self._secure = _address(stream_url)
+        self._key, self._channels, self._extras = key, frozenset(channels), frozenset(extras)
+        self._options: dict[str, Any] = {"max_size": _PER_FRAME, "reconnect_delays": _one_try}
+        if urlparse(stream_url).hostname in _LOOPBACK:
+            self._options["proxy"] = None
 
-class PolygonFeed:
-    """Minute bars as they arrive: `async with PolygonFeed(config, symbols) as feed`."""
+    @staticmethod
+    def decode(raw: str | bytes) -> Decoded:
+        """Read one frame; what cannot be understood is counted, never raised."""
+        return decode(raw)
 
-    def __init__(self, config: FeedConfig, symbols: Sequence[str]) -> None:
-        self._config = config
-        self._wanted = {f"AM.{symbol}" for symbol in symbols}
-        feed, secure = _feed(config.stream_url)
-        self._client = WebSocketClient(
-            config.key.get_secret_value(),
-            feed=feed,
-            market="stocks",
+    async def __call__(self, line: Supervisor) -> str:
+        """Connect, subscribe, hand every frame to `line` until the connection ends; return or raise why it did."""
+        logging.getLogger("WebSocketClient").setLevel(logging.CRITICAL)  # it writes to stdout
+        client = WebSocketClient(
+            self._key.get_secret_value(),
+            feed=self._host,
+            market=self._market,
             raw=True,
-            secure=secure,
+            secure=self._secure,
             max_reconnects=0,
-            subscriptions=sorted(self._wanted),
+            subscriptions=sorted(self._channels | self._extras),
         )
-        self._arrivals = Arrivals()
-        self._task: asyncio.Task[None] | None = None
-        self._failure = ""
-        self._n_bars = 0
-        self._queue: list[LiveBar] = []
+        waiting = set(self._channels)
 
-    async def __aenter__(self) -> Self:
-        """Connect and wait until every subscription is confirmed."""
-        self._task = asyncio.create_task(self._run(), name="polygon stream")
+        async def on_message(raw: str | bytes) -> None:
+            for message in _statuses(raw):
+                line.complaint = _judge(message, waiting) or line.complaint
+            if not line.up and not waiting:
+                line.ready()
+            line.frame(raw)
+
         try:
-            await self._arrivals.until(lambda: bool(self._failure) or not self._wanted, self._config.ready_seconds)
-        except TimeoutError:
-            self._failure = f"{len(self._wanted)} subscriptions not confirmed in {self._config.ready_seconds:g} s"
-        if self._failure:
-            await self.close()
-            raise FeedError(f"{self._config.stream_url}: {self._failure}", "check the stream's URL and the key")
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
-
-    async def close(self) -> None:
-        """Close the connection within a second or two."""
-        if self._task is None:
-            return
-        if self._client.websocket is not None:
-            closing = asyncio.create_task(self._client.close())
-            await finished(closing, 1.0)
-        else:
-            self._task.cancel()
-        await finished(self._task, 1.0)
-        self._task = None
-
-    async def bars(self, n_bars: int | None) -> Sequence[LiveBar]:
-        """Return the bars not yet returned, waiting until `n_bars` in total have arrived."""
-        if n_bars is not None:
-            await self._wait(n_bars)
-        if self._failure and self._n_bars < (n_bars or math.inf):
-            raise FeedError(f"{self._config.stream_url}: {self._failure}")
-        taken, self._queue = self._queue, []
-        return taken
-
-    def frozen(self) -> Mapping[str, str]:
-        """Freeze nothing: bars alone tell of no halt."""
-        return {}
-
-    async def _wait(self, n_bars: int) -> None:
-        limit = self._config.bar_seconds
-        try:
-            await self._arrivals.until(lambda: bool(self._failure) or self._n_bars >= n_bars, limit)
-        except TimeoutError:
-            raise FeedError(f"waited {limit:g} s for bar {n_bars}; {self._n_bars} have arrived") from None
-
-    async def _run(self) -> None:
-        options: dict[str, Any] = {"max_size": None}
-        if urlparse(self._config.stream_url).hostname in _LOOPBACK:
-            options["proxy"] = None
-        try:
-            await self._client.connect(self._on_message, **options)
-            self._failure = self._failure or "the server closed the stream"
+            await client.connect(on_message, **self._options)
         except AuthError as error:
-            self._failure = f"the key was refused ({error})"
-        except (WebSocketException, OSError, LookupError, TypeError, ValueError) as error:
-            self._failure = f"the stream broke ({type(error).__name__}: {error})"
+            raise KeyRefusedError(f"the key was refused ({error})") from None
         finally:
-            self._arrivals.announce()
-
-    async def _on_message(self, raw: str | bytes) -> None:
-        for message in orjson.loads(raw):
-            if message["ev"] == "AM":
-                self._queue.append(_bar(message))
-                self._n_bars += 1
-            elif message["ev"] == "status":
-                self._on_status(message)
-        self._arrivals.announce()
-
-    def _on_status(self, message: Mapping[str, Any]) -> None:
-        status, text = str(message.get("status")), str(message.get("message", ""))
-        if status == "success":
-            self._wanted.discard(text.removeprefix("subscribed to:").strip())
-        elif status in _REFUSALS:
-            self._failure = f"the server says {status}: {text}"
+            if client.websocket is not None:
+                await finished(asyncio.create_task(client.websocket.close()), 1.0)
+        return "the server closed the stream"
 
 
-def _feed(stream_url: str) -> tuple[str, bool]:
-    """Split `wss://host/path/stocks` into what the client calls feed (`host/path`) and whether it is encrypted."""
-    url = urlparse(stream_url)
-    if url.scheme not in ("ws", "wss") or not url.path.endswith("/stocks"):
-        raise FeedError(f"stream URL: expected ws(s)://HOST/stocks, found {stream_url}")
-    return url.netloc + url.path.removesuffix("/stocks"), url.scheme == "wss"
+def decode(raw: str | bytes) -> Decoded:
+    """Read one frame; what cannot be understood is counted, never raised."""
+    found = Decoded()
+    try:
+        messages = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        messages = None
+    if not isinstance(messages, list):
+        found.corrupt += 1
+        return found
+    for message in messages:
+        try:
+            _read(message, found)
+        except (LookupError, TypeError, ValueError, AttributeError, OverflowError):
+            found.corrupt += 1
+    return found
 
 
-def _bar(message: Mapping[str, Any]) -> LiveBar:
-    vwap = message.get("vw")
-    return LiveBar(
-        symbol=str(message["sym"]),
-        minute=int(message["s"]) // _MS_PER_MINUTE,
-        open=float(message["o"]),
-        high=float(message["h"]),
-        low=float(message["l"]),
-        close=float(message["c"]),
-        volume=float(message["v"]),
-        vwap=math.nan if vwap is None else float(vwap),
+def indices_url(stream_url: str) -> str:
+    """Return the address of the indices' stream beside that of the stocks."""
+    return f"{stream_url.removesuffix('/stocks')}/indices"
+
+
+def _read(message: Mapping[str, Any], found: Decoded) -> None:
+    reader = _READERS.get(message["ev"])
+    if reader is not None:
+        reader(message, found)
+    elif message["ev"] != "status":
+        found.unknown += 1
+
+
+def _bar(message: Mapping[str, Any], found: Decoded) -> None:
+    vwap, day = message.get("vw"), message.get("av")
+    volume = float(message.get("v") or 0.0) if message["sym"].startswith("I:") else float(message["v"])
+    minute, rest = divmod(int(message["s"]), _MS_PER_MINUTE)
+    if rest:
+        raise ValueError("not a whole minute")
+    found.bars.append(
+        SeenBar(
+            message["sym"], minute,
+            float(message["o"]), float(message["h"]), float(message["l"]), float(message["c"]), volume,
+            math.nan if vwap is None else float(vwap), None,
+            math.nan if day is None else float(day),
+        )
+    )  # fmt: skip
+
+
+def _quote(message: Mapping[str, Any], found: Decoded) -> None:
+    found.quotes.append(
+        Quote(
+            str(message["sym"]), int(message["t"]) * _NS_PER_MS,
+            float(message.get("bp") or 0.0), float(message.get("ap") or 0.0),
+            float(message.get("bs") or 0.0), float(message.get("as") or 0.0),
+        )
+    )  # fmt: skip
+
+
+def _trade(message: Mapping[str, Any], found: Decoded) -> None:
+    conditions = tuple(int(code) for code in message.get("c") or ())
+    found.trades.append(
+        Trade(
+            str(message["sym"]),
+            int(message["t"]) * _NS_PER_MS,
+            float(message["p"]),
+            float(message["s"]),
+            conditions,
+        )
     )
+
+
+def _bands(message: Mapping[str, Any], found: Decoded) -> None:
+    halted = any(int(code) in HALTED for code in message.get("i") or ())
+    found.halts.append((str(message["T"]), halted, int(message["t"]) // _MS_PER_MINUTE))
+
+
+HALTED = frozenset({17})
+"""Indicators of a LULD message that mean a trading pause; any other says that the symbol trades."""
+
+_READERS: dict[str, Callable[[Mapping[str, Any], Decoded], None]] = {
+    "AM": _bar, "Q": _quote, "T": _trade, "LULD": _bands,
+}  # fmt: skip
+
+
+def _statuses(raw: str | bytes) -> Iterator[Mapping[str, Any]]:
+    """Return the status messages of a frame; frames without any are not parsed here."""
+    if ("status" if isinstance(raw, str) else b"status") not in raw:  # type: ignore[operator] # of one kind
+        return
+    try:
+        messages = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return
+    for message in messages if isinstance(messages, list) else []:
+        if isinstance(message, dict) and message.get("ev") == "status":
+            yield message
+
+
+def _judge(message: Mapping[str, Any], waiting: set[str]) -> str:
+    """Strike what is confirmed off `waiting`; return what the server refuses, raise what ends the connection."""
+    status, text = str(message.get("status")), str(message.get("message", ""))
+    if status == "success":
+        waiting.discard(text.removeprefix("subscribed to:").strip())
+    elif status in _ENDS:
+        raise FeedError(f"the server says {status}: {text}")
+    return f"the server says {status}: {text}" if status in _REFUSALS else ""
+
+
+def _one_try() -> Iterator[float]:
+    """End the client's own endless loop over connections that cannot be opened, with the reason."""
+    error = sys.exc_info()[1]
+    raise FeedError(f"no connection ({type(error).__name__}: {error})")
+
+
+def _address(stream_url: str) -> tuple[str, str, bool]:
+    """Split `wss://host/path/stocks` into what the client calls feed (`host/path`) and market, and `is encrypted`."""
+    url = urlparse(stream_url)
+    path, _, market = url.path.rpartition("/")
+    if url.scheme not in ("ws", "wss") or market not in ("stocks", "indices"):
+        raise FeedError(f"stream URL: expected ws(s)://HOST/stocks, found {stream_url}")
+    return url.netloc + path, market, url.scheme == "wss"

@@ -70,10 +70,21 @@ def previous_of(bars: pa.Table, before: dt.date) -> Previous | None:
     return Previous(days[-1].as_py(), float(close[-1]), np.add.reduceat(close * volume, first)[-SESSIONS_KEPT:])
 
 
+def first_day(table: pa.Table) -> dt.date:
+    """Return the first UTC day that has bars; 2100-01-01 where none can lie on any session."""
+    days = _days(table["timestamp"].cast(pa.int64()).fill_null(NO_STAMP).to_numpy())
+    return _EPOCH + dt.timedelta(days=int(days.min()) if len(days) else _LAST + 1)
+
+
+def _days(stamps: Int64) -> Int64:
+    """Return the days since the epoch of the stamps that can lie on a session."""
+    days = stamps // _US_PER_DAY
+    return days[(days >= _FIRST) & (days <= _LAST)]
+
+
 def _grid(stamps: Int64, bar_minutes: int) -> SessionGrid:
     """Return the sessions of all months that have bars, from the day before: its evening ends after midnight UTC."""
-    days = stamps // _US_PER_DAY
-    days = days[(days >= _FIRST) & (days <= _LAST)]
+    days = _days(stamps)
     if not len(days):
         return SessionGrid((), bar_minutes)
     first, last = (_EPOCH + dt.timedelta(days=int(day)) for day in (days.min(), days.max()))

@@ -11,17 +11,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from daytrader_ray.adapters.folder import Folder
-from daytrader_ray.adapters.tables import UTC, Kind
+from daytrader_ray.adapters.tables import DAILY, EVENTS, FUNDAMENTALS, QUOTE_BARS, SPLITS, TRADE_BARS, UTC, Kind
 from daytrader_ray.domain.errors import DataError
 from daytrader_ray.market_data.adjust import Dividend, Split
 
 Span = tuple[dt.date, dt.date]
 """First and last day, both included."""
 
-CORPORATE_ACTIONS = (Kind.SPLITS, Kind.DIVIDENDS)
 PRUNED = (Kind.MINUTE, Kind.QUOTE_BARS, Kind.TRADE_BARS)
 """Kinds whose old months may go; the others are small, and adjustment and point-in-time answers need their past."""
 
+_CLOSES = pa.schema([DAILY.field("date"), DAILY.field("close")])
 _SYMBOL = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:\-]{0,20}")
 
 
@@ -97,39 +97,46 @@ class TableStore(Folder):
 
     def splits(self, symbol: str) -> tuple[Split, ...]:
         """Return all splits that are known, by date; without those whose date or ratio makes no sense."""
-        rows = [row for row in self._whole(Kind.SPLITS, symbol) if row["execution_date"]]
+        rows = [row for row in self._rows(Kind.SPLITS, symbol, *SPLITS.names) if row["execution_date"]]
         sound = [row for row in rows if _positive(row["split_from"]) and _positive(row["split_to"])]
         return tuple(Split(row["execution_date"], row["split_to"] / row["split_from"]) for row in sound)
 
     def dividends(self, symbol: str) -> tuple[Dividend, ...]:
         """Return all cash dividends in USD that are known, by ex-date; without those that lack date or amount."""
-        rows = [row for row in self._whole(Kind.DIVIDENDS, symbol) if row["currency"] in (None, "USD")]
-        sound = [row for row in rows if row["ex_date"] and _positive(row["cash_amount"])]
+        rows = self._rows(Kind.DIVIDENDS, symbol, "ex_date", "cash_amount", "currency")
+        in_usd = [row for row in rows if row["currency"] in (None, "USD")]
+        sound = [row for row in in_usd if row["ex_date"] and _positive(row["cash_amount"])]
         return tuple(Dividend(row["ex_date"], row["cash_amount"]) for row in sound)
 
     def daily(self, symbol: str, start: dt.date | None = None, end: dt.date | None = None) -> pa.Table:
         """Return the daily bars from `start` to `end`, both included."""
-        return _between(self._all(Kind.DAILY, symbol, start, end), "date", start, end)
+        return _between(self._all(DAILY, Kind.DAILY, symbol, start, end), "date", start, end)
+
+    def daily_closes(self, symbol: str, start: dt.date, end: dt.date) -> dict[dt.date, float]:
+        """Return the raw daily closes by date from `start` to `end`; those that are missing are left out."""
+        table = _between(self._all(_CLOSES, Kind.DAILY, symbol, start, end), "date", start, end)
+        days, closes = (table[name].to_numpy() for name in ("date", "close"))
+        return {day: close for day, close in zip(days.tolist(), closes.tolist(), strict=True) if close == close}
 
     def fundamentals(self, symbol: str, known_at: dt.date) -> dict[str, Any] | None:
         """Return the newest row of FUNDAMENTALS that was known on a day; None where there was none."""
-        table = _between(self._all(Kind.FUNDAMENTALS, symbol, None, known_at), "as_of", None, known_at)
+        table = _between(self._all(FUNDAMENTALS, Kind.FUNDAMENTALS, symbol, None, known_at), "as_of", None, known_at)
         row: dict[str, Any] | None = table.slice(table.num_rows - 1).to_pylist()[0] if table.num_rows else None
         return row
 
     def events(self, symbol: str, known_at: dt.datetime) -> pa.Table:
         """Return the events, past and to come, that were known at a time."""
-        table = self._all(Kind.EVENTS, symbol)
+        table = self._all(EVENTS, Kind.EVENTS, symbol)
         since = pc.coalesce(table["known_at"], table["timestamp"])
         return table.filter(pc.less_equal(since, pa.scalar(aware(known_at), UTC)))
 
     def quote_bars(self, symbol: str, start: dt.date | None = None, end: dt.date | None = None) -> pa.Table:
         """Return the minutes with quotes on the UTC days `start` to `end`."""
-        return _between(self._all(Kind.QUOTE_BARS, symbol, start, end), "timestamp", start, end)
+        return _between(self._all(QUOTE_BARS, Kind.QUOTE_BARS, symbol, start, end), "timestamp", start, end)
 
     def trade_bars(self, symbol: str, start: dt.date | None = None, end: dt.date | None = None) -> pa.Table:
         """Return the minutes with trades on the UTC days `start` to `end`."""
-        return _between(self._all(Kind.TRADE_BARS, symbol, start, end), "timestamp", start, end)
+        return _between(self._all(TRADE_BARS, Kind.TRADE_BARS, symbol, start, end), "timestamp", start, end)
 
     def quarantine(self, source: str, table: pa.Table, symbol: str | None = None) -> None:
         """Keep the rows of one source that were not accepted, by symbol and month; they replace its earlier ones.
@@ -166,17 +173,22 @@ class TableStore(Folder):
             raise DataError(f"'{symbol}' is no symbol: expected letters, digits and . : -")
         return f"historical/{kind.folder}/symbol={symbol}/{name}"
 
-    def _whole(self, kind: Kind, symbol: str) -> list[dict[str, Any]]:
-        table = self.read_table(kind, symbol, kind.name_format)
-        return [] if table is None else table.to_pylist()
+    def _rows(self, kind: Kind, symbol: str, *columns: str) -> list[dict[str, Any]]:
+        """Return columns of the one file of a kind that has one."""
+        schema = pa.schema([kind.schema.field(name) for name in columns])
+        table = self.read_parquet(self.place(kind, symbol, f"{kind.name_format}.parquet"), schema)
+        rows: list[dict[str, Any]] = table.to_pylist()
+        return rows
 
-    def _all(self, kind: Kind, symbol: str, start: dt.date | None = None, end: dt.date | None = None) -> pa.Table:
-        """Return the rows of all files of a kind that `start` to `end` touch, in order."""
+    def _all(
+        self, schema: pa.Schema, kind: Kind, symbol: str, start: dt.date | None = None, end: dt.date | None = None
+    ) -> pa.Table:
+        """Return the columns of `schema` of all files of a kind that `start` to `end` touch, in order."""
         low = start.strftime(kind.name_format) if start else ""
         high = end.strftime(kind.name_format) if end else "~"
         names = [name for name in self.tables(kind, symbol) if low <= name <= high]
-        tables = [self.read_parquet(self.place(kind, symbol, f"{name}.parquet"), kind.schema) for name in names]
-        return pa.concat_tables([kind.schema.empty_table(), *tables]).combine_chunks()
+        tables = [self.read_parquet(self.place(kind, symbol, f"{name}.parquet"), schema) for name in names]
+        return pa.concat_tables(tables).combine_chunks() if tables else schema.empty_table()
 
 
 def last_of_each(table: pa.Table, key: tuple[str, ...]) -> pa.Table:

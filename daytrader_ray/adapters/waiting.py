@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 
 
 class Arrivals:
@@ -13,6 +14,13 @@ class Arrivals:
     def announce(self) -> None:
         """Say that something arrived or failed; to be called in the loop's thread."""
         self._event.set()
+
+    async def next(self, seconds: float) -> None:
+        """Return when something has arrived since the last wait, at the latest after `seconds`."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._event.wait()
+        self._event.clear()
 
     async def until(self, ready: Callable[[], bool], seconds: float) -> None:
         """Return when `ready()` holds; `TimeoutError` after `seconds`."""

@@ -1,42 +1,138 @@
-"""`daytrader import`: bars from your own files into the store."""
+"""`daytrader import`: bars from your own files, a vendor's flat files, or a calendar of events into the store."""
 
-from typing import Annotated
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
 
 import typer
 
+from daytrader_ray.domain.errors import ConfigError
 
-def command(
-    paths: Annotated[list[str], typer.Argument(help="Parquet or CSV files of minute bars, or folders of them.")],
+if TYPE_CHECKING:
+    from daytrader_ray.adapters.bar_files import BarFormat, ImportReport
+    from daytrader_ray.adapters.store import ParquetStore
+
+VENDOR = "api.polygon.io"
+
+
+class Stamp(StrEnum):
+    """What a stamp in a file names."""
+
+    START = "start"
+    END = "end"
+
+
+def command(  # noqa: PLR0913 - one argument for each option
+    paths: Annotated[list[str], typer.Argument(help="Files, folders of them, or URLs.")],
+    columns: Annotated[list[str] | None, typer.Option("--map", help="Our column = yours, as in close=last.")] = None,
+    zone: Annotated[str, typer.Option("--tz", help="Time zone of stamps without one.")] = "UTC",
+    stamp: Annotated[Stamp, typer.Option(help="Whether a stamp names the bar's start or its end.")] = Stamp.START,
+    bar_minutes: Annotated[int, typer.Option(help="Length of the bars: 1 or 5.")] = 1,
+    flat_files: Annotated[bool, typer.Option("--flat-files", help="The vendor's minute_aggs_v1 day files.")] = False,
+    events: Annotated[
+        bool, typer.Option("--events", help="A CSV calendar: symbol,timestamp,kind,known_at,note.")
+    ] = False,
     profile: Annotated[str, typer.Option(help="sandbox, paper, or a YAML file.")] = "sandbox",
     data: Annotated[str | None, typer.Option(help="Root of the store; default $DAYTRADER_DATA, else ./data.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on the last line.")] = False,
 ) -> None:
     """Import minute bars from Parquet or CSV files; rows that cannot be trusted go to quarantine with their reason.
 
-    Columns: timestamp (START of the bar, UTC), open, high, low, close, volume; vwap, trades and symbol if you have
-    them (else the file's name is the symbol).
+    Columns: timestamp, open, high, low, close, volume; vwap, trades and symbol if you have them (else the file's name
+    is the symbol). With --flat-files only the profile's universe is kept, and days that are there are not read again.
 
-    Example: daytrader import bars/*.parquet
+    Example: daytrader import bars/*.csv --map close=last --tz America/New_York --stamp end
     """
-    import json
-
-    from rich.console import Console
-    from rich.progress import Progress
-
-    from daytrader_ray.adapters.bar_files import import_files
+    from daytrader_ray.adapters.bar_files import BarFormat
     from daytrader_ray.adapters.store import ParquetStore
     from daytrader_ray.cli.profile import load
 
-    store = ParquetStore(load(profile, data).root)
+    if bar_minutes not in (1, 5):
+        raise ConfigError(f"--bar-minutes {bar_minutes}: bars are of 1 or 5 minutes")
+    own = BarFormat(_columns(columns or []), zone, stamp is Stamp.END, bar_minutes)
+    if flat_files and (events or own != BarFormat()):
+        raise ConfigError("--flat-files stands alone: their columns, zone and stamps are fixed")
+    if events and own != BarFormat(zone=zone):
+        raise ConfigError("--events takes no option of bars, only --tz")
+    settings = load(profile, data)
+    store = ParquetStore(settings.root)
+    if events:
+        _events(store, paths, zone, as_json)
+    elif flat_files:
+        market = urlsplit(settings.polygon.url).hostname or VENDOR
+        _show(_flat_files(store, paths, settings.universe.symbols, market), store.root, as_json)
+    else:
+        _show(_bars(store, paths, own), store.root, as_json)
+
+
+def _bars(store: "ParquetStore", paths: list[str], bar_format: "BarFormat") -> "ImportReport":
+    from daytrader_ray.adapters.bar_files import import_files
+
+    with _progress() as tell:
+        return import_files(store, paths, bar_format, tell)
+
+
+def _flat_files(store: "ParquetStore", paths: list[str], symbols: tuple[str, ...], market: str) -> "ImportReport":
+    from daytrader_ray.adapters.flat_files import import_flat_files
+
+    with _progress() as tell:
+        return import_flat_files(store, paths, symbols, market, tell)
+
+
+def _events(store: "ParquetStore", paths: list[str], zone: str, as_json: bool) -> None:
+    from daytrader_ray.adapters.event_files import import_events
+
+    report = import_events(store, paths, zone)
+    counts = {"files": report.files, "events": report.events, "symbols": len(report.symbols)}
+    text = f"{report.events:,} events of {len(report.symbols)} symbols from {report.files} files into {store.root}"
+    _say(counts, text, as_json)
+
+
+def _show(report: "ImportReport", root: str, as_json: bool) -> None:
+    counts = {
+        "files": report.files,
+        "rows": report.rows,
+        "accepted": report.accepted,
+        "quarantined": report.quarantined,
+        "extended_hours": report.extended_hours,
+        "symbols": len(report.symbols),
+    }
+    text = (
+        f"[bold]{report.accepted:,}[/] bars of {len(report.symbols)} symbols from {report.files} files into {root}, "
+        f"{report.quarantined:,} rows in quarantine, {report.extended_hours:,} of extended hours left out"
+    )
+    _say(counts, text, as_json)
+
+
+def _say(counts: dict[str, int], text: str, as_json: bool) -> None:
+    import json
+
+    from rich.console import Console
+
+    if as_json:
+        typer.echo(json.dumps(counts))
+    else:
+        Console().print(text, soft_wrap=True)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int], None]]:
+    from rich.console import Console
+    from rich.progress import Progress
+
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("importing files")
-        report = import_files(store, paths, lambda done, total: progress.update(task, completed=done, total=total))
-    if as_json:
-        counts = {"rows": report.rows, "accepted": report.accepted, "quarantined": report.quarantined}
-        typer.echo(json.dumps({"files": report.files, **counts, "symbols": len(report.symbols)}))
-        return
-    Console().print(
-        f"[bold]{report.accepted:,}[/] bars of {len(report.symbols)} symbols from {report.files} files into "
-        f"{store.root}, {report.quarantined:,} rows in quarantine",
-        soft_wrap=True,
-    )
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+def _columns(pairs: list[str]) -> dict[str, str]:
+    """Return names in the files by ours, from texts such as `close=last`."""
+    found = {}
+    for pair in pairs:
+        ours, equals, theirs = pair.partition("=")
+        if not (equals and ours.strip() and theirs.strip()):
+            raise ConfigError(f"--map {pair}: expected OURS=YOURS, such as close=last")
+        found[ours.strip().lower()] = theirs
+    return found

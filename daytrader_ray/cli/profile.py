@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 from pydantic import Field, SecretStr
 
+from daytrader_ray.adapters.live_config import LiveConfig
 from daytrader_ray.domain.config import Config
 from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.errors import ConfigError
@@ -46,6 +47,7 @@ class ProfileConfig(Config):
     kernel: KernelConfig = KernelConfig()
     polygon: PolygonVendor = PolygonVendor()
     alpaca: Vendor = Vendor()
+    live: LiveConfig = LiveConfig()
 
 
 class Keys(Config):

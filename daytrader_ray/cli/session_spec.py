@@ -7,7 +7,7 @@ from pydantic import SecretStr
 
 from daytrader_ray.adapters import model_store
 from daytrader_ray.adapters.alpaca_broker import BrokerConfig
-from daytrader_ray.adapters.polygon_stream import FeedConfig
+from daytrader_ray.adapters.live_config import FeedConfig
 from daytrader_ray.cli.profile import Profile
 from daytrader_ray.cluster.session import SessionSpec
 from daytrader_ray.domain.errors import ConfigError
@@ -34,7 +34,7 @@ def rehearsal_spec(profile: Profile, session: dt.date, bundle: str, url: str) ->
         kernel=profile.kernel,
         costs=profile.costs,
         regime=profile.regime,
-        feed=FeedConfig(stream_url=f"{streams}/stocks", key=SANDBOX_KEY),
+        feed=FeedConfig(stream_url=f"{streams}/stocks", url=url, key=SANDBOX_KEY),
         broker=BrokerConfig(url=url, stream_url=f"{streams}/stream", key=SANDBOX_KEY, secret=SANDBOX_KEY),
         journal_root=profile.root,
         sandbox_url=url,
@@ -75,7 +75,14 @@ def live_spec(profile: Profile, session: dt.date, bundle: str) -> SessionSpec:
         kernel=profile.kernel,
         costs=profile.costs,
         regime=profile.regime,
-        feed=FeedConfig(stream_url=profile.polygon.stream_url, key=keys.polygon),
+        feed=FeedConfig(
+            stream_url=profile.polygon.stream_url,
+            url=profile.polygon.url,
+            key=keys.polygon,
+            second_key=keys.alpaca_key,
+            second_secret=keys.alpaca_secret,
+            rules=profile.live,
+        ),
         broker=BrokerConfig(
             url=alpaca.url, stream_url=alpaca.stream_url, key=keys.alpaca_key, secret=keys.alpaca_secret
         ),

@@ -14,10 +14,13 @@ import numpy as np
 
 from daytrader_ray.adapters import model_store
 from daytrader_ray.adapters.alpaca_broker import AlpacaBroker, BrokerConfig
+from daytrader_ray.adapters.bar_buffer import BarBuffer, buffer_folder
 from daytrader_ray.adapters.calendar import session_grid
+from daytrader_ray.adapters.compaction import compact, compact_leftovers
 from daytrader_ray.adapters.journal import FileJournal, journal_path
 from daytrader_ray.adapters.live_clock import LiveClock
-from daytrader_ray.adapters.polygon_stream import FeedConfig, PolygonFeed
+from daytrader_ray.adapters.live_config import FeedConfig
+from daytrader_ray.adapters.live_feed import LiveFeed
 from daytrader_ray.adapters.sandbox_clock import SandboxClock
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.cluster.practice import practise
@@ -25,7 +28,7 @@ from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.errors import BrokerError, BundleError, DataError, FeedError, LockstepError
 from daytrader_ray.domain.indices import is_index
 from daytrader_ray.domain.panel import Panel
-from daytrader_ray.domain.ports import Broker, Scorer
+from daytrader_ray.domain.ports import Broker, Journal, Scorer
 from daytrader_ray.domain.sessions import Session
 from daytrader_ray.engine.config import KernelConfig
 from daytrader_ray.engine.runner import OPEN_HINT, SessionResult, run_session
@@ -67,7 +70,7 @@ class SessionSpec:
     @property
     def secrets(self) -> list[str]:
         """Return what must never be seen in a log."""
-        return [key.get_secret_value() for key in (self.feed.key, self.broker.key, self.broker.secret)]
+        return [*self.feed.secrets, *(key.get_secret_value() for key in (self.broker.key, self.broker.secret))]
 
     @property
     def run(self) -> str:
@@ -79,12 +82,19 @@ class SessionSpec:
         """Return the journal's name: rehearsals never touch the record of real orders."""
         return "rehearsal" if self.sandbox_url else "live"
 
+    @property
+    def buffer_name(self) -> str:
+        """Return where received bars are kept: those of a rehearsal never reach the store."""
+        return "rehearsal" if self.sandbox_url else "buffer"
+
 
 async def trade(spec: SessionSpec, scorer: Scorer) -> SessionResult:
     """Trade the session of `spec` and return what happened.
 
     Bars and trade updates are subscribed, and every kernel and member is warm, before the clock starts.
     """
+    if not spec.sandbox_url:
+        compact_leftovers(ParquetStore(spec.root), Path(spec.journal_root), spec.buffer_name, spec.date)
     async with AsyncExitStack() as stack:
         broker = await stack.enter_async_context(AlpacaBroker(spec.broker))
         cash = await starting_cash(broker) if spec.cash is None else spec.cash
@@ -92,31 +102,71 @@ async def trade(spec: SessionSpec, scorer: Scorer) -> SessionResult:
         market = await asyncio.to_thread(market_before, spec, bundle)
         engine = SessionEngine(bundle, market, spec.kernel, spec.costs, cash, spec.run, spec.regime)
         await practise(bundle, market, spec.kernel, spec.costs, scorer)
-        feed = await stack.enter_async_context(PolygonFeed(spec.feed, engine.symbols))
-        path = journal_path(Path(spec.journal_root), spec.date, spec.journal_name)
-        journal = stack.enter_context(FileJournal(path, fresh=bool(spec.sandbox_url)))
+        rehearses = bool(spec.sandbox_url)
+        root = Path(spec.journal_root)
+        buffer = stack.enter_context(BarBuffer(buffer_folder(root, spec.buffer_name, spec.date), fresh=rehearses))
+        feed = LiveFeed(spec.feed, market.session, engine.symbols, buffer, np.random.default_rng(), _now)
+        await stack.enter_async_context(feed)
+        path = journal_path(root, spec.date, spec.journal_name)
+        journal = stack.enter_context(FileJournal(path, fresh=rehearses))
         journal.note("open", {"session": spec.date, "bundle": spec.bundle_id, "cash": cash})
-        if not spec.sandbox_url:
-            clock = LiveClock(market.session, lambda: broker.pending, spec.bar_minutes)
-            if clock.missed:
-                raise FeedError(
-                    f"the session of {spec.date} opened {clock.missed} bars ago and they were not seen",
-                    "start before the open: 09:30 in New York",
-                )
-            try:
-                return await run_session(engine, clock, feed, broker, scorer, journal, time.perf_counter)
-            except asyncio.CancelledError as stop:
-                if not str(stop):
-                    raise
-                raise BrokerError(str(stop), OPEN_HINT) from stop
-        held = await stack.enter_async_context(SandboxClock(spec.sandbox_url, spec.date))
-        try:
-            return await run_session(engine, held, feed, broker, scorer, journal, time.perf_counter)
-        except (FeedError, BrokerError) as error:
-            raise LockstepError(
-                f"rehearsal of {spec.date} stopped at {held.position}: {error}",
-                "run it again: the exchange begins each rehearsal anew",
-            ) from error
+        parts = engine, feed, broker, scorer, journal
+        result = await (_rehearsed(spec, stack, *parts) if rehearses else _traded(spec, market.session, *parts))
+        result.alarms += feed.alarms()
+        journal.note("feed", feed.counts)
+    if not rehearses:
+        await asyncio.to_thread(compact, ParquetStore(spec.root), root, spec.buffer_name, spec.date)
+    return result
+
+
+async def _traded(
+    spec: SessionSpec,
+    session: Session,
+    engine: SessionEngine,
+    feed: LiveFeed,
+    broker: AlpacaBroker,
+    scorer: Scorer,
+    journal: Journal,
+) -> SessionResult:
+    """Trade in real time; after the close compare the day's bars with the vendor's history."""
+    deadline = spec.feed.rules.deadline_seconds
+    clock = LiveClock(session, lambda: broker.pending, feed.is_complete, feed.wake, _now, deadline)
+    if clock.missed:
+        raise FeedError(
+            f"the session of {spec.date} opened {clock.missed} bars ago and they were not seen",
+            "start before the open: 09:30 in New York",
+        )
+    try:
+        result = await run_session(engine, clock, feed, broker, scorer, journal, time.perf_counter)
+    except asyncio.CancelledError as stop:
+        if not str(stop):
+            raise
+        raise BrokerError(str(stop), OPEN_HINT) from stop
+    await feed.reconcile()
+    return result
+
+
+async def _rehearsed(
+    spec: SessionSpec,
+    stack: AsyncExitStack,
+    engine: SessionEngine,
+    feed: LiveFeed,
+    broker: AlpacaBroker,
+    scorer: Scorer,
+    journal: Journal,
+) -> SessionResult:
+    held = await stack.enter_async_context(SandboxClock(spec.sandbox_url, spec.date))
+    try:
+        return await run_session(engine, held, feed, broker, scorer, journal, time.perf_counter)
+    except (FeedError, BrokerError) as error:
+        raise LockstepError(
+            f"rehearsal of {spec.date} stopped at {held.position}: {error}",
+            "run it again: the exchange begins each rehearsal anew",
+        ) from error
+
+
+def _now() -> float:
+    return time.time()  # noqa: TID251 - the edge where real time enters
 
 
 def load_bundle(spec: SessionSpec) -> Bundle:

@@ -42,24 +42,30 @@ def build_panel(columns: Mapping[str, SymbolBars], grid: SessionGrid, imported: 
 
 def _one_symbol(bars: SymbolBars, grid: SessionGrid) -> tuple[Int64, Float64, Float64, Float64]:
     """Return row `[n]`, prices `[4, n]`, volume `[n]` and vwap `[n]` of one symbol's bars on the grid, ascending."""
-    rows = _rows_of(bars.minute, grid)
-    kept = bars.take(rows >= 0)
-    prices = np.stack([kept.open, kept.high, kept.low, kept.close])
-    rows = rows[rows >= 0]
-    if grid.bar_minutes == 1:
-        return rows, prices, kept.volume, kept.vwap
-    return _join(rows, prices, kept.volume, kept.vwap)
-
-
-def _rows_of(minutes: Int64, grid: SessionGrid) -> Int64:
-    """Row of the bar that holds each minute `[n]`; -1 outside the sessions."""
-    if not grid.sessions:
-        return np.full(len(minutes), -1, dtype=np.int64)
     opens = np.array([session.open_minute for session in grid.sessions], dtype=np.int64)
-    session = np.maximum(np.searchsorted(opens, minutes, side="right") - 1, 0)
-    slot = (minutes - opens[session]) // grid.bar_minutes
-    inside = (slot >= 0) & (slot < grid.bars_per_session[session])
-    return np.where(inside, grid.first_row[session] + slot, -1).astype(np.int64)
+    rows = _rows_of(bars.minute, opens, grid.first_row, grid.bar_minutes)
+    values = np.stack([bars.open, bars.high, bars.low, bars.close, bars.volume, bars.vwap])
+    inside = rows >= 0
+    if not inside.all():
+        rows, values = rows[inside], values[:, inside]
+    if grid.bar_minutes == 1:
+        return rows, values[:4], values[4], values[5]
+    return _join(rows, values[:4], values[4], values[5])
+
+
+@njit
+def _rows_of(minutes: Int64, opens: Int64, first_row: Int64, bar_minutes: int) -> Int64:
+    """Row of the bar that holds each of the ascending minutes `[n]`; -1 outside the sessions."""
+    rows = np.full(len(minutes), -1, dtype=np.int64)
+    session = 0
+    for i in range(len(minutes)):
+        while session + 1 < len(opens) and opens[session + 1] <= minutes[i]:
+            session += 1
+        if session < len(opens) and minutes[i] >= opens[session]:
+            row = first_row[session] + (minutes[i] - opens[session]) // bar_minutes
+            if row < first_row[session + 1]:
+                rows[i] = row
+    return rows
 
 
 @njit
@@ -119,12 +125,12 @@ def _fill(
             if i < after_last and rows[i] == row:
                 carried, last = bar_prices[3, i], row
                 if bar_volume[i] > 0.0:
-                    prices[:, row] = bar_prices[:, i]
                     volume[row] = bar_volume[i]
                     vwap[row] = bar_vwap[i]
-                else:
-                    prices[:, row] = carried
+                for k in range(4):
+                    prices[k, row] = bar_prices[k, i] if bar_volume[i] > 0.0 else carried
                 i += 1
             elif row - last <= longest:
-                prices[:, row] = carried
+                for k in range(4):
+                    prices[k, row] = carried
         i = after_last

@@ -5,6 +5,7 @@ import fsspec
 import pytest
 
 from daytrader_ray.adapters import atomic
+from daytrader_ray.domain.errors import ConfigError
 
 
 def test_a_file_is_replaced_whole_and_leaves_nothing_aside(tmp_path: Path) -> None:
@@ -46,3 +47,27 @@ def test_other_file_systems_work_by_url() -> None:
     atomic.atomic_write_bytes("memory://atomic/folder/file", b"data")
     assert fsspec.filesystem("memory").cat_file("/atomic/folder/file") == b"data"
     assert len(fsspec.filesystem("memory").ls("/atomic/folder")) == 1
+
+
+def test_a_url_that_nothing_can_read_is_named() -> None:
+    with pytest.raises(ConfigError, match="nosuch://x cannot be used as a data root: Protocol not known"):
+        atomic.filesystem_of("nosuch://x")
+
+
+def test_a_file_system_without_whole_puts_gets_its_file_by_a_rename(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = f"file://{tmp_path}/folder/file.bin"
+    atomic.atomic_write_bytes(target, b"old")
+    local = atomic.filesystem_of(target)[0]
+
+    def interrupt(source: str, to: str) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(local), "mv", lambda self, source, to: interrupt(source, to))
+        with pytest.raises(KeyboardInterrupt):
+            atomic.atomic_write_bytes(target, b"new and longer")
+    assert (tmp_path / "folder/file.bin").read_bytes() == b"old"
+    atomic.atomic_write_bytes(target, b"new")
+    assert (tmp_path / "folder/file.bin").read_bytes() == b"new"

@@ -1,133 +1,297 @@
+"""The fifteen defects of the vendor's client (PROTOCOLS 1.5, W1 to W15), each against a server that provokes it."""
+
 import asyncio
 import json
+import logging
 import math
+import os
+import subprocess
+import sys
 
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestServer
+from pydantic import SecretStr
 
-from daytrader_ray.adapters.polygon_stream import FeedConfig, PolygonFeed
+from daytrader_ray.adapters.live_config import ReconnectConfig
+from daytrader_ray.adapters.polygon_stream import PolygonLink, decode, indices_url
 from daytrader_ray.domain.errors import FeedError
+from tests.adapters.streams import QUICK, Heard, Polygon, bar, gaps, serving, until
+
+CHANNELS = ["AM.AAPL", "AM.SPY"]
 
 
-class Vendor:
-    """A few lines of Polygon: greets, takes a key, confirms subscriptions (unless told not to) and sends bars."""
-
-    def __init__(self, key="k", confirm=True):
-        self.key, self.confirm, self.socket, self.subscribed = key, confirm, None, []
-
-    async def handle(self, request):
-        self.socket = socket = web.WebSocketResponse()
-        await socket.prepare(request)
-        await self.status("connected", "Connected Successfully")
-        async for message in socket:
-            values = json.loads(message.data)
-            if values["action"] == "auth":
-                ok = values["params"] == self.key
-                await self.status("auth_success" if ok else "auth_failed", "authenticated" if ok else "bad key")
-            elif values["action"] == "subscribe":
-                self.subscribed += values["params"].split(",")
-                if self.confirm:
-                    for name in values["params"].split(","):
-                        await self.status("success", f"subscribed to: {name}")
-        return socket
-
-    async def status(self, status, message):
-        await self.send({"ev": "status", "status": status, "message": message})
-
-    async def send(self, *messages):
-        await self.socket.send_str(json.dumps(messages))
+def link(port, channels=CHANNELS, extras=(), key="k"):
+    return PolygonLink(f"ws://127.0.0.1:{port}/stocks", SecretStr(key), channels, extras)
 
 
-def bar(symbol, minute, **values):
-    stamp = minute * 60_000
-    prices = {"o": 10.0, "h": 11.0, "l": 9.5, "c": 10.5, "v": 1200, "vw": 10.25, "av": 5000, "a": 10.1, "z": 60}
-    return {"ev": "AM", "sym": symbol, "s": stamp, "e": stamp + 60_000} | prices | values
+async def test_bars_are_stamped_with_their_start_and_arrive_once_each():
+    vendor = Polygon()
+    async with serving(("/stocks", vendor.handle)) as port, Heard(link(port)) as heard:
+        await until(lambda: heard.line.up)
+        assert sorted(vendor.subscribed[0]) == CHANNELS
+        await vendor.send(bar("AAPL", 29_000_000, av=5000), bar("SPY", 29_000_000, vw=None))
+        await until(lambda: heard.bars(decode))
+        first, second = decode(heard.frames[-1]).bars
+    assert (first.symbol, first.minute, second.symbol) == ("AAPL", 29_000_000, "SPY")
+    assert first[2:8] == (10.0, 11.0, 9.5, 10.5, 1200.0, 10.25) and first.day_volume == 5000
+    assert math.isnan(second.vwap) and math.isnan(second.day_volume)
 
 
-@pytest.fixture
-async def serve():
-    servers = []
-
-    async def start(vendor, **options):
-        app = web.Application()
-        app.router.add_get("/stocks", vendor.handle)
-        server = TestServer(app)
-        await server.start_server()
-        servers.append(server)
-        config = {"stream_url": f"ws://127.0.0.1:{server.port}/stocks", "key": "k", "bar_seconds": 0.5}
-        return PolygonFeed(FeedConfig(**(config | {"ready_seconds": 2.0} | options)), ["AAPL", "SPY"])
-
-    yield start
-    for server in servers:
-        await server.close()
+@pytest.mark.parametrize("code", [1000, 1001])
+async def test_w1_a_clean_close_is_followed_by_a_new_connection(code):
+    vendor = Polygon()
+    async with serving(("/stocks", vendor.handle)) as port, Heard(link(port)) as heard:
+        await until(lambda: heard.line.up)
+        await vendor.end(code)
+        await until(lambda: heard.line.connections == 2)
+        assert heard.line.failure == "the server closed the stream" and heard.line.breaks == 1
+        assert sorted(vendor.subscribed[1]) == CHANNELS
 
 
-async def test_bars_arrive_once_each_and_are_stamped_with_their_start(serve):
-    vendor = Vendor()
-    async with await serve(vendor) as feed:
-        assert sorted(vendor.subscribed) == ["AM.AAPL", "AM.SPY"]
-        await vendor.send(bar("AAPL", 29_000_000), bar("SPY", 29_000_000, vw=None))
-        await vendor.send({"ev": "T", "sym": "AAPL", "p": 1.0}, bar("AAPL", 29_000_001))
-        first = await feed.bars(2)
-        rest = await feed.bars(3)
-    both = [*first, *rest]
-    assert [(b.symbol, b.minute) for b in both] == [("AAPL", 29_000_000), ("SPY", 29_000_000), ("AAPL", 29_000_001)]
-    assert (both[0].open, both[0].high, both[0].low, both[0].close, both[0].volume) == (10.0, 11.0, 9.5, 10.5, 1200.0)
-    assert both[0].vwap == 10.25 and math.isnan(both[1].vwap)
+async def test_w2_abnormal_closes_are_followed_by_growing_jittered_pauses():
+    vendor = Polygon(*["close at auth 1011"] * 6)
+    config = ReconnectConfig(connect_seconds=1.0, first_pause_seconds=0.04, longest_pause_seconds=0.32)
+    async with serving(("/stocks", vendor.handle)) as port, Heard(link(port), config) as heard:
+        await until(lambda: heard.line.up)
+    pauses = gaps(vendor.at)
+    assert len(pauses) == 6
+    for pause, whole in zip(pauses, (0.04, 0.08, 0.16, 0.32, 0.32, 0.32), strict=True):
+        assert whole / 2 <= pause < whole + 0.2
+    assert len({round(pause / whole, 3) for pause, whole in zip(pauses[3:], (0.32,) * 3, strict=True)}) == 3
 
 
-async def test_a_missing_bar_is_an_error_that_names_the_counts(serve):
-    vendor = Vendor()
-    async with await serve(vendor, bar_seconds=0.1) as feed:
-        await vendor.send(bar("AAPL", 1))
-        with pytest.raises(FeedError, match=r"waited 0.1 s for bar 2; 1 have arrived"):
-            await feed.bars(2)
+async def test_w3_the_seventh_abnormal_close_of_a_day_is_survived_like_the_first():
+    vendor = Polygon()
+    async with serving(("/stocks", vendor.handle)) as port, Heard(link(port)) as heard:
+        for n in range(1, 8):
+            await until(lambda n=n: heard.line.connections == n)
+            await vendor.send(bar("AAPL", n))
+            await until(lambda n=n: ("AAPL", n) in heard.bars(decode))
+            await vendor.end(1006 if n % 2 else 1008)
+        await until(lambda: heard.line.connections == 8)
 
 
-async def test_the_feed_is_not_ready_before_each_subscription_is_confirmed(serve):
-    feed = await serve(Vendor(confirm=False), ready_seconds=0.2)
-    with pytest.raises(FeedError, match=r"2 subscriptions not confirmed in 0.2 s"):
-        await feed.__aenter__()
+async def test_w4_a_refused_connection_is_one_failure_named_at_once():
+    async with serving() as port:
+        pass
+    async with Heard(link(port)) as heard:
+        await until(lambda: heard.line.failure, 1.0)
+        assert "no connection (ConnectionRefusedError" in heard.line.failure
 
 
-async def test_a_refused_key_is_named(serve):
-    feed = await serve(Vendor(key="another"))
-    with pytest.raises(FeedError, match=r"the key was refused \(bad key\)"):
-        await feed.__aenter__()
+async def test_w4_a_handshake_answered_429_is_tried_again_after_our_pause():
+    vendor = Polygon("429", "429")
+    async with serving(("/stocks", vendor.handle)) as port, Heard(link(port)) as heard:
+        await until(lambda: heard.line.up)
+        assert len(vendor.at) == 3 and max(gaps(vendor.at)) < 1.0
+        assert "429" in heard.line.failure
 
 
-@pytest.mark.parametrize("code", [1000, 1011])
-async def test_a_stream_the_server_ends_is_an_error_once_its_bars_are_used_up(serve, code):
-    vendor = Vendor()
-    async with await serve(vendor) as feed:
-        await vendor.send(bar("AAPL", 1))
-        await vendor.socket.close(code=code)
-        assert len(await feed.bars(1)) == 1
-        with pytest.raises(FeedError, match=r"closed the stream|stream broke"):
-            await feed.bars(2)
+@pytest.mark.parametrize("stage", ["auth", "subscribe"])
+@pytest.mark.parametrize("code", [1006, 1008, 1011])
+async def test_w5_a_connection_that_dies_before_it_is_subscribed_costs_no_subscription(stage, code):
+    vendor = Polygon(f"close at {stage} {code}", f"close at {stage} {code}")
+    async with serving(("/stocks", vendor.handle)) as port, Heard(link(port)) as heard:
+        await until(lambda: heard.line.up)
+        assert sorted(vendor.subscribed[-1]) == CHANNELS
+        await vendor.send(bar("AAPL", 7))
+        await until(lambda: heard.bars(decode) == [("AAPL", 7)])
 
 
-async def test_being_pushed_out_by_another_connection_is_named(serve):
-    vendor = Vendor()
-    async with await serve(vendor) as feed:
+async def test_w6_another_answer_to_the_key_than_success_is_no_success():
+    vendor = Polygon("max_connections at auth")
+    async with serving(("/stocks", vendor.handle)) as port:
+        config = QUICK.model_copy(update={"connect_seconds": 0.3})
+        async with Heard(link(port), config) as heard:
+            heard_up = heard.line.up
+            await until(lambda: heard.line.failure)
+            assert not heard_up and len(vendor.subscribed) == 1
+            await until(lambda: heard.line.up)
+
+
+async def test_w6_being_pushed_out_by_another_connection_is_named():
+    vendor = Polygon()
+    async with serving(("/stocks", vendor.handle)) as port, Heard(link(port)) as heard:
+        await until(lambda: heard.line.up)
         await vendor.status("max_connections", "Maximum number of connections exceeded.")
-        with pytest.raises(FeedError, match="max_connections"):
-            await feed.bars(1)
+        await until(lambda: heard.line.failure)
+        assert heard.line.failure == "the server says max_connections: Maximum number of connections exceeded."
+        await until(lambda: heard.line.connections == 2)
 
 
-async def test_a_dead_vendor_is_an_error_within_the_limit(serve):
-    config = FeedConfig(stream_url="ws://127.0.0.1:9/stocks", key="k", ready_seconds=0.2)
-    with pytest.raises(FeedError, match=r"not confirmed in 0.2 s"):
-        await PolygonFeed(config, ["AAPL"]).__aenter__()
+async def test_w7_no_frame_however_broken_ends_the_connection():
+    vendor = Polygon()
+    broken = ['[{"ev":"AM"', "null", '{"ev":"AM"}', '[1, null, {"ev":"AM","sym":"AAPL"}]', "[]", '["status"]']
+    async with serving(("/stocks", vendor.handle)) as port, Heard(link(port)) as heard:
+        await until(lambda: heard.line.up)
+        for text in broken:
+            await vendor.text(text)
+        await vendor.send(bar("AAPL", 1, c="much"), bar("AAPL", 2, s=61_000), bar("SPY", 3))
+        await until(lambda: heard.bars(decode))
+        assert heard.bars(decode) == [("SPY", 3)] and heard.line.connections == 1
+        assert sum(decode(raw).corrupt for raw in heard.frames) == 1 + 1 + 1 + 3 + 1 + 2
+
+
+async def test_w8_a_frame_of_more_than_a_mebibyte_arrives():
+    vendor = Polygon()
+    async with serving(("/stocks", vendor.handle)) as port, Heard(link(port)) as heard:
+        await until(lambda: heard.line.up)
+        await vendor.send(*(bar("AAPL", minute) for minute in range(12_000)))
+        await until(lambda: len(heard.bars(decode)) == 12_000)
+        assert len(heard.frames[-1]) > 1 << 20 and heard.line.connections == 1
+
+
+async def test_w9_every_channel_is_subscribed_exactly_once_a_connection_and_none_is_dropped():
+    vendor = Polygon()
+    async with serving(("/stocks", vendor.handle)) as port, Heard(link(port, ["AM.*"], ["A.*", "T.AAPL"])) as heard:
+        await until(lambda: heard.line.up)
+        await vendor.end(1000)
+        await until(lambda: heard.line.connections == 2)
+    assert [sorted(names) for names in vendor.subscribed] == [["A.*", "AM.*", "T.AAPL"]] * 2
+
+
+async def test_w10_a_stream_is_ready_only_once_the_server_has_confirmed_every_bar():
+    vendor = Polygon()
+    vendor.status = confirm_only(vendor, "AM.SPY")
+    config = QUICK.model_copy(update={"connect_seconds": 0.3})
+    async with serving(("/stocks", vendor.handle)) as port, Heard(link(port), config) as heard:
+        await until(lambda: heard.line.failure)
+        assert not heard.line.connections
+        assert heard.line.failure == "subscriptions not confirmed in 0.3 s"
+
+
+def confirm_only(vendor, channel):
+    said = Polygon.status
+
+    async def status(kind, message):
+        if "subscribed to" not in message or channel in message:
+            await said(vendor, kind, message)
+
+    return status
+
+
+async def test_a_channel_that_the_plan_lacks_costs_only_that_channel():
+    vendor = Polygon("no LULD")
+    async with serving(("/stocks", vendor.handle)) as port, Heard(link(port, extras=["LULD.AAPL"])) as heard:
+        await until(lambda: heard.line.up)
+        assert "LULD.AAPL" in vendor.subscribed[0]
+
+
+async def test_w11_options_reach_the_connection_itself(monkeypatch):
+    seen = {}
+
+    async def connect(_self, _handler, **options):
+        seen.update(options)
+
+    monkeypatch.setattr("daytrader_ray.adapters.polygon_stream.WebSocketClient.connect", connect)
+    async with Heard(link(9)) as heard:
+        await until(lambda: heard.line.failure)
+    assert seen["max_size"] > 1 << 20 and seen["proxy"] is None
+
+
+async def test_w12_a_busy_reader_never_holds_up_the_socket():
+    vendor = Polygon()
+    async with serving(("/stocks", vendor.handle)) as port, Heard(link(port)) as heard:
+        await until(lambda: heard.line.up)
+        for minute in range(500):  # many times the client's own queue, while nobody reads what arrived
+            await asyncio.wait_for(vendor.send(bar("AAPL", minute)), 1.0)
+        await until(lambda: len(heard.frames) >= 500)
+
+
+async def test_w13_the_stream_runs_in_the_loop_it_is_started_in_and_gives_raw_text():
+    vendor = Polygon()
+    async with serving(("/stocks", vendor.handle)) as port, Heard(link(port)) as heard:
+        await until(lambda: heard.line.up)
+        await vendor.send(bar("AAPL", 1))
+        await until(lambda: heard.bars(decode))
+    assert all(isinstance(raw, str) for raw in heard.frames)
+
+
+async def test_w14_a_proxy_in_the_environment_does_not_stand_before_this_machine(monkeypatch):
+    for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    vendor = Polygon()
+    async with serving(("/stocks", vendor.handle)) as port, Heard(link(port)) as heard:
+        await until(lambda: heard.line.up)
+
+
+async def test_w15_events_of_unknown_kinds_are_counted_and_skipped(caplog):
+    found = decode(json.dumps([{"ev": "XX", "sym": "AAPL"}, bar("AAPL", 1), {"ev": "FMV"}]))
+    assert (found.unknown, len(found.bars), found.corrupt) == (2, 1, 0)
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+def test_w15_nothing_is_written_to_stdout():
+    program = """
+import asyncio, numpy as np
+from pydantic import SecretStr
+from daytrader_ray.adapters import logs
+from daytrader_ray.adapters.live_config import ReconnectConfig
+from daytrader_ray.adapters.polygon_stream import PolygonLink
+from daytrader_ray.adapters.supervisor import Supervisor
+logs.configure()
+async def main():
+    link = PolygonLink("ws://127.0.0.1:9/stocks", SecretStr("k"), ["AM.AAPL"])
+    async with Supervisor("s", link, ReconnectConfig(), np.random.default_rng(1), print, lambda: None) as line:
+        while not line.failure:
+            await asyncio.sleep(0.01)
+asyncio.run(main())
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, env=os.environ)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "" and "no connection" in done.stderr
+
+
+async def test_a_mute_connection_is_given_up_and_replaced():
+    vendor = Polygon()
+    config = QUICK.model_copy(update={"silence_seconds": 0.2})
+    async with serving(("/stocks", vendor.handle)) as port, Heard(link(port), config) as heard:
+        await until(lambda: heard.line.connections == 2)
+        assert heard.line.failure == "not a word for 0.2 s" and heard.line.breaks >= 1
+
+
+async def test_a_server_without_a_greeting_is_given_up():
+    vendor = Polygon("no greeting")
+    config = QUICK.model_copy(update={"connect_seconds": 0.2})
+    async with serving(("/stocks", vendor.handle)) as port, Heard(link(port), config) as heard:
+        await until(lambda: heard.line.up)
+        assert heard.line.failure == "subscriptions not confirmed in 0.2 s"
+
+
+async def test_a_refused_key_is_named_and_not_hammered():
+    vendor = Polygon(key="another")
+    async with serving(("/stocks", vendor.handle)) as port, Heard(link(port)) as heard:
+        await until(lambda: heard.line.refused)
+        assert heard.line.failure == "the key was refused (bad key)"
+
+
+async def test_closing_takes_less_than_a_second():
+    vendor = Polygon()
+    async with serving(("/stocks", vendor.handle)) as port:
+        heard = Heard(link(port))
+        await heard.__aenter__()
+        await until(lambda: heard.line.up)
+        await asyncio.wait_for(heard.line.close(), 1.0)
+
+
+def test_quotes_trades_and_pauses_are_read_beside_bars():
+    found = decode(
+        json.dumps(
+            [
+                {"ev": "Q", "sym": "SPY", "bp": 100.0, "bs": 3, "ap": 100.02, "as": 4, "t": 1_000, "q": 1},
+                {"ev": "T", "sym": "SPY", "p": 100.01, "s": 50, "c": [12], "t": 1_001, "q": 2},
+            ]
+        )
+    )
+    assert found.quotes == [("SPY", 1_000_000_000, 100.0, 100.02, 3.0, 4.0)]
+    assert found.trades == [("SPY", 1_001_000_000, 100.01, 50.0, (12,))]
+
+
+def test_an_index_has_no_volume():
+    (vix,) = decode(json.dumps([{k: v for k, v in bar("I:VIX", 5).items() if k not in ("v", "vw")}])).bars
+    assert vix.volume == 0.0 and math.isnan(vix.vwap)
+    assert indices_url("wss://socket.massive.com/stocks") == "wss://socket.massive.com/indices"
 
 
 def test_a_stream_url_of_another_form_is_refused():
     with pytest.raises(FeedError, match="expected ws"):
-        PolygonFeed(FeedConfig(stream_url="https://x/y", key="k"), ["AAPL"])
-
-
-async def test_closing_takes_less_than_a_second(serve):
-    feed = await serve(Vendor())
-    await feed.__aenter__()
-    await asyncio.wait_for(feed.close(), 1.0)
+        PolygonLink("https://x/y", SecretStr("k"), CHANNELS)

@@ -1,12 +1,16 @@
+import datetime as dt
+import gzip
 import json
 from pathlib import Path
 
 import pytest
 import typer
+from click.testing import Result
 from typer.testing import CliRunner
 
+from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.cli.import_cmd import command
-from daytrader_ray.domain.errors import DataError
+from daytrader_ray.domain.errors import ConfigError, DataError
 
 ROW = "1741012200000,10,11,9,10,5\n"
 
@@ -23,7 +27,9 @@ def test_the_last_line_is_one_json_object(app: typer.Typer, tmp_path: Path) -> N
     result = CliRunner().invoke(app, [str(tmp_path / "AAPL.csv"), "--data", str(tmp_path / "data"), "--json"])
     assert result.exit_code == 0
     counts = json.loads(result.stdout.splitlines()[-1])
-    assert counts == {"files": 1, "rows": 2, "accepted": 1, "quarantined": 1, "symbols": 1}
+    assert counts == {
+        "files": 1, "rows": 2, "accepted": 1, "quarantined": 1, "extended_hours": 0, "symbols": 1
+    }  # fmt: skip
 
 
 def test_without_json_it_says_so_in_words(app: typer.Typer, tmp_path: Path) -> None:
@@ -38,3 +44,66 @@ def test_a_csv_without_close_is_a_named_error(app: typer.Typer, tmp_path: Path) 
     assert isinstance(result.exception, DataError)
     assert "no column 'close'" in result.exception.message
     assert not (tmp_path / "data").exists()
+
+
+def run(app: typer.Typer, tmp_path: Path, *options: str) -> Result:
+    return CliRunner().invoke(app, [*options, "--data", str(tmp_path / "data"), "--json"])
+
+
+def test_columns_zone_and_stamps_are_read_as_the_options_say(app: typer.Typer, tmp_path: Path) -> None:
+    (tmp_path / "AAPL.csv").write_text(
+        "when,open,high,low,last,vol\n2025-03-03 09:35:00,10,11,9,10,5\n2025-03-03 16:00:00,10,11,9,10,5\n"
+    )
+    names = ["--map", "timestamp=when", "--map", "close=last", "--map", "volume=vol"]
+    how = ["--tz", "America/New_York", "--stamp", "end", "--bar-minutes", "5"]
+    result = run(app, tmp_path, str(tmp_path / "AAPL.csv"), *names, *how)
+    assert json.loads(result.stdout.splitlines()[-1])["accepted"] == 2
+    store = ParquetStore(str(tmp_path / "data"))
+    assert store.bar_minutes == 5
+    starts = [f"{stamp:%H:%M}" for stamp in store.bars("AAPL")["timestamp"].to_pylist()]
+    assert starts == ["14:30", "20:55"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--map", "close"], "expected OURS=YOURS"),
+        (["--map", "clse=last"], "no column of a bar: clse"),
+        (["--tz", "Mars/Base"], "unknown time zone 'Mars/Base'"),
+        (["--bar-minutes", "7"], "1 or 5 minutes"),
+        (["--flat-files", "--events"], "stands alone"),
+        (["--flat-files", "--stamp", "end"], "stands alone"),
+        (["--events", "--bar-minutes", "5"], "only --tz"),
+    ],
+)
+def test_options_that_make_no_sense_are_named(app: typer.Typer, tmp_path: Path, options: list[str], words: str) -> None:
+    result = run(app, tmp_path, "x.csv", *options)
+    assert isinstance(result.exception, ConfigError)
+    assert words in result.exception.message
+    assert not (tmp_path / "data").exists()
+
+
+def test_flat_files_keep_the_universe_of_the_profile(app: typer.Typer, tmp_path: Path) -> None:
+    folder = tmp_path / "2025" / "03"
+    folder.mkdir(parents=True)
+    start = 1741012200000000000
+    rows = "".join(f"{symbol},5,10,10,11,9,{start},3\n" for symbol in ("A", "AAPL", "ZZZZ"))
+    text = "ticker,volume,open,close,high,low,window_start,transactions\n" + rows
+    (folder / "2025-03-03.csv.gz").write_bytes(gzip.compress(text.encode()))
+    result = run(app, tmp_path, "--flat-files", str(tmp_path / "2025"), "--profile", "paper")
+    counts = json.loads(result.stdout.splitlines()[-1])
+    assert (counts["files"], counts["accepted"], counts["symbols"]) == (1, 1, 1)
+    store = ParquetStore(str(tmp_path / "data"))
+    assert (store.symbols(), store.market()) == (("AAPL",), "api.polygon.io")
+    again = run(app, tmp_path, "--flat-files", str(tmp_path / "2025"), "--profile", "paper")
+    assert json.loads(again.stdout.splitlines()[-1])["files"] == 0
+
+
+def test_events_are_kept_by_symbol(app: typer.Typer, tmp_path: Path) -> None:
+    (tmp_path / "events.csv").write_text(
+        "symbol,timestamp,kind\naapl,2025-05-01T16:30:00,earnings\nMRNA,2025-06-01T12:00:00,fda\n"
+    )
+    result = run(app, tmp_path, "--events", str(tmp_path / "events.csv"), "--tz", "America/New_York")
+    assert json.loads(result.stdout.splitlines()[-1]) == {"files": 1, "events": 2, "symbols": 2}
+    events = ParquetStore(str(tmp_path / "data")).events("AAPL", dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
+    assert [f"{stamp:%H:%M}" for stamp in events["timestamp"].to_pylist()] == ["20:30"]

@@ -12,7 +12,7 @@ import structlog
 from ray.exceptions import ActorDiedError, GetTimeoutError, RayTaskError
 
 from daytrader_ray.adapters.alpaca_broker import BrokerConfig
-from daytrader_ray.adapters.polygon_stream import FeedConfig
+from daytrader_ray.adapters.live_config import FeedConfig
 from daytrader_ray.cluster.session import SessionSpec
 from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.errors import BrokerError, FeedError
@@ -32,7 +32,7 @@ SPEC = SessionSpec(
     kernel=KernelConfig(),
     costs=CostConfig(),
     regime=RegimeConfig(),
-    feed=FeedConfig(stream_url="ws://127.0.0.1:1/stocks", key="key-of-polygon"),
+    feed=FeedConfig(stream_url="ws://127.0.0.1:1/stocks", url="http://127.0.0.1:1", key="key-of-polygon"),
     broker=BrokerConfig(url="http://127.0.0.1:1", stream_url="ws://127.0.0.1:1/s", key="key-of-alpaca", secret="word"),
     journal_root="/nowhere",
 )

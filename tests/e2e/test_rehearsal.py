@@ -33,7 +33,7 @@ def test_every_order_and_fill_is_in_the_journal(rehearsal, day, profile):
     records = read(journal_path(Path(day.root), day.session, "rehearsal"))
     kinds = [record["kind"] for record in records]
     assert kinds.count("order") == rehearsal.orders and kinds.count("fill") == rehearsal.fills
-    assert kinds[0] == "open" and kinds[-1] == "close"
+    assert kinds[0] == "open" and kinds[-2:] == ["close", "feed"]
 
 
 def test_another_threshold_on_one_side_is_found_as_a_difference(profile, exchange, day, rehearsal):

@@ -1,0 +1,99 @@
+"""From the buffer of a live session into the store: every bar received, with the time since when it was known."""
+
+import datetime as dt
+from collections import Counter, defaultdict
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from daytrader_ray.adapters.bar_buffer import buffer_folder, leftovers, read, remove
+from daytrader_ray.adapters.bar_table import Offer
+from daytrader_ray.adapters.screening import previous_of, screen
+from daytrader_ray.adapters.store import BAR_SCHEMA, ParquetStore
+from daytrader_ray.adapters.tables import UTC, Kind
+
+_US_PER_MINUTE = 60_000_000
+_VERSIONS = BAR_SCHEMA.append(pa.field("known_at", UTC))
+_CONTEXT = dt.timedelta(days=40)
+_VALUES, _TRADES, _KNOWN_AT, _OFFER = slice(2, 8), 8, 9, 11
+Row = list[Any]
+"""Symbol, epoch minute, open, high, low, close, volume, vwap, trades, known at (us), source, offer."""
+
+
+def compact(store: ParquetStore, root: Path, name: str, session: dt.date) -> int:
+    """Bring a session's buffer into the store and remove it; return the number of bars stored.
+
+    Bars that were late or revised keep every version and since when it was known; days that the vendor's history has
+    confirmed count as downloaded. Doing it again after a crash changes nothing.
+    """
+    folder = buffer_folder(root, name, session)
+    rows: dict[str, list[Row]] = defaultdict(list)
+    ticks: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    complete: set[str] = set()
+    for record in read(folder):
+        complete.update(record.get("complete", ()))
+        for row in record.get("rows", ()):
+            rows[row[0]].append(row)
+        if record["kind"] in _TICKS:
+            ticks[record["kind"], record["symbol"]].append(record["columns"])
+    stored = sum(_store_bars(store, session, found, symbol in complete) for symbol, found in sorted(rows.items()))
+    for (kind, symbol), parts in sorted(ticks.items()):
+        _store_ticks(store, _TICKS[kind], symbol, f"{session:%Y-%m}", parts)
+    remove(folder)
+    return stored
+
+
+def compact_leftovers(store: ParquetStore, root: Path, name: str, before: dt.date) -> list[dt.date]:
+    """Bring the buffers of all sessions before a day into the store; return those sessions."""
+    found = [session for session in leftovers(root, name) if session < before]
+    for session in found:
+        compact(store, root, name, session)
+    return found
+
+
+_TICKS = {"quote_bars": Kind.QUOTE_BARS, "trade_bars": Kind.TRADE_BARS}
+
+
+def _store_bars(store: ParquetStore, session: dt.date, rows: list[Row], is_complete: bool) -> int:
+    """Judge and store the bars of one symbol; of a bar with several versions the newest one is judged."""
+    symbol, versions = rows[0][0], _versions([row for row in rows if row[_OFFER] != Offer.INVALID.value])
+    impossible = [row for row in rows if row[_OFFER] == Offer.INVALID.value]
+    earlier = store.bars(symbol, session - _CONTEXT, session - dt.timedelta(days=1))
+    splits = store.read_table(Kind.SPLITS, symbol, "splits")
+    screened = screen(_table([found[-1] for found in versions.values()]), previous_of(earlier, session), splits)
+    kept = set((screened.accepted["timestamp"].cast(pa.int64()).to_numpy() // _US_PER_MINUTE).tolist())
+    older = _table([row for minute, found in versions.items() if minute in kept for row in found[:-1]])
+    refused = screen(_table(impossible))
+    bad = pa.concat_tables([screened.quarantined, refused.quarantined])
+    store.quarantine(f"live-{session}", bad.drop_columns(["known_at"]), symbol)
+    downloaded = (session, session) if is_complete else None
+    counts = Counter(screened.counts) + Counter(refused.counts)
+    table = pa.concat_tables([older, screened.accepted])
+    store.write_bars(symbol, f"{session:%Y-%m}", table, downloaded, counts=counts)
+    return len(kept)
+
+
+def _versions(rows: list[Row]) -> dict[int, list[Row]]:
+    """Return the versions of each minute in the order of their arrival; one that repeats the last brings its trades."""
+    found: dict[int, list[Row]] = defaultdict(list)
+    for row in sorted(rows, key=lambda row: row[1]):
+        versions = found[row[1]]
+        if versions and versions[-1][_VALUES] == row[_VALUES]:
+            versions[-1][_TRADES] = row[_TRADES] if row[_TRADES] is not None else versions[-1][_TRADES]
+        else:
+            versions.append(row)
+    return found
+
+
+def _table(rows: list[Row]) -> pa.Table:
+    columns = list(zip(*rows, strict=True)) if rows else [()] * 12
+    columns[1] = tuple(minute * _US_PER_MINUTE for minute in columns[1])
+    arrays = [pa.array(list(column)).cast(field.type) for column, field in zip(columns[:10], _VERSIONS, strict=True)]
+    return pa.table(arrays, schema=_VERSIONS)
+
+
+def _store_ticks(store: ParquetStore, kind: Kind, symbol: str, month: str, parts: list[dict[str, Any]]) -> None:
+    """Store minutes of quotes or trades; values that are not a number became null on the way."""
+    columns = {name: [value for part in parts for value in part[name]] for name in kind.schema.names}
+    store.write_table(kind, symbol, month, pa.table(columns).cast(kind.schema))

@@ -1,0 +1,82 @@
+"""The optional calendar of events (earnings, FDA dates ...) from the user's own CSV files."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+
+from daytrader_ray.adapters.bar_files import by_symbol
+from daytrader_ray.adapters.input_files import find_files, opened
+from daytrader_ray.adapters.stamps import check_zone, to_utc
+from daytrader_ray.adapters.store import ParquetStore
+from daytrader_ray.adapters.tables import EVENTS, Kind
+from daytrader_ray.domain.errors import DataError
+
+REQUIRED = ("symbol", "timestamp", "kind")
+COLUMNS = (*REQUIRED, "known_at", "note")
+
+
+@dataclass(frozen=True)
+class EventReport:
+    """What an import of events did."""
+
+    files: int
+    events: int
+    symbols: tuple[str, ...]
+
+
+def import_events(store: ParquetStore, paths: Sequence[str], zone: str = "UTC") -> EventReport:
+    """Bring the events of all files into the store; `DataError` names the first file and row that cannot be used.
+
+    All files are read before anything is stored. The same event again changes nothing; one with another `known_at` is
+    a later version of it. Times without a zone are of `zone`.
+    """
+    check_zone(zone)
+    files = find_files(paths, lambda name: name.lower().endswith((".csv", ".csv.gz")), "CSV files of events")
+    tables = [read_events(path, zone) for path in files]
+    found = by_symbol(pa.concat_tables(tables), "events")
+    for symbol in found:
+        store.place(Kind.EVENTS, symbol, "")
+    for symbol, table in found.items():
+        store.write_table(Kind.EVENTS, symbol, Kind.EVENTS.name_format, table.select(EVENTS.names))
+    return EventReport(len(files), sum(table.num_rows for table in found.values()), tuple(found))
+
+
+def read_events(path: str, zone: str) -> pa.Table:
+    """Return the rows of one CSV file: `symbol` and the columns of `EVENTS`; what is left out is null."""
+    with opened(path) as file:
+        names = [name.strip().lower() for name in pyarrow.csv.open_csv(file).schema.names]
+    unusable = [name for name in COLUMNS if names.count(name) > 1 or (name in REQUIRED and name not in names)]
+    if unusable:
+        hint = f"need {', '.join(REQUIRED)}; known_at and note if there are any"
+        raise DataError(f"{path}: no column, or more than one: {', '.join(unusable)}; found {', '.join(names)}", hint)
+    options = pyarrow.csv.ConvertOptions(
+        column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True, null_values=[""]
+    )
+    read = pyarrow.csv.ReadOptions(column_names=names, skip_rows=1)
+    with opened(path) as file:
+        table = pyarrow.csv.read_csv(file, read, convert_options=options)
+    for name in COLUMNS:
+        if name not in names:
+            table = table.append_column(name, pa.nulls(table.num_rows, pa.string()))
+    columns = {
+        "symbol": pc.utf8_upper(pc.utf8_trim_whitespace(table["symbol"])),
+        "timestamp": to_utc(table["timestamp"], zone, f"{path}: column 'timestamp'"),
+        "known_at": to_utc(table["known_at"], zone, f"{path}: column 'known_at'"),
+        "kind": table["kind"],
+        "note": table["note"],
+    }
+    for name in REQUIRED:
+        _refuse_empty(columns[name], name, path)
+    return pa.table(columns)
+
+
+def _refuse_empty(column: pa.Array | pa.ChunkedArray, name: str, path: str) -> None:
+    if column.null_count:
+        row = pc.index(column.is_null(), True).as_py()
+        raise DataError(
+            f"{path}: data row {row + 1}: column '{name}': expected a value, found none",
+            "a local time that the clocks skip or show twice is none",
+        )

@@ -1,0 +1,164 @@
+"""Polygon's flat files: one CSV a day with the minute bars of the whole market, of which the universe is kept.
+
+Files are `.../2025/03/2025-03-03.csv.gz` with the columns ticker, volume, open, close, high, low, window_start (ns),
+transactions, as in the vendor's bucket `us_stocks_sip/minute_aggs_v1`. A file is the whole truth about its day: a
+minute without a row had no trade, which the store's manifest records, and by which an import goes on where it stopped.
+"""
+
+import datetime as dt
+import re
+from collections.abc import Callable, Collection, Sequence
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+
+from daytrader_ray.adapters.bar_files import ImportReport, by_symbol, screen_for
+from daytrader_ray.adapters.calendar import session_grid
+from daytrader_ray.adapters.input_files import find_files, name_of, opened
+from daytrader_ray.adapters.stamps import to_utc
+from daytrader_ray.adapters.store import BAR_SCHEMA, ParquetStore
+from daytrader_ray.adapters.tables import UTC, Kind
+from daytrader_ray.domain.errors import DataError
+
+_NAME = re.compile(r"(\d{4}-\d\d-\d\d)\.csv(\.gz)?")
+_OURS = {
+    "ticker": "symbol",
+    "volume": "volume",
+    "open": "open",
+    "close": "close",
+    "high": "high",
+    "low": "low",
+    "window_start": "timestamp",
+    "transactions": "trades",
+}
+_TYPES = {name: pa.float64() for name in _OURS} | {
+    "ticker": pa.string(),
+    "window_start": pa.int64(),
+    "transactions": pa.int32(),
+}
+_BLOCK = 4 << 20
+
+
+def import_flat_files(
+    store: ParquetStore,
+    paths: Sequence[str],
+    symbols: Collection[str],
+    market: str,
+    progress: Callable[[int, int], None] | None = None,
+) -> ImportReport:
+    """Bring the bars of `symbols` from all day files under `paths` (folders, files, URLs) into the store.
+
+    Days that the store has of every symbol are not read again; the others are read in one pass each, and stored by
+    runs of consecutive sessions of a month: memory holds one run of the wanted symbols. Indices (`I:...`) are not in
+    these files. `progress` is told (done, all) files; `DataError` names the first file that cannot be used.
+    """
+    stocks = sorted(symbol for symbol in symbols if not symbol.startswith("I:"))
+    files = _days(paths)
+    missing = _lacking(store, stocks, files)
+    runs = _runs([day for day, lacking in missing.items() if lacking])
+    done = len(files) - sum(map(len, runs))
+    read = 0
+    counts: list[tuple[str, dict[str, int]]] = []
+    store.claim(market)
+    for run in runs:
+        wanted = sorted({symbol for day in run for symbol in missing[day]})
+        tables = []
+        for day in run:
+            tables.append(_read_day(files[day], day, wanted))
+            read, done = read + 1, done + 1
+            if progress is not None:
+                progress(done, len(files))
+        counts += _store(store, run, wanted, pa.concat_tables(tables))
+    return ImportReport.of(read, counts)
+
+
+def _store(
+    store: ParquetStore, run: list[dt.date], wanted: list[str], table: pa.Table
+) -> list[tuple[str, dict[str, int]]]:
+    """Store one run of days of each wanted symbol; return the symbols with what became of their rows."""
+    found = by_symbol(table, "flat files")
+    counts = []
+    for symbol in wanted:
+        screened = screen_for(store, symbol, found.get(symbol, BAR_SCHEMA.empty_table()))
+        store.quarantine(f"flat-{run[0]}-{run[-1]}", screened.quarantined, symbol)
+        store.write_bars(symbol, f"{run[0]:%Y-%m}", screened.accepted, (run[0], run[-1]), counts=screened.counts)
+        counts.append((symbol, screened.counts))
+    return counts
+
+
+def _days(paths: Sequence[str]) -> dict[dt.date, str]:
+    """Return the file of each day, in order of the days."""
+    found: dict[dt.date, str] = {}
+    for file in find_files(paths, lambda name: _NAME.fullmatch(name) is not None, "files such as 2025-03-03.csv.gz"):
+        match = _NAME.fullmatch(name_of(file))
+        try:
+            day = dt.date.fromisoformat(match[1] if match else "")
+        except ValueError:
+            raise DataError(f"{file}: no day in its name", "expected a name such as 2025-03-03.csv.gz") from None
+        if day in found:
+            raise DataError(f"{file}: a second file of {day}, beside {found[day]}")
+        found[day] = file
+    return dict(sorted(found.items()))
+
+
+def _lacking(store: ParquetStore, symbols: list[str], days: Collection[dt.date]) -> dict[dt.date, set[str]]:
+    """Return for each day the symbols whose day is not complete in the store."""
+    lacking: dict[dt.date, set[str]] = {day: set() for day in days}
+    for month in sorted({f"{day:%Y-%m}" for day in days}):
+        inside = [day for day in days if f"{day:%Y-%m}" == month]
+        for symbol in symbols:
+            spans = store.downloaded(Kind.MINUTE, symbol, month)
+            for day in inside:
+                if not any(first <= day <= last for first, last in spans):
+                    lacking[day].add(symbol)
+    return lacking
+
+
+def _runs(days: list[dt.date]) -> list[list[dt.date]]:
+    """Return the days that have a session, by runs of consecutive sessions inside a month."""
+    if not days:
+        return []
+    sessions = [session.date for session in session_grid(days[0], days[-1]).sessions]
+    wanted, before = set(days), None
+    runs: list[list[dt.date]] = []
+    for at, day in enumerate(sessions):
+        if day not in wanted:
+            continue
+        if before is None or before != at - 1 or sessions[before].month != day.month:
+            runs.append([])
+        runs[-1].append(day)
+        before = at
+    return runs
+
+
+def _read_day(path: str, day: dt.date, wanted: list[str]) -> pa.Table:
+    """Return the rows of the wanted symbols of one file (`BAR_SCHEMA`), block by block."""
+    with opened(path) as file:
+        names = pyarrow.csv.open_csv(file).schema.names
+    missing = [name for name in _OURS if names.count(name) != 1]
+    if missing:
+        raise DataError(f"{path}: expected each of the columns {', '.join(_OURS)} once; found {', '.join(names)}")
+    kept = []
+    chosen = pa.array(wanted, pa.string())
+    options = pyarrow.csv.ConvertOptions(column_types=_TYPES, include_columns=list(_OURS))
+    with opened(path) as file:
+        reader = pyarrow.csv.open_csv(file, pyarrow.csv.ReadOptions(block_size=_BLOCK), convert_options=options)
+        for block in reader:
+            kept.append(block.filter(pc.is_in(block["ticker"], chosen)))
+        table = pa.Table.from_batches(kept, reader.schema).rename_columns(list(_OURS.values()))
+    stamps = to_utc(table["timestamp"], "UTC", f"{path}: column 'timestamp'")
+    _check_day(stamps, day, path)
+    table = table.set_column(table.schema.get_field_index("timestamp"), "timestamp", stamps)
+    return table.append_column("vwap", pa.nulls(table.num_rows, pa.float64())).select(BAR_SCHEMA.names).cast(BAR_SCHEMA)
+
+
+def _check_day(stamps: pa.Array, day: dt.date, path: str) -> None:
+    """Raise `DataError` where a stamp is not of New York's `day`: the file would not be the truth about its day."""
+    midnight = dt.datetime.combine(day, dt.time(), ZoneInfo("America/New_York"))
+    ends = [pa.scalar(stamp, UTC) for stamp in (midnight, midnight + dt.timedelta(days=1))]
+    outside = pc.or_(pc.less(stamps, ends[0]), pc.greater_equal(stamps, ends[1]))
+    if pc.any(outside).as_py():
+        first = stamps.filter(outside)[0].cast(pa.string()).as_py()
+        raise DataError(f"{path}: a bar of another day: {first}")

@@ -1,0 +1,245 @@
+"""The market-data port in real time and in rehearsals: all sources together, one bar a symbol and minute.
+
+Every socket has a supervisor and only fills the inbox of one reader. What a stream may not have told is asked for by
+REST before the next decision.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, suppress
+from typing import Self
+
+import numpy as np
+
+from daytrader_ray.adapters.alpaca_bars import AlpacaLink
+from daytrader_ray.adapters.bar_buffer import BarBuffer
+from daytrader_ray.adapters.bar_table import INDEX, BarTable
+from daytrader_ray.adapters.live_config import FeedConfig
+from daytrader_ray.adapters.live_ticks import LiveTicks
+from daytrader_ray.adapters.messages import SeenBar
+from daytrader_ray.adapters.polygon_stream import PolygonLink, indices_url
+from daytrader_ray.adapters.receiver import Receiver, Source
+from daytrader_ray.adapters.rest_bars import RestBars
+from daytrader_ray.adapters.waiting import finished
+from daytrader_ray.domain.errors import FeedError
+from daytrader_ray.domain.ports import LiveBar
+from daytrader_ray.domain.sessions import Session
+from daytrader_ray.market_data.guard import Judgement, PriceGuard
+
+_ALARMS = {
+    "polygon breaks": "Polygon's stream had a gap",
+    "alpaca breaks": "Alpaca's stream had a gap",
+    "indices breaks": "the indices' stream had a gap",
+    "corrupt": "a message could not be read",
+    "invalid": "a bar had impossible values",
+    "other": "the two sources differed",
+    "late": "a bar came after its minute had been decided",
+    "price suspect": "a price jumped and was withheld",
+    "dropped": "a frame found no room",
+    "slow": "the reader fell behind",
+}
+
+
+class LiveFeed:
+    """Bars of one session: `async with LiveFeed(config, session, symbols, buffer, rng, now) as feed`.
+
+    `rng` draws the pauses between connections, `now` tells the time (seconds since 1970) at which a late bar became
+    known. Each call of `bars` closes one minute, from the first of the session on.
+    """
+
+    def __init__(
+        self,
+        config: FeedConfig,
+        session: Session,
+        symbols: Sequence[str],
+        buffer: BarBuffer,
+        rng: np.random.Generator,
+        now: Callable[[], float],
+    ) -> None:
+        rules = config.rules
+        self._config = config
+        self._table = BarTable(session, symbols)
+        self._receiver = Receiver(self._table, buffer, LiveTicks(rules.quotes, rules.trades), now)
+        self._arrivals = self._receiver.arrivals
+        self._rest = RestBars(config.url, config.key, rules.backfill_seconds, self._receiver.answered)
+        self._stocks = _stock_sources(config, self._table, self._receiver, rng)
+        self._indices = _index_sources(config, self._table, self._receiver, rng)
+        self._guard = PriceGuard()
+        self._frozen: dict[str, str] = {}
+        self._is_counting = True
+        self._dark = 0
+        self._reader: asyncio.Task[None] | None = None
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        """Connect; a `FeedError` where a key is refused or no source of stocks' bars can be had."""
+        self._reader = asyncio.create_task(self._receiver.run(), name="bar reader")
+        sources = [*self._stocks, *self._indices]
+        for source in sources:
+            await self._stack.enter_async_context(source)
+        with suppress(TimeoutError):
+            await self._arrivals.until(
+                lambda: all(source.up or source.refused for source in sources),
+                self._config.ready_seconds,
+            )
+        refused = [source for source in sources if source.refused]
+        if refused or not any(source.up for source in self._stocks):
+            await self.close()
+            raise FeedError(_failure((refused or self._stocks)[0]), "check the stream's URL and the key")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """End all connections within a few seconds; what has arrived is in the buffer."""
+        await self._stack.aclose()
+        self._rest.close()
+        if self._reader is not None:
+            self._reader.cancel()
+            await finished(self._reader, 1.0)
+            self._reader = None
+
+    async def bars(self, n_bars: int | None) -> Sequence[LiveBar]:
+        """Close the next minute and return the bars not yet returned.
+
+        With `n_bars` (a rehearsal) wait until that many were announced in all; else whoever calls has waited for
+        `is_complete` or the deadline. What the streams may have missed is asked for by REST, for a limited time.
+        """
+        slot = self._receiver.closed
+        announced = n_bars is not None and await self._all_announced(n_bars)
+        for sources, index in ((self._stocks, False), (self._indices, True)):
+            if announced or any(source.is_whole and source.latest >= slot for source in sources):
+                self._table.cover(slot, index)
+        answers = self._receiver.counts["answered"]
+        await self._backfill(slot)
+        stale = self._table.stale(slot)
+        self._watch_darkness(bool(stale) and answers == self._receiver.counts["answered"])
+        return self._close_minute(slot, stale)
+
+    def frozen(self) -> Mapping[str, str]:
+        """Return why no entry may be made in a symbol: `halt`, `suspect price` or `stale`."""
+        return self._frozen
+
+    def is_complete(self, slot: int) -> bool:
+        """Return whether every stock has reported that minute."""
+        return self._table.is_complete(slot)
+
+    async def wake(self, seconds: float) -> None:
+        """Sleep until something arrives, at most `seconds`."""
+        await self._arrivals.next(seconds)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Return what happened how often: bars by fate, frames that were corrupt or dropped, breaks by stream."""
+        breaks = {f"{s.name} breaks": s.breaks for s in (*self._stocks, *self._indices)}
+        counts = {**self._receiver.counts, "slow": self._receiver.slow, **breaks}
+        return {name: n for name, n in sorted(counts.items()) if n}
+
+    def alarms(self) -> list[str]:
+        """Return in words what should not have happened."""
+        counts = self.counts
+        return [f"live bars: {words} {counts[name]} times" for name, words in _ALARMS.items() if counts.get(name)]
+
+    async def reconcile(self) -> None:
+        """Ask the vendor's history for the whole session, after its close and for a limited time.
+
+        What differs from a bar received live is a revision known now; what is missing is added.
+        """
+        for symbol in self._table.symbols:
+            self._rest.ask(symbol, self._table.minute(0), self._table.minute(len(self._table.known) - 1))
+        await self._answered(self._config.rules.reconcile_seconds)
+        self._receiver.drain()
+
+    async def _all_announced(self, n_bars: int) -> bool:
+        """Wait until so many bars have come; False once a stream has broken: from then on the count says nothing."""
+        limit = self._config.bar_seconds
+        try:
+            await self._arrivals.until(lambda: self._is_broken() or self._n_bars >= n_bars, limit)
+            self._is_counting = not self._is_broken()
+            await self._arrivals.until(lambda: any(source.up for source in self._stocks), limit)
+        except TimeoutError:
+            why = _failure(self._stocks[0]) if self._is_broken() else f"{self._n_bars} have arrived"
+            raise FeedError(f"waited {limit:g} s for bar {n_bars}; {why}") from None
+        return self._is_counting
+
+    @property
+    def _n_bars(self) -> int:
+        return sum(source.n_bars for source in (*self._stocks, *self._indices))
+
+    def _is_broken(self) -> bool:
+        sources = (*self._stocks, *self._indices)
+        return not self._is_counting or any(source.breaks > source.checked for source in sources)
+
+    async def _backfill(self, slot: int) -> None:
+        """Ask for all that is not known up to `slot`, and wait for the answers for a limited time."""
+        unknown = self._table.unknown(slot)
+        for symbol, first in unknown.items():
+            self._rest.ask(symbol, self._table.minute(first), self._table.minute(slot))
+        if unknown:
+            await self._answered(self._config.rules.backfill_seconds)
+
+    async def _answered(self, seconds: float) -> None:
+        try:
+            await self._arrivals.until(lambda: not self._rest.asked, seconds)
+        except TimeoutError:
+            self._rest.give_up()
+
+    def _watch_darkness(self, dark: bool) -> None:
+        self._dark = self._dark + 1 if dark else 0
+        if self._dark >= self._config.rules.dark_minutes:
+            raise FeedError(f"no source of bars for {self._dark} minutes; {_failure(self._stocks[0])}")
+
+    def _close_minute(self, slot: int, stale: Sequence[str]) -> list[LiveBar]:
+        receiver = self._receiver
+        receiver.drain()
+        if receiver.failure:
+            raise FeedError(receiver.failure, "free the disk")
+        receiver.closed = slot + 1
+        receiver.keep_ticks(self._table.minute(slot + 1))
+        for source in (*self._stocks, *self._indices):
+            source.checked = source.breaks
+        taken, receiver.fresh = receiver.fresh, []
+        sound = [LiveBar(*bar[:8]) for bar in taken if self._is_sound(bar)]
+        self._frozen = (
+            dict.fromkeys(stale, "stale")
+            | dict.fromkeys(sorted(self._guard.suspects), "suspect price")
+            | dict.fromkeys(sorted(receiver.halted), "halt")
+        )
+        return sound
+
+    def _is_sound(self, bar: SeenBar) -> bool:
+        """Return whether a bar may be used now; one whose price jumps waits for the next to confirm it."""
+        if bar.volume <= 0:
+            return True
+        judgement = self._guard.judge(bar.symbol, bar.high, bar.low, bar.close)
+        self._receiver.counts[f"price {judgement.name.lower()}"] += judgement is not Judgement.ACCEPTED
+        return judgement is not Judgement.SUSPECT
+
+
+def _stock_sources(
+    config: FeedConfig, table: BarTable, receiver: Receiver, rng: np.random.Generator
+) -> tuple[Source, ...]:
+    stocks, rules = [symbol for symbol in table.symbols if not symbol.startswith(INDEX)], config.rules
+    wanted = (("LULD", stocks), ("Q", rules.quotes), ("T", rules.trades))
+    extras = [f"{kind}.{symbol}" for kind, symbols in wanted for symbol in symbols]
+    link = PolygonLink(config.stream_url, config.key, [f"AM.{symbol}" for symbol in stocks], extras)
+    sources = [Source("polygon", link, rules.reconnect, rng, receiver)]
+    if rules.second_stream_url:
+        second = AlpacaLink(rules.second_stream_url, config.second_key, config.second_secret, stocks)
+        sources.append(Source("alpaca", second, rules.reconnect, rng, receiver))
+    return tuple(sources)
+
+
+def _index_sources(
+    config: FeedConfig, table: BarTable, receiver: Receiver, rng: np.random.Generator
+) -> tuple[Source, ...]:
+    channels = [f"AM.{symbol}" for symbol in table.symbols if symbol.startswith(INDEX)]
+    if not channels:
+        return ()
+    link = PolygonLink(indices_url(config.stream_url), config.key, channels)
+    return (Source("indices", link, config.rules.reconnect, rng, receiver),)
+
+
+def _failure(source: Source) -> str:
+    return f"{source.name} stream: {source.failure or 'not connected yet'}"

@@ -1,0 +1,105 @@
+"""Minute bars by REST while a session runs: what a stream did not tell, each request short and in a thread."""
+
+import asyncio
+import datetime as dt
+import math
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+
+import pyarrow as pa
+import structlog
+from pydantic import SecretStr
+
+from daytrader_ray.adapters.messages import SeenBar
+from daytrader_ray.adapters.polygon_rest import Vendor, client, minute_bars
+from daytrader_ray.domain.errors import FeedError
+
+REQUESTS_AT_ONCE = 8
+_US_PER_MINUTE = 60_000_000
+_VALUES = ("open", "high", "low", "close", "volume", "vwap")
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The bars of one symbol from minute `first` to `last` (epoch minutes); `failure` says why there are none."""
+
+    symbol: str
+    first: int
+    last: int
+    bars: list[SeenBar] = field(default_factory=list)
+    failure: str = ""
+
+
+class RestBars:
+    """Asks for bars without waiting; `deliver` gets each answer in the event loop's thread."""
+
+    def __init__(self, url: str, key: SecretStr, seconds: float, deliver: Callable[[Answer], None]) -> None:
+        self._connect = partial(client, url, key.get_secret_value(), read_seconds=seconds, tries=1)
+        self._own = threading.local()
+        self._deliver = deliver
+        self._pool = ThreadPoolExecutor(REQUESTS_AT_ONCE, thread_name_prefix="rest bars")
+        self._asked: dict[str, Future[Answer]] = {}
+
+    def ask(self, symbol: str, first: int, last: int) -> None:
+        """Ask for the bars of a symbol from minute `first` to `last`, unless an answer for it is on its way."""
+        if symbol not in self._asked:
+            future = self._pool.submit(self._fetch, symbol, first, last)
+            self._asked[symbol] = future
+            future.add_done_callback(partial(self._done, asyncio.get_running_loop(), symbol))
+
+    @property
+    def asked(self) -> int:
+        """Return how many answers are on their way."""
+        return len(self._asked)
+
+    def give_up(self) -> None:
+        """Take back the questions that have not been sent."""
+        for future in list(self._asked.values()):
+            future.cancel()
+
+    def close(self) -> None:
+        """Ask nothing more; answers on their way are not waited for."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _done(self, loop: asyncio.AbstractEventLoop, symbol: str, future: Future[Answer]) -> None:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(self._arrived, symbol, future)
+
+    def _arrived(self, symbol: str, future: Future[Answer]) -> None:
+        self._asked.pop(symbol, None)
+        if not future.cancelled():
+            self._deliver(future.result())
+
+    def _fetch(self, symbol: str, first: int, last: int) -> Answer:
+        try:
+            table = minute_bars(
+                self._vendor(), symbol, _moment(first), _moment(last + 1) - dt.timedelta(milliseconds=1)
+            )
+        except FeedError as error:
+            log.warning("no answer by REST", symbol=symbol, error=error.message)
+            return Answer(symbol, first, last, failure=error.message)
+        return Answer(symbol, first, last, _bars(symbol, table))
+
+    def _vendor(self) -> Vendor:
+        """Return this thread's own connection."""
+        if not hasattr(self._own, "vendor"):
+            self._own.vendor = self._connect()
+        found: Vendor = self._own.vendor
+        return found
+
+
+def _moment(minute: int) -> dt.datetime:
+    return dt.datetime.fromtimestamp(minute * 60, tz=dt.UTC)
+
+
+def _bars(symbol: str, table: pa.Table) -> list[SeenBar]:
+    minutes = (table["timestamp"].cast(pa.int64()).to_numpy() // _US_PER_MINUTE).tolist()
+    columns = [table[name].to_numpy().tolist() for name in _VALUES]
+    trades = table["trades"].to_pylist()
+    parts = zip(minutes, *columns, trades, strict=True)
+    return [SeenBar._make((symbol, *part, math.nan)) for part in parts]

@@ -1,0 +1,90 @@
+"""What was received survives: the death of the process, a torn tail, a compaction that is done twice."""
+
+import datetime as dt
+import os
+import subprocess
+import sys
+
+import pytest
+
+from daytrader_ray.adapters import bar_buffer
+from daytrader_ray.adapters.bar_buffer import BarBuffer
+from daytrader_ray.domain.errors import DataError
+
+
+def records(n):
+    return [{"kind": "bars", "rows": [["AAPL", k, 10.5]]} for k in range(n)]
+
+
+def filled(folder, n):
+    with BarBuffer(folder) as buffer:
+        for record in records(n):
+            buffer.append(record)
+    return folder / bar_buffer.FILE
+
+
+def test_records_come_back_in_their_order_and_a_second_run_goes_on(tmp_path):
+    filled(tmp_path, 3)
+    with BarBuffer(tmp_path) as buffer:
+        buffer.append({"kind": "day", "complete": ["AAPL"]})
+    assert list(bar_buffer.read(tmp_path)) == [*records(3), {"kind": "day", "complete": ["AAPL"]}]
+
+
+def test_a_fresh_buffer_begins_anew(tmp_path):
+    filled(tmp_path, 3)
+    with BarBuffer(tmp_path, fresh=True):
+        pass
+    assert list(bar_buffer.read(tmp_path)) == []
+
+
+def test_a_tail_torn_at_any_byte_costs_only_the_last_record_and_the_file_goes_on(tmp_path):
+    path = filled(tmp_path, 3)
+    whole = path.read_bytes()
+    start = len(filled(tmp_path / "two", 2).read_bytes())
+    for cut in range(start, len(whole)):
+        path.write_bytes(whole[:cut])
+        assert list(bar_buffer.read(tmp_path)) == records(2)
+        with BarBuffer(tmp_path) as buffer:
+            buffer.append({"kind": "day"})
+        assert list(bar_buffer.read(tmp_path)) == [*records(2), {"kind": "day"}]
+
+
+def test_a_flipped_bit_is_noticed(tmp_path):
+    path = filled(tmp_path, 3)
+    data = bytearray(path.read_bytes())
+    data[-3] ^= 1
+    path.write_bytes(bytes(data))
+    assert list(bar_buffer.read(tmp_path)) == records(2)
+
+
+def test_what_was_appended_before_a_kill_is_there(tmp_path):
+    program = f"""
+import os, signal
+from pathlib import Path
+from daytrader_ray.adapters.bar_buffer import BarBuffer
+buffer = BarBuffer(Path({str(tmp_path)!r}))
+for k in range(50):
+    buffer.append({{"kind": "bars", "rows": [["AAPL", k, 10.5]]}})
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    subprocess.run([sys.executable, "-c", program], env=os.environ, timeout=60, check=False)
+    assert list(bar_buffer.read(tmp_path)) == records(50)
+
+
+def test_a_number_that_is_none_comes_back_as_null(tmp_path):
+    with BarBuffer(tmp_path) as buffer:
+        buffer.append({"kind": "bars", "rows": [[float("nan")]]})
+    assert list(bar_buffer.read(tmp_path)) == [{"kind": "bars", "rows": [[None]]}]
+
+
+def test_leftovers_are_found_by_their_day(tmp_path):
+    for day in (3, 1):
+        filled(bar_buffer.buffer_folder(tmp_path, "buffer", dt.date(2025, 12, day)), 1)
+    assert bar_buffer.leftovers(tmp_path, "buffer") == [dt.date(2025, 12, 1), dt.date(2025, 12, 3)]
+    assert bar_buffer.leftovers(tmp_path, "rehearsal") == []
+
+
+def test_a_buffer_that_cannot_be_made_is_a_named_error(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match="the buffer of live bars cannot be written"):
+        BarBuffer(tmp_path / "file" / "folder")

@@ -1,0 +1,220 @@
+import datetime as dt
+import gzip
+import re
+from pathlib import Path
+
+import fsspec
+import pytest
+
+from daytrader_ray.adapters.event_files import import_events
+from daytrader_ray.adapters.flat_files import import_flat_files
+from daytrader_ray.adapters.store import ParquetStore
+from daytrader_ray.adapters.tables import Kind
+from daytrader_ray.domain.errors import DataError
+
+HEADER = "ticker,volume,open,close,high,low,window_start,transactions\n"
+MARKET = "api.polygon.io"
+DAYS = [dt.date(2025, 2, 28), dt.date(2025, 3, 3), dt.date(2025, 3, 4), dt.date(2025, 3, 6)]
+UNIVERSE = ("AAPL", "I:VIX", "MSFT", "NA")
+
+
+def rows(day: dt.date, symbols: tuple[str, ...] = ("A", "AAPL", "MSFT", "NA", "ZZZZ"), n: int = 3) -> str:
+    """Three minutes from the open and one before it of each symbol, as the vendor writes them."""
+    opens = int(dt.datetime.combine(day, dt.time(14, 30), dt.UTC).timestamp()) * 10**9
+    starts = [opens - 60 * 10**9, *(opens + minute * 60 * 10**9 for minute in range(n))]
+    return "".join(
+        f"{symbol},{100 + at},10,10.5,11,9.5,{start},3\n" for symbol in symbols for at, start in enumerate(starts)
+    )
+
+
+def write(root: str | Path, day: dt.date, text: str) -> None:
+    with fsspec.open(f"{root}/{day:%Y/%m}/{day}.csv.gz", "wb", auto_mkdir=True) as file:
+        file.write(gzip.compress(text.encode()))
+
+
+@pytest.fixture
+def flat(tmp_path: Path) -> Path:
+    for day in DAYS:
+        write(tmp_path / "flat", day, HEADER + rows(day))
+    return tmp_path / "flat"
+
+
+def files(root: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
+
+
+def test_a_day_of_the_whole_market_becomes_complete_days_of_the_universe(flat: Path, tmp_path: Path) -> None:
+    store, seen = ParquetStore(str(tmp_path / "data")), []
+    report = import_flat_files(store, [str(flat)], UNIVERSE, MARKET, lambda *done: seen.append(done))
+    assert (report.files, report.rows, report.accepted, report.quarantined, report.extended_hours) == (4, 48, 36, 0, 12)
+    assert report.symbols == store.symbols() == ("AAPL", "MSFT", "NA")
+    assert seen == [(done, 4) for done in (1, 2, 3, 4)]
+    assert [store.is_downloaded("AAPL", day, day) for day in [*DAYS, dt.date(2025, 3, 5)]] == [True] * 4 + [False]
+    assert store.counts("AAPL", "2025-03") == {"accepted": 9, "extended_hours": 3}
+    (bar, *_) = store.bars("AAPL").to_pylist()
+    assert (bar["open"], bar["close"], bar["high"], bar["low"], bar["volume"], bar["trades"]) == (
+        10,
+        10.5,
+        11,
+        9.5,
+        101,
+        3,
+    )
+    assert bar["vwap"] is None
+    panel = store.panel(["AAPL"], dt.date(2025, 3, 3), dt.date(2025, 3, 3))
+    assert (panel.close[389, 0], int(panel.traded.sum())) == (10.5, 3)
+
+
+def test_days_that_are_there_are_not_read_again(flat: Path, tmp_path: Path) -> None:
+    store = ParquetStore(str(tmp_path / "data"))
+    import_flat_files(store, [str(flat)], UNIVERSE, MARKET)
+    before = files(tmp_path / "data")
+    for path in flat.rglob("*.gz"):
+        path.write_bytes(b"")
+    assert import_flat_files(store, [str(flat)], UNIVERSE, MARKET).files == 0
+    assert files(tmp_path / "data") == before
+    write(flat, dt.date(2025, 3, 5), HEADER + rows(dt.date(2025, 3, 5)))
+    report = import_flat_files(store, [str(flat)], UNIVERSE, MARKET)
+    assert (report.files, report.accepted) == (1, 9)
+
+
+def test_interrupted_and_resumed_it_is_the_same_store(flat: Path, tmp_path: Path) -> None:
+    whole, parts = ParquetStore(str(tmp_path / "whole")), ParquetStore(str(tmp_path / "parts"))
+    import_flat_files(whole, [str(flat)], UNIVERSE, MARKET)
+    good = (flat / "2025/03/2025-03-04.csv.gz").read_bytes()
+    (flat / "2025/03/2025-03-04.csv.gz").write_bytes(good[:-12])
+    with pytest.raises(DataError, match=r"2025-03-04\.csv\.gz: cannot be read"):
+        import_flat_files(parts, [str(flat)], UNIVERSE, MARKET)
+    assert parts.is_downloaded("AAPL", DAYS[0], DAYS[0])
+    assert not parts.is_downloaded("AAPL", DAYS[1], DAYS[1])
+    assert parts.bars("AAPL", DAYS[1]).num_rows == 0
+    (flat / "2025/03/2025-03-04.csv.gz").write_bytes(good)
+    import_flat_files(parts, [str(flat)], UNIVERSE, MARKET)
+    assert files(tmp_path / "parts") == files(tmp_path / "whole")
+
+
+def test_a_new_symbol_of_the_universe_is_read_from_the_same_files(flat: Path, tmp_path: Path) -> None:
+    store = ParquetStore(str(tmp_path / "data"))
+    import_flat_files(store, [str(flat)], ("AAPL",), MARKET)
+    report = import_flat_files(store, [str(flat)], ("AAPL", "MSFT"), MARKET)
+    assert (report.files, report.symbols) == (4, ("MSFT",))
+
+
+def test_a_stock_without_a_row_had_no_trade(flat: Path, tmp_path: Path) -> None:
+    store = ParquetStore(str(tmp_path / "data"))
+    import_flat_files(store, [str(flat)], ("QQQQ",), MARKET)
+    assert (store.symbols(), store.is_downloaded("QQQQ", DAYS[1], DAYS[2])) == ((), True)
+
+
+def test_any_file_system_will_do(tmp_path: Path) -> None:
+    root = f"memory://{tmp_path.name}"
+    write(root, DAYS[1], HEADER + rows(DAYS[1]))
+    report = import_flat_files(ParquetStore(str(tmp_path / "data")), [root], UNIVERSE, MARKET)
+    assert (report.files, report.accepted) == (1, 9)
+
+
+def test_bad_rows_are_quarantined_with_their_reason(tmp_path: Path) -> None:
+    text = HEADER + rows(DAYS[1], ("AAPL",)) + "AAPL,5,10,10.5,9,9.5,1741012500000000000,3\n"
+    write(tmp_path / "flat", DAYS[1], text + "AAPL,5,,10.5,11,9.5,1741012560000000001,3\n")
+    store = ParquetStore(str(tmp_path / "data"))
+    assert import_flat_files(store, [str(tmp_path / "flat")], UNIVERSE, MARKET).quarantined == 2
+    assert store.counts("AAPL", "2025-03") == {"accepted": 3, "extended_hours": 1, "not_finite": 1, "ohlc_order": 1}
+    (path,) = (tmp_path / "data" / "quarantine").rglob("*.parquet")
+    assert path.relative_to(tmp_path / "data").as_posix() == (
+        "quarantine/symbol=AAPL/2025-03.flat-2025-03-03-2025-03-03.parquet"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "cannot be read"),
+        (HEADER.replace("high", "hihg"), "each of the columns"),
+        (HEADER.replace("high", "low"), "each of the columns"),
+        (HEADER.replace(",", ";"), "each of the columns"),
+        (HEADER + "AAPL,5,10,10.5,11\n", "cannot be read"),
+        (HEADER + "AAPL,5,ten,10.5,11,9,1741012200000000000,3\n", "cannot be read"),
+        (HEADER + rows(DAYS[2], ("AAPL",)), "a bar of another day: 2025-03-04"),
+        (HEADER + "AAPL,5,10,10.5,11,9,99999999999999999999,3\n", "cannot be read"),
+    ],
+)
+def test_a_broken_day_is_one_clear_line_and_nothing_is_stored(text: str, words: str, tmp_path: Path) -> None:
+    write(tmp_path / "flat", DAYS[1], text)
+    with pytest.raises(DataError, match=re.escape(words)) as caught:
+        import_flat_files(ParquetStore(str(tmp_path / "data")), [str(tmp_path / "flat")], UNIVERSE, MARKET)
+    assert "2025-03-03.csv.gz" in caught.value.message
+    assert "\n" not in caught.value.message
+    assert not list((tmp_path / "data").rglob("*.parquet"))
+
+
+def test_a_header_alone_is_a_day_without_trades(tmp_path: Path) -> None:
+    write(tmp_path / "flat", DAYS[1], HEADER)
+    store = ParquetStore(str(tmp_path / "data"))
+    assert import_flat_files(store, [str(tmp_path / "flat")], UNIVERSE, MARKET).rows == 0
+    assert store.is_downloaded("AAPL", DAYS[1], DAYS[1])
+
+
+def test_names_without_a_day_and_days_twice_are_refused(flat: Path, tmp_path: Path) -> None:
+    store = ParquetStore(str(tmp_path / "data"))
+    write(tmp_path / "copy", DAYS[0], HEADER)
+    with pytest.raises(DataError, match="a second file of 2025-02-28"):
+        import_flat_files(store, [str(flat), str(tmp_path / "copy")], UNIVERSE, MARKET)
+    odd = tmp_path / "bars.csv.gz"
+    odd.write_bytes(gzip.compress(HEADER.encode()))
+    with pytest.raises(DataError, match="no day in its name"):
+        import_flat_files(store, [str(odd)], UNIVERSE, MARKET)
+    with pytest.raises(DataError, match="no such file"):
+        import_flat_files(store, [str(tmp_path / "nowhere")], UNIVERSE, MARKET)
+
+
+def events(folder: Path, text: str) -> str:
+    path = folder / "events.csv"
+    path.write_text(text)
+    return str(path)
+
+
+def test_events_are_known_from_when_they_were_known(tmp_path: Path) -> None:
+    store = ParquetStore(str(tmp_path / "data"))
+    path = events(
+        tmp_path,
+        "kind,symbol,timestamp,known_at,note\n"
+        'earnings,AAPL,2025-05-01T20:30:00Z,2025-04-02T12:00:00Z,"Q2, after close"\n'
+        "fda,AAPL,2025-06-01T12:00:00Z,,\n",
+    )
+    for _ in range(2):
+        assert import_events(store, [path]).events == 2
+
+    def known(day: int, month: int) -> list[str]:
+        return store.events("AAPL", dt.datetime(2025, month, day, tzinfo=dt.UTC))["kind"].to_pylist()
+
+    assert [known(1, 4), known(3, 4), known(2, 6)] == [[], ["earnings"], ["earnings", "fda"]]
+    table = store.read_table(Kind.EVENTS, "AAPL", "events")
+    assert table["note"].to_pylist() == ["Q2, after close", None]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("symbol,timestamp\nA,2025-01-01\n", "more than one: kind"),
+        ("symbol,timestamp,kind,kind\nA,2025-01-01,x,y\n", "more than one: kind"),
+        ("symbol,timestamp,kind\nA,2025-01-01,x\n,2025-01-01,x\n", "data row 2: column 'symbol'"),
+        ("symbol,timestamp,kind\nA,,x\n", "data row 1: column 'timestamp'"),
+        ("symbol,timestamp,kind\nA,2025-01-01T00:00:00Z,\n", "data row 1: column 'kind'"),
+        ("symbol,timestamp,kind\nA,soon,x\n", "column 'timestamp'"),
+        ("symbol,timestamp,kind,known_at\nA,2025-01-01,x,before\n", "column 'known_at'"),
+        ("symbol,timestamp,kind\nB,2025-01-01,x\n../A,2025-01-01,x\n", "is no symbol"),
+        ("symbol,timestamp,kind\nA,2025-01-01\n", "cannot be read"),
+        ("", "cannot be read"),
+    ],
+)  # fmt: skip
+def test_an_unusable_calendar_is_one_clear_line_and_nothing_is_stored(tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(DataError, match=re.escape(words)) as caught:
+        import_events(ParquetStore(str(tmp_path / "data")), [events(tmp_path, text)])
+    assert "\n" not in caught.value.message
+    assert not list((tmp_path / "data").rglob("*.parquet"))
+
+
+def test_a_local_time_that_comes_twice_is_no_time(tmp_path: Path) -> None:
+    path = events(tmp_path, "symbol,timestamp,kind\nA,2025-11-02 01:30:00,x\n")
+    with pytest.raises(DataError, match="data row 1: column 'timestamp'"):
+        import_events(ParquetStore(str(tmp_path / "data")), [path], "America/New_York")

@@ -98,11 +98,12 @@ class PolygonReference:
         """Return shares outstanding and market value at the last close by a date; nothing where none is known."""
         last = self._visible.last_session(date)
         for session in range(-1 if last is None else last, -1, -1):
-            day, outstanding = self._visible.day(symbol, session), self._visible.market.shares(symbol, session)
-            if len(day) and math.isfinite(outstanding):
-                shares = round(outstanding)
+            day, shares = self._visible.day(symbol, session), self._visible.market.shares(symbol, session)
+            if math.isnan(shares):
+                break
+            if len(day):
                 names = ("share_class_shares_outstanding", "weighted_shares_outstanding")
-                return {**dict.fromkeys(names, shares), "market_cap": round(shares * float(day.close[0]), 2)}
+                return {**dict.fromkeys(names, round(shares)), "market_cap": round(shares * float(day.close[0]), 2)}
         return {}
 
     async def _splits(self, request: web.Request) -> web.Response:

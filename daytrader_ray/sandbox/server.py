@@ -10,6 +10,7 @@ from aiohttp import web
 
 from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.errors import ConfigError
+from daytrader_ray.sandbox.alpaca_data import AlpacaData
 from daytrader_ray.sandbox.alpaca_data_stream import AlpacaDataStream
 from daytrader_ray.sandbox.alpaca_rest import AlpacaRest
 from daytrader_ray.sandbox.alpaca_stream import AlpacaStream
@@ -53,6 +54,7 @@ def create_app(config: SandboxConfig, costs: CostConfig, answer_seconds: float =
     app.on_shutdown.append(lambda _: playing.stop())
     app.add_routes(PolygonRest(exchange).routes())
     app.add_routes(AlpacaRest(exchange, updates).routes())
+    app.add_routes(AlpacaData(exchange).routes())
     app.add_routes(playing.routes())
     app.add_routes(Control(exchange, faults, requests).routes())
     app.add_routes(

@@ -1,8 +1,11 @@
 """`daytrader sandbox`: the loopback exchange in the foreground."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from daytrader_ray.sandbox.config import SandboxConfig
 
 LEAD_MINUTES = 5
 """A session is played from this long before its open, so that clients can connect."""
@@ -12,11 +15,12 @@ def command(
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 asks for a free one.")] = 8765,
     profile: Annotated[str, typer.Option(help="Profile whose sandbox and costs are used.")] = "sandbox",
     seed: Annotated[int | None, typer.Option(help="Another market: overrides the profile's seed.")] = None,
+    store: Annotated[str | None, typer.Option(help="Serve the recorded sessions of this store (or URL).")] = None,
     session: Annotated[str | None, typer.Option(help="Play this session (YYYY-MM-DD) at once, in scaled time.")] = None,
     speed: Annotated[float, typer.Option(help="With --session: market seconds for each real one.")] = 1.0,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")] = False,
 ) -> None:
-    """Run the built-in exchange (Polygon and Alpaca protocols, synthetic market) until Ctrl-C.
+    """Run the built-in exchange (Polygon and Alpaca protocols, synthetic or recorded market) until Ctrl-C.
 
     Other commands use it with DAYTRADER__SANDBOX__URL=http://127.0.0.1:8765; without it they start their own.
 
@@ -36,8 +40,8 @@ def command(
     from daytrader_ray.sandbox.server import PLAYING, create_app, serve
 
     settings = load(profile)
-    changed = {} if seed is None else {"seed": seed}
-    config = SandboxConfig.parse(settings.sandbox.model_dump() | changed, "--seed")
+    changed = {name: value for name, value in (("seed", seed), ("store", store)) if value is not None}
+    config = SandboxConfig.parse(settings.sandbox.model_dump() | changed, "--seed, --store")
     app = create_app(config, settings.costs)
     play = None
     if session is not None:
@@ -52,10 +56,8 @@ def command(
 
         def ready(found: int) -> None:
             url = f"http://127.0.0.1:{found}"
-            screen.print(
-                f"synthetic market, seed {config.seed}, planted signal {config.signal_strength:g} bps a minute"
-            )
-            screen.print(f"sessions: {config.n_sessions} from {config.first_session}; serving at {url}, Ctrl-C ends it")
+            screen.print(_described(config), soft_wrap=True, markup=False)
+            screen.print(f"serving at {url}, Ctrl-C ends it")
             if json:
                 typer.echo(orjson.dumps({"url": url, "port": found, "seed": config.seed}).decode())
 
@@ -69,3 +71,13 @@ def command(
         await serve(app, port, ready, until)
 
     asyncio.run(run())
+
+
+def _described(config: "SandboxConfig") -> str:
+    """Return one line about the market."""
+    if config.store is not None:
+        return f"recorded sessions of {config.store}"
+    signal = f"planted signal {config.signal_strength:g} bps a minute"
+    crises = "".join(f"; {crisis.name} on {crisis.session}" for crisis in config.crises)
+    sessions = f"{config.n_sessions} sessions from {config.first_session}"
+    return f"synthetic market, seed {config.seed}, {signal}, {sessions}{crises}"

@@ -13,10 +13,12 @@ from aiohttp import web
 from daytrader_ray.sandbox.bar_pages import BarQuery, bar_page
 from daytrader_ray.sandbox.bars import Bars
 from daytrader_ray.sandbox.doors import (
+    FOREVER,
     BadQueryError,
     Handler,
     alpaca_door,
     choice_of,
+    date_of,
     is_number,
     json_response,
     limit_of,
@@ -253,12 +255,12 @@ def _time_ns(text: str) -> int:
     """Return a time in epoch ns: RFC 3339 (UTC where it names no zone) or a day of New York."""
     try:
         if len(text) == 10:
-            return midnight_ms(dt.date.fromisoformat(text)) * MS_NS
+            return midnight_ms(date_of(text)) * MS_NS
         time = dt.datetime.fromisoformat(text)
     except ValueError:
         raise BadQueryError(f"invalid time: {text!r}, expected RFC-3339 or YYYY-MM-DD") from None
     time = time if time.tzinfo else time.replace(tzinfo=dt.UTC)
-    return (time - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // dt.timedelta(microseconds=1) * 1_000
+    return min((time - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // dt.timedelta(microseconds=1) * 1_000, FOREVER)
 
 
 def _stamps(values: Int64, given: Literal["ms", "ns"], written: Literal["s", "ns"]) -> list[str]:

@@ -16,6 +16,9 @@ from daytrader_ray.sandbox.orders import NAMESPACE, Refusal
 
 NEW_YORK = ZoneInfo("America/New_York")
 MINUTE_MS = 60_000
+EARLIEST, LATEST = dt.date(1970, 1, 1), dt.date(2200, 1, 1)
+FOREVER = 2**62
+"""Later than any time, in any unit, and far from the end of 64 bits."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Row = TypeVar("Row")
@@ -114,7 +117,7 @@ def next_url(request: web.Request, options: Mapping[str, str | int], path: str =
 def limit_of(options: Mapping[str, str], default: int, most: int) -> int:
     """Return the `limit` of a query."""
     text = options.get("limit", str(default))
-    if not text.isdigit() or not 1 <= int(text) <= most:
+    if not is_number(text) or not 1 <= int(text) <= most:
         raise BadQueryError(f"limit must be 1 to {most}, found {text!r}")
     return int(text)
 
@@ -136,9 +139,9 @@ def choice_of(options: Mapping[str, str], name: str, choices: Sequence[str]) -> 
 
 
 def date_of(text: str) -> dt.date:
-    """Return a date written YYYY-MM-DD."""
+    """Return a date written YYYY-MM-DD; one far off is as good as the nearest of `EARLIEST` and `LATEST`."""
     try:
-        return dt.date.fromisoformat(text)
+        return min(max(dt.date.fromisoformat(text), EARLIEST), LATEST)
     except ValueError:
         raise BadQueryError(f"expected a date YYYY-MM-DD, found {text!r}") from None
 
@@ -189,4 +192,9 @@ def ordered(rows: list[dict[str, Any]], options: Mapping[str, str], fields: Sequ
 
 def is_number(text: str) -> bool:
     """Return whether a text is a whole number of at most 19 digits."""
-    return re.fullmatch(r"\d{1,19}", text) is not None
+    return re.fullmatch(r"[0-9]{1,19}", text) is not None
+
+
+def time_number(text: str) -> int:
+    """Return a time that `is_number`, at most `FOREVER`."""
+    return min(int(text), FOREVER)

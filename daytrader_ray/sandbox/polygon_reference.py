@@ -1,6 +1,7 @@
 """Reference data as Polygon answers: tickers, details, splits, dividends, market status and holidays."""
 
 import datetime as dt
+import math
 import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -97,11 +98,12 @@ class PolygonReference:
         """Return shares outstanding and market value at the last close by a date; nothing where none is known."""
         last = self._visible.last_session(date)
         for session in range(-1 if last is None else last, -1, -1):
-            day = self._visible.day(symbol, session)
+            day, shares = self._visible.day(symbol, session), self._visible.market.shares(symbol, session)
+            if math.isnan(shares):
+                break
             if len(day):
-                shares = round(self._visible.market.shares(symbol, session))
                 names = ("share_class_shares_outstanding", "weighted_shares_outstanding")
-                return {**dict.fromkeys(names, shares), "market_cap": round(shares * float(day.close[0]), 2)}
+                return {**dict.fromkeys(names, round(shares)), "market_cap": round(shares * float(day.close[0]), 2)}
         return {}
 
     async def _splits(self, request: web.Request) -> web.Response:

@@ -191,3 +191,17 @@ def test_without_keys_the_door_is_closed(url: str) -> None:
         urllib.request.urlopen(f"{url}/v2/stocks/bars")
     with refused.value as response:
         assert response.code == 401
+
+
+@pytest.mark.parametrize(
+    "value", ["", "-1", "9" * 19, "9999-12-31", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00", "x"]
+)
+def test_no_query_makes_the_exchange_stumble(url: str, value: str) -> None:
+    for kind, extra in (("bars", {"timeframe": "1Min"}), ("quotes", {})):
+        for name in ("symbols", "start", "end", "limit", "page_token", "timeframe", "sort"):
+            query = {"symbols": "AAA", "limit": "3", **extra, name: value}
+            try:
+                answer(url, f"/v2/stocks/{kind}", **query)
+            except urllib.error.HTTPError as error:
+                with error:
+                    assert error.code == 400

@@ -54,7 +54,7 @@ def test_a_minutes_quotes_have_their_values(client: Any) -> None:
 
 
 @pytest.mark.parametrize("order", ["asc", "desc"])
-@pytest.mark.parametrize("limit", [1, 2, 3, 5, 777])
+@pytest.mark.parametrize("limit", [1, 2, 3, 50, 777])
 def test_pages_join_without_a_seam_though_stamps_repeat(client: Any, order: str, limit: int) -> None:
     if limit < 5:
         edges = {"timestamp_gte": OPEN_NS + MINUTE_NS, "timestamp_lte": OPEN_NS + 5 * MINUTE_NS}

@@ -3,6 +3,8 @@
 import glob
 import io
 import json
+import os
+import re
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,18 @@ import pyarrow.parquet as pq
 
 from daytrader_ray.adapters.atomic import atomic_write_bytes, atomic_write_json, filesystem_of
 from daytrader_ray.domain.errors import DataError
+
+
+def local_root(root: str | Path) -> Path:
+    """Return the local folder that stands in for a root: itself, or for a URL one of this user's on this machine.
+
+    What is appended to, or mapped into memory, lies there: object stores can do neither.
+    """
+    text = str(root)
+    if "://" not in text:
+        return Path(text)
+    state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    return state / "daytrader_ray" / re.sub(r"[^A-Za-z0-9.]+", "-", text)
 
 
 class Folder:

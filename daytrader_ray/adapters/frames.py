@@ -28,7 +28,7 @@ import fsspec
 import numpy as np
 import numpy.typing as npt
 
-from daytrader_ray.adapters.atomic import atomic_write_bytes, atomic_write_json
+from daytrader_ray.adapters.atomic import atomic_write_bytes, atomic_write_json, filesystem_of
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.domain.errors import DataError
 from daytrader_ray.domain.indices import is_index
@@ -108,7 +108,7 @@ def save_symbol(store: ParquetStore, key: str, symbol: str, frames: SymbolFrames
 
 def is_saved(store: ParquetStore, key: str, symbol: str) -> bool:
     """Return whether all arrays of a symbol are there: the last one is written last."""
-    filesystem, path = fsspec.core.url_to_fs(store.path(FOLDER, key, symbol, f"{_PARTS[-1]}.npy"))
+    filesystem, path = filesystem_of(store.path(FOLDER, key, symbol, f"{_PARTS[-1]}.npy"))
     return bool(filesystem.exists(path))
 
 
@@ -214,7 +214,7 @@ def _joined(manifest: Manifest, symbols: tuple[str, ...], parts: list[SymbolFram
 
 
 def _read_json(path: str) -> dict[str, Any] | None:
-    filesystem, where = fsspec.core.url_to_fs(path)
+    filesystem, where = filesystem_of(path)
     if not filesystem.exists(where):
         return None
     try:

@@ -8,6 +8,8 @@ from typing import Any, Self
 
 import orjson
 
+from daytrader_ray.adapters.atomic import atomic_write_bytes
+from daytrader_ray.adapters.folder import local_root
 from daytrader_ray.domain.trading import Fill, Order
 
 
@@ -15,12 +17,13 @@ class FileJournal:
     """Appends to the file `path`; `fresh` begins a new one.
 
     Orders reach the disk (fsync) before `order` returns; fills and notes are handed to the system at once and reach
-    the disk with the next order, or on `close`.
+    the disk with the next order, or on `close`. `copy_to` is a URL at which the whole journal is left on `close`.
     """
 
-    def __init__(self, path: Path, fresh: bool = False) -> None:
+    def __init__(self, path: Path, fresh: bool = False, copy_to: str = "") -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
+        self._copy_to = copy_to
         self._file = path.open("wb" if fresh else "ab", buffering=0)
 
     def order(self, order: Order) -> None:
@@ -41,6 +44,8 @@ class FileJournal:
         if not self._file.closed:
             os.fsync(self._file.fileno())
             self._file.close()
+            if self._copy_to:
+                atomic_write_bytes(self._copy_to, self.path.read_bytes())
 
     def __enter__(self) -> Self:
         return self
@@ -53,9 +58,19 @@ class FileJournal:
         self._file.write(line)
 
 
-def journal_path(root: Path, session: dt.date, name: str) -> Path:
-    """Return the file of one session's journal under the data root: `journal/2025-12-02/<name>.jsonl`."""
-    return root / "journal" / session.isoformat() / f"{name}.jsonl"
+def open_journal(root: str, session: dt.date, name: str, fresh: bool = False) -> FileJournal:
+    """Open one session's journal under a data root; at a URL, which cannot be appended to, it is left on `close`."""
+    copy_to = f"{root.rstrip('/')}/{_place(session, name)}" if "://" in root else ""
+    return FileJournal(journal_path(root, session, name), fresh, copy_to)
+
+
+def journal_path(root: str | Path, session: dt.date, name: str) -> Path:
+    """Return the local file of one session's journal: `journal/2025-12-02/<name>.jsonl` under the data root."""
+    return local_root(root) / _place(session, name)
+
+
+def _place(session: dt.date, name: str) -> str:
+    return f"journal/{session.isoformat()}/{name}.jsonl"
 
 
 def read(path: Path) -> list[dict[str, Any]]:

@@ -9,7 +9,8 @@
     <root>/models/<id>/regime/...             the regime model, where there is one
     <root>/models/latest.json                 the id published last
 
-The id is the start of the manifest's own SHA-256: the same bundle always gets the same id.
+The id is the start of the manifest's own SHA-256: the same bundle always gets the same id. Where the root is a URL, a
+bundle is read from a copy on this machine, made when it is first asked for.
 """
 
 import datetime as dt
@@ -26,57 +27,52 @@ import numpy as np
 from safetensors.numpy import load_file, save_file
 
 from daytrader_ray.adapters.atomic import atomic_write_json
-from daytrader_ray.domain.errors import BundleError, ConfigError
+from daytrader_ray.adapters.folder import Folder, local_root
+from daytrader_ray.domain.errors import BundleError
 from daytrader_ray.models import registry
 from daytrader_ray.models.bundle import SCHEMA, Bundle
 from daytrader_ray.models.members.surface import Fitted
 from daytrader_ray.models.scaling import Scaler
 from daytrader_ray.regime import files as regime_files
 
+MODELS = "models"
 MANIFEST = "manifest.json"
+LATEST = f"{MODELS}/latest.json"
 _ID = re.compile(r"[0-9a-f]{16}")
 _TUPLES = ("feature_set", "features", "symbols", "left_out")
 _PLAIN = ("mask", "seed", "fingerprint")
 _TRAIN_AGAIN = "train again: daytrader train"
 
 
-def models_folder(root: str | Path) -> Path:
-    """Return the folder of the bundles under a data root; a `ConfigError` for a URL."""
-    if "://" in str(root):
-        raise ConfigError(
-            f"the data root {root} is a URL: bundles need a local or shared path", "give --data as a path"
-        )
-    return Path(root) / "models"
-
-
 def save(bundle: Bundle, root: str | Path) -> str:
-    """Write `bundle` under the data root `root`, publish it as the latest, and return its id."""
-    models = models_folder(root)
+    """Write `bundle` under the data root `root` (a folder or a URL), publish it as the latest, and return its id."""
+    models = local_root(root) / MODELS
     models.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(dir=models, prefix=".aside-"))
     try:
         _write(bundle, aside)
-        manifest = {"schema": SCHEMA, "files": _hashes(aside)}
-        atomic_write_json(aside / MANIFEST, manifest)
+        hashes = _hashes(aside)
+        atomic_write_json(aside / MANIFEST, {"schema": SCHEMA, "files": hashes})
         bundle_id = _id_of(aside / MANIFEST)
-        if not (models / bundle_id).exists():
-            aside.chmod(0o755)
-            aside.rename(models / bundle_id)
+        _place(aside, models / bundle_id)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
-    atomic_write_json(models / "latest.json", {"id": bundle_id})
+    if "://" in str(root):
+        _upload(models / bundle_id, Folder(str(root)), sorted(hashes))
+    Folder(str(root)).write_json(LATEST, {"id": bundle_id})
     return bundle_id
 
 
 def latest(root: str | Path) -> str:
     """Return the id of the bundle published last under `root`; a `BundleError` when there is none."""
-    pointer = models_folder(root) / "latest.json"
+    folder = Folder(str(root))
+    content = folder.read(LATEST)
+    if content is None:
+        raise BundleError(f"no bundle under {folder.path(MODELS)}", _TRAIN_AGAIN)
     try:
-        return str(json.loads(pointer.read_text())["id"])
-    except FileNotFoundError:
-        raise BundleError(f"no bundle under {pointer.parent}", _TRAIN_AGAIN) from None
+        return str(json.loads(content)["id"])
     except (ValueError, KeyError, TypeError):
-        raise BundleError(f"{pointer} is not readable: expected the id of a bundle", _TRAIN_AGAIN) from None
+        raise BundleError(f"{folder.path(LATEST)} is not readable: expected the id of a bundle", _TRAIN_AGAIN) from None
 
 
 def load(root: str | Path, bundle_id: str, feature_set: Sequence[str] | None = None) -> Bundle:
@@ -101,11 +97,48 @@ def load_member(root: str | Path, bundle_id: str, name: str) -> Fitted:
 
 
 def _checked(root: str | Path, bundle_id: str) -> Path:
-    folder = models_folder(root) / bundle_id
+    folder = local_root(root) / MODELS / bundle_id
+    if _ID.fullmatch(bundle_id) and "://" in str(root) and not folder.is_dir():
+        _download(Folder(str(root)), folder)
     if not _ID.fullmatch(bundle_id) or not folder.is_dir():
-        raise BundleError(f"no bundle {bundle_id!r} under {folder.parent}", _TRAIN_AGAIN)
+        raise BundleError(f"no bundle {bundle_id!r} under {root}/{MODELS}", _TRAIN_AGAIN)
     _check(folder, bundle_id)
     return folder
+
+
+def _upload(bundle: Path, root: Folder, names: Sequence[str]) -> None:
+    """Copy a bundle to a URL, its manifest last: without one there is no bundle."""
+    for name in (*names, MANIFEST):
+        root.write(f"{MODELS}/{bundle.name}/{name}", (bundle / name).read_bytes())
+
+
+def _download(root: Folder, bundle: Path) -> None:
+    """Copy a bundle from a URL to this machine, where it is there and every byte of it is right."""
+    manifest = root.read(f"{MODELS}/{bundle.name}/{MANIFEST}")
+    if manifest is None:
+        return
+    if hashlib.sha256(manifest).hexdigest()[:16] != bundle.name:
+        raise BundleError(f"bundle {bundle.name}: {MANIFEST} has been changed", _TRAIN_AGAIN)
+    bundle.parent.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(dir=bundle.parent, prefix=".aside-"))
+    try:
+        (aside / MANIFEST).write_bytes(manifest)
+        for name in json.loads(manifest)["files"]:
+            content = root.read(f"{MODELS}/{bundle.name}/{name}")
+            if content is not None:
+                (aside / name).parent.mkdir(parents=True, exist_ok=True)
+                (aside / name).write_bytes(content)
+        _check(aside, bundle.name)
+        _place(aside, bundle)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _place(aside: Path, bundle: Path) -> None:
+    """Give a whole folder its name, unless the same bundle is there."""
+    if not bundle.exists():
+        aside.chmod(0o755)
+        aside.rename(bundle)
 
 
 def _write(bundle: Bundle, folder: Path) -> None:

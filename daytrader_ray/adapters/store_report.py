@@ -10,7 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from daytrader_ray.adapters.actions import closes_before
+from daytrader_ray.adapters.bar_buffer import leftovers
 from daytrader_ray.adapters.calendar import session_grid
+from daytrader_ray.adapters.folder import local_root
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.adapters.tables import MINUTE, UTC, Kind
 from daytrader_ray.domain.sessions import SessionGrid
@@ -127,7 +129,7 @@ def report(
         symbols=tuple(reports),
         missing=tuple(symbol for symbol in wanted if symbol not in stored),
         elsewhere=_elsewhere(store, reports, None if symbols is None else set(symbols)),
-        pending=tuple(path.rpartition("/")[2] for path in store.find("live/buffer/*")),
+        pending=tuple(day.isoformat() for day in leftovers(local_root(root), "buffer")),
     )
 
 

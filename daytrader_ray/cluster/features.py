@@ -21,6 +21,7 @@ from daytrader_ray.adapters.frames import (
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.cluster.pipeline import mapped
 from daytrader_ray.cluster.runtime import started
+from daytrader_ray.domain.indices import is_index
 from daytrader_ray.features.compute import REFERENCE, bars_of, calendar_of, compute_symbol, return_15
 from daytrader_ray.features.step import NAMES
 from daytrader_ray.market_data.statistics import session_statistics
@@ -59,14 +60,14 @@ def build(
     reference: str = REFERENCE,
     progress: Callable[[int, int], None] | None = None,
 ) -> FeaturesReport:
-    """Compute and store the features of `symbols` over all sessions that their bars span.
+    """Compute and store the features of `symbols` over all sessions that their bars span, absent indices left out.
 
     What is stored under the same content key is not computed again, so the same command resumes after any
     interruption. Uses the Ray that runs, or starts one where there is something to compute. `reference` is the market
     that `excess_15` subtracts, where it is one of `symbols`. `progress` is told (done, all) symbols.
     """
     store = ParquetStore(root)
-    wanted = tuple(sorted(set(symbols)))
+    wanted = without_absent_indices(root, symbols)
     start, end = store.span(wanted)
     key = frames_key(store, wanted, bar_minutes, reference)
     manifest = find_manifest(store, key)
@@ -84,6 +85,17 @@ def build(
     publish(store, key)
     grid = manifest.grid
     return FeaturesReport(key, len(wanted), len(grid.sessions), grid.n_rows, len(NAMES), len(missing))
+
+
+def without_absent_indices(root: str, symbols: Collection[str]) -> tuple[str, ...]:
+    """Return `symbols`, sorted, without the indices of which the store has no bars.
+
+    Not every plan of a vendor gives them: the regime model does without and says so. Any other symbol must be there.
+    """
+    wanted = sorted(set(symbols))
+    indices = [symbol for symbol in wanted if is_index(symbol)]
+    absent = set(indices).difference(ParquetStore(root).symbols()) if indices else set()
+    return tuple(symbol for symbol in wanted if symbol not in absent)
 
 
 def _compute(job: _Job, symbols: list[str], progress: Callable[[int], None]) -> None:

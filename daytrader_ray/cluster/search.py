@@ -18,9 +18,8 @@ import numpy as np
 
 from daytrader_ray.adapters.atomic import atomic_write_json
 from daytrader_ray.adapters.frames import load_frames
-from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.cluster.content import digest_of_arrays, digest_of_panel, key_of, versions_of
-from daytrader_ray.cluster.features import build
+from daytrader_ray.cluster.features import build, without_absent_indices
 from daytrader_ray.cluster.fits import (
     Job,
     Progress,
@@ -35,7 +34,6 @@ from daytrader_ray.cluster.trials import WindowFiles, run_trials
 from daytrader_ray.domain.config import Config
 from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.errors import DataError
-from daytrader_ray.domain.indices import is_index
 from daytrader_ray.domain.panel import Frames
 from daytrader_ray.domain.sources import digest_of_sources
 from daytrader_ray.domain.trading import MEMBERS, members_of
@@ -132,14 +130,9 @@ def search(request: SearchRequest, progress: Progress = silent) -> SearchReport:
 
 
 def frames_of(root: str, universe: UniverseConfig, bar_minutes: int = 1, progress: Progress = silent) -> Frames:
-    """Return the frames of a universe, building the features that are not there yet; Ray must be running.
-
-    Indices that the store does not hold are left out: the regime model does without them and says so.
-    """
-    known = set(ParquetStore(root).symbols())
-    symbols = [symbol for symbol in universe.symbols if symbol in known or not is_index(symbol)]
-    report = build(root, symbols, bar_minutes, progress=lambda done, of: progress("features", done, of))
-    return load_frames(root, symbols, report.key)
+    """Return the frames of a universe, building the features that are not there yet; Ray must be running."""
+    report = build(root, universe.symbols, bar_minutes, progress=lambda done, of: progress("features", done, of))
+    return load_frames(root, without_absent_indices(root, universe.symbols), report.key)
 
 
 def market_of(request: SearchRequest, frames: Frames) -> Market:

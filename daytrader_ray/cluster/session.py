@@ -8,7 +8,6 @@ import datetime as dt
 import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -17,7 +16,8 @@ from daytrader_ray.adapters.alpaca_broker import AlpacaBroker, BrokerConfig
 from daytrader_ray.adapters.bar_buffer import BarBuffer, buffer_folder
 from daytrader_ray.adapters.calendar import session_grid
 from daytrader_ray.adapters.compaction import compact, compact_leftovers
-from daytrader_ray.adapters.journal import FileJournal, journal_path
+from daytrader_ray.adapters.folder import local_root
+from daytrader_ray.adapters.journal import open_journal
 from daytrader_ray.adapters.live_clock import LiveClock
 from daytrader_ray.adapters.live_config import FeedConfig
 from daytrader_ray.adapters.live_feed import LiveFeed
@@ -94,7 +94,7 @@ async def trade(spec: SessionSpec, scorer: Scorer) -> SessionResult:
     Bars and trade updates are subscribed, and every kernel and member is warm, before the clock starts.
     """
     if not spec.sandbox_url:
-        compact_leftovers(ParquetStore(spec.root), Path(spec.journal_root), spec.buffer_name, spec.date)
+        compact_leftovers(ParquetStore(spec.root), local_root(spec.journal_root), spec.buffer_name, spec.date)
     async with AsyncExitStack() as stack:
         broker = await stack.enter_async_context(AlpacaBroker(spec.broker))
         cash = await starting_cash(broker) if spec.cash is None else spec.cash
@@ -103,12 +103,12 @@ async def trade(spec: SessionSpec, scorer: Scorer) -> SessionResult:
         engine = SessionEngine(bundle, market, spec.kernel, spec.costs, cash, spec.run, spec.regime)
         await practise(bundle, market, spec.kernel, spec.costs, scorer)
         rehearses = bool(spec.sandbox_url)
-        root = Path(spec.journal_root)
+        root = local_root(spec.journal_root)
         buffer = stack.enter_context(BarBuffer(buffer_folder(root, spec.buffer_name, spec.date), fresh=rehearses))
         feed = LiveFeed(spec.feed, market.session, engine.symbols, buffer, np.random.default_rng(), _now)
         await stack.enter_async_context(feed)
-        path = journal_path(root, spec.date, spec.journal_name)
-        journal = stack.enter_context(FileJournal(path, fresh=rehearses))
+        opened = open_journal(spec.journal_root, spec.date, spec.journal_name, fresh=rehearses)
+        journal = stack.enter_context(opened)
         journal.note("open", {"session": spec.date, "bundle": spec.bundle_id, "cash": cash})
         parts = engine, feed, broker, scorer, journal
         result = await (_rehearsed(spec, stack, *parts) if rehearses else _traded(spec, market.session, *parts))

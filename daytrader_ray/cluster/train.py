@@ -85,7 +85,6 @@ def train(
     `mask` chooses the ensemble; None takes the best one of the last search, which must be of the same universe and
     training span.
     """
-    model_store.models_folder(request.root)  # a root that cannot hold a bundle is refused before the work
     chosen = _best_of_last_search(request) if mask is None else mask
     if not 1 <= chosen < 2 ** len(MEMBERS):
         raise ConfigError(f"mask {chosen}: expected 1 to {2 ** len(MEMBERS) - 1}, one bit for each member")

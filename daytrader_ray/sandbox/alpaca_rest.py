@@ -1,6 +1,5 @@
 """The brokerage REST of the exchange, as Alpaca answers: account, orders, positions, clock, assets."""
 
-from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import Any
 
@@ -8,7 +7,7 @@ import orjson
 from aiohttp import web
 
 from daytrader_ray.sandbox.alpaca_stream import AlpacaStream
-from daytrader_ray.sandbox.doors import NEW_YORK, Handler, json_response
+from daytrader_ray.sandbox.doors import NEW_YORK, alpaca_door, alpaca_error, json_response
 from daytrader_ray.sandbox.exchange import Exchange, moment
 from daytrader_ray.sandbox.orders import Refusal, VenueOrder, asset_id, money, read_request
 from daytrader_ray.sandbox.traits import KNOWN_SYMBOL
@@ -28,16 +27,16 @@ class AlpacaRest:
     def routes(self) -> list[web.RouteDef]:
         """Return the routes to mount."""
         return [
-            web.get("/v2/account", _guarded(self._account)),
-            web.post("/v2/orders", _guarded(self._submit)),
-            web.get("/v2/orders", _guarded(self._orders)),
-            web.get("/v2/orders:by_client_order_id", _guarded(self._by_client_order_id)),
-            web.get("/v2/orders/{id}", _guarded(self._order)),
-            web.delete("/v2/orders/{id}", _guarded(self._cancel)),
-            web.get("/v2/positions", _guarded(self._positions)),
-            web.get("/v2/positions/{symbol}", _guarded(self._position)),
-            web.get("/v2/clock", _guarded(self._clock)),
-            web.get("/v2/assets/{symbol}", _guarded(self._asset)),
+            web.get("/v2/account", alpaca_door(self._account)),
+            web.post("/v2/orders", alpaca_door(self._submit)),
+            web.get("/v2/orders", alpaca_door(self._orders)),
+            web.get("/v2/orders:by_client_order_id", alpaca_door(self._by_client_order_id)),
+            web.get("/v2/orders/{id}", alpaca_door(self._order)),
+            web.delete("/v2/orders/{id}", alpaca_door(self._cancel)),
+            web.get("/v2/positions", alpaca_door(self._positions)),
+            web.get("/v2/positions/{symbol}", alpaca_door(self._position)),
+            web.get("/v2/clock", alpaca_door(self._clock)),
+            web.get("/v2/assets/{symbol}", alpaca_door(self._asset)),
         ]
 
     async def _submit(self, request: web.Request) -> web.Response:
@@ -49,7 +48,7 @@ class AlpacaRest:
         asked = read_request(body, generated_id=f"generated-{self._generated:06d}")
         outcome = asked if isinstance(asked, Refusal) else self._exchange.submit(asked)
         if isinstance(outcome, Refusal):
-            return _refused(outcome)
+            return alpaca_error(outcome)
         answer = json_response(outcome.body())
         await self._stream.send_updates()
         return answer
@@ -57,7 +56,7 @@ class AlpacaRest:
     async def _cancel(self, request: web.Request) -> web.Response:
         refusal = self._exchange.cancel(request.match_info["id"])
         if refusal is not None:
-            return _refused(refusal)
+            return alpaca_error(refusal)
         await self._stream.send_updates()
         return web.Response(status=204)
 
@@ -71,7 +70,7 @@ class AlpacaRest:
     def _found(self, order_id: str) -> web.Response:
         order = self._exchange.orders.get(order_id)
         if order is None:
-            return _refused(Refusal(404, 40410000, f"order not found for {order_id}"))
+            return alpaca_error(Refusal(404, 40410000, f"order not found for {order_id}"))
         return json_response(order.body())
 
     async def _orders(self, request: web.Request) -> web.Response:
@@ -79,7 +78,7 @@ class AlpacaRest:
         status, side = query.get("status", "open"), query.get("side")
         limit = query.get("limit", str(DEFAULT_LIMIT))
         if status not in {"open", "closed", "all"} or not limit.isdigit() or not 1 <= int(limit) <= MAX_LIMIT:
-            return _refused(Refusal(422, 40010001, f"invalid status {status!r} or limit {limit!r}"))
+            return alpaca_error(Refusal(422, 40010001, f"invalid status {status!r} or limit {limit!r}"))
         symbols = set(query["symbols"].split(",")) if query.get("symbols") else None
 
         def wanted(order: VenueOrder) -> bool:
@@ -143,7 +142,7 @@ class AlpacaRest:
     async def _position(self, request: web.Request) -> web.Response:
         symbol = request.match_info["symbol"]
         if not self._exchange.account.held(symbol):
-            return _refused(Refusal(404, 40410000, "position does not exist"))
+            return alpaca_error(Refusal(404, 40410000, "position does not exist"))
         return json_response(self._position_body(symbol))
 
     def _position_body(self, symbol: str) -> dict[str, Any]:
@@ -193,7 +192,7 @@ class AlpacaRest:
     async def _asset(self, request: web.Request) -> web.Response:
         symbol = request.match_info["symbol"]
         if not KNOWN_SYMBOL.fullmatch(symbol):
-            return _refused(Refusal(404, 40410000, f"asset not found for {symbol}"))
+            return alpaca_error(Refusal(404, 40410000, f"asset not found for {symbol}"))
         return json_response(
             {
                 "id": asset_id(symbol),
@@ -214,16 +213,3 @@ class AlpacaRest:
                 "attributes": [],
             }
         )
-
-
-def _guarded(handler: Callable[[web.Request], Awaitable[web.Response]]) -> Handler:
-    async def guarded(request: web.Request) -> web.StreamResponse:
-        if not (request.headers.get("APCA-API-KEY-ID") and request.headers.get("APCA-API-SECRET-KEY")):
-            return _refused(Refusal(401, 40110000, "request is not authorized"))
-        return await handler(request)
-
-    return guarded
-
-
-def _refused(refusal: Refusal) -> web.Response:
-    return json_response(refusal.body(), refusal.http_status)

@@ -27,6 +27,7 @@ class SandboxConfig(Config):
     halt_chance: float = Field(default=0.0, ge=0, le=1)
     """Chance that a stock is halted once in a session."""
     crises: tuple[Crisis, ...] = ()
+    """Days of stress, like `[{name: flash_crash, session: 2025-11-12, minute: 120}]`."""
     cash: float = Field(default=100_000.0, gt=0)
     """USD in the account whenever a rehearsal begins."""
     requests_per_minute: float | None = Field(default=None, gt=0)

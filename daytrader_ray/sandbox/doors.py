@@ -5,19 +5,23 @@ import datetime as dt
 import re
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlencode
 from zoneinfo import ZoneInfo
 
 import orjson
 from aiohttp import web
 
-from daytrader_ray.sandbox.orders import NAMESPACE
+from daytrader_ray.sandbox.orders import NAMESPACE, Refusal
 
 NEW_YORK = ZoneInfo("America/New_York")
 MINUTE_MS = 60_000
+EARLIEST, LATEST = dt.date(1970, 1, 1), dt.date(2200, 1, 1)
+FOREVER = 2**62
+"""Later than any time, in any unit, and far from the end of 64 bits."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Row = TypeVar("Row")
 
 
 class BadQueryError(ValueError):
@@ -47,6 +51,25 @@ def polygon_door(handler: Handler) -> Handler:
             return polygon_error(404, str(error))
 
     return guarded
+
+
+def alpaca_door(handler: Handler) -> Handler:
+    """Return `handler` behind the key check of Alpaca, its refusals written as Alpaca writes them."""
+
+    async def guarded(request: web.Request) -> web.StreamResponse:
+        if not (request.headers.get("APCA-API-KEY-ID") and request.headers.get("APCA-API-SECRET-KEY")):
+            return alpaca_error(Refusal(401, 40110000, "request is not authorized"))
+        try:
+            return await handler(request)
+        except BadQueryError as error:
+            return alpaca_error(Refusal(400, 40010000, str(error)))
+
+    return guarded
+
+
+def alpaca_error(refusal: Refusal) -> web.Response:
+    """Return a refusal as Alpaca writes it."""
+    return json_response(refusal.body(), refusal.http_status)
 
 
 def polygon_key(request: web.Request) -> str:
@@ -94,7 +117,7 @@ def next_url(request: web.Request, options: Mapping[str, str | int], path: str =
 def limit_of(options: Mapping[str, str], default: int, most: int) -> int:
     """Return the `limit` of a query."""
     text = options.get("limit", str(default))
-    if not text.isdigit() or not 1 <= int(text) <= most:
+    if not is_number(text) or not 1 <= int(text) <= most:
         raise BadQueryError(f"limit must be 1 to {most}, found {text!r}")
     return int(text)
 
@@ -116,9 +139,9 @@ def choice_of(options: Mapping[str, str], name: str, choices: Sequence[str]) -> 
 
 
 def date_of(text: str) -> dt.date:
-    """Return a date written YYYY-MM-DD."""
+    """Return a date written YYYY-MM-DD; one far off is as good as the nearest of `EARLIEST` and `LATEST`."""
     try:
-        return dt.date.fromisoformat(text)
+        return min(max(dt.date.fromisoformat(text), EARLIEST), LATEST)
     except ValueError:
         raise BadQueryError(f"expected a date YYYY-MM-DD, found {text!r}") from None
 
@@ -129,8 +152,8 @@ def midnight_ms(date: dt.date) -> int:
 
 
 def list_page(
-    request: web.Request, rows: Sequence[Mapping[str, Any]], default: int, most: int
-) -> tuple[Sequence[Mapping[str, Any]], dict[str, str]]:
+    request: web.Request, rows: Sequence[Row], default: int, most: int
+) -> tuple[Sequence[Row], dict[str, str]]:
     """Return one page of `rows` and, where more follow, its `next_url` for the body."""
     options = options_of(request)
     limit, offset = limit_of(options, default, most), offset_of(options)
@@ -169,4 +192,9 @@ def ordered(rows: list[dict[str, Any]], options: Mapping[str, str], fields: Sequ
 
 def is_number(text: str) -> bool:
     """Return whether a text is a whole number of at most 19 digits."""
-    return re.fullmatch(r"\d{1,19}", text) is not None
+    return re.fullmatch(r"[0-9]{1,19}", text) is not None
+
+
+def time_number(text: str) -> int:
+    """Return a time that `is_number`, at most `FOREVER`."""
+    return min(int(text), FOREVER)

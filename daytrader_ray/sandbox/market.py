@@ -81,11 +81,11 @@ class Market(Reference):
 
     def bars(self, symbol: str, session: int) -> SessionBars:
         """Return the bars of `symbol` in session number `session` of the grid."""
-        return self._drawn(symbol, session).bars
+        return self._session(symbol, session).bars
 
     def state(self, symbol: str, session: int) -> Float64:
         """Return the planted state z `[slot]` of a symbol, zero where nothing is planted."""
-        return self._drawn(symbol, session).state
+        return self._session(symbol, session).state
 
     def halts(self, symbol: str, session: int) -> tuple[Halt, ...]:
         """Return the trading pauses of a symbol, by start."""
@@ -95,7 +95,7 @@ class Market(Reference):
 
     def quotes(self, symbol: str, session: int, slot: int) -> Quotes:
         """Return the quotes of one minute; none of an index, in a halt, and before the first trade of the day."""
-        drawn, traits = self._drawn(symbol, session), self.traits(symbol)
+        drawn, traits = self._session(symbol, session), self.traits(symbol)
         bars = drawn.bars
         known = np.flatnonzero(bars.traded[: slot + 1])
         halted = any(halt.start <= slot < halt.stop for halt in self.halts(symbol, session))
@@ -136,11 +136,6 @@ class Market(Reference):
         if not 0 <= session < len(self.grid.sessions):
             raise DataError(f"session {session}: the market has sessions 0 to {len(self.grid.sessions) - 1}")
 
-    def _drawn(self, symbol: str, session: int) -> _Drawn:
-        self._check(session)
-        self.traits(symbol)
-        return self._session(symbol, session)
-
     def _minute(self, bars: SessionBars, session: int, slot: int) -> Minute:
         start = (self.grid.sessions[session].open_minute + slot) * MINUTE_NS
         columns = (bars.open, bars.high, bars.low, bars.close, bars.volume, bars.vwap)
@@ -148,7 +143,8 @@ class Market(Reference):
 
     def _make(self, symbol: str, session: int) -> _Drawn:
         """Draw a session of a symbol."""
-        traits = self._traits(symbol)
+        self._check(session)
+        traits = self.traits(symbol)
         n_bars = self.grid.sessions[session].n_minutes
         if traits.kind == "INDEX":
             return self._make_index(symbol, session)

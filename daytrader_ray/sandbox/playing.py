@@ -14,7 +14,7 @@ from aiohttp import web
 from pydantic import Field
 
 from daytrader_ray.domain.config import Config
-from daytrader_ray.domain.errors import DaytraderError
+from daytrader_ray.domain.errors import DaytraderError, LockstepError
 from daytrader_ray.sandbox.alpaca_stream import AlpacaStream
 from daytrader_ray.sandbox.exchange import Exchange
 from daytrader_ray.sandbox.streams import Streams
@@ -46,7 +46,6 @@ class Playing:
         self._streams = streams
         self._updates = updates
         self._wall = wall
-        self._state: Literal["idle", "playing", "done", "stopped"] = "idle"
         self._request: PlayRequest | None = None
         self._slot = 0
         self._anchor = (0.0, 0.0)
@@ -58,25 +57,19 @@ class Playing:
 
     async def _post(self, request: web.Request) -> web.Response:
         try:
-            asked = PlayRequest.parse(orjson.loads(await request.read()), PATH)
-            session = self._exchange.session_of(str(asked.session))
+            body = orjson.loads(await request.read())
+            await self.start(PlayRequest.parse(body if isinstance(body, dict) else {}, PATH))
+        except LockstepError as error:
+            return web.json_response({"message": error.message}, status=409)
         except (orjson.JSONDecodeError, DaytraderError) as error:
             return web.json_response({"message": str(error)}, status=422)
-        if not self._exchange.hold():
-            return web.json_response({"message": "clock is held"}, status=409)
-        try:
-            await self._begin(asked, session)
-        except BaseException:
-            self._exchange.release()
-            raise
-        self._task = asyncio.create_task(self._play(asked))
         return await self._get(request)
 
     async def _get(self, _: web.Request) -> web.Response:
         asked, exchange = self._request, self._exchange
         wall, market = self._anchor
         body: dict[str, Any] = {
-            "state": self._state,
+            "state": self.state,
             "session": str(exchange.day.date),
             "speed": asked.speed if asked else None,
             "minute": self._slot,
@@ -89,6 +82,32 @@ class Playing:
     async def _delete(self, request: web.Request) -> web.Response:
         await self.stop()
         return await self._get(request)
+
+    @property
+    def state(self) -> Literal["idle", "playing", "done", "stopped"]:
+        """Return how far it is."""
+        if self._task is None:
+            return "idle"
+        if not self._task.done():
+            return "playing"
+        return "done" if self._slot == self._exchange.day.n_minutes else "stopped"
+
+    def session_of(self, asked: PlayRequest) -> int:
+        """Return the number of the session that is asked for; a `DataError` where there is none."""
+        return self._exchange.session_of(str(asked.session))
+
+    async def start(self, asked: PlayRequest) -> None:
+        """Begin a session and let it run; a `LockstepError` where somebody else has the clock."""
+        session = self.session_of(asked)
+        if not self._exchange.hold():
+            raise LockstepError("clock is held")
+        try:
+            await self._begin(asked, session)
+        except BaseException:
+            self._exchange.release()
+            raise
+        self._task = asyncio.create_task(self._play(asked))
+        self._task.add_done_callback(lambda _: self._exchange.release())
 
     async def stop(self) -> None:
         """End what is being played."""
@@ -105,21 +124,16 @@ class Playing:
         for symbol in self._streams.symbols:
             exchange.market.bars(symbol, session)
             await asyncio.sleep(0)
-        self._request, self._slot, self._state = asked, asked.start, "playing"
+        self._request, self._slot = asked, asked.start
         self._anchor = self._wall(), exchange.now.timestamp()
 
     async def _play(self, asked: PlayRequest) -> None:
-        exchange, self._state = self._exchange, "playing"
-        try:
-            for slot in range(max(asked.start, 0), exchange.day.n_minutes):
-                await self._minute(slot)
-            exchange.expire()
-            await self._updates.send_updates()
-            self._slot, self._state = exchange.day.n_minutes, "done"
-        finally:
-            if self._state == "playing":
-                self._state = "stopped"
-            exchange.release()
+        exchange = self._exchange
+        for slot in range(max(asked.start, 0), exchange.day.n_minutes):
+            await self._minute(slot)
+        exchange.expire()
+        await self._updates.send_updates()
+        self._slot = exchange.day.n_minutes
 
     async def _minute(self, slot: int) -> None:
         exchange = self._exchange

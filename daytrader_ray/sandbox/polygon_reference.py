@@ -1,6 +1,7 @@
 """Reference data as Polygon answers: tickers, details, splits, dividends, market status and holidays."""
 
 import datetime as dt
+import math
 import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -10,7 +11,6 @@ from aiohttp import web
 from daytrader_ray.adapters.calendar import session_grid
 from daytrader_ray.domain.sessions import Session
 from daytrader_ray.sandbox.doors import (
-    NEW_YORK,
     Handler,
     NotFoundError,
     choice_of,
@@ -22,7 +22,7 @@ from daytrader_ray.sandbox.doors import (
     ordered,
     request_id,
 )
-from daytrader_ray.sandbox.exchange import Exchange, moment
+from daytrader_ray.sandbox.exchange import moment
 from daytrader_ray.sandbox.orders import NAMESPACE
 from daytrader_ray.sandbox.source import Listing
 from daytrader_ray.sandbox.visible import ANNOUNCED, Visible
@@ -32,8 +32,6 @@ TICKERS_LIMIT, ACTIONS_LIMIT, MAX_LIMIT = 100, 10, 1_000
 TICKER_SORTS = ("ticker", "name", "market", "locale", "primary_exchange", "type", "currency_name", "delisted_utc")
 SPLIT_SORTS = ("execution_date", "ticker")
 DIVIDEND_DATES = ("ex_dividend_date", "pay_date", "declaration_date", "record_date")
-EXTENDED = ((dt.time(4), dt.time(9, 30)), (dt.time(16), dt.time(20)))
-"""Early and late trading hours on a day with a session."""
 FULL_DAY = 390
 HOLIDAYS = {
     1: ("Martin Luther King, Jr. Day", 15, 21),
@@ -53,8 +51,7 @@ HOLIDAYS = {
 class PolygonReference:
     """Reference data of one exchange as known on its date."""
 
-    def __init__(self, exchange: Exchange, visible: Visible) -> None:
-        self._exchange = exchange
+    def __init__(self, visible: Visible) -> None:
         self._visible = visible
 
     def handlers(self) -> dict[str, Handler]:
@@ -101,11 +98,12 @@ class PolygonReference:
         """Return shares outstanding and market value at the last close by a date; nothing where none is known."""
         last = self._visible.last_session(date)
         for session in range(-1 if last is None else last, -1, -1):
-            day = self._visible.day(symbol, session)
+            day, shares = self._visible.day(symbol, session), self._visible.market.shares(symbol, session)
+            if math.isnan(shares):
+                break
             if len(day):
-                shares = round(self._visible.market.shares(symbol, session))
                 names = ("share_class_shares_outstanding", "weighted_shares_outstanding")
-                return {**dict.fromkeys(names, shares), "market_cap": round(shares * float(day.close[0]), 2)}
+                return {**dict.fromkeys(names, round(shares)), "market_cap": round(shares * float(day.close[0]), 2)}
         return {}
 
     async def _splits(self, request: web.Request) -> web.Response:
@@ -160,16 +158,13 @@ class PolygonReference:
         return [one.symbol for one in self._visible.market.listing()]
 
     async def _status(self, _: web.Request) -> web.Response:
-        now = self._exchange.now.astimezone(NEW_YORK)
-        is_day = any(day.date == now.date() for day in self._visible.sessions)
-        early, late = (is_day and start <= now.time() < stop for start, stop in EXTENDED)
-        state = "open" if self._exchange.is_open else "extended-hours" if early or late else "closed"
+        state, early, late = self._visible.trading
         return json_response(
             {
                 "market": state,
                 "earlyHours": early,
                 "afterHours": late,
-                "serverTime": now.isoformat(timespec="seconds"),
+                "serverTime": self._visible.now.isoformat(timespec="seconds"),
                 "exchanges": dict.fromkeys(("nyse", "nasdaq", "otc"), state),
                 "currencies": {"crypto": "open", "fx": "open"},
             }

@@ -21,14 +21,17 @@ from daytrader_ray.sandbox.doors import (
     options_of,
     polygon_door,
     request_id,
+    time_number,
 )
 from daytrader_ray.sandbox.exchange import Exchange
 from daytrader_ray.sandbox.polygon_reference import PolygonReference
+from daytrader_ray.sandbox.polygon_snapshot import PolygonSnapshots
 from daytrader_ray.sandbox.polygon_ticks import PolygonTicks
 from daytrader_ray.sandbox.visible import Visible
 from daytrader_ray.sandbox.windows import SPANS, Window
 
 DEFAULT_LIMIT, MAX_LIMIT = 5_000, 50_000
+MAX_MULTIPLIER = 1_000
 CLOSE_MS = 16 * 3_600_000
 """Grouped and previous days are stamped with 16:00 New York, unlike days of a range."""
 
@@ -38,8 +41,9 @@ class PolygonRest:
 
     def __init__(self, exchange: Exchange) -> None:
         self._visible = Visible(exchange)
-        self._reference = PolygonReference(exchange, self._visible)
+        self._reference = PolygonReference(self._visible)
         self._ticks = PolygonTicks(self._visible)
+        self._snapshots = PolygonSnapshots(self._visible)
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes to mount."""
@@ -50,6 +54,7 @@ class PolygonRest:
             "/v1/open-close/{symbol}/{date}": self._open_close,
             **self._reference.handlers(),
             **self._ticks.handlers(),
+            **self._snapshots.handlers(),
         }
         return [web.get(path, polygon_door(handler)) for path, handler in handlers.items()]
 
@@ -126,10 +131,10 @@ def _following(request: web.Request, query: BarQuery, reached: int) -> str:
 
 def _aggs_query(request: web.Request) -> BarQuery:
     info, options = request.match_info, options_of(request)
-    if not is_number(info["multiplier"]) or not int(info["multiplier"]) or info["timespan"] not in SPANS:
-        spans = ", ".join(SPANS)
-        raise BadQueryError(f"expected 1 or more of {spans}, found {info['multiplier']} {info['timespan']}")
-    window = Window(int(info["multiplier"]), info["timespan"])
+    many, span = info["multiplier"], info["timespan"]
+    if not is_number(many) or not 1 <= int(many) <= MAX_MULTIPLIER or span not in SPANS:
+        raise BadQueryError(f"expected 1 to {MAX_MULTIPLIER} of {', '.join(SPANS)}, found {many} {span}")
+    window = Window(int(many), span)
     return BarQuery(
         symbol=info["symbol"],
         window=window,
@@ -144,7 +149,7 @@ def _aggs_query(request: web.Request) -> BarQuery:
 def _edge(text: str, window: Window, *, last: bool) -> int:
     """Return an end of the range in ms: given in ms, or a date of New York, from the window that holds it on."""
     if is_number(text):
-        return int(text)
+        return time_number(text)
     try:
         date = date_of(text)
     except BadQueryError:

@@ -7,6 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from daytrader_ray.sandbox.doors import (
+    FOREVER,
     Handler,
     NotFoundError,
     choice_of,
@@ -19,13 +20,13 @@ from daytrader_ray.sandbox.doors import (
     offset_of,
     options_of,
     request_id,
+    time_number,
 )
 from daytrader_ray.sandbox.source import Quotes, Trades
 from daytrader_ray.sandbox.tick_pages import Feed, Int64, Place, TickQuery, tick_page
 from daytrader_ray.sandbox.visible import Visible
 
 DEFAULT_LIMIT, MAX_LIMIT = 1_000, 50_000
-FOREVER_NS = 2**63 - 1
 MS_NS = 1_000_000
 VENUE, OTHER_VENUE, TAPE = 11, 12, 1
 TWO_SIDED = 1
@@ -105,7 +106,7 @@ def last_tick(visible: Visible, symbol: str, feed: Feed) -> dict[str, Any] | Non
     if session is None or visible.listing(symbol) is None:
         return None
     start = visible.sessions[session].open_minute * 60_000 * MS_NS
-    rows = tick_page(visible, TickQuery(symbol, start, FOREVER_NS, 1, descending=True), feed).rows
+    rows = tick_page(visible, TickQuery(symbol, start, FOREVER, 1, descending=True), feed).rows
     return rows[0] if rows else None
 
 
@@ -170,7 +171,7 @@ def _following(request: web.Request, query: TickQuery, place: Place) -> str:
 
 def _range(options: Mapping[str, str]) -> tuple[int, int]:
     """Return the first and the last ns of `timestamp`, `timestamp.gte`, ...: each in ns, or a day of New York."""
-    start, end = 0, FOREVER_NS
+    start, end = 0, FOREVER
     for name, text in options.items():
         field, _, compare = name.partition(".")
         if field != "timestamp":
@@ -183,6 +184,6 @@ def _range(options: Mapping[str, str]) -> tuple[int, int]:
 
 def _span(text: str) -> tuple[int, int]:
     if is_number(text):
-        return int(text), int(text)
+        return time_number(text), time_number(text)
     date = date_of(text)
     return midnight_ms(date) * MS_NS, midnight_ms(date + dt.timedelta(days=1)) * MS_NS - 1

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.errors import ConfigError
+from daytrader_ray.sandbox.alpaca_data import AlpacaData
 from daytrader_ray.sandbox.alpaca_data_stream import AlpacaDataStream
 from daytrader_ray.sandbox.alpaca_rest import AlpacaRest
 from daytrader_ray.sandbox.alpaca_stream import AlpacaStream
@@ -30,6 +31,8 @@ HOST = "127.0.0.1"
 INFO_PATH = "/_sandbox/info"
 FAULTS = web.AppKey("faults", FaultBox)
 """The faults of an application, for tests that have it in their own process."""
+PLAYING = web.AppKey("playing", Playing)
+"""What plays sessions in an application."""
 
 
 def create_app(config: SandboxConfig, costs: CostConfig, answer_seconds: float = ANSWER_SECONDS) -> web.Application:
@@ -47,10 +50,11 @@ def create_app(config: SandboxConfig, costs: CostConfig, answer_seconds: float =
 
     limits = [] if config.requests_per_minute is None else [limited(config.requests_per_minute)]
     app = web.Application(middlewares=[requests.middleware, *limits, faulty(faults)])
-    app[FAULTS] = faults
+    app[FAULTS], app[PLAYING] = faults, playing
     app.on_shutdown.append(lambda _: playing.stop())
     app.add_routes(PolygonRest(exchange).routes())
     app.add_routes(AlpacaRest(exchange, updates).routes())
+    app.add_routes(AlpacaData(exchange).routes())
     app.add_routes(playing.routes())
     app.add_routes(Control(exchange, faults, requests).routes())
     app.add_routes(

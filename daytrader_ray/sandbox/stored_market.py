@@ -61,9 +61,6 @@ class StoredMarket:
 
     def bars(self, symbol: str, session: int) -> SessionBars:
         """Return the recorded bars, raw; a recorded bar without volume is there, but nothing fills in it."""
-        self._check(symbol)
-        if not 0 <= session < len(self.grid.sessions):
-            raise DataError(f"session {session}: the store has sessions 0 to {len(self.grid.sessions) - 1}")
         return self._session(symbol, session)
 
     def listing(self) -> tuple[Listing, ...]:
@@ -170,6 +167,9 @@ class StoredMarket:
         return _Month(stamps // US_PER_MINUTE, tuple(table[name].to_numpy().astype(np.float64) for name in names))
 
     def _read_session(self, symbol: str, session: int) -> SessionBars:
+        self._check(symbol)
+        if not 0 <= session < len(self.grid.sessions):
+            raise DataError(f"session {session}: the store has sessions 0 to {len(self.grid.sessions) - 1}")
         day = self.grid.sessions[session]
         month = self._month(symbol, f"{day.date:%Y-%m}")
         low, high = np.searchsorted(month.minutes, (day.open_minute, day.close_minute))

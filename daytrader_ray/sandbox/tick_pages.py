@@ -13,7 +13,7 @@ from daytrader_ray.sandbox.visible import Visible
 Int64 = npt.NDArray[np.int64]
 
 MINUTE_NS = 60_000_000_000
-MINUTE_TICKS = 1_000_000
+MINUTE_TICKS = 100_000
 """Sequence numbers of a minute begin at a multiple of this, counted over the session."""
 
 

@@ -18,6 +18,8 @@ Int64 = npt.NDArray[np.int64]
 
 DAY = Window(1, "day")
 KEPT_DAYS = 8_192
+EXTENDED = ((dt.time(4), dt.time(9, 30)), (dt.time(16), dt.time(20)))
+"""Early and late trading hours on a day with a session."""
 ANNOUNCED = dt.timedelta(days=14)
 """A split is known this long before it happens; a dividend from the day that declares it."""
 
@@ -40,9 +42,22 @@ class Visible:
         return self.market.grid.sessions
 
     @property
+    def now(self) -> dt.datetime:
+        """Return the exchange's time in New York."""
+        return self._exchange.now.astimezone(NEW_YORK)
+
+    @property
     def today(self) -> dt.date:
         """Return the date in New York."""
-        return self._exchange.now.astimezone(NEW_YORK).date()
+        return self.now.date()
+
+    @property
+    def trading(self) -> tuple[str, bool, bool]:
+        """Return the state of the market in Polygon's words, and whether it is early or late trading."""
+        is_day = any(day.date == self.today for day in self.sessions)
+        early, late = (is_day and start <= self.now.time() < stop for start, stop in EXTENDED)
+        state = "open" if self._exchange.is_open else "extended-hours" if early or late else "closed"
+        return state, early, late
 
     def listing(self, symbol: str) -> Listing | None:
         """Return the reference data of a symbol; None where it is unknown."""
@@ -60,8 +75,9 @@ class Visible:
 
     def last_session(self, date: dt.date) -> int | None:
         """Return the last session on or before a date of which something is over; None where there is none."""
-        found = [at for at, day in enumerate(self.sessions) if day.date <= date and self.n_over(at)]
-        return found[-1] if found else None
+        sessions = self.sessions
+        backwards = range(len(sessions) - 1, -1, -1)
+        return next((at for at in backwards if sessions[at].date <= date and self.n_over(at)), None)
 
     def bars(self, symbol: str, session: int, *, adjusted: bool = False) -> Bars:
         """Return the bars of a session that are over and had a trade."""

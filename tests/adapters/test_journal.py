@@ -1,7 +1,9 @@
 import datetime as dt
 import os
 
-from daytrader_ray.adapters.journal import FileJournal, journal_path, read
+import fsspec
+
+from daytrader_ray.adapters.journal import FileJournal, journal_path, open_journal, read
 from daytrader_ray.domain.trading import Fill, Order, OrderKind, Phase, Reason
 
 DAY = dt.date(2025, 12, 2)
@@ -46,3 +48,16 @@ def test_a_rehearsal_begins_a_fresh_journal(tmp_path):
         with FileJournal(tmp_path / "x.jsonl", fresh=True) as journal:
             journal.order(ORDER)
     assert len(read(journal.path)) == 1
+
+
+def test_a_journal_of_a_url_is_appended_here_and_left_there_on_close(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    root, place = "memory://journals", "/journals/journal/2025-12-02/live.jsonl"
+    with open_journal(root, DAY, "live") as journal:
+        journal.order(ORDER)
+        assert journal.path == journal_path(root, DAY, "live")
+        assert journal.path.is_relative_to(tmp_path)
+        assert not fsspec.filesystem("memory").exists(place)
+    assert fsspec.filesystem("memory").cat_file(place) == journal.path.read_bytes()
+    with open_journal(str(tmp_path), DAY, "live") as journal:
+        assert journal.path == tmp_path / "journal/2025-12-02/live.jsonl"

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from daytrader_ray.adapters.bar_buffer import BarBuffer, buffer_folder
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.adapters.store_report import report
 from daytrader_ray.adapters.tables import Kind
@@ -35,7 +36,7 @@ def stored(root: Path) -> ParquetStore:
 
 def test_the_report_says_what_is_there_and_what_is_missing(tmp_path: Path) -> None:
     stored(tmp_path)
-    (tmp_path / "live/buffer/2025-12-02").mkdir(parents=True)
+    BarBuffer(buffer_folder(tmp_path, "buffer", day("2025-12-02"))).close()
     state = report(str(tmp_path))
     assert (state.market, state.bar_minutes, state.first, state.last) == ("one", 1, DAY, day("2025-12-01"))
     assert state.pending == ("2025-12-02",)

@@ -9,17 +9,21 @@ import pytest
 from daytrader_ray.adapters.calendar import session_grid
 from daytrader_ray.adapters.frames import load_frames
 from daytrader_ray.adapters.store import FILE_SCHEMA, ParquetStore
+from daytrader_ray.adapters.tables import Kind
+from daytrader_ray.cluster.content import digest_of_panel
 from daytrader_ray.cluster.features import build
+from daytrader_ray.cluster.search import frames_of
 from daytrader_ray.domain.errors import DataError
 from daytrader_ray.domain.panel import Panel
 from daytrader_ray.features.compute import compute
 from daytrader_ray.market_data.statistics import session_statistics
+from daytrader_ray.universe.config import UniverseConfig
 
 pytestmark = pytest.mark.ray
 SPANS = {"AAA": (0, 5), "BBB": (1, 6), "SPY": (0, 6)}
 
 
-def write_bars(store, symbol, minutes, seed):
+def write_bars(store, symbol, minutes, seed, volumes=(1, 900)):
     rng = np.random.default_rng(seed)
     close = np.round(50 * np.exp(np.cumsum(rng.normal(0, 1e-3, len(minutes)))), 2)
     columns = {
@@ -28,7 +32,7 @@ def write_bars(store, symbol, minutes, seed):
         "high": close + 0.03,
         "low": close - 0.02,
         "close": close,
-        "volume": rng.integers(1, 900, len(minutes)).astype(float),
+        "volume": rng.integers(*volumes, len(minutes)).astype(float),
         "vwap": close,
         "trades": pa.nulls(len(minutes), pa.int32()),
     }
@@ -116,3 +120,32 @@ def test_other_bars_have_another_key(store, report, ray_cluster):
     assert later.key != report.key
     assert later.computed == 3
     assert isinstance(load_frames(store.root).panel, Panel)
+
+
+def test_an_index_comes_with_the_others_and_neither_its_absence_nor_a_short_history_takes_sessions(
+    tmp_path, ray_cluster
+):
+    store, grid = ParquetStore(str(tmp_path)), session_grid(dt.date(2025, 3, 3), dt.date(2025, 3, 10))
+    for seed, symbol in enumerate(("AAA", "SPY")):
+        write_bars(store, symbol, grid.minute_of_row, seed)
+    write_bars(store, "I:VIX", grid.minute_of_row[-390:], 5, volumes=(0, 1))
+    universe = UniverseConfig(sectors={"one": ("AAA",)}, references=("I:VIX", "I:VIX3M", "SPY"))
+    frames = frames_of(store.root, universe)
+    assert frames.panel.symbols == ("AAA", "I:VIX", "SPY")
+    assert len(frames.panel.grid.sessions) == len(grid.sessions)
+    vix = frames.panel.close[:, 1]
+    assert np.flatnonzero(np.isfinite(vix)).tolist() == list(range(grid.n_rows - 390, grid.n_rows))
+
+
+def test_a_split_is_in_the_frames_and_another_one_gives_another_key(store, report):
+    before = load_frames(store.root, key=report.key)
+    assert (before.panel.price_factor == 1.0).all()
+    row = {"execution_date": [dt.date(2025, 3, 6)], "split_from": [1.0], "split_to": [3.0]}
+    store.write_table(Kind.SPLITS, "AAA", "splits", pa.table(row, Kind.SPLITS.schema))
+    again = build(store.root, ["SPY", "AAA", "BBB"])
+    assert again.key != report.key
+    after = load_frames(store.root, key=again.key)
+    assert after.panel.share_factor[:, 0].tolist() == [1.0, 1.0, 1.0, 3.0, 3.0, 3.0]
+    assert after.panel.price_factor.tobytes() == after.panel.share_factor.tobytes()
+    assert after.adv[-1, 0] != before.adv[-1, 0] and after.adv[-1, 1:].tolist() == before.adv[-1, 1:].tolist()
+    assert digest_of_panel(after.panel) != digest_of_panel(before.panel)

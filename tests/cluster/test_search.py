@@ -158,11 +158,6 @@ def test_the_best_of_a_search_on_other_symbols_or_spans_is_not_trained(
         assert "--mask" in caught.value.hint
 
 
-def test_a_url_is_refused_before_anything_is_fitted(request_: SearchRequest) -> None:
-    with pytest.raises(ConfigError, match="bundles need a local or shared path"):
-        train(request_.model_copy(update={"root": "memory://store"}), mask=8)
-
-
 def test_a_bundle_trades_the_sessions_after_its_training_and_no_earlier_one(
     trained: Trained, request_: SearchRequest
 ) -> None:

@@ -1,7 +1,7 @@
 """A small store of synthetic bars and a bundle fitted on all but its last session."""
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,7 @@ import pytest
 
 from daytrader_ray.adapters import model_store
 from daytrader_ray.adapters.store import FILE_SCHEMA, ParquetStore, months_between
+from daytrader_ray.adapters.tables import Kind
 from daytrader_ray.cli.profile import Profile, load
 from daytrader_ray.domain.panel import Frames
 from daytrader_ray.domain.trading import MEMBERS
@@ -43,9 +44,14 @@ class Day:
     session: dt.date
 
 
-def fill_store(root: str, market: Market) -> None:
+def fill_store(root: str, market: Market, symbols: Sequence[str] = SYMBOLS) -> None:
+    """Write the market's bars, splits and dividends."""
     store, sessions = ParquetStore(root), market.grid.sessions
-    for symbol in SYMBOLS:
+    for symbol in symbols:
+        splits = [{"execution_date": s.date, "split_from": s.old, "split_to": s.new} for s in market.splits(symbol)]
+        dividends = [{"ex_date": d.ex_date, "cash_amount": d.amount} for d in market.dividends(symbol)]
+        for kind, name, rows in ((Kind.SPLITS, "splits", splits), (Kind.DIVIDENDS, "dividends", dividends)):
+            store.write_table(kind, symbol, name, pa.Table.from_pylist(rows, kind.schema))
         for month, first, last in months_between(sessions[0].date, sessions[-1].date):
             parts = [table(market, symbol, i) for i, s in enumerate(sessions) if f"{s.date:%Y-%m}" == month]
             store.write_bars(symbol, month, pa.concat_tables(parts), (first, last))
@@ -60,20 +66,20 @@ def table(market: Market, symbol: str, index: int) -> pa.Table:
     return pa.table({"timestamp": stamps, **columns, "trades": trades}).cast(FILE_SCHEMA)
 
 
-def frames_of(root: str) -> Frames:
-    panel = ParquetStore(root).panel(SYMBOLS)
+def frames_of(root: str, symbols: Sequence[str] = SYMBOLS) -> Frames:
+    panel = ParquetStore(root).panel(symbols)
     adv, sigma_day, expected = session_statistics(panel)
     return Frames(panel, compute(panel, expected), adv, sigma_day, expected)
 
 
-def fit_bundle(frames: Frames, last: int) -> Bundle:
+def fit_bundle(frames: Frames, last: int, stocks: Sequence[str] = STOCKS) -> Bundle:
     """Fit two quick members on the sessions before `last`."""
     stop = int(frames.panel.grid.first_row[last])
     labels = triple_barrier(frames, LabelConfig())
     selected = select(frames.features.values[:stop].reshape(-1, len(frames.features.names)))
     scaler = Scaler.fit(frames.features.values[:stop][:, :, selected].reshape(-1, len(selected)))
     parts = []
-    for column in (frames.panel.symbols.index(symbol) for symbol in STOCKS):
+    for column in (frames.panel.symbols.index(symbol) for symbol in stocks):
         scaled = scaler.transform(frames.features.values[:stop, column][:, selected])
         ends, windows = symbol_windows(scaled, valid_rows(scaled))
         keep = (labels.label[ends, column] != NO_LABEL) & (labels.span_end[ends, column] < stop)

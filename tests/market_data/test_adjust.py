@@ -46,3 +46,18 @@ def test_a_dividend_without_a_recent_close_above_it_is_left_out_and_named(closes
     price, _ = factors(DAYS, [], [dividend], closes)
     assert np.all(price == 1.0)
     assert unpriced([dividend], closes) == (dividend,)
+
+
+@pytest.mark.parametrize(
+    ("ex_date", "amount", "close", "earlier", "later"),
+    [
+        (dt.date(2014, 5, 8), 3.29, 592.33, 0.8961764, 0.9011818),
+        (dt.date(2014, 8, 7), 0.47, 94.97, 0.9011818, 0.9056639),
+    ],
+)
+def test_real_dividends_of_aapl_agree_with_the_factor_file_of_lean(
+    ex_date: dt.date, amount: float, close: float, earlier: float, later: float
+) -> None:
+    before = ex_date - dt.timedelta(days=1)
+    price, _ = factors([before, ex_date], [], [Dividend(ex_date, amount)], {before: close})
+    assert price[1] / price[0] == pytest.approx(later / earlier, abs=2e-7)

@@ -197,3 +197,53 @@ def lean(folder: str, symbol: str) -> pd.DataFrame:
     if not path.exists():
         pytest.skip(f"needs the real bars in {path}")
     return pd.read_parquet(path)
+
+
+SWEEP, EXEMPT, SETTLES = 0x20, 0x20000000, 0x7
+"""LEAN's flags of intermarket sweeps, of exempt trades, and of regular, cash and next-day settlement."""
+
+
+def regular(table: pd.DataFrame) -> pd.DataFrame:
+    local = table["timestamp"].dt.tz_convert("America/New_York")
+    minute = local.dt.hour * 60 + local.dt.minute
+    return table[(minute >= 570) & (minute < 960)].reset_index(drop=True)
+
+
+def tape(ticks: pd.DataFrame) -> tuple[np.ndarray, ...]:
+    flags = ticks["condition"].map({text: int(text, 16) for text in ticks["condition"].unique()}).to_numpy()
+    no_price = (flags & SWEEP != 0) | ((flags & EXEMPT != 0) & (flags & SETTLES == 0))
+    updates = np.where(no_price, VOLUME, ALL).astype(np.uint8)
+    stamps = ticks["timestamp"].astype("int64").to_numpy() * 1_000_000
+    return stamps, ticks["price"].to_numpy(), ticks["size"].to_numpy(np.float64), updates
+
+
+@pytest.mark.parametrize(("symbol", "minutes"), [("SPY", 390), ("IBM", 1949)])
+def test_real_trades_make_the_minute_files_of_the_regular_session(symbol: str, minutes: int) -> None:
+    """Every price and volume is equal, but at the edges of a session.
+
+    Volume is that of all trades; prices leave out sweeps and unsettled exempt trades. In the first two minutes and in
+    the last the files differ, by the auctions: the official open is one print of the listing market there (the tape
+    has it in parts, and repeats it), and the closing auction, reported after 16:00, is part of the bar of 15:59.
+    """
+    ticks, bars = regular(lean("tick_trade", symbol)), regular(lean("1min", symbol))
+    made = pd.DataFrame(folded(TradeAggregator, [tape(ticks)], before=1 << 40))
+    bars.index = bars["timestamp"].astype("int64") * 1000
+    both = bars.join(made.set_index("timestamp").add_suffix("_made"), how="inner")
+    assert len(both) == len(made) == minutes
+    local = both["timestamp"].dt.tz_convert("America/New_York").dt.strftime("%H:%M")
+    inside = ~local.isin(["09:30", "09:31", "15:59"])
+    assert (both["volume"] == both["volume_made"])[inside].all()
+    for name in ("open", "high", "low", "close"):
+        assert (both[name] == both[f"{name}_made"])[inside].all()
+
+
+def test_real_quotes_have_the_spread_that_is_known() -> None:
+    """The minute's closing quote of SPY, 4 October to 11 October 2013, has a median spread of about 0.6 bps."""
+    bars = regular(lean("quotes_1min", "SPY"))
+    stamps = bars["timestamp"].astype("int64").to_numpy() * 1_000_000
+    names = ("bid_close", "ask_close", "bid_size", "ask_size")
+    columns = folded(QuoteAggregator, [(stamps, *(bars[name].to_numpy(np.float64) for name in names))], before=1 << 40)
+    assert len(columns["quotes"]) == len(bars)
+    assert np.median(columns["spread_close_bps"]) == pytest.approx(0.6, abs=0.02)
+    assert np.nanmedian(columns["spread_mean_bps"]) == pytest.approx(0.6, abs=0.02)
+    assert np.nanmax(np.abs(columns["imbalance"])) < 1

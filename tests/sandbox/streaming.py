@@ -2,7 +2,7 @@
 
 import asyncio
 import datetime as dt
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -57,13 +57,25 @@ async def played(http: Http) -> dict[str, Any]:
     return dict(state)
 
 
-async def frames(socket: ClientWebSocketResponse, quiet: float = 0.2) -> list[Any]:
-    """Return the messages that come until nothing has come for `quiet` seconds: lists of events, text if no JSON."""
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait until it holds."""
+    async with asyncio.timeout(LONG):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def frames(http: Http, socket: ClientWebSocketResponse, quiet: float = 0.2) -> list[Any]:
+    """Return the messages that come until nothing is played and nothing has come for `quiet` seconds.
+
+    They are lists of events, text where it is no JSON, and the close code.
+    """
     found: list[Any] = []
     while True:
         try:
             message = await socket.receive(timeout=quiet)
         except TimeoutError:
+            if (await (await http.get("/_sandbox/play")).json())["state"] == "playing":
+                continue
             return found
         if message.type in (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR):
             return [*found, message.data if message.type is WSMsgType.CLOSE else 1006]

@@ -1,6 +1,7 @@
 """Two implementations of docs/fills.md, one binary and one decimal, say the same to the share and the last digit."""
 
 import datetime as dt
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.trading import OrderKind, Reason, client_order_id, is_urgent
 from daytrader_ray.engine.book import new_book
 from daytrader_ray.engine.fills import Bar, Liquidity, costs_of, fill_fee, market_fill, stop_fill
+from daytrader_ray.market_data import adjust
 from daytrader_ray.market_data.bars import SymbolBars
 from daytrader_ray.market_data.panel import build_panel
 from daytrader_ray.market_data.statistics import session_statistics
@@ -19,8 +21,9 @@ from daytrader_ray.sandbox.config import SandboxConfig
 from daytrader_ray.sandbox.market import Market
 from daytrader_ray.sandbox.matching import Matcher
 
-SYMBOLS = ("COIN", "GILD", "SPY")
-GRID = session_grid(dt.date(2025, 11, 19), dt.date(2025, 12, 2))
+SYMBOLS = ("GILD", "TSLA", "XLK")
+GRID = session_grid(dt.date(2025, 11, 3), dt.date(2025, 12, 8))
+"""Day 18 is a half-day; TSLA splits on day 20, all three pay a dividend before."""
 MARKET = Market(SandboxConfig(seed=11), GRID)
 COSTS = CostConfig()
 KINDS = [
@@ -39,9 +42,28 @@ def bars_of(symbol: str) -> SymbolBars:
     return SymbolBars(GRID.minute_of_row[traded], *columns)
 
 
+def factors_of(symbol: str) -> tuple[np.ndarray, np.ndarray]:
+    dates = [day.date for day in GRID.sessions]
+    days = [MARKET.bars(symbol, session) for session in range(len(dates))]
+    closes = {date: float(bars.close[bars.traded][-1]) for date, bars in zip(dates, days, strict=True)}
+    splits = [adjust.Split(split.date, split.new / split.old) for split in MARKET.splits(symbol)]
+    dividends = [adjust.Dividend(dividend.ex_date, dividend.amount) for dividend in MARKET.dividends(symbol)]
+    return adjust.factors(dates, splits, dividends, closes)
+
+
+def test_the_sessions_have_a_split_a_half_day_and_dividends() -> None:
+    dates = [day.date for day in GRID.sessions]
+    assert [dates.index(split.date) for split in MARKET.splits("TSLA")] == [20]
+    assert GRID.sessions[18].n_minutes == 210
+    assert all(dates.index(MARKET.dividends(symbol)[0].ex_date) < 20 for symbol in SYMBOLS)
+
+
 @pytest.fixture(scope="module")
 def history():
     panel = build_panel({symbol: bars_of(symbol) for symbol in SYMBOLS}, GRID, lambda symbol, date: False)
+    pairs = [factors_of(symbol) for symbol in SYMBOLS]
+    price, share = (np.stack([pair[k] for pair in pairs], axis=1) for k in (0, 1))
+    panel = replace(panel, price_factor=price, share_factor=share)
     adv, sigma_day, _ = session_statistics(panel)
     return panel, adv, sigma_day
 

@@ -10,11 +10,12 @@ import msgpack
 from aiohttp import ClientWebSocketResponse, WSMsgType
 from alpaca.data.live import StockDataStream
 from alpaca.data.models import Bar, Quote, Trade, TradingStatus
+from websockets.exceptions import ConnectionClosed
 
 from daytrader_ray.sandbox.faults import Fault
 from daytrader_ray.sandbox.market import Market
 from daytrader_ray.sandbox.sessions import market_grid
-from tests.sandbox.streaming import CONFIG, HALF_DAY_SESSION, LONG, Http, exchange, play, played
+from tests.sandbox.streaming import CONFIG, HALF_DAY_SESSION, LONG, Http, exchange, play, until
 
 OPEN = dt.datetime(2025, 11, 28, 14, 30, tzinfo=dt.UTC)
 
@@ -24,10 +25,17 @@ class Client:
 
     def __init__(self, http: Http, feed: str) -> None:
         self.seen: list[Any] = []
+        self.ready = False
         self.stream = StockDataStream("K", "S", url_override=f"ws://127.0.0.1:{http.port}/v2/{feed}")
+        self.stream._dispatch = self.dispatch
 
     async def keep(self, thing: object) -> None:
         self.seen.append(thing)
+
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        """Notice the answer to the subscription, which the vendor's client only logs."""
+        self.ready = self.ready or message.get("T") == "subscription"
+        await StockDataStream._dispatch(self.stream, message)
 
     def of(self, kind: type) -> list[Any]:
         return [thing for thing in self.seen if isinstance(thing, kind)]
@@ -49,14 +57,13 @@ async def following(http: Http, feed: str = "sip", symbols: tuple[str, ...] = ("
     await stream._start_ws()
     await stream._send_subscribe_msg()
     task = asyncio.create_task(stream._consume())
-    await asyncio.sleep(0.05)
     try:
+        await until(lambda: client.ready)
         yield client
     finally:
-        await stream.stop_ws()
-        task.cancel()
+        await stream._ws.close()
         await asyncio.wait([task])
-        await stream.close()
+        assert isinstance(task.exception(), ConnectionClosed)
 
 
 async def test_the_vendors_client_reads_bars_trades_and_quotes() -> None:
@@ -64,8 +71,7 @@ async def test_the_vendors_client_reads_bars_trades_and_quotes() -> None:
     bars = market.bars("AAPL", HALF_DAY_SESSION)
     async with exchange() as http, following(http) as client:
         await play(http, 205)
-        await played(http)
-        await asyncio.sleep(0.1)
+        await until(lambda: len(client.of(Bar)) == 5)
         found: list[Bar] = client.of(Bar)
         assert [bar.timestamp for bar in found] == [OPEN + dt.timedelta(minutes=slot) for slot in range(205, 210)]
         for slot, bar in zip(range(205, 210), found, strict=True):
@@ -84,9 +90,7 @@ async def test_a_halt_and_its_end_are_told_as_statuses() -> None:
     halt = Market(config, market_grid(config)).halts("AAPL", HALF_DAY_SESSION)[0]
     async with exchange(config) as http, following(http, "iex") as client:
         await play(http, halt.start - 1, speed=12_000.0)
-        async with asyncio.timeout(LONG):
-            while len(client.of(TradingStatus)) < 2:
-                await asyncio.sleep(0.02)
+        await until(lambda: len(client.of(TradingStatus)) == 2)
         begins, ends = client.of(TradingStatus)
         assert (begins.status_code, begins.reason_code, ends.status_code) == ("P", "LUDP", "T")
         assert begins.timestamp == OPEN + dt.timedelta(minutes=halt.start)
@@ -98,12 +102,10 @@ async def test_a_revised_bar_is_corrected_by_an_updated_one() -> None:
     truth = Market(CONFIG, market_grid(CONFIG)).bars("AAPL", HALF_DAY_SESSION)
     async with exchange(rules=[rule]) as http, following(http) as client:
         await play(http, 208)
-        await played(http)
-        await asyncio.sleep(0.2)
+        await until(lambda: len(client.of(Bar)) == 3)
         found = client.of(Bar)
         first = [bar for bar in found if bar.timestamp == OPEN + dt.timedelta(minutes=208)]
         assert first[0].volume < first[1].volume == truth.volume[208]
-        assert len(found) == 3
 
 
 async def ask(socket: ClientWebSocketResponse, message: dict[str, Any]) -> dict[str, Any]:

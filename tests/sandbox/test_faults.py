@@ -5,19 +5,23 @@ import json
 import time
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote
 
 import polygon
 import pytest
 import urllib3
-from aiohttp import ClientSession, ClientTimeout
+from aiohttp import ClientSession, ClientTimeout, web
 
+from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.errors import ConfigError
+from daytrader_ray.sandbox.config import SandboxConfig
 from daytrader_ray.sandbox.control import Control
 from daytrader_ray.sandbox.exchange import Exchange
 from daytrader_ray.sandbox.faults import Fault, FaultBox
 from daytrader_ray.sandbox.http_faults import Requests, channel_of, faulty, limited
 from daytrader_ray.sandbox.polygon_rest import PolygonRest
-from tests.sandbox.fake_market import fake_exchange, serving
+from daytrader_ray.sandbox.server import create_app
+from tests.sandbox.fake_market import fake_exchange, serving, serving_app
 
 AGGS = "/v2/aggs/ticker/AAA/range/1/minute/2025-11-20/2025-11-20"
 TEMPLATE = "GET /v2/aggs/ticker/{symbol}/range/{multiplier}/{timespan}/{start}/{end}"
@@ -196,3 +200,50 @@ def test_a_limit_a_minute_is_kept_for_each_key() -> None:
 )
 def test_every_path_is_of_one_channel(path: str, channel: str) -> None:
     assert channel_of(path) == channel
+
+
+def test_a_configuration_puts_faults_and_the_limit_in_force_from_the_start() -> None:
+    fault = Fault(channel="alpaca_rest", kind="truncated", where="/v2/clock")
+    config = SandboxConfig(n_sessions=2, faults=(fault,), requests_per_minute=1)
+    keys = {"APCA-API-KEY-ID": "K", "APCA-API-SECRET-KEY": "S"}
+    with serving_app(create_app(config, CostConfig())) as address:
+        assert [ask(address, "/v1/marketstatus/now").status for _ in range(2)] == [200, 429]
+        clock = POOL.request("GET", f"{address}/v2/clock", headers=keys)
+        assert clock.status == 200 and not clock.data.endswith(b"}")
+        assert POOL.request("GET", f"{address}/_sandbox/requests").json()["templates"] == {
+            "GET /v1/marketstatus/now": 2,
+            "GET /v2/clock": 1,
+        }
+
+
+def test_an_answer_without_a_body_may_be_cut_or_slow_too() -> None:
+    async def nothing(_: web.Request) -> web.Response:
+        return web.Response(status=204)
+
+    rules = [Fault(channel="alpaca_rest", kind=kind, count=1) for kind in ("truncated", "slow")]
+    routes = [web.delete("/v2/orders/{id}", nothing)]
+    with serving(routes, middlewares=[faulty(FaultBox(rules, 7))]) as address:
+        assert [POOL.request("DELETE", f"{address}/v2/orders/1").status for _ in range(3)] == [204, 204, 204]
+
+
+@pytest.mark.parametrize(
+    "value", ["", "-1", "0", "9" * 19, "9" * 40, "9999-12-31", "0001-01-01", "\u0663", "x,y", "%00", "1e3"]
+)
+def test_no_query_makes_the_exchange_stumble(url: str, value: str) -> None:
+    word = quote(value)
+    paths = [
+        f"/v2/aggs/ticker/AAA/range/1/minute/{word}/{word}",
+        f"/v2/aggs/ticker/AAA/range/{word}/year/2025-01-01/2026-01-01",
+        f"/v2/aggs/ticker/AAA/range/1000/year/{word}/2026-01-01",
+        f"{AGGS}?limit={word}&cursor={word}",
+        f"/v2/aggs/ticker/{word}/range/1/day/2025-11-20/2025-11-21",
+        f"/v1/open-close/AAA/{word}",
+        f"/v2/aggs/grouped/locale/us/market/stocks/{word}",
+        *(f"/v3/reference/tickers?{name}={word}" for name in ("date", "limit", "cursor", "ticker.gte", "sort")),
+        *(f"/v3/reference/splits?{name}={word}" for name in ("ticker", "execution_date.lt", "limit")),
+        *(f"/v3/trades/AAA?limit=2&{name}={word}" for name in ("timestamp", "timestamp.gte", "timestamp.lt", "cursor")),
+        *(f"/v3/snapshot?{name}={word}" for name in ("ticker.any_of", "limit", "type")),
+        f"/v3/reference/tickers/{word}",
+        f"/v2/snapshot/locale/us/markets/stocks/tickers/{word}",
+    ]
+    assert {ask(url, path).status for path in paths} <= {200, 400, 404}

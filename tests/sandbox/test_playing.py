@@ -1,9 +1,14 @@
 """A session in scaled time: when bars come, how orders meet it, and whose clock it is."""
 
 import asyncio
+import subprocess
+import sys
 import time
+import urllib.request
+from pathlib import Path
 
 import orjson
+import pytest
 
 from daytrader_ray.sandbox.market import Market
 from daytrader_ray.sandbox.sessions import market_grid
@@ -19,6 +24,7 @@ from tests.sandbox.streaming import (
     played,
 )
 
+ROOT = Path(__file__).resolve().parents[2]
 KEYS = {"APCA-API-KEY-ID": "K", "APCA-API-SECRET-KEY": "S"}
 
 
@@ -31,7 +37,7 @@ async def test_every_bar_comes_once_and_when_its_minute_is_over() -> None:
     async with exchange() as http:
         socket = await connected(http, "AM.AAPL", "AM.MSFT")
         begun = await play(http, 190, speed=1200.0)
-        found = await frames(socket)
+        found = await frames(http, socket)
         ended = await played(http)
         for symbol in ("AAPL", "MSFT"):
             assert minutes(found, symbol) == traded(symbol, 190)
@@ -105,3 +111,34 @@ async def test_a_session_that_is_not_there_and_a_speed_that_is_none_are_refused(
             async with http.post("/_sandbox/play", json=body) as answer:
                 assert answer.status == 422
                 assert (await answer.json())["message"]
+
+
+def test_the_command_plays_a_session_at_once_and_says_when_it_opens() -> None:
+    command = [sys.executable, "-m", "daytrader_ray.cli", "sandbox", "--port", "0", "--json"]
+    with subprocess.Popen(
+        [*command, "--session", "2025-11-28", "--speed", "6000"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=ROOT,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        url = orjson.loads(process.stdout.readline())["url"]
+        time.sleep(0.5)
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(f"{url}/_sandbox/play") as answer:
+            state = orjson.loads(answer.read())
+        process.terminate()
+        assert (state["session"], state["state"]) == ("2025-11-28", "playing")
+        assert "it opens in 0.05 s" in process.stderr.read().decode()
+
+
+@pytest.mark.parametrize(
+    ("options", "found"),
+    [(["--session", "2025-11-27"], "2025-11-27"), (["--session", "2025-11-28", "--speed", "0"], "speed")],
+)
+def test_the_command_refuses_a_session_that_is_none_in_one_line(options: list[str], found: str) -> None:
+    command = [sys.executable, "-m", "daytrader_ray.cli", "sandbox", "--port", "0", *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.returncode == 1
+    assert found in done.stderr
+    assert "Traceback" not in done.stderr

@@ -192,7 +192,7 @@ def test_no_bars_of_unknown_symbols_or_before_listing(client: Any) -> None:
 @pytest.mark.parametrize(
     ("path", "words"),
     [
-        ("/v2/aggs/ticker/AAA/range/0/minute/2025-11-20/2025-11-20", "expected 1 or more of minute"),
+        ("/v2/aggs/ticker/AAA/range/0/minute/2025-11-20/2025-11-20", "expected 1 to 1000 of minute"),
         ("/v2/aggs/ticker/AAA/range/1/second/2025-11-20/2025-11-20", "found 1 second"),
         ("/v2/aggs/ticker/AAA/range/1/day/2025-11-20/2025-11-20?sort=up", "sort must be one of asc, desc"),
         ("/v2/aggs/ticker/AAA/range/1/day/2025-11-20/2025-11-20?adjusted=1", "adjusted must be one of"),

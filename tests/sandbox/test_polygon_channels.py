@@ -34,7 +34,7 @@ BARS = MARKET.bars("AAPL", HALF_DAY_SESSION)
 async def end_of_day(http: Http, *channels: str, start: int = 207, path: str = "/stocks") -> list[dict[str, Any]]:
     socket = await connected(http, *channels, path=path)
     await play(http, start)
-    return [event for found in await frames(socket) for event in found]
+    return [event for found in await frames(http, socket) for event in found]
 
 
 def of(events: Sequence[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
@@ -176,9 +176,9 @@ async def test_lockstep_counts_the_bars_of_stocks_and_indices() -> None:
             symbol: int(MARKET.bars(symbol, HALF_DAY_SESSION).traded[:2].sum()) for symbol in ("AAPL", "SPY", "I:VIX")
         }
         assert tick["n_bars"] == sum(due.values())
-        assert await bars_of(stocks) == due["AAPL"] + due["SPY"]
-        assert await bars_of(indices) == due["I:VIX"]
+        assert await bars_of(http, stocks) == due["AAPL"] + due["SPY"]
+        assert await bars_of(http, indices) == due["I:VIX"]
 
 
-async def bars_of(socket: ClientWebSocketResponse) -> int:
-    return len(of([event for found in await frames(socket) for event in found], "AM"))
+async def bars_of(http: Http, socket: ClientWebSocketResponse) -> int:
+    return len(of([event for found in await frames(http, socket) for event in found], "AM"))

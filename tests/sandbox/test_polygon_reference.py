@@ -87,6 +87,8 @@ def test_market_value_is_shares_times_the_last_close_by_the_date(client: Any) ->
     assert before.market_cap == pytest.approx(1e6 * close.close)
     assert after.share_class_shares_outstanding == 2_000_000
     assert client.get_ticker_details("AAA", date="2024-01-31").market_cap is None
+    unknown = client.get_ticker_details("NEW")
+    assert (unknown.market_cap, unknown.share_class_shares_outstanding) == (None, None)
 
 
 def test_every_field_of_the_details_has_its_value(client: Any) -> None:

@@ -54,7 +54,7 @@ def test_a_minutes_quotes_have_their_values(client: Any) -> None:
 
 
 @pytest.mark.parametrize("order", ["asc", "desc"])
-@pytest.mark.parametrize("limit", [1, 2, 3, 5, 777])
+@pytest.mark.parametrize("limit", [1, 2, 3, 50, 777])
 def test_pages_join_without_a_seam_though_stamps_repeat(client: Any, order: str, limit: int) -> None:
     if limit < 5:
         edges = {"timestamp_gte": OPEN_NS + MINUTE_NS, "timestamp_lte": OPEN_NS + 5 * MINUTE_NS}
@@ -94,9 +94,9 @@ def test_the_last_trade_and_quote_are_those_of_the_last_minute_over(client: Any,
         trade, quote = client.get_last_trade("FFF"), client.get_last_quote("FFF")
     finally:
         exchange.now = now
-    assert (trade.ticker, trade.price, trade.size, trade.id) == ("FFF", 51.02, 10, "1000003")
+    assert (trade.ticker, trade.price, trade.size, trade.id) == ("FFF", 51.02, 10, "100003")
     assert trade.sip_timestamp == trade.participant_timestamp == OPEN_NS + MINUTE_NS + 59_000_000_000
-    assert (trade.exchange, trade.tape, trade.sequence_number) == (11, 1, 1_000_003)
+    assert (trade.exchange, trade.tape, trade.sequence_number) == (11, 1, 100_003)
     assert (quote.ticker, quote.bid_price, quote.ask_price) == ("FFF", 51.02, 51.04)
     assert (quote.bid_size, quote.ask_size, quote.bid_exchange, quote.ask_exchange) == (200, 300, 11, 12)
     assert quote.sip_timestamp == OPEN_NS + MINUTE_NS + 30_000_000_000

@@ -5,6 +5,7 @@ import json
 import urllib.request
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -148,12 +149,19 @@ def test_the_configuration_chooses_the_market(root: str, made: Market) -> None:
 
 
 def test_a_recorded_day_is_served_through_the_vendors_protocol(root: str, made: Market) -> None:
+    def asked(url: str, path: str) -> Any:
+        with urllib.request.urlopen(f"{url}{path}apiKey=K", timeout=10) as answer:
+            return json.load(answer)
+
+    minutes = "/v2/aggs/ticker/SPY/range/1/minute/2025-10-06/2025-10-06?limit=50000&adjusted=false&"
     with running(SandboxConfig(store=root), CostConfig()) as url:
-        path = "/v2/aggs/ticker/SPY/range/1/minute/2025-10-06/2025-10-06?limit=50000&adjusted=false&apiKey=K"
-        with urllib.request.urlopen(url + path, timeout=10) as answer:
-            rows = json.load(answer)["results"]
+        rows = asked(url, minutes)["results"]
+        details = asked(url, "/v3/reference/tickers/TSLA?")["results"]
+        splits = asked(url, "/v3/reference/splits?ticker=TSLA&")["results"]
     bars = made.bars("SPY", 0)
     assert [row["c"] for row in rows] == bars.close[bars.traded].tolist()
+    assert details["ticker"] == "TSLA" and "market_cap" not in details
+    assert [(row["split_from"], row["split_to"]) for row in splits] == [(s.old, s.new) for s in made.splits("TSLA")]
 
 
 @pytest.mark.skipif(not LEAN.is_dir(), reason="the real bars of ../shared/data are not there")

@@ -35,7 +35,7 @@ def rule(kind: str, where: str = "data", count: int | None = 1, **values: Any) -
 async def end_of_day(http: Http, quiet: float = 0.2, speed: float = 6000.0) -> list[Any]:
     socket = await connected(http, "AM.AAPL")
     await play(http, 200, speed)
-    return await frames(socket, quiet)
+    return await frames(http, socket, quiet)
 
 
 def fault_log(http: Http) -> list[dict[str, Any]]:
@@ -66,7 +66,7 @@ async def test_a_close_code_at_each_stage(stage: str, code: int) -> None:
         if stage == "data":
             await socket.receive_json()
             await play(http, 209)
-        assert await frames(socket) == [code]
+        assert await frames(http, socket) == [code]
         assert kinds(http) == ["close"]
 
 
@@ -96,7 +96,7 @@ async def test_a_silence_loses_and_a_stall_delays() -> None:
 async def test_the_greeting_can_be_missing_while_the_rest_works() -> None:
     async with exchange(rules=[rule("no_greeting", "greeting")]) as http:
         socket = await http.ws_connect("/stocks")
-        assert await frames(socket, quiet=0.1) == []
+        assert await frames(http, socket, quiet=0.1) == []
 
 
 async def test_a_key_can_be_refused_and_the_limit_reached() -> None:
@@ -121,7 +121,7 @@ async def test_an_acknowledgement_can_be_lost() -> None:
         await socket.receive_json()
         await socket.send_json({"action": "subscribe", "params": "AM.AAPL"})
         await play(http, 200)
-        assert minutes(await frames(socket)) == ALL
+        assert minutes(await frames(http, socket)) == ALL
 
 
 async def test_corrupt_bars_come_in_four_ways_and_the_true_one_never() -> None:
@@ -129,7 +129,7 @@ async def test_corrupt_bars_come_in_four_ways_and_the_true_one_never() -> None:
     async with exchange(rules=[rule("corrupt", count=None)]) as http:
         socket = await connected(http, "AM.AAPL")
         await play(http, 170)
-        for found in await frames(socket):
+        for found in await frames(http, socket):
             if isinstance(found, str):
                 ways.add("no json")
                 continue
@@ -171,7 +171,7 @@ async def test_a_rule_can_mean_one_stream_or_one_kind_of_message() -> None:
     async with exchange(rules=rules) as http:
         socket = await connected(http, "AM.AAPL", "Q.AAPL")
         await play(http, 208)
-        found = await frames(socket)
+        found = await frames(http, socket)
         assert minutes(found) == [208, 209]
         assert {entry["where"] for entry in fault_log(http)} == {"data/stocks/ticks"}
 
@@ -182,7 +182,7 @@ async def test_the_same_traffic_meets_the_same_faults() -> None:
         async with exchange(rules=[rule("drop", count=None, probability=0.3)]) as http:
             socket = await connected(http, "AM.AAPL", "AM.MSFT", "AM.SPY")
             await play(http, 180)
-            found = await frames(socket)
+            found = await frames(http, socket)
             logs.append(fault_log(http))
             bars.append([minutes(found, symbol) for symbol in ("AAPL", "MSFT", "SPY")])
     assert logs[0] == logs[1]
@@ -203,5 +203,5 @@ async def test_who_does_not_read_is_told_and_closed_and_holds_nobody_up() -> Non
         assert (state["state"], state["minute"]) == ("done", 210)
         assert asyncio.get_running_loop().time() - begun < LONG
         slow._conn.transport.resume_reading()  # type: ignore[attr-defined]
-        *_, status, code = await frames(slow, quiet=2.0)
+        *_, status, code = await frames(http, slow, quiet=2.0)
         assert (status[0]["status"], code) == ("slow_consumer", 1008)

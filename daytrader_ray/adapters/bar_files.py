@@ -2,7 +2,8 @@
 
 import datetime as dt
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -49,23 +50,32 @@ class BarFormat:
 
 @dataclass(frozen=True)
 class ImportReport:
-    """What an import did; rows = accepted + quarantined + extended hours, `symbols` are those of accepted rows."""
+    """What an import did: `symbols` are those of accepted rows, `reasons` count the rows in quarantine."""
 
     files: int
-    rows: int
     accepted: int
-    quarantined: int
     extended_hours: int
+    reasons: Mapping[str, int]
     symbols: tuple[str, ...]
 
     @classmethod
-    def of(cls, files: int, screened: Iterable[tuple[str, dict[str, int]]]) -> "ImportReport":
-        """Sum up the counts of what was screened, each with its symbol."""
-        counts = list(screened)
-        rows = sum(sum(count.values()) for _, count in counts)
-        accepted, extended = (sum(count.get(name, 0) for _, count in counts) for name in ("accepted", "extended_hours"))
+    def of(cls, files: int, counts: Sequence[tuple[str, Mapping[str, int]]]) -> "ImportReport":
+        """Sum up what became of the rows of each symbol, by the names of `Verdict`."""
+        total: Counter[str] = Counter()
+        for _, count in counts:
+            total.update(count)
         symbols = sorted({symbol for symbol, count in counts if count.get("accepted")})
-        return cls(files, rows, accepted, rows - accepted - extended, extended, tuple(symbols))
+        return cls(files, total.pop("accepted", 0), total.pop("extended_hours", 0), dict(total), tuple(symbols))
+
+    @property
+    def quarantined(self) -> int:
+        """Rows in quarantine."""
+        return sum(self.reasons.values())
+
+    @property
+    def rows(self) -> int:
+        """All rows that were read."""
+        return self.accepted + self.extended_hours + self.quarantined
 
 
 def import_files(
@@ -80,7 +90,7 @@ def import_files(
     all) files.
     """
     files = find_files(paths, lambda name: name.lower().endswith(SUFFIXES), "files of bars: .parquet, .csv or .csv.gz")
-    counts: list[tuple[str, dict[str, int]]] = []
+    counts: list[tuple[str, Mapping[str, int]]] = []
     for done, path in enumerate(files, start=1):
         tables = by_symbol(read_bars(path, bar_format), path)
         for symbol in tables:

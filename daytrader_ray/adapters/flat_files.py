@@ -7,7 +7,7 @@ minute without a row had no trade, which the store's manifest records, and by wh
 
 import datetime as dt
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
@@ -60,7 +60,7 @@ def import_flat_files(
     runs = _runs([day for day, lacking in missing.items() if lacking])
     done = len(files) - sum(map(len, runs))
     read = 0
-    counts: list[tuple[str, dict[str, int]]] = []
+    counts: list[tuple[str, Mapping[str, int]]] = []
     store.claim(market)
     for run in runs:
         wanted = sorted({symbol for day in run for symbol in missing[day]})
@@ -76,10 +76,10 @@ def import_flat_files(
 
 def _store(
     store: ParquetStore, run: list[dt.date], wanted: list[str], table: pa.Table
-) -> list[tuple[str, dict[str, int]]]:
+) -> list[tuple[str, Mapping[str, int]]]:
     """Store one run of days of each wanted symbol; return the symbols with what became of their rows."""
     found = by_symbol(table, "flat files")
-    counts = []
+    counts: list[tuple[str, Mapping[str, int]]] = []
     for symbol in wanted:
         screened = screen_for(store, symbol, found.get(symbol, BAR_SCHEMA.empty_table()))
         store.quarantine(f"flat-{run[0]}-{run[-1]}", screened.quarantined, symbol)

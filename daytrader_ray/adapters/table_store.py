@@ -65,7 +65,7 @@ class TableStore(Folder):
             where = self.place(kind, symbol, f"_{name}.json")
             values = self.read_json(where)
             spans = _spans(values)
-            values["downloaded"] = [[c.isoformat(), d.isoformat()] for c, d in _union([*spans, (a, b)])]
+            values["downloaded"] = [[c.isoformat(), d.isoformat()] for c, d in union([*spans, (a, b)])]
             if counts is not None:
                 old = [entry for entry in values.get("counts", []) if not _inside(entry, a, b)]
                 entry = {"first": a.isoformat(), "last": b.isoformat(), "rows": dict(counts)}
@@ -249,7 +249,7 @@ def _inside(entry: dict[str, Any], first: dt.date, last: dt.date) -> bool:
     return first.isoformat() <= str(entry["first"]) and str(entry["last"]) <= last.isoformat()
 
 
-def _union(spans: list[Span]) -> list[Span]:
+def union(spans: list[Span]) -> list[Span]:
     """Join spans of days that overlap or touch."""
     joined: list[Span] = []
     for first, last in sorted(spans):

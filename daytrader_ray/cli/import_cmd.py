@@ -99,9 +99,11 @@ def _show(report: "ImportReport", root: str, as_json: bool) -> None:
         "extended_hours": report.extended_hours,
         "symbols": len(report.symbols),
     }
+    reasons = ", ".join(f"{name} {rows:,}" for name, rows in sorted(report.reasons.items()))
     text = (
-        f"[bold]{report.accepted:,}[/] bars of {len(report.symbols)} symbols from {report.files} files into {root}, "
-        f"{report.quarantined:,} rows in quarantine, {report.extended_hours:,} of extended hours left out"
+        f"[bold]{report.accepted:,}[/] bars of {len(report.symbols)} symbols from {report.files} files into {root}; "
+        f"{report.quarantined:,} rows in quarantine{f' ({reasons})' if reasons else ''}, "
+        f"{report.extended_hours:,} of extended hours left out"
     )
     _say(counts, text, as_json)
 

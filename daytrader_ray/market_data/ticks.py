@@ -86,8 +86,8 @@ class QuoteAggregator(_Minutes):
     def add(self, stamp_ns: Int64, bid: Float64, ask: Float64, bid_size: Float64, ask_size: Float64) -> None:
         """Add a page of quotes `[n]`: epoch ns, USD, shares."""
         minutes, rows = self._room(stamp_ns)
-        quotes = np.stack([bid, ask, bid_size, ask_size], axis=1).astype(np.float64)
-        n = _add_quotes(stamp_ns.astype(np.int64), quotes, self._clock, self._state, minutes, rows)
+        quotes = np.stack([bid, ask, bid_size, ask_size], dtype=np.float64)
+        n = _add_quotes(np.array(stamp_ns, np.int64), quotes, self._clock, self._state, minutes, rows)
         self._keep(minutes, rows, n)
 
     def take(self, before_minute: int) -> Columns:
@@ -113,8 +113,10 @@ class TradeAggregator(_Minutes):
     def add(self, stamp_ns: Int64, price: Float64, size: Float64, updates: npt.NDArray[np.uint8]) -> None:
         """Add a page of trades `[n]`: epoch ns, USD, shares, and what each may update."""
         minutes, rows = self._room(stamp_ns)
-        trades = np.stack([price, size], axis=1).astype(np.float64)
-        n = _add_trades(stamp_ns.astype(np.int64), trades, updates, self._clock, self._state, minutes, rows)
+        trades = np.stack([price, size], dtype=np.float64)
+        n = _add_trades(
+            np.array(stamp_ns, np.int64), trades, np.array(updates, np.uint8), self._clock, self._state, minutes, rows
+        )
         self._keep(minutes, rows, n)
 
     def take(self, before_minute: int) -> Columns:
@@ -142,9 +144,9 @@ def _add_quotes(stamps: Int64, quotes: Float64, clock: Int64, state: Float64, mi
         if minute > clock[0]:
             n = _close_quotes(minute, clock, state, minutes, rows, n)
         _weigh(stamps[i], clock, state)
-        quote = quotes[i]
-        if quote[0] > 0 and quote[1] >= quote[0] and quote[2] > 0 and quote[3] > 0 and np.isfinite(quote.sum()):
-            _replace(quote, state)
+        bid, ask, bid_size, ask_size = quotes[0, i], quotes[1, i], quotes[2, i], quotes[3, i]
+        if bid > 0 and ask >= bid and bid_size > 0 and ask_size > 0 and np.isfinite(ask + bid_size + ask_size):
+            _replace(bid, ask, bid_size, ask_size, state)
         else:
             state[4] = 0.0
             clock[3] += 1
@@ -173,22 +175,20 @@ def _spread_bps(bid: float, ask: float) -> float:
 
 
 @njit
-def _replace(quote: Float64, state: Float64) -> None:
+def _replace(bid: float, ask: float, bid_size: float, ask_size: float, state: Float64) -> None:
     """Let a sound quote stand, and add what it changed to the order flow."""
     if state[4] > 0:
-        if quote[0] >= state[0]:
-            state[10] += quote[2]
-        if quote[0] <= state[0]:
+        if bid >= state[0]:
+            state[10] += bid_size
+        if bid <= state[0]:
             state[10] -= state[2]
-        if quote[1] <= state[1]:
-            state[10] -= quote[3]
-        if quote[1] >= state[1]:
+        if ask <= state[1]:
+            state[10] -= ask_size
+        if ask >= state[1]:
             state[10] += state[3]
-    state[:4] = quote
-    state[4] = 1.0
+    state[0], state[1], state[2], state[3], state[4] = bid, ask, bid_size, ask_size, 1.0
     state[11] += 1.0
-    state[12] = _spread_bps(quote[0], quote[1])
-    state[13:15] = quote[:2]
+    state[12], state[13], state[14] = _spread_bps(bid, ask), bid, ask
 
 
 @njit
@@ -221,7 +221,7 @@ def _add_trades(
     n = 0
     for i in range(len(stamps)):
         minute = stamps[i] // _NS_PER_MINUTE
-        price, size = trades[i]
+        price, size = trades[0, i], trades[1, i]
         if minute < clock[0]:
             clock[2] += 1
             continue

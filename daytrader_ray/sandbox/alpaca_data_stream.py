@@ -16,7 +16,7 @@ from daytrader_ray.sandbox.exchange import Exchange
 from daytrader_ray.sandbox.faults import FaultBox
 from daytrader_ray.sandbox.outlet import Dialect, Event, Outlet
 from daytrader_ray.sandbox.source import Halt, SessionBars
-from daytrader_ray.sandbox.wire import BINARY, QUEUE_BYTES, Wire
+from daytrader_ray.sandbox.wire import BINARY, Wire
 
 CHANNELS = ("trades", "quotes", "bars", "updatedBars", "statuses")
 MINUTE_NS = 60_000_000_000
@@ -39,6 +39,7 @@ DIALECT = Dialect(
     encode=_encode,
     kind="T",
     bar="b",
+    symbol="S",
     auth_failed=_error(402, "auth failed"),
     max_connections=_error(406, "connection limit exceeded"),
     slow_consumer=_error(407, "slow client"),
@@ -140,12 +141,9 @@ def _resumed(halt: Halt) -> dict[str, str]:
 class AlpacaDataStream(DataStream):
     """One connection for each key; `market` is the feed's name."""
 
-    def __init__(
-        self, exchange: Exchange, faults: FaultBox, market: Literal["sip", "iex"], queue_bytes: int = QUEUE_BYTES
-    ) -> None:
+    def __init__(self, exchange: Exchange, faults: FaultBox, market: Literal["sip", "iex"]) -> None:
         self._events = AlpacaEvents(exchange)
         super().__init__(exchange, faults, self._events, market, "bars")
-        self._queue_bytes = queue_bytes
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
         """Greet, ask for the key, then follow subscriptions until the client goes."""
@@ -158,27 +156,28 @@ class AlpacaDataStream(DataStream):
             return self._revise(event, channels["updatedBars"])
 
         outlet = Outlet(wire, DIALECT, self._market, self._faults, self._rng, revise)
+        connection = Connection(outlet, channels=channels)
         outlet.send("greeting", [{"T": "success", "msg": "connected"}])
-        connection, key = Connection(outlet, channels), ""
-        async for message in socket:
-            if message.type is not WSMsgType.BINARY:
-                continue
-            asked = _read(message.data)
-            action = asked.get("action")
-            if action == "auth" and not key:
-                key = self._authenticate(connection, asked)
-                if not key:
-                    break
-            elif not key:
-                outlet.send("auth", [_error(401, "not authenticated")])
-            else:
-                outlet.send("subscribe", [self._follow(connection, asked)])
-        self._forget(key, connection)
+        try:
+            await self._listen(socket, connection)
+        finally:
+            self._forget(connection)
         await socket.close()
         return socket
 
-    def _authenticate(self, connection: Connection, asked: Mapping[str, Any]) -> str:
-        """Return the key if it is accepted, else an empty string."""
+    async def _listen(self, socket: web.WebSocketResponse, connection: Connection) -> None:
+        async for message in socket:
+            asked = _read(message.data) if message.type is WSMsgType.BINARY else {}
+            if asked.get("action") == "auth" and not connection.key:
+                self._authenticate(connection, asked)
+                if not connection.key:
+                    return
+            elif not connection.key:
+                connection.outlet.send("auth", [_error(401, "not authenticated")])
+            else:
+                connection.outlet.send("subscribe", [self._follow(connection, asked)])
+
+    def _authenticate(self, connection: Connection, asked: Mapping[str, Any]) -> None:
         key, older = str(asked.get("key") or ""), self._open.get(str(asked.get("key")))
         refusal = None
         if not key or not asked.get("secret"):
@@ -186,12 +185,8 @@ class AlpacaDataStream(DataStream):
         elif older is not None and older.outlet.wire.is_open:
             refusal = DIALECT.max_connections
         fault = connection.outlet.send("auth", [refusal or {"T": "success", "msg": "authenticated"}])
-        if refusal or fault in {"auth_failed", "max_connections"}:
-            return ""
-        if older is not None:
-            self._forget(key, older)
-        self._open[key] = connection
-        return key
+        if refusal is None and fault not in {"auth_failed", "max_connections"}:
+            self._admit(key, connection)
 
     def _follow(self, connection: Connection, asked: Mapping[str, Any]) -> Event:
         """Add or take away what is asked and return all that is followed now."""

@@ -28,6 +28,8 @@ class SandboxConfig(Config):
     """Chance that a stock is halted once in a session."""
     crises: tuple[Crisis, ...] = ()
     """Days of stress, like `[{name: flash_crash, session: 2025-11-12, minute: 120}]`."""
+    stream_queue_mib: float = Field(default=16.0, gt=0)
+    """What a client of a data stream may leave unread, beyond what the kernel buffers, before it is closed."""
     cash: float = Field(default=100_000.0, gt=0)
     """USD in the account whenever a rehearsal begins."""
     requests_per_minute: float | None = Field(default=None, gt=0)

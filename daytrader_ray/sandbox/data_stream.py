@@ -36,9 +36,11 @@ class Wording(Protocol):
 
 @dataclass
 class Connection:
-    """One client that is known, and the events of the running minute that it has not had yet."""
+    """One client, and the events of the running minute that it has not had yet."""
 
     outlet: Outlet
+    key: str = ""
+    """Empty until it is accepted."""
     channels: dict[str, set[str]] = field(default_factory=dict)
     """Symbols, or `*` for all, by channel."""
     slot: int = -1
@@ -55,6 +57,7 @@ class DataStream:
         self._market = market
         self._bars = bars
         """The channel of minute bars."""
+        self._queue_bytes = int(exchange.config.stream_queue_mib * (1 << 20))
         self._rng = np.random.default_rng((exchange.config.seed, *market.encode()))
         self._open: dict[str, Connection] = {}
         self._gone = 0
@@ -107,9 +110,17 @@ class DataStream:
                     events.extend(self._wording.inside(channel, symbol, slot))
         return deque(sorted(events, key=lambda stamped: stamped[0]))
 
-    def _forget(self, key: str, connection: Connection) -> None:
-        if self._open.get(key) is connection:
-            del self._open[key]
+    def _admit(self, key: str, connection: Connection) -> None:
+        """Take a client in, in the place of the older one with its key."""
+        older = self._open.get(key)
+        if older is not None:
+            self._forget(older)
+        connection.key = key
+        self._open[key] = connection
+
+    def _forget(self, connection: Connection) -> None:
+        if self._open.get(connection.key) is connection:
+            del self._open[connection.key]
             self._gone += connection.outlet.n_bars
 
     def _exists(self, symbol: str) -> bool:

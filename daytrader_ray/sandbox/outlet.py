@@ -41,6 +41,8 @@ class Dialect:
     """Key of an event's type."""
     bar: str
     """Type of a minute bar."""
+    symbol: str
+    """Key of its symbol."""
     auth_failed: Event
     max_connections: Event
     slow_consumer: Event
@@ -107,7 +109,10 @@ class Outlet:
             self.wire.refuse(self._dialect.encode([self._dialect.slow_consumer]), CLOSE_POLICY, "slow_consumer")
 
     def _pick(self, events: list[Event]) -> int:
-        return int(self._rng.integers(len(events)))
+        """Choose the event that the fault just drawn falls on, and add its symbol to the log."""
+        index = int(self._rng.integers(len(events)))
+        self._faults.log[-1]["symbol"] = events[index].get(self._dialect.symbol)
+        return index
 
     @staticmethod
     def _without(events: list[Event], index: int) -> list[Event]:

@@ -10,7 +10,7 @@ from daytrader_ray.sandbox.exchange import Exchange
 from daytrader_ray.sandbox.faults import FaultBox
 from daytrader_ray.sandbox.outlet import CLOSE_POLICY, Dialect, Event, Outlet
 from daytrader_ray.sandbox.polygon_events import PolygonEvents
-from daytrader_ray.sandbox.wire import QUEUE_BYTES, TEXT, Wire
+from daytrader_ray.sandbox.wire import TEXT, Wire
 
 CHANNELS = {"stocks": {"AM", "A", "T", "Q", "LULD"}, "indices": {"AM", "V"}}
 
@@ -25,6 +25,7 @@ DIALECT = Dialect(
     encode=orjson.dumps,
     kind="ev",
     bar="AM",
+    symbol="sym",
     auth_failed=_status("auth_failed", "authentication failed"),
     max_connections=_status("max_connections", "Maximum number of connections exceeded."),
     slow_consumer=_status("slow_consumer", "Your connection has been closed: too slow to read."),
@@ -35,57 +36,50 @@ DIALECT = Dialect(
 class PolygonStream(DataStream):
     """One connection for each key: a newcomer takes the place of the older one, as at the vendor."""
 
-    def __init__(
-        self,
-        exchange: Exchange,
-        faults: FaultBox,
-        market: Literal["stocks", "indices"],
-        queue_bytes: int = QUEUE_BYTES,
-    ) -> None:
+    def __init__(self, exchange: Exchange, faults: FaultBox, market: Literal["stocks", "indices"]) -> None:
         self._events = PolygonEvents(exchange)
         super().__init__(exchange, faults, self._events, market, "AM")
-        self._queue_bytes = queue_bytes
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
         """Greet, ask for the key, then follow subscriptions until the client goes."""
         socket = web.WebSocketResponse(compress=False)
         await socket.prepare(request)
         wire = Wire(socket, request, DIALECT.opcode, self._queue_bytes)
-        outlet = Outlet(wire, DIALECT, self._market, self._faults, self._rng, self._revise)
-        outlet.send("greeting", [_status("connected", "Connected Successfully")])
-        connection, key = Connection(outlet), ""
-        async for message in socket:
-            if message.type is not WSMsgType.TEXT:
-                continue
-            action, params = _read(message.data)
-            if action == "auth":
-                key = self._authenticate(connection, params)
-                if not params.strip():
-                    break
-            elif action and not key:
-                outlet.send("auth", [_status("auth_failed", "not authenticated")])
-            elif action in {"subscribe", "unsubscribe"}:
-                follow = self._subscribe if action == "subscribe" else self._unsubscribe
-                outlet.send("subscribe", [follow(connection, name.strip()) for name in params.split(",")])
-        self._forget(key, connection)
+        connection = Connection(Outlet(wire, DIALECT, self._market, self._faults, self._rng, self._revise))
+        connection.outlet.send("greeting", [_status("connected", "Connected Successfully")])
+        try:
+            await self._listen(socket, connection)
+        finally:
+            self._forget(connection)
         await socket.close()
         return socket
 
-    def _authenticate(self, connection: Connection, key: str) -> str:
-        """Return the key if it is accepted, else an empty string."""
+    async def _listen(self, socket: web.WebSocketResponse, connection: Connection) -> None:
+        async for message in socket:
+            action, params = _read(message.data) if message.type is WSMsgType.TEXT else ("", "")
+            if action == "auth" and not connection.key:
+                self._authenticate(connection, params)
+                if not params.strip():
+                    return
+            elif action and not connection.key:
+                connection.outlet.send("auth", [_status("auth_failed", "not authenticated")])
+            elif action in {"subscribe", "unsubscribe"}:
+                follow = self._subscribe if action == "subscribe" else self._unsubscribe
+                names = [name.strip() for name in params.split(",")]
+                connection.outlet.send("subscribe", [follow(connection, name) for name in names])
+
+    def _authenticate(self, connection: Connection, key: str) -> None:
         if not key.strip():
             connection.outlet.send("auth", [DIALECT.auth_failed])
-            return ""
+            return
         fault = connection.outlet.send("auth", [_status("auth_success", "authenticated")])
         if fault in {"auth_failed", "max_connections"}:
-            return ""
+            return
         older = self._open.get(key)
-        if older is not None and older is not connection:
+        if older is not None:
             older.outlet.wire.send(DIALECT.encode([DIALECT.max_connections]))
             older.outlet.wire.close(CLOSE_POLICY, "max_connections")
-            self._forget(key, older)
-        self._open[key] = connection
-        return key
+        self._admit(key, connection)
 
     def _subscribe(self, connection: Connection, channel: str) -> Event:
         kind, _, symbol = channel.partition(".")

@@ -9,8 +9,6 @@ from aiohttp import web
 TEXT, BINARY = 0x1, 0x2
 _FINAL = 0x80
 _DROPPED = 1006
-QUEUE_BYTES = 4 << 20
-"""A client that leaves this much unread, beyond what the kernel buffers, is a slow consumer."""
 
 Sent = Literal["sent", "lost", "overflow"]
 
@@ -18,12 +16,11 @@ Sent = Literal["sent", "lost", "overflow"]
 class Wire:
     """One accepted connection; every method returns at once.
 
+    A client that leaves more than `queue_bytes` unread, beyond what the kernel buffers, is a slow consumer.
     `silence` loses what is sent, `stall` keeps it back and sends it later in one burst.
     """
 
-    def __init__(
-        self, socket: web.WebSocketResponse, request: web.Request, opcode: int, queue_bytes: int = QUEUE_BYTES
-    ) -> None:
+    def __init__(self, socket: web.WebSocketResponse, request: web.Request, opcode: int, queue_bytes: int) -> None:
         transport = request.transport
         assert isinstance(transport, asyncio.Transport)
         self._socket = socket

@@ -33,9 +33,10 @@ def test_the_last_line_is_one_json_object(app: typer.Typer, tmp_path: Path) -> N
 
 
 def test_without_json_it_says_so_in_words(app: typer.Typer, tmp_path: Path) -> None:
-    (tmp_path / "AAPL.csv").write_text("timestamp,open,high,low,close,volume\n" + ROW)
+    (tmp_path / "AAPL.csv").write_text("timestamp,open,high,low,close,volume\n" + ROW + ROW)
     result = CliRunner().invoke(app, [str(tmp_path / "AAPL.csv"), "--data", str(tmp_path / "data")])
     assert "1 bars of 1 symbols from 1 files" in result.stdout
+    assert "1 rows in quarantine (duplicate_stamp 1), 0 of extended hours left out" in result.stdout
 
 
 def test_a_csv_without_close_is_a_named_error(app: typer.Typer, tmp_path: Path) -> None:

@@ -1,0 +1,229 @@
+"""The download command against a bare loop of the vendor's client, its memory, and what SIGKILL leaves.
+
+Everything runs against the built-in exchange on this machine, which shares its processors.
+"""
+
+import contextlib
+import datetime as dt
+import hashlib
+import json
+import os
+import random
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from benchmarks.registry import Result, benchmark, compared
+from daytrader_ray.domain.costs import CostConfig
+from daytrader_ray.sandbox.config import SandboxConfig
+from daytrader_ray.sandbox.process import running
+
+FIRST = dt.date(2022, 1, 3)
+SESSIONS_A_YEAR = 252
+SYMBOLS = tuple(f"{a}{b}X" for a in "ABCDEF" for b in "ABCDEFGHIJ")
+MEMORY_SYMBOLS = SYMBOLS[:6]
+MEMORY_LIMIT_MIB = 700.0
+FLAT = 1.15
+KILL_SYMBOLS, KILL_SESSIONS, KILLS = SYMBOLS[:8], 84, 20
+RUNS = 2
+SAMPLE_SECONDS = 0.2
+LATEST_KILL = 0.9
+"""Share of the undisturbed run's time after which no kill is tried."""
+
+
+@dataclass(frozen=True)
+class Market:
+    """A running exchange and how many sessions it has."""
+
+    url: str
+    n_sessions: int
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Return the variables that make the sandbox profile use it."""
+        return {
+            **os.environ,
+            "DAYTRADER__SANDBOX__URL": self.url,
+            "DAYTRADER__SANDBOX__FIRST_SESSION": str(FIRST),
+            "DAYTRADER__SANDBOX__N_SESSIONS": str(self.n_sessions),
+        }
+
+    def command(self, root: Path, symbols: tuple[str, ...]) -> list[str]:
+        """Return the download command."""
+        options = ["--data", str(root), "--symbols", ",".join(symbols), "--years", "9", "--json"]
+        return [sys.executable, "-m", "daytrader_ray.cli", "download", *options]
+
+
+@dataclass(frozen=True)
+class Done:
+    """A finished download: what it reported, its wall time, and the most memory that one of its workers held."""
+
+    report: dict[str, Any]
+    seconds: float
+    peak_mib: float
+
+
+@contextmanager
+def market(n_sessions: int) -> Iterator[Market]:
+    """Yield an exchange of its own."""
+    with running(SandboxConfig(first_session=FIRST, n_sessions=n_sessions), CostConfig()) as url:
+        yield Market(url, n_sessions)
+
+
+def download(place: Market, root: Path, symbols: tuple[str, ...]) -> Done:
+    """Run the command and watch its workers."""
+    began = time.perf_counter()
+    child = subprocess.Popen(
+        place.command(root, symbols), env=place.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    peak = 0.0
+    while child.poll() is None:
+        peak = max(peak, _largest_worker_mib(child.pid))
+        time.sleep(SAMPLE_SECONDS)
+    out, err = child.communicate()
+    if child.returncode:
+        raise AssertionError(f"the download ended with {child.returncode}: {err[-2000:]}")
+    return Done(json.loads(out.strip().splitlines()[-1]), time.perf_counter() - began, peak)
+
+
+def plain_client(place: Market, root: Path, symbols: tuple[str, ...]) -> float:
+    """Run the bare loop in a process of its own; return its seconds."""
+    until = dt.date(FIRST.year + place.n_sessions // SESSIONS_A_YEAR + 1, 12, 31)
+    began = time.perf_counter()
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.plain_client",
+        place.url,
+        str(root),
+        ",".join(symbols),
+        str(FIRST),
+        str(until),
+    ]
+    subprocess.run(command, cwd=Path(__file__).parents[1], check=True)
+    return time.perf_counter() - began
+
+
+@benchmark("download.vs_plain_client")
+def vs_plain_client() -> list[Result]:
+    """Download 60 symbols x 2 years: the whole command (Ray's start, reference data) against the bare loop."""
+    return against_plain(SYMBOLS, 2 * SESSIONS_A_YEAR, RUNS)
+
+
+def against_plain(symbols: tuple[str, ...], n_sessions: int, runs: int) -> list[Result]:
+    """Run both in turns on the same exchange, after one run that makes its prices; both must store the same bars."""
+    ours: list[float] = []
+    peers: list[float] = []
+    with market(n_sessions) as place, tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        for run in range(-1, runs):
+            done = download(place, root / "ours", symbols)
+            if run < 0:
+                shutil.rmtree(root / "ours")
+                continue
+            seconds = plain_client(place, root / "plain", symbols)
+            rows = compare(root / "ours", root / "plain")
+            sys.stdout.write(f"{rows:,} bars: command {done.seconds:.1f} s, bare loop {seconds:.1f} s\n")
+            ours.append(rows / done.seconds)
+            peers.append(rows / seconds)
+            for name in ("ours", "plain"):
+                shutil.rmtree(root / name)
+    return [compared("download.vs_plain_client", "bars/s", "polygon-api-client, same Parquet", ours, peers)]
+
+
+def compare(ours: Path, plain: Path) -> int:
+    """Return how many bars both hold; an error where a file of one differs from the other's."""
+    import pyarrow.parquet as pq
+
+    base = ours / "historical" / "minute_bars"
+    names = sorted(str(path.relative_to(base)) for path in base.rglob("[0-9]*.parquet"))
+    others = sorted(str(path.relative_to(plain)) for path in plain.rglob("*.parquet"))
+    if names != others:
+        raise AssertionError(f"the files differ: {sorted(set(names) ^ set(others))[:5]}")
+    rows = 0
+    for name in names:
+        one, other = pq.read_table(base / name), pq.read_table(plain / name)
+        if not one.equals(other):
+            raise AssertionError(f"{name}: {one.num_rows} bars here, {other.num_rows} there, or other values")
+        rows += one.num_rows
+    return rows
+
+
+@benchmark("download.peak_worker_mib")
+def peak_worker_mib() -> list[Result]:
+    """Watch the largest worker of a download of 1, 2 and 4 years: under 700 MiB, and flat."""
+    peaks = []
+    for years in (1, 2, 4):
+        with market(years * SESSIONS_A_YEAR) as place, tempfile.TemporaryDirectory() as folder:
+            peaks.append(download(place, Path(folder), MEMORY_SYMBOLS).peak_mib)
+        sys.stdout.write(f"{years} years: {peaks[-1]:.0f} MiB\n")
+    if max(peaks) >= MEMORY_LIMIT_MIB or max(peaks) > FLAT * peaks[0]:
+        raise AssertionError(f"a worker may hold {MEMORY_LIMIT_MIB:.0f} MiB, whatever the years: {peaks}")
+    spread = (max(peaks) - min(peaks)) / statistics.median(peaks)
+    return [Result("download.peak_worker_mib", max(peaks), "MiB", "", None, None, spread, len(peaks))]
+
+
+@benchmark("download.sigkill")
+def sigkill() -> list[Result]:
+    """Kill downloads 20 times at random points and go on: their stores must equal that of an undisturbed one."""
+    rng = random.Random(3)
+    with market(KILL_SESSIONS) as place, tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        whole = download(place, root / "whole", KILL_SYMBOLS)
+        kills = 0
+        while kills < KILLS:
+            shutil.rmtree(root / "killed", ignore_errors=True)
+            for after in sorted(rng.uniform(0.3, LATEST_KILL) * whole.seconds for _ in range(4)):
+                kills += _killed(place, root / "killed", after)
+            download(place, root / "killed", KILL_SYMBOLS)
+            if hashes(root / "killed") != hashes(root / "whole"):
+                raise AssertionError(f"after {kills} kills the store differs: {_difference(root)}")
+    return [Result("download.sigkill", float(kills), "kills without a difference", "", None, None, 0.0, 1)]
+
+
+def hashes(root: Path) -> dict[str, str]:
+    """Return the SHA-256 of every file that a reader of the store sees (hidden ones are leftovers of a write)."""
+    files = (path for path in sorted(root.rglob("*")) if path.is_file() and not path.name.startswith("."))
+    return {str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def _difference(root: Path) -> list[str]:
+    one, other = hashes(root / "whole"), hashes(root / "killed")
+    return sorted(name for name in one | other if one.get(name) != other.get(name))[:5]
+
+
+def _killed(place: Market, root: Path, after: float) -> bool:
+    """Start the command, SIGKILL it and all its processes after some seconds; return whether it still ran."""
+    child = subprocess.Popen(
+        place.command(root, KILL_SYMBOLS), env=place.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        child.wait(after)
+    except subprocess.TimeoutExpired:
+        family = [psutil.Process(child.pid), *psutil.Process(child.pid).children(recursive=True)]
+        for process in family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        child.wait()
+        return True
+    return False
+
+
+def _largest_worker_mib(pid: int) -> float:
+    largest = 0.0
+    with contextlib.suppress(psutil.NoSuchProcess):
+        for process in psutil.Process(pid).children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+                if process.name().startswith("ray::"):
+                    largest = max(largest, process.memory_info().rss / 2**20)
+    return largest

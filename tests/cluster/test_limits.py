@@ -1,0 +1,44 @@
+import time
+
+import pytest
+
+from daytrader_ray.cluster.limits import SharedPace, limiter
+
+pytestmark = pytest.mark.ray
+
+
+def test_workers_share_one_limit(ray_cluster: int) -> None:
+    actor = limiter(None)
+    paces = [SharedPace(actor, None) for _ in range(2)]
+    began = time.monotonic()
+    for _ in range(60):
+        for pace in paces:
+            pace.wait()
+    # 80 a second: the last of 120 requests waits for the second window.
+    assert 1.0 <= time.monotonic() - began < 10.0
+
+
+def test_asking_costs_less_than_a_millisecond_a_request(ray_cluster: int) -> None:
+    pace = SharedPace(limiter(600_000.0), None)
+    pace.wait()
+    costs = []
+    for _ in range(10):
+        began = time.perf_counter()
+        for _ in range(40):
+            pace.wait()
+        costs.append((time.perf_counter() - began) / 40)
+    assert min(costs) < 1e-3
+
+
+def test_a_refusal_of_one_holds_everybody_back(ray_cluster: int) -> None:
+    actor = limiter(None)
+    one, other = SharedPace(actor, None), SharedPace(actor, None)
+    one.wait()
+    began = time.monotonic()
+    one.refused(0.5)
+    other.wait()
+    assert time.monotonic() - began >= 0.5
+    began = time.monotonic()
+    one.refused(None)
+    one.wait()
+    assert time.monotonic() - began >= 1.0

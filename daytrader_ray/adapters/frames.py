@@ -87,9 +87,9 @@ class Manifest:
     names: tuple[str, ...]
 
 
-def frames_key(store: ParquetStore, symbols: Collection[str], bar_minutes: int, reference: str) -> str:
+def frames_key(store: ParquetStore, symbols: Collection[str], reference: str) -> str:
     """Return the content key of the features of `symbols`, 16 hexadecimal digits."""
-    digest = hashlib.sha256(repr((sorted(symbols), bar_minutes, reference)).encode())
+    digest = hashlib.sha256(repr((sorted(symbols), store.bar_minutes, reference)).encode())
     digest.update(repr([(name, version(name)) for name in LIBRARIES]).encode())
     digest.update(digest_of_sources(SOURCES).encode())
     for symbol in sorted(symbols):

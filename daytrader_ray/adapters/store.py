@@ -24,7 +24,7 @@ import pyarrow.compute as pc
 from daytrader_ray.adapters.actions import back_adjusted, factors_of
 from daytrader_ray.adapters.calendar import session_grid
 from daytrader_ray.adapters.revisions import REVISIONS, known, merged
-from daytrader_ray.adapters.table_store import Span, TableStore, aware
+from daytrader_ray.adapters.table_store import Span, TableStore, aware, union
 from daytrader_ray.adapters.tables import MINUTE, Kind
 from daytrader_ray.domain.errors import DataError
 from daytrader_ray.domain.panel import Panel
@@ -170,7 +170,8 @@ class ParquetStore(TableStore):
         grid = session_grid(start or first, end or last, length)
         months = {symbol: [m for m in names if _overlaps(m, start, end)] for symbol, names in months.items()}
         columns = {symbol: self._columns(symbol, names) for symbol, names in months.items()}
-        spans = {s: [span for m in names for span in self.downloaded(Kind.MINUTE, s, m)] for s, names in months.items()}
+        days = {s: [span for m in names for span in self.downloaded(Kind.MINUTE, s, m)] for s, names in months.items()}
+        spans = {symbol: union(found) for symbol, found in days.items()}
         panel = build_panel(columns, grid, lambda symbol, day: not _covers(spans[symbol], day))
         dates = [session.date for session in grid.sessions]
         pairs = [factors_of(self, symbol, dates) for symbol in panel.symbols]
@@ -196,7 +197,7 @@ class ParquetStore(TableStore):
     def _columns(self, symbol: str, months: list[str]) -> SymbolBars:
         paths = (self.place(Kind.MINUTE, symbol, f"{month}.parquet") for month in months)
         tables = [self.read_parquet(path, _PANEL_SCHEMA) for path in paths]
-        table = pa.concat_tables([_PANEL_SCHEMA.empty_table(), *tables])
+        table = pa.concat_tables(tables) if tables else _PANEL_SCHEMA.empty_table()
         return SymbolBars(_minutes(table), *(table[name].to_numpy() for name in _PANEL_SCHEMA.names[1:]))
 
     def _span(self, symbol: str) -> list[dt.date]:

@@ -49,14 +49,12 @@ class _Job:
     key: str
     start: dt.date
     end: dt.date
-    bar_minutes: int
     market: Float64 | None
 
 
 def build(
     root: str,
     symbols: Collection[str],
-    bar_minutes: int = 1,
     reference: str = REFERENCE,
     progress: Callable[[int, int], None] | None = None,
 ) -> FeaturesReport:
@@ -69,15 +67,15 @@ def build(
     store = ParquetStore(root)
     wanted = without_absent_indices(root, symbols)
     start, end = store.span(wanted)
-    key = frames_key(store, wanted, bar_minutes, reference)
+    key = frames_key(store, wanted, reference)
     manifest = find_manifest(store, key)
     missing = [] if manifest else [symbol for symbol in wanted if not is_saved(store, key, symbol)]
     if manifest is None:
-        panel = store.panel([reference if reference in wanted else wanted[0]], start, end, bar_minutes)
+        panel = store.panel([reference if reference in wanted else wanted[0]], start, end)
         market = None
         if reference in wanted:
             market = return_15(bars_of(panel, np.full(panel.close.shape, np.nan), 0), calendar_of(panel.grid))
-        job = _Job(root, key, start, end, bar_minutes, market)
+        job = _Job(root, key, start, end, market)
         there = len(wanted) - len(missing)
         _compute(job, missing, lambda done: progress(there + done, len(wanted)) if progress else None)
         manifest = Manifest(key, panel.grid, wanted, NAMES)
@@ -111,7 +109,7 @@ def _compute(job: _Job, symbols: list[str], progress: Callable[[int], None]) -> 
 
 def _build_symbol(job: _Job, symbol: str) -> str:
     store = ParquetStore(job.root)
-    panel = store.panel([symbol], job.start, job.end, job.bar_minutes)
+    panel = store.panel([symbol], job.start, job.end)
     adv, sigma_day, expected_volume = session_statistics(panel)
     bars = bars_of(panel, expected_volume, 0)
     one = compute_symbol(bars, calendar_of(panel.grid), job.market)

@@ -45,6 +45,6 @@ def replay(spec: SessionSpec, bundle: Bundle, cash: float) -> BacktestResult:
 
 def frames_until(spec: SessionSpec, bundle: Bundle) -> Frames:
     """Return bars, features and statistics of the bundle's symbols up to and including the session."""
-    panel = ParquetStore(spec.root).panel(bundle.symbols, end=spec.date, bar_minutes=spec.bar_minutes)
+    panel = ParquetStore(spec.root).panel(bundle.symbols, end=spec.date)
     adv, sigma_day, expected = session_statistics(panel)
     return Frames(panel, compute(panel, expected), adv, sigma_day, expected)

@@ -78,7 +78,6 @@ class SearchRequest(Config):
     kernel: KernelConfig = KernelConfig()
     costs: CostConfig = CostConfig()
     regime: RegimeConfig = RegimeConfig()
-    bar_minutes: int = 1
 
     @property
     def spec(self) -> WindowSpec:
@@ -107,7 +106,7 @@ def search(request: SearchRequest, progress: Progress = silent) -> SearchReport:
 
     The result depends on the stored bars and the request alone, not on the number of workers.
     """
-    frames = frames_of(request.root, request.universe, request.bar_minutes, progress)
+    frames = frames_of(request.root, request.universe, progress)
     found = windows(frames.panel.grid, request.spec)
     market = market_of(request, frames)
     jobs = jobs_of(market, found, request.config, request.labels, request.root)
@@ -129,9 +128,9 @@ def search(request: SearchRequest, progress: Progress = silent) -> SearchReport:
     return SearchReport(result, path, len(jobs), fits_run)
 
 
-def frames_of(root: str, universe: UniverseConfig, bar_minutes: int = 1, progress: Progress = silent) -> Frames:
+def frames_of(root: str, universe: UniverseConfig, progress: Progress = silent) -> Frames:
     """Return the frames of a universe, building the features that are not there yet; Ray must be running."""
-    report = build(root, universe.symbols, bar_minutes, progress=lambda done, of: progress("features", done, of))
+    report = build(root, universe.symbols, progress=lambda done, of: progress("features", done, of))
     return load_frames(root, without_absent_indices(root, universe.symbols), report.key)
 
 

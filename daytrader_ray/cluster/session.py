@@ -65,7 +65,6 @@ class SessionSpec:
     sandbox_url: str = ""
     cash: float | None = None
     score_seconds: float = 2.0
-    bar_minutes: int = 1
 
     @property
     def secrets(self) -> list[str]:
@@ -197,7 +196,7 @@ def market_before(spec: SessionSpec, bundle: Bundle) -> Market:
     panel = panel_until(spec, bundle)
     history, share_factor = panel.part(0, len(panel.grid.sessions) - 1), panel.share_factor[-1]
     _, _, expected = session_statistics(history)
-    statistics = next_session_statistics(history, session.n_minutes // spec.bar_minutes, share_factor)
+    statistics = next_session_statistics(history, session.n_minutes, share_factor)
     return Market(
         session=session,
         history=history,
@@ -216,23 +215,28 @@ def panel_until(spec: SessionSpec, bundle: Bundle) -> Panel:
     What splits and dividends do to that session is known before it opens: its factors are in the panel.
     """
     store = ParquetStore(spec.root)
+    if store.bar_minutes != 1:
+        raise DataError(
+            f"{spec.root} holds {store.bar_minutes}-minute bars; a session is traded on one-minute bars",
+            "`daytrader backtest` works on these; download one-minute bars into another --data",
+        )
     end = spec.date - dt.timedelta(days=1)
     first, _ = store.span(bundle.symbols)
     if first > end:
         raise DataError(f"no bars before {spec.date} in {spec.root}", "run `daytrader download` first")
-    before = session_grid(end - dt.timedelta(days=10), end, spec.bar_minutes).sessions[-1].date
+    before = session_grid(end - dt.timedelta(days=10), end).sessions[-1].date
     behind = [symbol for symbol in bundle.symbols if not is_index(symbol) and store.span((symbol,))[1] < before]
     if behind:
         raise DataError(
             f"the session of {before} is missing in {spec.root} for {', '.join(behind)}",
             "run `daytrader download`; a symbol that no longer trades leaves the universe, then train again",
         )
-    return store.panel(bundle.symbols, end=spec.date, bar_minutes=spec.bar_minutes)
+    return store.panel(bundle.symbols, end=spec.date)
 
 
 def session_of(spec: SessionSpec) -> Session:
     """Return the exchange's session on the day of `spec`; `DataError` on a day without one."""
-    grid = session_grid(spec.date, spec.date, spec.bar_minutes)
+    grid = session_grid(spec.date, spec.date)
     if not grid.sessions:
         raise DataError(f"{spec.date} is no trading day of the New York exchanges", "choose another --session")
     return grid.sessions[0]

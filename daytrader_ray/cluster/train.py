@@ -88,7 +88,7 @@ def train(
     chosen = _best_of_last_search(request) if mask is None else mask
     if not 1 <= chosen < 2 ** len(MEMBERS):
         raise ConfigError(f"mask {chosen}: expected 1 to {2 ** len(MEMBERS) - 1}, one bit for each member")
-    frames = frames_of(request.root, request.universe, request.bar_minutes, progress)
+    frames = frames_of(request.root, request.universe, progress)
     grid = frames.panel.grid
     stop = sum(session.date < until for session in grid.sessions) if until is not None else len(grid.sessions)
     if not stop:
@@ -101,6 +101,7 @@ def train(
     plan = {
         "data": digest_of_panel(market.frames.panel),
         "market": ParquetStore(request.root).market(),
+        "bar_minutes": grid.bar_minutes,
         "chosen_until": None if mask is not None else load_result(request.root)["dates"][-1],
         **request.model_dump(mode="json", exclude={"root"}),
     }
@@ -116,12 +117,12 @@ def backtest(
 
     A session that the bundle was trained on is refused.
     """
-    frames = frames_of(request.root, request.universe, request.bar_minutes, progress)
+    frames = frames_of(request.root, request.universe, progress)
     bundle = model_store.load(request.root, bundle_id, frames.features.names)
     if bundle.symbols != frames.panel.symbols:
         raise BundleError(
             f"bundle {bundle_id} was trained on {', '.join(bundle.symbols)}, not on {', '.join(frames.panel.symbols)}",
-            "give the same --symbols",
+            "give the same --symbols, or train again",
         )
     start = first or bundle.last_training_session + dt.timedelta(days=1)
     if start <= bundle.last_training_session:

@@ -12,7 +12,7 @@ Bool = npt.NDArray[np.bool_]
 
 
 class Bar(NamedTuple):
-    """One symbol's bar, all of it adjusted forward; vwap and expected volume NaN where unknown."""
+    """One symbol's bar, adjusted forward by its session's factors; vwap and expected volume NaN where unknown."""
 
     open: float
     high: float
@@ -21,6 +21,7 @@ class Bar(NamedTuple):
     volume: float
     vwap: float
     expected_volume: float
+    price_factor: float
 
 
 class Minute(NamedTuple):

@@ -60,12 +60,11 @@ def initial_state(n_symbols: int) -> Float64:
 
 
 @njit
-def step_symbol(state: Float64, minute: Minute, bars: Bars, i: int, out: Float32, aux: Float64) -> None:
-    """Step one symbol by bar `i`, all but the cross-section; a NaN bar steps nothing and gives NaN.
+def step_symbol(state: Float64, minute: Minute, bar: Bar, out: Float32, aux: Float64) -> None:
+    """Step one symbol by one bar, all but the cross-section; a NaN bar steps nothing and gives NaN.
 
     Everything remembered and computed is adjusted forward; atr_5 alone is given back in raw USD of the bar's session.
     """
-    bar = _bar(bars, i)
     if minute.slot == 0:
         state[past.SEEN] = 0.0
     if math.isnan(bar.close):
@@ -81,7 +80,7 @@ def step_symbol(state: Float64, minute: Minute, bars: Bars, i: int, out: Float32
     lag.step(state, bar, out, _LAG)
     time.step(minute, out, _TIME)
     ranges.step(state, _RANGES_STATE, minute, bar, aux)
-    aux[0] /= bars.price_factor[i]
+    aux[0] /= bar.price_factor
 
 
 @njit
@@ -105,6 +104,7 @@ def _bar(bars: Bars, i: int) -> Bar:
         bars.volume[i] / share if bars.traded[i] else 0.0,
         bars.vwap[i] * price,
         bars.expected_volume[i] / share,
+        price,
     )
 
 
@@ -126,7 +126,7 @@ def step(state: Float64, minute: Minute, bars: Bars, reference: int, out: Float3
         `[symbol, 3]`: atr_5 (raw USD), return_30, sigma_30; written.
     """
     for s in range(state.shape[0]):
-        step_symbol(state[s], minute, bars, s, out[s], aux[s])
+        step_symbol(state[s], minute, _bar(bars, s), out[s], aux[s])
     reference_return = state[reference, past.RETURN_15] if reference >= 0 else math.nan
     for s in range(state.shape[0]):
         finish_symbol(state[s], reference_return, out[s])
@@ -137,7 +137,7 @@ def run(state: Float64, calendar: Calendar, bars: Bars, reference_return: Float6
     """Step one symbol through its history: `step` of every row, in `[row]` arrays; `state` is changed in place."""
     for row in range(bars.close.shape[0]):
         minute = Minute(calendar.slot[row], calendar.n_slots[row], calendar.weekday[row], calendar.bar_minutes)
-        step_symbol(state, minute, bars, row, out[row], aux[row])
+        step_symbol(state, minute, _bar(bars, row), out[row], aux[row])
         finish_symbol(state, reference_return[row], out[row])
 
 

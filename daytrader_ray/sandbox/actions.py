@@ -49,17 +49,17 @@ def dividends_of(traits: Traits, symbol: str, grid: SessionGrid, splits: Sequenc
         ex_date = grid.sessions[session].date
         if any(split.date == ex_date for split in splits):
             continue
-        usual = traits.price / share_ratio(splits, None, ex_date)
+        usual = traits.price / share_ratio(splits, ex_date)
         amount = max(round(usual * QUARTERLY_YIELD, 2), 0.01)
         declared, paid = ex_date - dt.timedelta(days=21), ex_date + dt.timedelta(days=18)
         found.append(Dividend(ex_date, amount, declared, ex_date, paid))
     return tuple(found)
 
 
-def share_ratio(splits: Sequence[Split], after: dt.date | None, until: dt.date) -> float:
-    """Return how many shares one share of day `after` (None: before all splits) has become on day `until`."""
+def share_ratio(splits: Sequence[Split], until: dt.date) -> float:
+    """Return how many shares one share from before all splits has become on day `until`."""
     ratio = 1.0
     for split in splits:
-        if (after is None or after < split.date) and split.date <= until:
+        if split.date <= until:
             ratio *= split.new / split.old
     return ratio

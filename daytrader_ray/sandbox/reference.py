@@ -67,23 +67,28 @@ class Reference:
     def splits(self, symbol: str) -> tuple[Split, ...]:
         """Return the splits of a symbol inside the grid, by date."""
         if symbol not in self._splits:
-            self._splits[symbol] = splits_of(self.traits(symbol), symbol, self.grid)
+            found = splits_of(self.traits(symbol), symbol, self.grid)
+            self._splits[symbol] = tuple(split for split in found if self._trades_on(symbol, split.date))
         return self._splits[symbol]
 
     def dividends(self, symbol: str) -> tuple[Dividend, ...]:
         """Return the dividends of a symbol with an ex-date inside the grid, by date."""
         if symbol not in self._dividends:
-            self._dividends[symbol] = dividends_of(self.traits(symbol), symbol, self.grid, self.splits(symbol))
+            found = dividends_of(self.traits(symbol), symbol, self.grid, self.splits(symbol))
+            self._dividends[symbol] = tuple(paid for paid in found if self._trades_on(symbol, paid.ex_date))
         return self._dividends[symbol]
 
     def share_ratio(self, symbol: str, session: int) -> float:
         """Return how many shares of a session one share of the first day has become."""
-        return share_ratio(self.splits(symbol), None, self.grid.sessions[session].date)
+        return share_ratio(self.splits(symbol), self.grid.sessions[session].date)
 
     def paid(self, symbol: str, session: int) -> float:
         """Return the dividend in USD a share that has its ex-date in a session; 0 on every other day."""
         date = self.grid.sessions[session].date
         return sum(dividend.amount for dividend in self.dividends(symbol) if dividend.ex_date == date)
+
+    def _trades_on(self, symbol: str, date: dt.date) -> bool:
+        return is_listed(symbol, self.grid.index_of(date))
 
 
 def is_listed(symbol: str, session: int) -> bool:

@@ -1,9 +1,12 @@
 import datetime as dt
 import random
+import tempfile
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from daytrader_ray.adapters import folder
 from daytrader_ray.adapters.store import ParquetStore
@@ -245,3 +248,34 @@ def test_a_crash_while_pruning_leaves_nothing_called_complete_without_its_bars(
             assert store.minutes("AAPL", month).num_rows
     store.prune(day("2025-12-15"))
     assert store.tables(Kind.MINUTE, "AAPL") == ["2025-12"]
+
+
+months = st.lists(st.integers(0, 35), unique=True, max_size=6)
+
+
+@settings(max_examples=25, deadline=None)
+@given(months, st.integers(0, 36), st.integers(1, 28))
+def test_pruning_removes_exactly_the_months_wholly_before(found: list[int], month: int, on: int) -> None:
+    def named(number: int) -> str:
+        return f"{2023 + number // 12}-{number % 12 + 1:02d}"
+
+    with tempfile.TemporaryDirectory() as root:
+        store = ParquetStore(root)
+        for number in found:
+            store.write_table(Kind.QUOTE_BARS, "SPY", named(number), rows(QUOTE_BARS, {"timestamp": minute(number)}))
+        before = files(Path(root))
+        gone = store.prune(day(f"{named(month)}-{on:02d}"))
+        left = files(Path(root))
+    assert [name.rpartition("/")[2] for name in left] == sorted(f"{named(n)}.parquet" for n in found if n >= month)
+    assert left.items() <= before.items()
+    assert sorted(gone) == sorted(before.keys() - left.keys())
+
+
+def test_a_manifest_that_is_no_manifest_is_named(tmp_path: Path) -> None:
+    store = ParquetStore(str(tmp_path))
+    store.mark(Kind.DAILY, "AAPL", DAY, DAY)
+    path = tmp_path / "historical/daily_bars/symbol=AAPL/_2025.json"
+    for broken in (b"[]", b"{", b"\xff"):
+        path.write_bytes(broken)
+        with pytest.raises(DataError, match=r"_2025\.json: not a JSON object"):
+            store.is_downloaded("AAPL", DAY, DAY, Kind.DAILY)

@@ -137,6 +137,17 @@ def test_an_index_comes_with_the_others_and_neither_its_absence_nor_a_short_hist
     assert np.flatnonzero(np.isfinite(vix)).tolist() == list(range(grid.n_rows - 390, grid.n_rows))
 
 
+def test_a_store_of_five_minute_bars_gives_five_minute_features(tmp_path, ray_cluster):
+    store, grid = ParquetStore(str(tmp_path)), session_grid(dt.date(2025, 3, 3), dt.date(2025, 3, 10), 5)
+    store.claim("imported", bar_minutes=5)
+    for seed, symbol in enumerate(("AAA", "SPY")):
+        write_bars(store, symbol, grid.minute_of_row, seed)
+    frames = load_frames(store.root, key=build(store.root, ["AAA", "SPY"]).key)
+    assert frames.panel.grid.bar_minutes == 5 and frames.panel.grid.bars_per_session.tolist() == [78] * 6
+    expected = session_statistics(store.panel(["AAA", "SPY"]))[2]
+    assert frames.features.values.tobytes() == compute(frames.panel, expected).values.tobytes()
+
+
 def test_a_split_is_in_the_frames_and_another_one_gives_another_key(store, report):
     before = load_frames(store.root, key=report.key)
     assert (before.panel.price_factor == 1.0).all()

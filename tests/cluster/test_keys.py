@@ -85,17 +85,17 @@ def test_every_source_that_makes_features_is_in_their_key(tmp_path: Path, packag
     read = imported(["cluster/features.py"], BYTES_ONLY)
     assert {"adapters/store.py", "adapters/calendar.py", "domain/sessions.py", "market_data/panel.py"} <= read
     for name in sorted(read):
-        before = frames.frames_key(store, SYMBOLS, 1, "SPY")
+        before = frames.frames_key(store, SYMBOLS, "SPY")
         edited(package, name)
-        assert frames.frames_key(store, SYMBOLS, 1, "SPY") != before, name
+        assert frames.frames_key(store, SYMBOLS, "SPY") != before, name
 
 
 def test_another_calendar_gives_other_features(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = ParquetStore(str(tmp_path))
-    before = frames.frames_key(store, SYMBOLS, 1, "SPY")
+    before = frames.frames_key(store, SYMBOLS, "SPY")
     true = frames.version
     monkeypatch.setattr(frames, "version", lambda name: "9.9" if name == "exchange_calendars" else true(name))
-    assert frames.frames_key(store, SYMBOLS, 1, "SPY") != before
+    assert frames.frames_key(store, SYMBOLS, "SPY") != before
 
 
 def test_the_lists_name_files_that_exist() -> None:
@@ -107,8 +107,8 @@ def test_the_lists_name_files_that_exist() -> None:
 def test_hidden_files_and_leftovers_are_no_bars(tmp_path: Path) -> None:
     fill(str(tmp_path))
     store = ParquetStore(str(tmp_path))
-    before = frames.frames_key(store, SYMBOLS, 1, "SPY"), store.span(["AAPL"])
+    before = frames.frames_key(store, SYMBOLS, "SPY"), store.span(["AAPL"])
     folder = tmp_path / "historical/minute_bars/symbol=AAPL"
     for name in (".2025-11.parquet.x1.aside", "._2025-11.parquet", ".DS_Store"):
         (folder / name).write_bytes(b"left by a crash")
-    assert (frames.frames_key(store, SYMBOLS, 1, "SPY"), store.span(["AAPL"])) == before
+    assert (frames.frames_key(store, SYMBOLS, "SPY"), store.span(["AAPL"])) == before

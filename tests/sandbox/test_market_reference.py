@@ -90,6 +90,10 @@ def test_symbols_list_and_delist(forty: Market) -> None:
     for symbol, alive, gone in (("NEWA", 10, 9), ("OLDA", 25, 26)):
         assert forty.bars(symbol, alive).traded.any() and not forty.bars(symbol, gone).traded.any()
         assert np.isnan(forty.bars(symbol, gone).close).all() and not forty.bars(symbol, gone).volume.any()
+    for symbol in ("NEWA", "OLDA"):
+        listing, longer = forty.listed(symbol), Market(SandboxConfig(), weekdays(200))
+        dates = [s.date for s in longer.splits(symbol)] + [d.ex_date for d in longer.dividends(symbol)]
+        assert all(listing.listed <= date <= (listing.delisted or date) for date in dates)
     assert "NEWB" not in {row.symbol for row in forty.listing()}
     with pytest.raises(DataError, match="not listed before"):
         forty.listed("NEWB")

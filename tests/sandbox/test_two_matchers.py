@@ -35,17 +35,17 @@ def history(market: Market, session: int) -> Liquidity:
     """Mean volume and deviation of daily returns over the 20 earlier sessions (or fewer), in plain floats."""
     if session < 3:
         return Liquidity(np.full(len(SYMBOLS), np.nan), np.full(len(SYMBOLS), np.nan))
-    today = market.grid.sessions[session].date
     adv, sigma = [], []
     for symbol in SYMBOLS:
         known = range(max(0, session - 21), session)
         bars = [market.bars(symbol, s) for s in known]
         closes = [b.close[b.traded][-1] for b in bars]
         dates = [day.date for day in market.grid.sessions[known.start : session + 1]]
-        shares = np.array([share_ratio(market.splits(symbol), date, today) for date in dates[:-1]])
+        until = np.array([share_ratio(market.splits(symbol), date) for date in dates])
+        shares = until[-1] / until[:-1]
         returns = np.diff(np.log(closes)) - np.diff(np.log(shares))
         for dividend in market.dividends(symbol):
-            if dates[1] <= dividend.ex_date < today:
+            if dates[1] <= dividend.ex_date < dates[-1]:
                 at = dates.index(dividend.ex_date) - 1
                 returns[at] -= np.log1p(-dividend.amount / closes[at])
         adv.append(np.mean(([b.volume.sum() for b in bars] * shares)[-20:]))

@@ -23,6 +23,7 @@ with warnings.catch_warnings():
 _BARS, _UPDATED, _STATUSES = "b", "u", "s"
 _HALTED, _RESUMED = ("2", "H", "P", "Q"), ("3", "T")
 """Status codes of both plans of the tape: halt, pause, only quoted yet; and trading again. Others change nothing."""
+_KEY_ERRORS = ("auth failed", "insufficient subscription")
 _NS_PER_MINUTE = 60_000_000_000
 
 
@@ -53,7 +54,8 @@ class AlpacaLink:
             try:
                 await stream._start_ws()
             except ValueError as error:
-                raise KeyRefusedError(f"the key was refused ({error})") from None
+                refused = KeyRefusedError if str(error) in _KEY_ERRORS else FeedError
+                raise refused(f"the key was refused ({error})") from None
             await stream._send_subscribe_msg()
             await stream._consume()
         finally:

@@ -30,13 +30,14 @@ class LiveClock:
         wake: Callable[[float], Awaitable[None]],
         now: Callable[[], float],
         deadline_seconds: float,
+        late_seconds: float = LATE_SECONDS,
     ) -> None:
         self._session = session
         self._has_events = has_events
         self._is_complete = is_complete
         self._wake = wake
         self._now = now
-        self._grace = deadline_seconds
+        self._grace, self._late = deadline_seconds, late_seconds
         self._n_slots = session.n_minutes
         self._slot = self.missed = min(self._n_slots, max(0, int((now() - self._start) // _SECONDS_PER_MINUTE)))
         self._opened = -1
@@ -59,7 +60,7 @@ class LiveClock:
                 return Tick(self._slot, Phase.OPEN, None, None)
             await self._wake(min(left, 1.0))
         late = self._now() - end - self._grace
-        if late > LATE_SECONDS:
+        if late > self._late:
             raise FeedError(f"minute {self._slot} would be decided {late:.0f} s late: its orders met another market")
         tick = Tick(self._slot, Phase.CLOSE, None, None)
         self._slot += 1

@@ -109,7 +109,7 @@ class LiveFeed:
         slot = self._receiver.closed
         announced = n_bars is not None and await self._all_announced(n_bars)
         for sources, index in ((self._stocks, False), (self._indices, True)):
-            if announced or any(source.is_whole and source.latest >= slot for source in sources):
+            if any((announced or source.is_whole) and source.latest >= slot for source in sources):
                 self._table.cover(slot, index)
         answers = self._receiver.counts["answered"]
         await self._backfill(slot)

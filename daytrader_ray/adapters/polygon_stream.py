@@ -155,12 +155,17 @@ def _trade(message: Mapping[str, Any], found: Decoded) -> None:
 
 
 def _bands(message: Mapping[str, Any], found: Decoded) -> None:
-    halted = any(int(code) in HALTED for code in message.get("i") or ())
-    found.halts.append((str(message["T"]), halted, int(message["t"]) // _MS_PER_MINUTE))
+    indicators = [int(code) for code in message.get("i") or ()]
+    for code, halted in ((_PAUSED, True), (_RESUMED, False)):
+        if code in indicators:
+            found.halts.append((str(message["T"]), halted, int(message["t"]) // _MS_PER_MINUTE))
 
 
-HALTED = frozenset({17})
-"""Indicators of a LULD message that mean a trading pause; any other says that the symbol trades."""
+_PAUSED, _RESUMED = 17, 16
+"""Indicators of a LULD message for a trading pause and its end (not in the vendor's public documentation).
+
+Other LULD messages only move the bands. A bar also ends a pause, whatever was said.
+"""
 
 _READERS: dict[str, Callable[[Mapping[str, Any], Decoded], None]] = {
     "AM": _bar, "Q": _quote, "T": _trade, "LULD": _bands,

@@ -6,10 +6,12 @@ The same function trades a rehearsal and a paper account; only addresses and the
 import asyncio
 import datetime as dt
 import time
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 import numpy as np
+import structlog
 
 from daytrader_ray.adapters import model_store
 from daytrader_ray.adapters.alpaca_broker import AlpacaBroker, BrokerConfig
@@ -18,11 +20,12 @@ from daytrader_ray.adapters.calendar import session_grid
 from daytrader_ray.adapters.compaction import compact, compact_leftovers
 from daytrader_ray.adapters.folder import local_root
 from daytrader_ray.adapters.journal import open_journal
-from daytrader_ray.adapters.live_clock import LiveClock
+from daytrader_ray.adapters.live_clock import LATE_SECONDS, LiveClock
 from daytrader_ray.adapters.live_config import FeedConfig
 from daytrader_ray.adapters.live_feed import LiveFeed
 from daytrader_ray.adapters.sandbox_clock import SandboxClock
 from daytrader_ray.adapters.store import ParquetStore
+from daytrader_ray.cluster.ingest import market_at
 from daytrader_ray.cluster.practice import practise
 from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.errors import BrokerError, BundleError, DataError, FeedError, LockstepError
@@ -39,6 +42,8 @@ from daytrader_ray.models.bundle import Bundle, first_difference
 from daytrader_ray.regime.config import RegimeConfig
 from daytrader_ray.universe.config import UniverseConfig
 from daytrader_ray.universe.selection import sector_codes, tradable
+
+log = structlog.get_logger(__name__)
 
 TRADED_AS_TRAINED = ("universe", "kernel", "costs", "regime")
 """Sections of the configuration that a session must share with its bundle's training."""
@@ -87,13 +92,25 @@ class SessionSpec:
         return "rehearsal" if self.sandbox_url else "buffer"
 
 
-async def trade(spec: SessionSpec, scorer: Scorer) -> SessionResult:
+@dataclass(frozen=True)
+class Pace:
+    """The time that a live session goes by: `now` in seconds since 1970, of which `speed` pass in a real one."""
+
+    now: Callable[[], float]
+    speed: float = 1.0
+
+
+REAL_TIME = Pace(time.time)  # noqa: TID251 - the edge where real time enters
+
+
+async def trade(spec: SessionSpec, scorer: Scorer, pace: Pace = REAL_TIME) -> SessionResult:
     """Trade the session of `spec` and return what happened.
 
-    Bars and trade updates are subscribed, and every kernel and member is warm, before the clock starts.
+    Bars and trade updates are subscribed, and every kernel and member is warm, before the clock starts. What was
+    received live is in the store afterwards; what an earlier session could not store is brought there first.
     """
     if not spec.sandbox_url:
-        compact_leftovers(ParquetStore(spec.root), local_root(spec.journal_root), spec.buffer_name, spec.date)
+        await asyncio.to_thread(_bring_in, spec)
     async with AsyncExitStack() as stack:
         broker = await stack.enter_async_context(AlpacaBroker(spec.broker))
         cash = await starting_cash(broker) if spec.cash is None else spec.cash
@@ -104,13 +121,16 @@ async def trade(spec: SessionSpec, scorer: Scorer) -> SessionResult:
         rehearses = bool(spec.sandbox_url)
         root = local_root(spec.journal_root)
         buffer = stack.enter_context(BarBuffer(buffer_folder(root, spec.buffer_name, spec.date), fresh=rehearses))
-        feed = LiveFeed(spec.feed, market.session, engine.symbols, buffer, np.random.default_rng(), _now)
+        feed = LiveFeed(spec.feed, market.session, engine.symbols, buffer, np.random.default_rng(), pace.now)
         await stack.enter_async_context(feed)
         opened = open_journal(spec.journal_root, spec.date, spec.journal_name, fresh=rehearses)
         journal = stack.enter_context(opened)
         journal.note("open", {"session": spec.date, "bundle": spec.bundle_id, "cash": cash})
         parts = engine, feed, broker, scorer, journal
-        result = await (_rehearsed(spec, stack, *parts) if rehearses else _traded(spec, market.session, *parts))
+        if rehearses:
+            result = await _rehearsed(spec, stack, *parts)
+        else:
+            result = await _traded(spec, _live_clock(spec, market.session, feed, broker, pace), *parts)
         result.alarms += feed.alarms()
         journal.note("feed", feed.counts)
     if not rehearses:
@@ -118,9 +138,36 @@ async def trade(spec: SessionSpec, scorer: Scorer) -> SessionResult:
     return result
 
 
+def _bring_in(spec: SessionSpec) -> None:
+    """Store the buffers of earlier sessions; `DataError` where the store holds bars of another market than today's."""
+    store = ParquetStore(spec.root)
+    if store.market() != "unknown":
+        store.claim(market_at(spec.feed.url))
+    compact_leftovers(store, local_root(spec.journal_root), spec.buffer_name, spec.date)
+
+
+def _live_clock(spec: SessionSpec, session: Session, feed: LiveFeed, broker: AlpacaBroker, pace: Pace) -> LiveClock:
+    """Return the clock of real time; a `FeedError` after the open."""
+    clock = LiveClock(
+        session,
+        lambda: broker.pending,
+        feed.is_complete,
+        lambda seconds: feed.wake(seconds / pace.speed),
+        pace.now,
+        spec.feed.rules.deadline_seconds * pace.speed,
+        LATE_SECONDS * pace.speed,
+    )
+    if clock.missed:
+        raise FeedError(
+            f"the session of {spec.date} opened {clock.missed} bars ago and they were not seen",
+            "start before the open: 09:30 in New York",
+        )
+    return clock
+
+
 async def _traded(
     spec: SessionSpec,
-    session: Session,
+    clock: LiveClock,
     engine: SessionEngine,
     feed: LiveFeed,
     broker: AlpacaBroker,
@@ -128,19 +175,13 @@ async def _traded(
     journal: Journal,
 ) -> SessionResult:
     """Trade in real time; after the close compare the day's bars with the vendor's history."""
-    deadline = spec.feed.rules.deadline_seconds
-    clock = LiveClock(session, lambda: broker.pending, feed.is_complete, feed.wake, _now, deadline)
-    if clock.missed:
-        raise FeedError(
-            f"the session of {spec.date} opened {clock.missed} bars ago and they were not seen",
-            "start before the open: 09:30 in New York",
-        )
     try:
         result = await run_session(engine, clock, feed, broker, scorer, journal, time.perf_counter)
     except asyncio.CancelledError as stop:
         if not str(stop):
             raise
         raise BrokerError(str(stop), OPEN_HINT) from stop
+    log.info("comparing the day's bars with the vendor's history", session=str(spec.date))
     await feed.reconcile()
     return result
 
@@ -162,10 +203,6 @@ async def _rehearsed(
             f"rehearsal of {spec.date} stopped at {held.position}: {error}",
             "run it again: the exchange begins each rehearsal anew",
         ) from error
-
-
-def _now() -> float:
-    return time.time()  # noqa: TID251 - the edge where real time enters
 
 
 def load_bundle(spec: SessionSpec) -> Bundle:

@@ -8,6 +8,8 @@ import os
 import subprocess
 import sys
 
+import massive
+import massive.exceptions
 import pytest
 from pydantic import SecretStr
 
@@ -34,6 +36,18 @@ async def test_bars_are_stamped_with_their_start_and_arrive_once_each():
     assert (first.symbol, first.minute, second.symbol) == ("AAPL", 29_000_000, "SPY")
     assert first[2:8] == (10.0, 11.0, 9.5, 10.5, 1200.0, 10.25) and first.day_volume == 5000
     assert math.isnan(second.vwap) and math.isnan(second.day_volume)
+
+
+async def test_the_client_under_the_vendors_new_name_does_the_same(monkeypatch):
+    monkeypatch.setattr("daytrader_ray.adapters.polygon_stream.WebSocketClient", massive.WebSocketClient)
+    monkeypatch.setattr("daytrader_ray.adapters.polygon_stream.AuthError", massive.exceptions.AuthError)
+    vendor = Polygon("close at auth 1006", "429")
+    async with serving(("/stocks", vendor.handle)) as port, Heard(link(port)) as heard:
+        await until(lambda: heard.line.up)
+        await vendor.end(1000)
+        await until(lambda: heard.line.connections == 2)
+        await vendor.send(bar("AAPL", 7))
+        await until(lambda: heard.bars(decode) == [("AAPL", 7)])
 
 
 @pytest.mark.parametrize("code", [1000, 1001])

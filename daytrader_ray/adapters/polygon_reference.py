@@ -3,24 +3,31 @@
 import datetime as dt
 from collections.abc import Mapping
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from daytrader_ray.adapters.polygon_rest import UnknownSymbolError, Vendor, aggregates, misread, price_columns, read
+from daytrader_ray.adapters.polygon_rest import (
+    NEW_YORK,
+    UnknownSymbolError,
+    Vendor,
+    aggregates,
+    misread,
+    price_columns,
+    read,
+    typed,
+)
 from daytrader_ray.adapters.tables import DAILY, DIVIDENDS, FUNDAMENTALS, SPLITS
 
-NEW_YORK = ZoneInfo("America/New_York")
 LIMIT = "1000"
 
 
 def daily_bars(vendor: Vendor, symbol: str, start: dt.date, end: dt.date) -> pa.Table:
     """Return the raw bars of the days `start` to `end` (`DAILY`)."""
     table = aggregates(vendor, symbol, "day", start, end)
-    stamps = table["t"].cast(pa.timestamp("ms", "UTC")).to_pylist()
-    dates = pa.array([stamp.astimezone(NEW_YORK).date() for stamp in stamps], pa.date32())
-    return _as({"date": dates, **price_columns(table, symbol)}, DAILY)
+    if table["t"].null_count:
+        raise misread(symbol, "a daily bar without a time")
+    dates = [dt.datetime.fromtimestamp(stamp / 1000, NEW_YORK).date() for stamp in table["t"].to_pylist()]
+    return typed({"date": pa.array(dates, pa.date32()), **price_columns(table, symbol)}, DAILY, symbol)
 
 
 def splits(vendor: Vendor, symbol: str) -> pa.Table:
@@ -70,21 +77,8 @@ def _as_read(rows: list[dict[str, Any]], renamed: Mapping[str, str], schema: pa.
     keys = [renamed.get(name, name) for name in schema.names]
     kinds = [pa.string() if pa.types.is_date(field.type) else _number(field.type) for field in schema]
     table = read(rows, pa.schema(list(zip(keys, kinds, strict=True))), symbol)
-    try:
-        return _as(dict(zip(schema.names, table.columns, strict=True)), schema)
-    except pa.ArrowException as error:
-        raise misread(symbol, str(error).splitlines()[0]) from None
+    return typed(dict(zip(schema.names, table.columns, strict=True)), schema, symbol)
 
 
 def _number(kind: pa.DataType) -> pa.DataType:
     return pa.float64() if pa.types.is_integer(kind) else kind
-
-
-def _as(columns: Mapping[str, Any], schema: pa.Schema) -> pa.Table:
-    return pa.table({name: _typed(columns[name], schema.field(name).type) for name in schema.names}, schema=schema)
-
-
-def _typed(values: Any, kind: pa.DataType) -> Any:
-    if pa.types.is_date(kind) and pa.types.is_string(values.type):
-        return pc.strptime(values, format="%Y-%m-%d", unit="s").cast(kind)
-    return values.cast(kind)

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, unquote, urlencode, urlparse
+from zoneinfo import ZoneInfo
 
 import orjson
 import pyarrow as pa
@@ -38,6 +39,8 @@ INDEX_PREFIX = "I:"
 LIMITED = 429
 TRANSIENT = frozenset({408, 413, LIMITED, 499, 500, 502, 503, 504})
 """Statuses after which the same request may succeed."""
+
+NEW_YORK = ZoneInfo("America/New_York")
 
 Day = dt.date | dt.datetime
 
@@ -162,17 +165,23 @@ def minute_bars(vendor: Vendor, symbol: str, start: Day, end: Day) -> pa.Table:
     left out is null; an index has volume 0. `FeedError` where they cannot be had.
     """
     table = aggregates(vendor, symbol, "minute", start, end)
-    stamps = table["t"].cast(pa.timestamp("ms", "UTC"))
-    columns = {"timestamp": stamps, **price_columns(table, symbol)}
+    columns = {"timestamp": table["t"].cast(pa.timestamp("ms", "UTC")), **price_columns(table, symbol)}
     columns["symbol"] = pa.repeat(pa.scalar(symbol, pa.string()), table.num_rows)
-    return pa.table({name: columns[name] for name in BAR_SCHEMA.names}).cast(BAR_SCHEMA).combine_chunks()
+    return typed(columns, BAR_SCHEMA, symbol)
 
 
 def aggregates(vendor: Vendor, symbol: str, timespan: str, start: Day, end: Day) -> pa.Table:
-    """Return unadjusted aggregates as the vendor names their columns: t (ms), o, h, l, c, v, vw, n."""
+    """Return unadjusted aggregates as the vendor names their columns: t (ms), o, h, l, c, v, vw, n.
+
+    One that starts outside the range asked for makes the whole answer one that cannot be read.
+    """
     path = f"/v2/aggs/ticker/{quote(symbol, safe=':')}/range/1/{timespan}/{_edge(start)}/{_edge(end)}"
     pages = vendor.pages(path, {"adjusted": "false", "sort": "asc", "limit": str(PAGE_LIMIT)})
-    return pa.concat_tables([_AGGREGATE.empty_table(), *(read(page, _AGGREGATE, symbol) for page in pages)])
+    table = pa.concat_tables([_AGGREGATE.empty_table(), *(read(page, _AGGREGATE, symbol) for page in pages)])
+    ends = pc.min_max(table["t"]).as_py()
+    if ends["min"] is not None and not _ms(start) <= ends["min"] <= ends["max"] < _ms(end, after=True):
+        raise misread(symbol, f"bars from {ends['min']} to {ends['max']} (ms), asked for {start} to {end}")
+    return table
 
 
 def read(rows: list[dict[str, Any]], schema: pa.Schema, symbol: str) -> pa.Table:
@@ -181,6 +190,20 @@ def read(rows: list[dict[str, Any]], schema: pa.Schema, symbol: str) -> pa.Table
         return pa.Table.from_struct_array(pa.array(rows, pa.struct(list(schema)))).cast(schema)
     except (pa.ArrowException, TypeError, OverflowError) as error:
         raise misread(symbol, str(error).splitlines()[0]) from None
+
+
+def typed(columns: Mapping[str, Any], schema: pa.Schema, symbol: str) -> pa.Table:
+    """Return columns as a table of `schema`, dates from their text; a value that does not fit is a named error."""
+    try:
+        return pa.table({field.name: _cast(columns[field.name], field.type) for field in schema}).combine_chunks()
+    except pa.ArrowException as error:
+        raise misread(symbol, str(error).splitlines()[0]) from None
+
+
+def _cast(values: Any, kind: pa.DataType) -> Any:
+    if pa.types.is_date(kind) and pa.types.is_string(values.type):
+        return pc.strptime(values, format="%Y-%m-%d", unit="s").cast(kind)
+    return values.cast(kind)
 
 
 _AGGREGATE = pa.schema([("t", pa.int64()), *((name, pa.float64()) for name in ("o", "h", "l", "c", "v", "vw", "n"))])
@@ -199,6 +222,14 @@ def _edge(moment: Day) -> str:
     if isinstance(moment, dt.datetime):
         return str(int(moment.timestamp() * 1000))
     return moment.isoformat()
+
+
+def _ms(moment: Day, *, after: bool = False) -> float:
+    """Return the first ms of a day of New York, or with `after` the first that is no longer part of it."""
+    if isinstance(moment, dt.datetime):
+        return moment.timestamp() * 1000 + after
+    day = moment + dt.timedelta(days=after)
+    return dt.datetime(day.year, day.month, day.day, tzinfo=NEW_YORK).timestamp() * 1000
 
 
 def _retry_after(headers: Any) -> float | None:

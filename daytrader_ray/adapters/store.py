@@ -197,7 +197,7 @@ class ParquetStore(TableStore):
     def _columns(self, symbol: str, months: list[str]) -> SymbolBars:
         paths = (self.place(Kind.MINUTE, symbol, f"{month}.parquet") for month in months)
         tables = [self.read_parquet(path, _PANEL_SCHEMA) for path in paths]
-        table = pa.concat_tables([_PANEL_SCHEMA.empty_table(), *tables])
+        table = pa.concat_tables(tables) if tables else _PANEL_SCHEMA.empty_table()
         return SymbolBars(_minutes(table), *(table[name].to_numpy() for name in _PANEL_SCHEMA.names[1:]))
 
     def _span(self, symbol: str) -> list[dt.date]:

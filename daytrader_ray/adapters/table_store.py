@@ -11,7 +11,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from daytrader_ray.adapters.folder import Folder
-from daytrader_ray.adapters.tables import DAILY, EVENTS, FUNDAMENTALS, QUOTE_BARS, SPLITS, TRADE_BARS, UTC, Kind
+from daytrader_ray.adapters.tables import (
+    DAILY,
+    DIVIDENDS,
+    EVENTS,
+    FUNDAMENTALS,
+    QUOTE_BARS,
+    SPLITS,
+    TRADE_BARS,
+    UTC,
+    Kind,
+)
 from daytrader_ray.domain.errors import DataError
 from daytrader_ray.market_data.adjust import Dividend, Split
 
@@ -21,6 +31,7 @@ Span = tuple[dt.date, dt.date]
 PRUNED = (Kind.MINUTE, Kind.QUOTE_BARS, Kind.TRADE_BARS)
 """Kinds whose old months may go; the others are small, and adjustment and point-in-time answers need their past."""
 
+_DIVIDENDS = pa.schema([DIVIDENDS.field(name) for name in ("ex_date", "cash_amount", "currency")])
 _CLOSES = pa.schema([DAILY.field("date"), DAILY.field("close")])
 _SYMBOL = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:\-]{0,20}")
 
@@ -97,13 +108,13 @@ class TableStore(Folder):
 
     def splits(self, symbol: str) -> tuple[Split, ...]:
         """Return all splits that are known, by date; without those whose date or ratio makes no sense."""
-        rows = [row for row in self._rows(Kind.SPLITS, symbol, *SPLITS.names) if row["execution_date"]]
+        rows = [row for row in self._rows(SPLITS, Kind.SPLITS, symbol) if row["execution_date"]]
         sound = [row for row in rows if _positive(row["split_from"]) and _positive(row["split_to"])]
         return tuple(Split(row["execution_date"], row["split_to"] / row["split_from"]) for row in sound)
 
     def dividends(self, symbol: str) -> tuple[Dividend, ...]:
         """Return all cash dividends in USD that are known, by ex-date; without those that lack date or amount."""
-        rows = self._rows(Kind.DIVIDENDS, symbol, "ex_date", "cash_amount", "currency")
+        rows = self._rows(_DIVIDENDS, Kind.DIVIDENDS, symbol)
         in_usd = [row for row in rows if row["currency"] in (None, "USD")]
         sound = [row for row in in_usd if row["ex_date"] and _positive(row["cash_amount"])]
         return tuple(Dividend(row["ex_date"], row["cash_amount"]) for row in sound)
@@ -173,9 +184,8 @@ class TableStore(Folder):
             raise DataError(f"'{symbol}' is no symbol: expected letters, digits and . : -")
         return f"historical/{kind.folder}/symbol={symbol}/{name}"
 
-    def _rows(self, kind: Kind, symbol: str, *columns: str) -> list[dict[str, Any]]:
-        """Return columns of the one file of a kind that has one."""
-        schema = pa.schema([kind.schema.field(name) for name in columns])
+    def _rows(self, schema: pa.Schema, kind: Kind, symbol: str) -> list[dict[str, Any]]:
+        """Return the columns of `schema` of the one file of a kind that has one."""
         table = self.read_parquet(self.place(kind, symbol, f"{kind.name_format}.parquet"), schema)
         rows: list[dict[str, Any]] = table.to_pylist()
         return rows

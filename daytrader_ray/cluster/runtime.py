@@ -77,6 +77,8 @@ def _inherited() -> dict[str, str]:
         "no_proxy": _joined(hosts, ","),
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+        # Ray's own default of 15 lets every other program of the machine go before a trading actor.
+        "RAY_worker_niceness": "0",
     }
 
 

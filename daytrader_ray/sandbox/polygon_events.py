@@ -10,6 +10,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from daytrader_ray.market_data.ticks import ROUND_LOT
 from daytrader_ray.sandbox.bars import trades
 from daytrader_ray.sandbox.data_stream import Stamped
 from daytrader_ray.sandbox.doors import MINUTE_MS
@@ -25,7 +26,7 @@ BAND = 0.05
 VENUE, TAPE = 4, 3
 REGULAR = 0
 """Condition of a regular sale."""
-LOT = 100
+
 MINUTE_NS, SECOND_NS, MS_NS = 60_000_000_000, 1_000_000_000, 1_000_000
 PER_MINUTE = 100_000
 """Sequence numbers that a symbol's minute has for its quotes, and again for its trades."""
@@ -115,8 +116,8 @@ class PolygonEvents:
             (
                 stamp,
                 {
-                    "ev": "Q", "sym": symbol, "bx": VENUE, "bp": bid, "bs": int(bid_size) // LOT, "ax": VENUE,
-                    "ap": ask, "as": int(ask_size) // LOT, "c": REGULAR, "z": TAPE, "t": stamp // MS_NS,
+                    "ev": "Q", "sym": symbol, "bx": VENUE, "bp": bid, "bs": int(bid_size) // ROUND_LOT, "ax": VENUE,
+                    "ap": ask, "as": int(ask_size) // ROUND_LOT, "c": REGULAR, "z": TAPE, "t": stamp // MS_NS,
                     "q": slot * PER_MINUTE + n,
                 },
             )

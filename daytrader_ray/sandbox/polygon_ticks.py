@@ -6,6 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
+from daytrader_ray.market_data.ticks import ROUND_LOT
 from daytrader_ray.sandbox.doors import (
     FOREVER,
     Handler,
@@ -52,9 +53,9 @@ def trade_rows(_: str, ticks: Trades, at: Int64, sequence: Sequence[int]) -> lis
 
 
 def quote_rows(_: str, ticks: Quotes, at: Int64, sequence: Sequence[int]) -> list[dict[str, Any]]:
-    """Write quotes as `/v3/quotes` has them."""
+    """Write quotes as `/v3/quotes` has them: sizes in round lots."""
     prices = (ticks.bid[at].tolist(), ticks.ask[at].tolist())
-    sizes = (ticks.bid_size[at].tolist(), ticks.ask_size[at].tolist())
+    sizes = ((ticks.bid_size[at] // ROUND_LOT).tolist(), (ticks.ask_size[at] // ROUND_LOT).tolist())
     return [
         {
             "ask_exchange": OTHER_VENUE,

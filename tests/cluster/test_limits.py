@@ -1,3 +1,4 @@
+import os
 import time
 
 import pytest
@@ -16,6 +17,12 @@ def test_workers_share_one_limit(ray_cluster: int) -> None:
             pace.wait()
     # 80 a second: the last of 120 requests waits for the second window.
     assert 1.0 <= time.monotonic() - began < 10.0
+
+
+def test_workers_run_at_the_priority_of_the_program_that_started_them(ray_cluster: int) -> None:
+    import ray
+
+    assert ray.get(ray.remote(lambda: os.nice(0)).remote()) == os.nice(0)
 
 
 def test_asking_costs_less_than_a_millisecond_a_request(ray_cluster: int) -> None:

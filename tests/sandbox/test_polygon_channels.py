@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from aiohttp import ClientWebSocketResponse
 
+from daytrader_ray.market_data.ticks import ROUND_LOT
 from daytrader_ray.sandbox.market import Market
-from daytrader_ray.sandbox.polygon_events import LOT, PAUSED, RESUMED
+from daytrader_ray.sandbox.polygon_events import PAUSED, RESUMED
 from daytrader_ray.sandbox.sessions import market_grid
 from tests.sandbox.streaming import (
     CONFIG,
@@ -69,7 +70,7 @@ async def test_quotes_are_the_markets_in_round_lots() -> None:
     made = MARKET.quotes("AAPL", HALF_DAY_SESSION, 209)
     assert [quote["bp"] for quote in quotes] == made.bid.tolist()
     assert [quote["ap"] for quote in quotes] == made.ask.tolist()
-    assert [quote["as"] * LOT for quote in quotes] == made.ask_size.tolist()
+    assert [quote["as"] * ROUND_LOT for quote in quotes] == made.ask_size.tolist()
     assert [quote["t"] for quote in quotes] == (made.stamp_ns // 1_000_000).tolist()
 
 

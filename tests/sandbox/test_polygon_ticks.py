@@ -48,7 +48,7 @@ def test_a_minutes_trades_have_their_values(client: Any) -> None:
 def test_a_minutes_quotes_have_their_values(client: Any) -> None:
     found = list(client.list_quotes("FFF", timestamp_gte=OPEN_NS, timestamp_lt=OPEN_NS + MINUTE_NS, order="asc"))
     assert [(quote.bid_price, quote.ask_price) for quote in found] == [(50.99, 51.01), (51.01, 51.03)]
-    assert [(quote.bid_size, quote.ask_size) for quote in found] == [(100, 200), (200, 300)]
+    assert [(quote.bid_size, quote.ask_size) for quote in found] == [(1, 2), (2, 3)]
     assert [quote.sip_timestamp - OPEN_NS for quote in found] == [0, 30_000_000_000]
     assert (found[0].bid_exchange, found[0].ask_exchange, found[0].conditions, found[0].tape) == (11, 12, [1], 1)
 
@@ -98,7 +98,7 @@ def test_the_last_trade_and_quote_are_those_of_the_last_minute_over(client: Any,
     assert trade.sip_timestamp == trade.participant_timestamp == OPEN_NS + MINUTE_NS + 59_000_000_000
     assert (trade.exchange, trade.tape, trade.sequence_number) == (11, 1, 100_003)
     assert (quote.ticker, quote.bid_price, quote.ask_price) == ("FFF", 51.02, 51.04)
-    assert (quote.bid_size, quote.ask_size, quote.bid_exchange, quote.ask_exchange) == (200, 300, 11, 12)
+    assert (quote.bid_size, quote.ask_size, quote.bid_exchange, quote.ask_exchange) == (2, 3, 11, 12)
     assert quote.sip_timestamp == OPEN_NS + MINUTE_NS + 30_000_000_000
 
 

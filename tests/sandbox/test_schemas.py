@@ -3,11 +3,16 @@
 import asyncio
 import json
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import ClientSession
+
+from daytrader_ray.domain.costs import CostConfig
+from daytrader_ray.sandbox.config import SandboxConfig
+from daytrader_ray.sandbox.process import running
 
 jsonschema = pytest.importorskip("jsonschema")
 SCHEMAS = Path(__file__).resolve().parents[3] / "shared" / "schemas"
@@ -55,10 +60,10 @@ ALPACA = {
 
 
 @pytest.fixture(scope="module")
-def traded(url: str) -> str:
-    """An exchange with a position, a filled order and a resting stop."""
+def traded(config: SandboxConfig) -> Iterator[str]:
+    """An exchange of its own with a position, a filled order and a resting stop."""
 
-    async def trade() -> None:
+    async def trade(url: str) -> None:
         def order(**values: Any) -> dict[str, Any]:
             return {"symbol": "NVDA", "qty": "5", "side": "buy", **values}
 
@@ -73,8 +78,9 @@ def traded(url: str) -> str:
             assert (await http.post(f"{url}/v2/orders", json=stop)).status == 200
             await clock.close()
 
-    asyncio.run(trade())
-    return url
+    with running(config, CostConfig()) as url:
+        asyncio.run(trade(url))
+        yield url
 
 
 @pytest.mark.parametrize("path", ALPACA)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pydantic import Field, model_validator
 
 from daytrader_ray.domain.config import Config
+from daytrader_ray.domain.indices import is_index
 
 UNCLASSIFIED = "unclassified"
 
@@ -13,9 +14,9 @@ UNCLASSIFIED = "unclassified"
 class UniverseConfig(Config):
     """Which symbols are traded and which are only watched.
 
-    `sectors` maps a sector's name to its stocks; `references` (index and bond ETFs) feed features and the regime
-    model and are never traded; `min_mean_volume` shares is the eligibility filter on the mean volume of the last 20
-    sessions, 0 for none. `chosen_on` is the day the list was made: a backtest before it knows the future.
+    `sectors` maps a sector's name to its stocks; `references` (ETFs, indices such as `I:VIX`) feed features and the
+    regime model and are never traded; `min_mean_volume` shares is the eligibility filter on the mean volume of the
+    last 20 sessions, 0 for none. `chosen_on` is the day the list was made: a backtest before it knows the future.
     """
 
     sectors: Mapping[str, tuple[str, ...]]
@@ -31,6 +32,13 @@ class UniverseConfig(Config):
             raise ValueError(
                 f"each symbol belongs to one sector or to the references; listed twice: {', '.join(twice)}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _no_index_is_traded(self) -> "UniverseConfig":
+        indices = [symbol for symbol in self.stocks if is_index(symbol)]
+        if indices:
+            raise ValueError(f"nobody trades an index; it belongs to the references: {', '.join(indices)}")
         return self
 
     @property
@@ -51,9 +59,10 @@ class UniverseConfig(Config):
         return UNCLASSIFIED
 
     def replaced_by(self, symbols: tuple[str, ...]) -> "UniverseConfig":
-        """Return a universe of exactly `symbols`, all traded, unfiltered, known sectors kept."""
+        """Return a universe of exactly `symbols`, all but indices traded, unfiltered, known sectors kept."""
         sectors: dict[str, tuple[str, ...]] = {}
-        for symbol in sorted(set(symbols)):
+        indices = tuple(symbol for symbol in sorted(set(symbols)) if is_index(symbol))
+        for symbol in sorted(set(symbols).difference(indices)):
             sector = self.sector_of(symbol)
             sectors[sector] = (*sectors.get(sector, ()), symbol)
-        return UniverseConfig(sectors=sectors, references=(), min_mean_volume=0.0, chosen_on=self.chosen_on)
+        return UniverseConfig(sectors=sectors, references=indices, min_mean_volume=0.0, chosen_on=self.chosen_on)

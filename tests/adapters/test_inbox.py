@@ -32,4 +32,4 @@ async def test_frames_that_found_no_room_are_a_gap_that_rest_fills(vendors):  # 
         async with asyncio.timeout(5):
             while not v.feed.counts.get("dropped"):
                 await asyncio.sleep(0.01)
-        assert source.breaks == 1 and sorted(await v.closed()) == [("AAPL", 0), ("SPY", 0)]
+        assert source.breaks >= 1 and sorted(await v.closed()) == [("AAPL", 0), ("SPY", 0)]

@@ -22,7 +22,9 @@ def command(  # noqa: PLR0913 - a parameter an option
     profile: Annotated[str, typer.Option(help="sandbox, paper, or a YAML file.")] = "sandbox",
     data: Annotated[str | None, typer.Option(help="Root of the store; default $DAYTRADER_DATA, else ./data.")] = None,
     symbols: Annotated[str | None, typer.Option(help="Comma-separated; default: the profile's universe.")] = None,
-    years: Annotated[float, typer.Option(min=0.01, help="Length of the window that ends with the last day.")] = YEARS,
+    years: Annotated[
+        float, typer.Option(min=0.1, help="Length of the window, in whole months, to the last day.")
+    ] = YEARS,
     start: Annotated[dt.datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First day, instead.")] = None,
     end: Annotated[dt.datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day; default: yesterday.")] = None,
     roll: Annotated[bool, typer.Option("--roll", help="Last day: a month after the one that the store has.")] = False,

@@ -22,7 +22,7 @@ from daytrader_ray.adapters.waiting import Arrivals
 BATCH = 200
 """Frames that are read before the event loop gets a turn."""
 _US = 1_000_000
-_KEPT = (Offer.NEW, Offer.REVISED, Offer.INVALID)
+_KEPT = (Offer.REVISED, Offer.INVALID)
 
 log = structlog.get_logger(__name__)
 
@@ -145,26 +145,29 @@ class Receiver:
 
     def _keep(self, source: str, bars: list[SeenBar]) -> int:
         """Judge bars and write those that say something new, then let them be used; return how many were impossible."""
-        arrived = int(self._now() * _US)
+        arrived, closed, first = int(self._now() * _US), self.closed, self._table.minute(0)
         rows, new = [], []
-        counts: Counter[Offer] = Counter()
+        others: Counter[Offer] = Counter()
         for bar in bars:
             offer = self._table.offer(bar, source)
-            counts[offer] += 1
-            if offer in _KEPT or (source == REST and offer is Offer.SAME):
-                late = offer is Offer.REVISED or (offer is Offer.NEW and self._table.slot(bar.minute) < self.closed)
-                rows.append([*bar[:9], arrived if late else None, source, offer.value])
-                self.counts["late"] += late and offer is Offer.NEW
             if offer is Offer.NEW:
                 new.append(bar)
+                late = bar.minute - first < closed
+                self.counts["late"] += late
+                rows.append([*bar[:9], arrived if late else None, source, offer.value])
+                continue
+            others[offer] += 1
+            if offer in _KEPT or (source == REST and offer is Offer.SAME):
+                rows.append([*bar[:9], arrived if offer is Offer.REVISED else None, source, offer.value])
             elif offer is Offer.OTHER:
                 log.info("sources differ", symbol=bar.symbol, minute=bar.minute, source=source)
         if rows:
             self._buffer.append({"kind": "bars", "rows": rows})
         self._use(new)
-        for offer, n in counts.items():
+        self.counts[Offer.NEW.value] += len(new)
+        for offer, n in others.items():
             self.counts[offer.value] += n
-        return counts[Offer.INVALID]
+        return others[Offer.INVALID]
 
     def _use(self, bars: list[SeenBar]) -> None:
         self.fresh += [bar for bar in bars if self._table.slot(bar.minute) >= self.closed]

@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -58,13 +59,22 @@ def main() -> None:
     sys.argv = [argument for argument in sys.argv if argument != "--debug"]
     try:
         build()()
+    except KeyboardInterrupt:
+        _interrupted()
+        sys.exit(INTERRUPTED)
     except SystemExit as stop:
         if stop.code == INTERRUPTED:
-            command = next((argument for argument in sys.argv[1:] if argument in COMMANDS), "")
-            _say("interrupted", AFTER_INTERRUPT.get(command, "the same command starts anew"))
+            _interrupted()
         raise
     except Exception as error:  # noqa: BLE001 - the edge of the program: nothing else may show a user a traceback
         _fail(*_words(error), debug)
+
+
+def _interrupted() -> None:
+    """Say what is true now; a further Ctrl-C must not cut short what Python still has to end."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    command = next((argument for argument in sys.argv[1:] if argument in COMMANDS), "")
+    _say("interrupted", AFTER_INTERRUPT.get(command, "the same command starts anew"))
 
 
 def _words(error: Exception) -> tuple[str, str]:

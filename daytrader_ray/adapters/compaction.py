@@ -9,13 +9,12 @@ import pyarrow as pa
 
 from daytrader_ray.adapters.bar_buffer import buffer_folder, leftovers, read, remove
 from daytrader_ray.adapters.bar_table import Offer
-from daytrader_ray.adapters.screening import previous_of, screen
+from daytrader_ray.adapters.screening import context_before, screen
 from daytrader_ray.adapters.store import BAR_SCHEMA, ParquetStore
 from daytrader_ray.adapters.tables import UTC, Kind
 
 _US_PER_MINUTE = 60_000_000
 _VERSIONS = BAR_SCHEMA.append(pa.field("known_at", UTC))
-_CONTEXT = dt.timedelta(days=40)
 _VALUES, _TRADES, _KNOWN_AT, _OFFER = slice(2, 8), 8, 9, 11
 Row = list[Any]
 """Symbol, epoch minute, open, high, low, close, volume, vwap, trades, known at (us), source, offer."""
@@ -59,9 +58,8 @@ def _store_bars(store: ParquetStore, session: dt.date, rows: list[Row], is_compl
     """Judge and store the bars of one symbol; of a bar with several versions the newest one is judged."""
     symbol, versions = rows[0][0], _versions([row for row in rows if row[_OFFER] != Offer.INVALID.value])
     impossible = [row for row in rows if row[_OFFER] == Offer.INVALID.value]
-    earlier = store.bars(symbol, session - _CONTEXT, session - dt.timedelta(days=1))
-    splits = store.read_table(Kind.SPLITS, symbol, "splits")
-    screened = screen(_table([found[-1] for found in versions.values()]), previous_of(earlier, session), splits)
+    before, splits = context_before(store, symbol, session), store.splits(symbol)
+    screened = screen(_table([found[-1] for found in versions.values()]), before, splits)
     kept = set((screened.accepted["timestamp"].cast(pa.int64()).to_numpy() // _US_PER_MINUTE).tolist())
     older = _table([row for minute, found in versions.items() if minute in kept for row in found[:-1]])
     refused = screen(_table(impossible))

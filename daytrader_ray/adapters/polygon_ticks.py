@@ -13,7 +13,7 @@ from daytrader_ray.adapters.tables import QUOTE_BARS, TRADE_BARS
 from daytrader_ray.adapters.tick_tables import tick_table
 from daytrader_ray.domain.sessions import Session
 from daytrader_ray.market_data.conditions import trade_updates
-from daytrader_ray.market_data.ticks import ROUND_LOT, QuoteAggregator, TradeAggregator
+from daytrader_ray.market_data.ticks import QuoteAggregator, TradeAggregator, shares_quoted
 
 NS_PER_MINUTE = 60_000_000_000
 
@@ -36,8 +36,8 @@ def quote_bars(vendor: Vendor, symbol: str, session: Session) -> tuple[pa.Table,
     """Return the minutes of a session with quotes (`QUOTE_BARS`), and how many quotes were left out by reason."""
     quotes, left_out = QuoteAggregator(), Counter[str]()
     for page in _pages(vendor, "quotes", symbol, session, _QUOTE, left_out):
-        stamps, bid, ask, bid_lots, ask_lots = (_numbers(page, name) for name in _QUOTE.names)
-        quotes.add(stamps, bid, ask, bid_lots * ROUND_LOT, ask_lots * ROUND_LOT)
+        stamps, bid, ask, bid_size, ask_size = (_numbers(page, name) for name in _QUOTE.names)
+        quotes.add(stamps, bid, ask, shares_quoted(bid_size, stamps), shares_quoted(ask_size, stamps))
     table = tick_table(quotes.take(session.close_minute), QUOTE_BARS)
     return table, left_out + Counter(late=quotes.late, unsound=quotes.unsound)
 

@@ -14,7 +14,7 @@ from daytrader_ray.adapters.calendar import session_grid
 from daytrader_ray.adapters.polygon_reference import daily_bars, details, dividends, splits
 from daytrader_ray.adapters.polygon_rest import NotDeliveredError, UnknownSymbolError, Vendor, client, minute_bars
 from daytrader_ray.adapters.polygon_ticks import quote_bars, trade_bars
-from daytrader_ray.adapters.screening import previous_of, screen
+from daytrader_ray.adapters.screening import context_before, screen
 from daytrader_ray.adapters.store import BAR_SCHEMA, ParquetStore
 from daytrader_ray.adapters.table_store import Span
 from daytrader_ray.adapters.tables import Kind
@@ -25,9 +25,8 @@ from daytrader_ray.market_data.bars import US_PER_MINUTE
 DAY = dt.timedelta(days=1)
 SETTLED = dt.timedelta(days=7)
 """After this time a session without a bar is one in which nobody traded."""
-
-DAYS_BEFORE = dt.timedelta(days=45)
-"""How far back the daily bars are read that tell what was usual before a month."""
+MANY_SESSIONS = 20
+"""An answer without one daily bar of so many sessions is no answer where the vendor lists the symbol."""
 
 
 @dataclass(frozen=True)
@@ -163,7 +162,7 @@ def _daily(desk: Desk, wanted: Wanted) -> int:
             desk.store.write_table(wanted.kind, desk.symbol, name, of_year)
             days = set(of_year["date"].to_pylist())
             absent = [day for day in _sessions(a, b) if day not in days]
-            still = absent if not days and _is_listed(desk, a, b) else _open(desk, absent)
+            still = absent if not days and _is_doubtful(desk, absent) else _open(desk, absent)
             _mark(desk, wanted.kind, (a, b), still)
     return rows
 
@@ -171,12 +170,10 @@ def _daily(desk: Desk, wanted: Wanted) -> int:
 def _minutes(desk: Desk, wanted: Wanted) -> int:
     """Store minute bars, judged by the daily bars before them and by the splits."""
     store, symbol, rows = desk.store, desk.symbol, 0
-    known = store.read_table(Kind.SPLITS, symbol, Kind.SPLITS.name_format)
     for first, last in wanted.spans:
         has_sessions = bool(session_grid(first, last).sessions)
         table = minute_bars(desk.vendor, symbol, first, last) if has_sessions else BAR_SCHEMA.empty_table()
-        before = previous_of(store.daily(symbol, first - DAYS_BEFORE, first), first)
-        screened = screen(table, before, known)
+        screened = screen(table, context_before(store, symbol, first), store.splits(symbol))
         store.quarantine(f"download-{first}-{last}", screened.quarantined, symbol)
         store.write_bars(symbol, f"{first:%Y-%m}", screened.accepted, None, desk.now)
         absent = _absent(table, first, last)
@@ -251,10 +248,12 @@ def _absent(table: pa.Table, first: dt.date, last: dt.date) -> list[dt.date]:
     return [session.date for at, session in enumerate(grid.sessions) if at not in there]
 
 
-def _is_listed(desk: Desk, first: dt.date, last: dt.date) -> bool:
-    """Return whether the vendor knows the symbol of some day from `first` to `last`, as it does every index."""
-    known = desk.store.fundamentals(desk.symbol, last)
-    return is_index(desk.symbol) or (known is not None and known["as_of"] >= first)
+def _is_doubtful(desk: Desk, absent: list[dt.date]) -> bool:
+    """Return whether so many sessions cannot be without a bar: the vendor lists the symbol, as it does every index."""
+    if len(absent) < MANY_SESSIONS:
+        return False
+    known = desk.store.fundamentals(desk.symbol, absent[-1])
+    return is_index(desk.symbol) or (known is not None and known["as_of"] >= absent[0])
 
 
 def _joined(spans: tuple[Span, ...]) -> list[Span]:

@@ -223,10 +223,13 @@ def _open(desk: Desk, absent: list[dt.date], traded: Collection[dt.date] = ()) -
 def _mark(
     desk: Desk, kind: Kind, span: Span, still_open: list[dt.date], counts: Mapping[str, int] | None = None
 ) -> None:
-    """Mark a span but for its open days, and name those; `counts` go with its first complete days."""
+    """Mark a span but for its open days, and name those; `counts` go with its first complete days.
+
+    Days without a session stay open with their neighbours, so that these are asked for in one request.
+    """
     first = span[0]
     for day in [*still_open, span[1] + DAY]:
-        if first < day:
+        if first < day and (not still_open or _sessions(first, day - DAY)):
             desk.store.mark(kind, desk.symbol, first, day - DAY, counts)
             counts = None
         first = day + DAY

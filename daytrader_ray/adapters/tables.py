@@ -37,8 +37,10 @@ SPLITS = _schema(execution_date=_D, split_from=_F, split_to=_F)
 DIVIDENDS = _schema(
     ex_date=_D, cash_amount=_F, currency=_S, declaration_date=_D, record_date=_D, pay_date=_D, kind=_S, frequency=_I
 )
-FUNDAMENTALS = _schema(as_of=_D, name=_S, kind=_S, market_cap=_F, shares=_F, sic_code=_S, sic_description=_S, listed=_D)
-"""`market_cap` USD and `shares` outstanding; null where the vendor knows none."""
+FUNDAMENTALS = _schema(
+    as_of=_D, name=_S, kind=_S, market_cap=_F, shares=_F, sic_code=_S, sic_description=_S, sector=_S, listed=_D
+)
+"""`market_cap` USD and `shares` outstanding; `sector` by `market_data.sic`; null where the vendor knows none."""
 QUOTE_BARS = _schema(
     timestamp=UTC,
     quotes=_I,

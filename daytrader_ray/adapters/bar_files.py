@@ -1,6 +1,5 @@
 """Bars from the user's own files: CSV and Parquet, any order, one or many symbols a file."""
 
-import datetime as dt
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +13,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from daytrader_ray.adapters.input_files import find_files, name_of, opened
-from daytrader_ray.adapters.screening import Screened, first_day, previous_of, screen
+from daytrader_ray.adapters.screening import Screened, context_before, first_day, screen
 from daytrader_ray.adapters.stamps import check_zone, to_utc
 from daytrader_ray.adapters.store import BAR_SCHEMA, IMPORTED, ParquetStore
 from daytrader_ray.adapters.tables import UTC, Kind
@@ -24,8 +23,6 @@ SUFFIXES = (".parquet", ".csv", ".csv.gz")
 REQUIRED = ("timestamp", "open", "high", "low", "close", "volume")
 ALIASES = {"symbol": "ticker", "timestamp": "window_start", "trades": "transactions"}
 """The vendor's flat files call three columns differently."""
-LOOK_BACK = dt.timedelta(days=40)
-"""How far back the store is read for what was usual before the first bar."""
 
 
 @dataclass(frozen=True)
@@ -111,10 +108,8 @@ def import_files(
 
 def screen_for(store: ParquetStore, symbol: str, table: pa.Table, bar_minutes: int = 1) -> Screened:
     """Judge the bars of one symbol by what the store holds of the time before them, and by its splits."""
-    day = first_day(table)
-    earlier = store.bars(symbol, day - LOOK_BACK, day - dt.timedelta(days=1))
-    splits = store.read_table(Kind.SPLITS, symbol, Kind.SPLITS.name_format)
-    return screen(table, previous_of(earlier, day), splits, bar_minutes)
+    before = context_before(store, symbol, first_day(table))
+    return screen(table, before, store.splits(symbol), bar_minutes)
 
 
 def read_bars(path: str, bar_format: BarFormat) -> pa.Table:

@@ -9,13 +9,12 @@ import pyarrow as pa
 
 from daytrader_ray.adapters.bar_buffer import buffer_folder, leftovers, read, remove
 from daytrader_ray.adapters.bar_table import Offer
-from daytrader_ray.adapters.screening import previous_of, screen
+from daytrader_ray.adapters.screening import context_before, screen
 from daytrader_ray.adapters.store import BAR_SCHEMA, ParquetStore
 from daytrader_ray.adapters.tables import UTC, Kind
 
 _US_PER_MINUTE = 60_000_000
 _VERSIONS = BAR_SCHEMA.append(pa.field("known_at", UTC))
-_CONTEXT = dt.timedelta(days=40)
 _FURTHEST = 1 << 27
 """Epoch minutes up to which a stamp is believed (the year 2225); what lies beyond is quarantined without one."""
 _VALUES, _TRADES, _KNOWN_AT, _OFFER = slice(2, 8), 8, 9, 11
@@ -63,9 +62,8 @@ def _store_bars(store: ParquetStore, session: dt.date, symbol: str, rows: list[R
     if store.is_downloaded(symbol, session, session):
         _follow_history(versions, store.bars(symbol, session, session), session)
     impossible = [row for row in rows if row[_OFFER] == Offer.INVALID.value]
-    earlier = store.bars(symbol, session - _CONTEXT, session - dt.timedelta(days=1))
-    splits = store.read_table(Kind.SPLITS, symbol, "splits")
-    screened = screen(_table([found[-1] for found in versions.values()]), previous_of(earlier, session), splits)
+    before, splits = context_before(store, symbol, session), store.splits(symbol)
+    screened = screen(_table([found[-1] for found in versions.values()]), before, splits)
     kept = set(_epoch_minutes(screened.accepted).to_pylist())
     older = _table([row for minute, found in versions.items() if minute in kept for row in found[:-1]])
     bad = pa.concat_tables([screened.quarantined, screen(_table(impossible)).quarantined])

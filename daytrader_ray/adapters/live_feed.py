@@ -44,7 +44,8 @@ class LiveFeed:
     """Bars of one session: `async with LiveFeed(config, session, symbols, buffer, rng, now) as feed`.
 
     `rng` draws the pauses between connections, `now` tells the time (seconds since 1970) at which a late bar became
-    known. Each call of `bars` closes one minute, from the first of the session on.
+    known. Each call of `bars` closes one minute, from the first of the session on. `previous` are the stocks' last
+    prices before the session (USD as this session counts: after its splits), by which the first bars are judged.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class LiveFeed:
         buffer: BarBuffer,
         rng: np.random.Generator,
         now: Callable[[], float],
+        previous: Mapping[str, float] | None = None,
     ) -> None:
         rules = config.rules
         self._config = config
@@ -64,7 +66,7 @@ class LiveFeed:
         self._rest = RestBars(config.url, config.key, rules.backfill_seconds, self._receiver.answered)
         self._stocks = _stock_sources(config, self._table, self._receiver, rng)
         self._indices = _index_sources(config, self._table, self._receiver, rng)
-        self._guard = PriceGuard()
+        self._guard = PriceGuard(previous)
         self._frozen: dict[str, str] = {}
         self._is_counting = True
         self._dark = 0
@@ -210,7 +212,7 @@ class LiveFeed:
 
     def _is_sound(self, bar: SeenBar) -> bool:
         """Return whether a bar may be used now; one whose price jumps waits for the next to confirm it."""
-        if bar.volume <= 0:
+        if bar.symbol.startswith(INDEX):
             return True
         judgement = self._guard.judge(bar.symbol, bar.high, bar.low, bar.close)
         self._receiver.counts[f"price {judgement.name.lower()}"] += judgement is not Judgement.ACCEPTED

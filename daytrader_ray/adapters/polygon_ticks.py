@@ -12,7 +12,7 @@ from daytrader_ray.adapters.tables import QUOTE_BARS, TRADE_BARS
 from daytrader_ray.adapters.tick_tables import tick_table
 from daytrader_ray.domain.sessions import Session
 from daytrader_ray.market_data.conditions import trade_updates
-from daytrader_ray.market_data.ticks import ROUND_LOT, QuoteAggregator, TradeAggregator
+from daytrader_ray.market_data.ticks import QuoteAggregator, TradeAggregator, shares_quoted
 
 NS_PER_MINUTE = 60_000_000_000
 
@@ -35,8 +35,8 @@ def quote_bars(vendor: Vendor, symbol: str, session: Session) -> pa.Table:
     """Return the minutes of a session with quotes (`QUOTE_BARS`)."""
     quotes = QuoteAggregator()
     for page in _pages(vendor, "quotes", symbol, session, _QUOTE):
-        stamps, bid, ask, bid_lots, ask_lots = (_numbers(page, name) for name in _QUOTE.names)
-        quotes.add(stamps, bid, ask, bid_lots * ROUND_LOT, ask_lots * ROUND_LOT)
+        stamps, bid, ask, bid_size, ask_size = (_numbers(page, name) for name in _QUOTE.names)
+        quotes.add(stamps, bid, ask, shares_quoted(bid_size, stamps), shares_quoted(ask_size, stamps))
     return tick_table(quotes.take(session.close_minute), QUOTE_BARS)
 
 

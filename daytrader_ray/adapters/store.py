@@ -67,16 +67,17 @@ class ParquetStore(TableStore):
 
     def claim(self, market: str, bar_minutes: int = 1) -> None:
         """Say which market the next bars come from, and their length; `DataError` where the store has others."""
-        known_market, known_minutes = self.market(), self.bar_minutes
-        if (known_market, known_minutes) == (market, bar_minutes):
-            return
-        if self.find("historical/minute_bars/*"):
-            if known_market != market:
-                message = f"{self.root} holds bars of another market: {known_market}, not {market}"
-            else:
-                message = f"{self.root} holds {known_minutes}-minute bars, not {bar_minutes}-minute ones"
-            raise DataError(message, "use another --data")
-        self.write_json(MARKET, {"market": market, "bar_minutes": bar_minutes})
+        with self.locked(MARKET):
+            known_market, known_minutes = self.market(), self.bar_minutes
+            if (known_market, known_minutes) == (market, bar_minutes):
+                return
+            if self.find("historical/*/symbol=*/*"):
+                if known_market != market:
+                    message = f"{self.root} holds data of another market: {known_market}, not {market}"
+                else:
+                    message = f"{self.root} holds {known_minutes}-minute bars, not {bar_minutes}-minute ones"
+                raise DataError(message, "use another --data")
+            self.write_json(MARKET, {"market": market, "bar_minutes": bar_minutes})
 
     def write_bars(
         self,
@@ -98,13 +99,15 @@ class ParquetStore(TableStore):
         known_since = ["known_at"] if "known_at" in table.column_names else []
         schema = REVISIONS if known_since else FILE_SCHEMA
         new = _without_nan(table.select(schema.names).cast(schema))
-        old = self.minutes(symbol, month), self._revisions(symbol, month)
         since = aware(revised_at) if revised_at else None
-        newest, revisions = merged(*old, new, self.bar_minutes, since)
-        if not revisions.equals(old[1]):
-            self.write_parquet(self.place(Kind.MINUTE, symbol, f"{month}.revisions.parquet"), revisions)
-        if not newest.equals(old[0]):
-            self.write_parquet(self.place(Kind.MINUTE, symbol, f"{month}.parquet"), newest)
+        target = self.place(Kind.MINUTE, symbol, f"{month}.parquet")
+        with self.locked(target):
+            old = self.minutes(symbol, month), self._revisions(symbol, month)
+            newest, revisions = merged(*old, new, self.bar_minutes, since)
+            if not revisions.equals(old[1]):
+                self.write_parquet(self.place(Kind.MINUTE, symbol, f"{month}.revisions.parquet"), revisions)
+            if not newest.equals(old[0]):
+                self.write_parquet(target, newest)
         if downloaded is not None:
             self.mark(Kind.MINUTE, symbol, *downloaded, counts)
 

@@ -48,16 +48,20 @@ def command(
     from rich.markup import escape
     from rich.table import Table
 
-    from daytrader_ray.adapters.health import worst
+    from daytrader_ray.adapters.health import Finding, worst
     from daytrader_ray.adapters.store_report import report
     from daytrader_ray.cli import store_view
     from daytrader_ray.cli.profile import load
+    from daytrader_ray.domain.errors import DataError
 
     loaded = load(profile, data or None)
     findings, state = [*machine(loaded), *vendors(loaded)], None
     if data is not None:
-        state = report(loaded.root)
-        findings += store_view.findings(state, loaded.universe.symbols)
+        try:
+            state = report(loaded.root)
+            findings += store_view.findings(state, loaded.universe.symbols)
+        except DataError as error:
+            findings.append(Finding("store", "fail", error.message, error.hint or "mend or remove what is named"))
     table = Table(box=None, pad_edge=False, show_header=False)
     for finding in findings:
         todo = f"\n[dim]{escape(finding.todo)}[/]" if finding.todo else ""

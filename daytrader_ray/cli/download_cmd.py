@@ -144,7 +144,7 @@ def values_of(report: "DownloadReport", root: str, days: tuple[dt.date, dt.date]
 
     values = asdict(report) | {"start": str(days[0]), "end": str(days[1])}
     values["missing"] = [{key: str(value) for key, value in asdict(one).items()} for one in report.missing]
-    values["pruned"] = ParquetStore(root).prune(days[0]) if prune else []
+    values["pruned"] = ParquetStore(root).prune(days[0], ParquetStore(root).symbols()) if prune else []
     return values
 
 

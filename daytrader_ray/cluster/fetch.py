@@ -13,14 +13,11 @@ from daytrader_ray.adapters.calendar import session_grid
 from daytrader_ray.adapters.polygon_reference import daily_bars, details, dividends, splits
 from daytrader_ray.adapters.polygon_rest import NotDeliveredError, UnknownSymbolError, Vendor, client, minute_bars
 from daytrader_ray.adapters.polygon_ticks import quote_bars, trade_bars
-from daytrader_ray.adapters.screening import previous_of, screen
+from daytrader_ray.adapters.screening import context_before, screen
 from daytrader_ray.adapters.store import BAR_SCHEMA, ParquetStore
 from daytrader_ray.adapters.table_store import Span
 from daytrader_ray.adapters.tables import Kind
 from daytrader_ray.cluster.limits import SharedPace
-
-DAYS_BEFORE = dt.timedelta(days=45)
-"""How far back the daily bars are read that tell what was usual before a month."""
 
 
 @dataclass(frozen=True)
@@ -152,12 +149,10 @@ def _daily(desk: Desk, wanted: Wanted) -> int:
 def _minutes(desk: Desk, wanted: Wanted) -> int:
     """Store minute bars, judged by the daily bars before them and by the splits."""
     store, symbol, rows = desk.store, desk.symbol, 0
-    known = store.read_table(Kind.SPLITS, symbol, Kind.SPLITS.name_format)
     for first, last in wanted.spans:
         has_sessions = bool(session_grid(first, last).sessions)
         table = minute_bars(desk.vendor, symbol, first, last) if has_sessions else BAR_SCHEMA.empty_table()
-        before = previous_of(store.daily(symbol, first - DAYS_BEFORE, first), first)
-        screened = screen(table, before, known)
+        screened = screen(table, context_before(store, symbol, first), store.splits(symbol))
         store.quarantine(f"download-{first}-{last}", screened.quarantined, symbol)
         store.write_bars(symbol, f"{first:%Y-%m}", screened.accepted, (first, last), counts=screened.counts)
         desk.outcome.verdicts.update(screened.counts)

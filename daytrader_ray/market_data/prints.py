@@ -7,6 +7,8 @@ from daytrader_ray.domain.panel import Float64
 
 LEAST_MOVE = 0.05
 """Log move below which no print is bad."""
+LEAST_GAP = 0.2
+"""Log move below which the first price of a session is believed beside the last one of the session before."""
 ROBUST_SIGMAS = 10.0
 LEAST_RETURNS = 30
 """With fewer returns the least move alone decides."""

@@ -53,7 +53,7 @@ def vendors(tmp_path):
     made.folder = tmp_path / "buffer"
 
     @asynccontextmanager
-    async def connect(symbols=SYMBOLS, second=False, before=lambda _: None, **rules):
+    async def connect(symbols=SYMBOLS, second=False, before=lambda _: None, previous=None, **rules):
         before(made)
         paths = (
             ("/stocks", made.polygon.handle),
@@ -71,7 +71,8 @@ def vendors(tmp_path):
                 second_key=key, second_secret=key, ready_seconds=2.0, bar_seconds=1.0, rules=LiveConfig(**rules),
             )  # fmt: skip
             with BarBuffer(made.folder) as buffer:
-                made.feed = LiveFeed(config, SESSION, symbols, buffer, np.random.default_rng(1), lambda: made.now)
+                parts = config, SESSION, symbols, buffer, np.random.default_rng(1), lambda: made.now, previous
+                made.feed = LiveFeed(*parts)
                 async with made.feed:
                     yield made
 
@@ -269,6 +270,21 @@ async def test_a_halt_freezes_a_symbol_until_it_resumes_or_trades(vendors):
         assert v.feed.frozen() == {"SPY": "halt"}
         await v.closed(slot("SPY", 2))
         assert v.feed.frozen() == {}
+
+
+async def test_a_bar_without_volume_is_judged_like_any_other(vendors):
+    async with vendors() as v:
+        await v.closed(slot("AAPL", 0), slot("SPY", 0))
+        wild = slot("AAPL", 1, o=900.0, h=900.0, l=900.0, c=900.0, v=0)
+        assert await v.closed(wild, slot("SPY", 1)) == [("SPY", 1)]
+        assert v.feed.frozen() == {"AAPL": "suspect price"}
+
+
+async def test_a_first_bar_far_from_the_day_before_waits_for_the_second(vendors):
+    async with vendors(previous={"AAPL": 100.0, "SPY": 10.0}) as v:
+        assert await v.closed(slot("AAPL", 0), slot("SPY", 0)) == [("SPY", 0)]
+        assert v.feed.frozen() == {"AAPL": "suspect price"}
+        assert await v.closed(slot("AAPL", 1)) == [("AAPL", 1)]
 
 
 async def test_a_price_that_jumps_is_withheld_until_the_next_bar_confirms_it(vendors):

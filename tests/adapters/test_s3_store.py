@@ -31,13 +31,14 @@ def endpoint() -> Iterator[str]:
 
 
 @pytest.fixture(autouse=True)
-def bucket(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def bucket(endpoint: str, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """The standard variables are all that the store is told."""
     for name, value in {
         "AWS_ACCESS_KEY_ID": "key",
         "AWS_SECRET_ACCESS_KEY": "secret",
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_ENDPOINT_URL": endpoint,
+        "XDG_STATE_HOME": str(tmp_path_factory.mktemp("state")),
     }.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("AWS_PROFILE", raising=False)
@@ -94,7 +95,7 @@ def test_quarantine_pruning_and_report() -> None:
     bad = table([(minute(1), 10.0, 1.0)]).append_column("reason", [["off_grid"]])
     store.quarantine("import/x", bad)
     assert report(ROOT).quarantined == {"off_grid": 1}
-    assert sorted(store.prune(day("2025-12-01"))) == [
+    assert sorted(store.prune(day("2025-12-01"), ["AAPL"])) == [
         "historical/minute_bars/symbol=AAPL/2025-11.parquet",
         "quarantine/symbol=AAPL/2025-11.import-x.parquet",
     ]

@@ -41,3 +41,13 @@ def test_faults_are_named_with_what_to_do_and_keys_are_never_shown(tmp_path: Pat
     assert {found[name]["state"] for name in ("polygon", "polygon stream", "alpaca", "alpaca stream")} == {"fail"}
     assert all(finding["todo"] for finding in found.values() if finding["state"] == "fail")
     assert SECRET not in said
+
+
+def test_a_broken_file_of_the_store_is_one_finding_and_all_others_stay(tmp_path: Path) -> None:
+    month = tmp_path / "historical" / "minute_bars" / "symbol=AAPL" / "2025-03.parquet"
+    month.parent.mkdir(parents=True)
+    month.write_bytes(b"PAR1 no more")
+    code, found, _ = doctor("--data", str(tmp_path))
+    assert code == 1
+    assert "2025-03.parquet" in found["store"]["found"]
+    assert found["built-in exchange"]["state"] == "ok"

@@ -31,7 +31,8 @@ def request(vendor: Vendor, root: Path, end: dt.date = END, symbols: tuple[str, 
 
 
 def files(root: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+    found = (path for path in root.rglob("*") if path.is_file() and path.parent.name != ".locks")
+    return {str(path.relative_to(root)): path.read_bytes() for path in found}
 
 
 def test_a_download_stores_every_day_once_and_resumes(ray_cluster: int, tmp_path: Path) -> None:

@@ -48,14 +48,14 @@ def run(folder: Path, *arguments: str) -> str:
 
 
 def interrupt(process: subprocess.Popen[str]) -> str:
-    """Press Ctrl-C, and again after a while: Python drops one that arrives inside a finaliser."""
-    for _ in range(10):
+    """Press Ctrl-C, and again every second: Python drops one that arrives inside a finaliser."""
+    for _ in range(60):
         process.send_signal(signal.SIGINT)
         try:
-            return process.communicate(timeout=6)[1]
+            return process.communicate(timeout=1)[1]
         except subprocess.TimeoutExpired:
             continue
-    raise AssertionError("ten interrupts did not end the search")
+    raise AssertionError("a minute of interrupts did not end the search")
 
 
 def scores(folder: Path) -> int:

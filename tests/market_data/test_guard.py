@@ -32,9 +32,28 @@ def test_a_second_jump_elsewhere_is_suspect_again(first: float, second: float, l
     assert judged([10, first, second, 10]) == ["ACCEPTED", "SUSPECT", "SUSPECT", last]
 
 
-def test_the_first_bar_of_a_session_is_never_suspect() -> None:
+def test_without_a_price_before_it_the_first_bar_is_never_suspect() -> None:
     assert judged([10]) == ["ACCEPTED"]
     assert PriceGuard().judge("A", 99.0, 98.0, 98.5) == Judgement.ACCEPTED
+
+
+def test_the_first_bar_is_measured_by_the_price_before_the_session() -> None:
+    for closes, names in (
+        ([1000, 100, 100], ["SUSPECT", "REFUTED", "ACCEPTED"]),
+        ([80, 79], ["SUSPECT", "CONFIRMED"]),
+        ([115, 116, 123], ["ACCEPTED", "ACCEPTED", "SUSPECT"]),
+        ([1000, 200, 101], ["SUSPECT", "SUSPECT", "REFUTED"]),
+    ):
+        guard = PriceGuard({"A": 100.0, "B": float("nan")})
+        assert [guard.judge("A", price, price, price).name for price in closes] == names
+    assert guard.judge("B", 5, 5, 5) == Judgement.ACCEPTED
+
+
+def test_a_gap_over_night_does_not_widen_the_limit_of_the_day() -> None:
+    guard = PriceGuard({"A": 100.0})
+    for _ in range(40):
+        assert guard.judge("A", 85, 85, 85) == Judgement.ACCEPTED
+    assert guard.judge("A", 91, 91, 91) == Judgement.SUSPECT
 
 
 def test_a_spike_inside_a_bar_is_seen_by_its_high_or_low() -> None:

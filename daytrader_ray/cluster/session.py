@@ -127,7 +127,8 @@ async def trade(spec: SessionSpec, scorer: Scorer) -> SessionResult:
         rehearses = bool(spec.sandbox_url)
         root = local_root(spec.journal_root)
         buffer = stack.enter_context(BarBuffer(buffer_folder(root, spec.buffer_name, spec.date), fresh=rehearses))
-        feed = LiveFeed(spec.feed, market.session, engine.symbols, buffer, np.random.default_rng(), spec.pace.now)
+        rng, now, previous = np.random.default_rng(), spec.pace.now, last_prices(market)
+        feed = LiveFeed(spec.feed, market.session, engine.symbols, buffer, rng, now, previous)
         await stack.enter_async_context(feed)
         opened = open_journal(spec.journal_root, spec.date, spec.journal_name, fresh=rehearses)
         journal = stack.enter_context(opened)
@@ -261,6 +262,13 @@ def market_before(spec: SessionSpec, bundle: Bundle) -> Market:
         tradable=np.ascontiguousarray(tradable(spec.universe, history.symbols, statistics.adv[None, :])[0]),
         sector=sector_codes(spec.universe, history.symbols),
     )
+
+
+def last_prices(market: Market) -> dict[str, float]:
+    """Return the stocks' last prices of the session before, in USD as today counts: after splits and dividends."""
+    symbols, factor = market.history.symbols, market.history.price_factor[-1] / market.price_factor
+    prices = zip(symbols, (market.history.close[-1] * factor).tolist(), strict=True)
+    return {symbol: price for symbol, price in prices if price > 0 and not is_index(symbol)}
 
 
 def panel_until(spec: SessionSpec, bundle: Bundle) -> Panel:

@@ -3,6 +3,7 @@
 import datetime as dt
 from types import SimpleNamespace
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -10,7 +11,7 @@ from daytrader_ray.adapters import bar_buffer
 from daytrader_ray.adapters.store import FILE_SCHEMA, ParquetStore
 from daytrader_ray.adapters.tables import Kind
 from daytrader_ray.cluster import session
-from daytrader_ray.cluster.session import panel_until, starting_cash
+from daytrader_ray.cluster.session import last_prices, panel_until, starting_cash
 from daytrader_ray.domain.errors import BrokerError, DataError
 from daytrader_ray.domain.fakes import FakeBroker
 from daytrader_ray.domain.ports import Account
@@ -65,6 +66,13 @@ def test_bars_that_cannot_be_stored_are_an_alarm_and_wait_for_the_next_start(tmp
     (alarm,) = session._put_away(spec)
     assert alarm == "live bars: not stored ([Errno 28] No space left on device); the next start tries again"
     assert bar_buffer.leftovers(tmp_path, "buffer") == [day]
+
+
+def test_the_first_bar_is_measured_by_the_last_price_after_todays_split_of_two():
+    closes, ones = np.array([[99.0, 40.0, 7.0, 15.0], [100.0, 50.0, np.nan, 16.0]]), np.ones((2, 4))
+    history = SimpleNamespace(symbols=("AAA", "BBB", "CCC", "I:VIX"), close=closes, price_factor=ones)
+    market = SimpleNamespace(history=history, price_factor=np.array([2.0, 1.0, 1.0, 1.0]))
+    assert last_prices(market) == {"AAA": 50.0, "BBB": 50.0}
 
 
 def _minute_of(day):

@@ -222,7 +222,7 @@ class _Series:
     def _joined(self) -> Bool:
         """Return for each row and the end whether the row before it is of the minute (the bar's length) before."""
         minutes = self.table.stamp_us[self.rows] // US_PER_MINUTE
-        return np.diff(minutes, prepend=0, append=0) == self.grid.bar_minutes
+        return np.asarray(np.diff(minutes, prepend=0, append=0) == self.grid.bar_minutes, dtype=np.bool_)
 
     def _sessions(self) -> Int64:
         opens = np.array([s.open_minute for s in self.grid.sessions], dtype=np.int64)

@@ -18,7 +18,7 @@ def test_under_faults_every_minute_is_closed_once_and_no_bar_is_lost_unused_or_u
     soak = soaked(CONFIG, HALF_DAY, names(12), speed=900.0, a_second=4.0)
     assert soak.failures() == []
     assert sum(soak.faults.values()) >= 10 and len(soak.faults) >= 4
-    assert soak.bars > 2000 and soak.told.sum() > 0.7 * soak.bars
+    assert soak.bars > 2000 and soak.told.sum() > 0.5 * soak.bars
 
 
 @pytest.mark.parametrize("share", [1.0, 0.02], ids=["all bars", "one bar in 50"])

@@ -20,7 +20,7 @@ from daytrader_ray.sandbox.source import SessionBars
 
 Float64 = npt.NDArray[np.float64]
 
-PAUSED, RESUMED = 17, 16
+PAUSED, RESUMED = 17, 18
 BAND = 0.05
 """Half width of the price band of `LULD`, as a share of the last close."""
 VENUE, TAPE = 4, 3

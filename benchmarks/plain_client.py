@@ -27,7 +27,7 @@ def main(url: str, root: str, symbols: str, first: str, last: str) -> None:
             until = min(following - dt.timedelta(days=1), end)
             bars = list(client.list_aggs(symbol, 1, "minute", start, until, adjusted=False, sort="asc", limit=50_000))
             if bars:
-                pq.write_table(table_of(bars), folder / f"{start:%Y-%m}.parquet", compression="zstd")
+                pq.write_table(table_of(bars), folder / f"{start:%Y-%m}.parquet", compression="lz4")
             start = following
 
 

@@ -19,15 +19,15 @@ def main() -> dict[str, Any]:
     parser.add_argument("--start", type=dt.date.fromisoformat, help="first day; default two years back")
     parser.add_argument("--end", type=dt.date.fromisoformat, help="last day; default and latest yesterday")
     parser.add_argument("--roll", action="store_true", help="last day: a month after the one that the store has")
-    parser.add_argument("--prune", action="store_true", help="then remove the months before the window")
+    parser.add_argument("--prune", action="store_true", help="then remove the months before it, if nothing is missing")
     given = parser.parse_args()
     profile = load(given.profile, given.data)
-    today = dt.datetime.now(dt.UTC).date()  # noqa: TID251 - only this edge of the program knows what day it is
+    now = dt.datetime.now(dt.UTC)  # noqa: TID251 - only this edge of the program knows what time it is
     symbols = profile.universe.symbols
-    days = days_of(profile, symbols, Days(given.start, given.end, roll=given.roll), today)
+    days = days_of(profile, symbols, Days(given.start, given.end, roll=given.roll), now)
     with vendor(profile) as access, started(data_root=given.data):
-        report = download(request_of(profile, access, symbols, days))
-    return values_of(report, profile.root, days, given.prune)
+        report = download(request_of(profile, access, symbols, days, now))
+    return values_of(report, profile.root, symbols, days, given.prune)
 
 
 if __name__ == "__main__":

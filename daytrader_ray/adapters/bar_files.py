@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from daytrader_ray.adapters.input_files import find_files, name_of, opened
-from daytrader_ray.adapters.screening import Screened, first_day, previous_of, screen
+from daytrader_ray.adapters.input_files import find_files, name_of, opened, spelled
+from daytrader_ray.adapters.screening import Screened, context_before, first_day, screen
 from daytrader_ray.adapters.stamps import check_zone, to_utc
 from daytrader_ray.adapters.store import BAR_SCHEMA, IMPORTED, ParquetStore
 from daytrader_ray.adapters.tables import UTC, Kind
@@ -24,8 +24,6 @@ SUFFIXES = (".parquet", ".csv", ".csv.gz")
 REQUIRED = ("timestamp", "open", "high", "low", "close", "volume")
 ALIASES = {"symbol": "ticker", "timestamp": "window_start", "trades": "transactions"}
 """The vendor's flat files call three columns differently."""
-LOOK_BACK = dt.timedelta(days=40)
-"""How far back the store is read for what was usual before the first bar."""
 
 
 @dataclass(frozen=True)
@@ -82,12 +80,13 @@ def import_files(
     store: ParquetStore,
     paths: Sequence[str],
     bar_format: BarFormat,
+    revised_at: dt.datetime,
     progress: Callable[[int, int], None] | None = None,
 ) -> ImportReport:
     """Bring the bars of all files (folders are searched) into the store; `DataError` names the first unusable file.
 
-    Every file is read before anything is stored of it. Running it again changes nothing. `progress` is told (done,
-    all) files.
+    Every file is read before anything is stored of it. Running it again changes nothing; bars that differ from stored
+    ones are known since `revised_at`. `progress` is told (done, all) files.
     """
     files = find_files(paths, lambda name: name.lower().endswith(SUFFIXES), "files of bars: .parquet, .csv or .csv.gz")
     counts: list[tuple[str, Mapping[str, int]]] = []
@@ -100,7 +99,7 @@ def import_files(
         for symbol, table in tables.items():
             screened = screen_for(store, symbol, table, bar_format.bar_minutes)
             for month, bars in screened.months().items():
-                store.write_bars(symbol, month, bars, downloaded=None)
+                store.write_bars(symbol, month, bars, downloaded=None, revised_at=revised_at)
             counts.append((symbol, screened.counts))
             bad.append(screened.quarantined)
         store.quarantine(f"import-{_label(path)}", pa.concat_tables(bad, promote_options="default"))
@@ -111,10 +110,8 @@ def import_files(
 
 def screen_for(store: ParquetStore, symbol: str, table: pa.Table, bar_minutes: int = 1) -> Screened:
     """Judge the bars of one symbol by what the store holds of the time before them, and by its splits."""
-    day = first_day(table)
-    earlier = store.bars(symbol, day - LOOK_BACK, day - dt.timedelta(days=1))
-    splits = store.read_table(Kind.SPLITS, symbol, Kind.SPLITS.name_format)
-    return screen(table, previous_of(earlier, day), splits, bar_minutes)
+    before = context_before(store, symbol, first_day(table))
+    return screen(table, before, store.splits(symbol), bar_minutes)
 
 
 def read_bars(path: str, bar_format: BarFormat) -> pa.Table:
@@ -192,7 +189,7 @@ def _places(names: Sequence[str], bar_format: BarFormat, path: str) -> dict[str,
             count = "more than one" if places else "no"
             called = theirs or ours
             hint = f"need {', '.join(REQUIRED)}; name others with --map, as in --map close=last"
-            raise DataError(f"{path}: {count} column '{called}'; found {', '.join(names)}", hint)
+            raise DataError(f"{path}: {count} column '{called}'; found {spelled(names)}", hint)
     return found
 
 

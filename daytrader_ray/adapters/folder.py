@@ -1,10 +1,14 @@
 """A folder of files at any fsspec URL: whole reads, whole writes, listings that are never stale."""
 
+import fcntl
 import glob
+import hashlib
 import io
 import json
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -52,6 +56,20 @@ class Folder:
     def write(self, relative: str, data: bytes) -> None:
         """Replace a file: a reader finds the whole old one or the whole new one."""
         atomic_write_bytes(self.path(relative), data)
+
+    @contextmanager
+    def locked(self, relative: str) -> Iterator[None]:
+        """Be the only one on this machine that changes a file, from reading it to writing it.
+
+        The locks lie in `.locks` of the local root and end with the process that holds them. Two files may share one:
+        do not hold two. Of a root at a URL only one machine at a time may change the same file: nothing keeps another
+        one out.
+        """
+        locks = local_root(self.root) / ".locks"
+        locks.mkdir(parents=True, exist_ok=True)
+        with (locks / hashlib.sha256(relative.encode()).hexdigest()[:2]).open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     def remove(self, relative: str) -> None:
         """Remove a file, where it exists."""

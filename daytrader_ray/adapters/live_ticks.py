@@ -8,7 +8,7 @@ import numpy as np
 from daytrader_ray.adapters.messages import NS_PER_MINUTE, Quote, Trade
 from daytrader_ray.market_data.bars import US_PER_MINUTE
 from daytrader_ray.market_data.conditions import trade_updates
-from daytrader_ray.market_data.ticks import ROUND_LOT, QuoteAggregator, TradeAggregator
+from daytrader_ray.market_data.ticks import QuoteAggregator, TradeAggregator, shares_quoted
 
 
 class LiveTicks:
@@ -40,7 +40,9 @@ class LiveTicks:
                 stamps, bid, ask, bid_size, ask_size = (
                     np.array(column) for column in list(zip(*some, strict=True))[1:]
                 )
-                self._quotes[symbol].add(stamps, bid, ask, bid_size * ROUND_LOT, ask_size * ROUND_LOT)
+                self._quotes[symbol].add(
+                    stamps, bid, ask, shares_quoted(bid_size, stamps), shares_quoted(ask_size, stamps)
+                )
         for symbol, some in _by_symbol(trades, before).items():
             if symbol in self._trades:
                 stamps, price, size = (np.array(column) for column in list(zip(*some, strict=True))[1:4])

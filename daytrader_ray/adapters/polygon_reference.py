@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 import pyarrow as pa
 
@@ -17,6 +18,7 @@ from daytrader_ray.adapters.polygon_rest import (
     typed,
 )
 from daytrader_ray.adapters.tables import DAILY, DIVIDENDS, FUNDAMENTALS, SPLITS
+from daytrader_ray.market_data.sic import sector_of
 
 LIMIT = "1000"
 
@@ -43,7 +45,7 @@ def dividends(vendor: Vendor, symbol: str) -> pa.Table:
 def details(vendor: Vendor, symbol: str, day: dt.date) -> pa.Table:
     """Return what was known of `symbol` on `day`: one row of `FUNDAMENTALS`, none where it was not listed then."""
     try:
-        answer = vendor.get(f"/v3/reference/tickers/{symbol}", {"date": day.isoformat()})
+        answer = vendor.get(f"/v3/reference/tickers/{quote(symbol, safe=':')}", {"date": day.isoformat()})
     except UnknownSymbolError:
         return FUNDAMENTALS.empty_table()
     found = answer.get("results")
@@ -58,6 +60,7 @@ def details(vendor: Vendor, symbol: str, day: dt.date) -> pa.Table:
         "shares": shares,
         "sic_code": found.get("sic_code"),
         "sic_description": found.get("sic_description"),
+        "sector": sector_of(found.get("sic_code")),
         "listed": found.get("list_date"),
     }
     return _as_read([row], {}, FUNDAMENTALS, symbol)

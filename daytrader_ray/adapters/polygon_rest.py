@@ -24,17 +24,16 @@ try:
 except ImportError:  # the same client by the vendor's new name
     from massive import RESTClient
 
-from daytrader_ray.adapters.rate_limit import Pace
+from daytrader_ray.adapters.rate_limit import LONGEST_PAUSE, Pace
 from daytrader_ray.adapters.store import BAR_SCHEMA
 from daytrader_ray.domain.errors import FeedError
+from daytrader_ray.domain.indices import is_index
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 30.0
 TRIES = 4
 FIRST_RETRY_SECONDS = 0.5
 PAGE_LIMIT = 50_000
-INDEX_PREFIX = "I:"
-"""Symbols of indices, such as I:VIX: their bars have no volume."""
 
 LIMITED = 429
 TRANSIENT = frozenset({408, 413, LIMITED, 499, 500, 502, 503, 504})
@@ -92,11 +91,13 @@ class Vendor:
                 failures += 1
                 if failures >= self._tries:
                     raise _given_up(self._rest.BASE, target, error) from None
-                self._sleep(error.retry_after or FIRST_RETRY_SECONDS * 2 ** (failures - 1))
+                backoff = FIRST_RETRY_SECONDS * 2 ** (failures - 1)
+                self._sleep(min(error.retry_after or backoff, LONGEST_PAUSE))
 
     def pages(self, path: str, params: Mapping[str, str]) -> Iterator[list[dict[str, Any]]]:
         """Yield the `results` of each page; of the next one's address only path and query are used."""
         target = f"{path}?{urlencode(params)}"
+        seen = {target}
         while True:
             answer = self._get(target)
             results = answer.get("results") or []
@@ -107,10 +108,10 @@ class Vendor:
             if not link:
                 return
             parsed = urlparse(str(link))
-            following = f"{parsed.path}?{parsed.query}"
-            if following == target:
-                raise misread(_subject(target), "the next page is the same page again")
-            target = following
+            target = f"{parsed.path}?{parsed.query}"
+            if target in seen:
+                raise misread(_subject(target), "the next page is one that came before")
+            seen.add(target)
 
     def _once(self, target: str) -> dict[str, Any]:
         if self._pace is not None:
@@ -122,6 +123,8 @@ class Vendor:
             )
         except urllib3.exceptions.HTTPError as error:
             raise _TransientError(f"{type(error).__name__}: {str(error)[:160]}") from None
+        if self._pace is not None and answer.status != LIMITED:
+            self._pace.answered()
         if answer.status in TRANSIENT:
             raise _TransientError(f"HTTP status {answer.status}", answer.status, _retry_after(answer.headers))
         if answer.status != 200:
@@ -213,7 +216,7 @@ def price_columns(table: pa.Table, symbol: str) -> dict[str, Any]:
     """Return prices, volume, vwap and trades of a table of aggregates by their names in the store."""
     names = {"o": "open", "h": "high", "l": "low", "c": "close", "v": "volume", "vw": "vwap", "n": "trades"}
     found = {name: table[key] for key, name in names.items()}
-    if symbol.startswith(INDEX_PREFIX):
+    if is_index(symbol):
         found["volume"] = pc.fill_null(found["volume"], 0.0)
     return found
 

@@ -1,5 +1,6 @@
 """Quotes and trades of one session from Polygon (Massive), page by page into minutes: memory holds one page."""
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
@@ -12,7 +13,7 @@ from daytrader_ray.adapters.tables import QUOTE_BARS, TRADE_BARS
 from daytrader_ray.adapters.tick_tables import tick_table
 from daytrader_ray.domain.sessions import Session
 from daytrader_ray.market_data.conditions import trade_updates
-from daytrader_ray.market_data.ticks import ROUND_LOT, QuoteAggregator, TradeAggregator
+from daytrader_ray.market_data.ticks import QuoteAggregator, TradeAggregator, shares_quoted
 
 NS_PER_MINUTE = 60_000_000_000
 
@@ -31,27 +32,31 @@ _TRADE = pa.schema(
 )
 
 
-def quote_bars(vendor: Vendor, symbol: str, session: Session) -> pa.Table:
-    """Return the minutes of a session with quotes (`QUOTE_BARS`)."""
-    quotes = QuoteAggregator()
-    for page in _pages(vendor, "quotes", symbol, session, _QUOTE):
-        stamps, bid, ask, bid_lots, ask_lots = (_numbers(page, name) for name in _QUOTE.names)
-        quotes.add(stamps, bid, ask, bid_lots * ROUND_LOT, ask_lots * ROUND_LOT)
-    return tick_table(quotes.take(session.close_minute), QUOTE_BARS)
+def quote_bars(vendor: Vendor, symbol: str, session: Session) -> tuple[pa.Table, Counter[str]]:
+    """Return the minutes of a session with quotes (`QUOTE_BARS`), and how many quotes were left out by reason."""
+    quotes, left_out = QuoteAggregator(), Counter[str]()
+    for page in _pages(vendor, "quotes", symbol, session, _QUOTE, left_out):
+        stamps, bid, ask, bid_size, ask_size = (_numbers(page, name) for name in _QUOTE.names)
+        quotes.add(stamps, bid, ask, shares_quoted(bid_size, stamps), shares_quoted(ask_size, stamps))
+    table = tick_table(quotes.take(session.close_minute), QUOTE_BARS)
+    return table, left_out + Counter(late=quotes.late, unsound=quotes.unsound)
 
 
-def trade_bars(vendor: Vendor, symbol: str, session: Session) -> pa.Table:
-    """Return the minutes of a session with trades (`TRADE_BARS`)."""
-    trades = TradeAggregator()
-    for page in _pages(vendor, "trades", symbol, session, _TRADE):
+def trade_bars(vendor: Vendor, symbol: str, session: Session) -> tuple[pa.Table, Counter[str]]:
+    """Return the minutes of a session with trades (`TRADE_BARS`), and how many trades were left out by reason."""
+    trades, left_out = TradeAggregator(), Counter[str]()
+    for page in _pages(vendor, "trades", symbol, session, _TRADE, left_out):
         updates = trade_updates(page["conditions"].to_pylist(), page["correction"].to_pylist())
         stamps, price, size = (_numbers(page, name) for name in _TRADE.names[:3])
         trades.add(stamps, price, size, updates)
-    return tick_table(trades.take(session.close_minute), TRADE_BARS)
+    table = tick_table(trades.take(session.close_minute), TRADE_BARS)
+    return table, left_out + Counter(late=trades.late, unsound=trades.unsound)
 
 
-def _pages(vendor: Vendor, what: str, symbol: str, session: Session, schema: pa.Schema) -> Iterator[pa.Table]:
-    """Yield the pages of a session's ticks in the order of the tape; ticks without a stamp are left out."""
+def _pages(
+    vendor: Vendor, what: str, symbol: str, session: Session, schema: pa.Schema, left_out: Counter[str]
+) -> Iterator[pa.Table]:
+    """Yield the pages of a session's ticks in the order of the tape; ticks without a stamp are only counted."""
     params = {
         "timestamp.gte": str(session.open_minute * NS_PER_MINUTE),
         "timestamp.lt": str(session.close_minute * NS_PER_MINUTE),
@@ -60,7 +65,9 @@ def _pages(vendor: Vendor, what: str, symbol: str, session: Session, schema: pa.
         "limit": str(PAGE_LIMIT),
     }
     for rows in vendor.pages(f"/v3/{what}/{quote(symbol)}", params):
-        yield read(rows, schema, symbol).filter(pa.compute.field("sip_timestamp").is_valid())
+        page = read(rows, schema, symbol)
+        left_out["unstamped"] += page["sip_timestamp"].null_count
+        yield page.filter(pa.compute.field("sip_timestamp").is_valid())
 
 
 def _numbers(page: pa.Table, name: str) -> Any:

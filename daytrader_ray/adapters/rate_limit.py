@@ -21,6 +21,10 @@ class Pace(Protocol):
         """Return when one more request may be sent."""
         ...
 
+    def answered(self) -> None:
+        """Take note of an answer that is no 429."""
+        ...
+
     def refused(self, retry_after: float | None) -> None:
         """Take note of a 429 and of the seconds that the vendor asked for."""
         ...
@@ -30,7 +34,7 @@ class RateLimit:
     """At most `permits` in any `window_seconds`, and none while a pause lasts; `now` is a monotonic clock.
 
     A 429 makes a pause: as long as the vendor asked for, else 1 s and twice as long each time up to a minute; every
-    request that is let through afterwards shortens the next one by a tenth. What was in flight when the pause began
+    request that is answered shortens the next one by a tenth. What was in flight when the pause began
     and is refused too does not lengthen it.
 
     Examples
@@ -47,9 +51,13 @@ class RateLimit:
         self._free_at = -math.inf
         self._pause = FIRST_PAUSE
 
-    def take(self, wanted: int) -> tuple[int, float]:
-        """Return how many of `wanted` requests may be sent now, and after how many seconds to ask again if none."""
+    def take(self, wanted: int, answered: int = 0) -> tuple[int, float]:
+        """Return how many of `wanted` requests may be sent now, and after how many seconds to ask again if none.
+
+        `answered` is how many were answered, and not by a 429, since this asker asked last.
+        """
         now = self._now()
+        self._pause = max(FIRST_PAUSE, self._pause * RECOVERY**answered)
         free_at = max(self._free_at, self._given[0] + self._window)
         if free_at > now:
             return 0, free_at - now
@@ -57,8 +65,11 @@ class RateLimit:
         while given < wanted and self._given[0] + self._window <= now:
             self._given.append(now)
             given += 1
-        self._pause = max(FIRST_PAUSE, self._pause * RECOVERY**given)
         return given, 0.0
+
+    def pause_left(self) -> float:
+        """Return the seconds that the pause lasts which a 429 began; 0 where there is none."""
+        return max(0.0, self._free_at - self._now())
 
     def refused(self, retry_after: float | None) -> float:
         """Begin a pause, or lengthen the one that lasts; return the seconds until it ends."""

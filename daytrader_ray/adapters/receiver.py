@@ -24,7 +24,7 @@ from daytrader_ray.domain.indices import is_index
 BATCH = 200
 """Frames that are read before the event loop gets a turn."""
 _US = 1_000_000
-_KEPT = (Offer.REVISED, Offer.INVALID)
+_KEPT = (Offer.REVISED, Offer.INVALID, Offer.OTHER)
 _OURS = (Offer.NEW, Offer.SAME, Offer.OTHER, Offer.REVISED)
 
 log = structlog.get_logger(__name__)

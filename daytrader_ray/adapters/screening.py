@@ -1,18 +1,23 @@
 """Arrow tables of vendor bars on their way into the store: accepted rows here, the rest with a reason there."""
 
 import datetime as dt
+from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from daytrader_ray.adapters.calendar import session_grid
+from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.domain.sessions import Int64, SessionGrid
+from daytrader_ray.market_data.adjust import Split
 from daytrader_ray.market_data.bars import NO_STAMP, CleanInput
 from daytrader_ray.market_data.clean import SESSIONS_KEPT, Previous, clean
+
+LOOK_BACK = dt.timedelta(days=40)
+"""How far back the store is read for what was usual: about `SESSIONS_KEPT` sessions, and some that are missing."""
 
 _US_PER_DAY = 86_400_000_000
 _EPOCH = dt.date(1970, 1, 1)
@@ -39,20 +44,37 @@ class Screened:
 
 
 def screen(
-    table: pa.Table, previous: Previous | None = None, splits: pa.Table | None = None, bar_minutes: int = 1
+    table: pa.Table, previous: Previous | None = None, splits: Collection[Split] = (), bar_minutes: int = 1
 ) -> Screened:
     """Judge the bars of one symbol (`BAR_SCHEMA`) against the exchange's sessions.
 
-    `previous` comes from `previous_of`, `splits` is the symbol's table of splits (`tables.SPLITS`).
+    `previous` comes from `context_before`, `splits` from `store.splits`.
     """
     table = table.combine_chunks()
     stamps = table["timestamp"].cast(pa.int64()).fill_null(NO_STAMP).to_numpy()
     names = ("open", "high", "low", "close", "volume", "vwap")
     columns = (table[name].to_numpy().astype(np.float64) for name in names)
-    result = clean(CleanInput(stamps, *columns), _grid(stamps, bar_minutes), previous, _share_ratios(splits))
+    result = clean(
+        CleanInput(stamps, *columns), _grid(stamps, bar_minutes), previous, {s.date: s.ratio for s in splits}
+    )
     bad = table.take(pa.array(result.quarantined))
     reasons = pa.array(result.reasons(), pa.string())
     return Screened(table.take(pa.array(result.accepted)), bad.append_column("reason", reasons), result.counts())
+
+
+def context_before(store: ParquetStore, symbol: str, day: dt.date) -> Previous | None:
+    """Return what the store tells of the sessions before a day; None where it holds none of them.
+
+    The daily bars tell it, unless the minute bars know of a later session.
+    """
+    start, end = day - LOOK_BACK, day - dt.timedelta(days=1)
+    daily = previous_of(store.daily(symbol, start, end), day)
+    sessions = session_grid(start, end).sessions
+    if daily is not None and sessions and daily.date >= sessions[-1].date:
+        return daily
+    minutes = previous_of(store.bars(symbol, start, end), day)
+    found = [one for one in (daily, minutes) if one is not None]
+    return max(found, key=lambda one: one.date, default=None)
 
 
 def previous_of(bars: pa.Table, before: dt.date) -> Previous | None:
@@ -90,8 +112,3 @@ def _grid(stamps: Int64, bar_minutes: int) -> SessionGrid:
     first, last = (_EPOCH + dt.timedelta(days=int(day)) for day in (days.min(), days.max()))
     month_end = (last.replace(day=1) + dt.timedelta(days=31)).replace(day=1) - dt.timedelta(days=1)
     return session_grid(first.replace(day=1) - dt.timedelta(days=1), month_end, bar_minutes)
-
-
-def _share_ratios(splits: pa.Table | None) -> dict[dt.date, float]:
-    rows: list[dict[str, Any]] = [] if splits is None else splits.to_pylist()
-    return {row["execution_date"]: row["split_to"] / row["split_from"] for row in rows}

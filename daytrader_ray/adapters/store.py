@@ -67,16 +67,17 @@ class ParquetStore(TableStore):
 
     def claim(self, market: str, bar_minutes: int = 1) -> None:
         """Say which market the next bars come from, and their length; `DataError` where the store has others."""
-        known_market, known_minutes = self.market(), self.bar_minutes
-        if (known_market, known_minutes) == (market, bar_minutes):
-            return
-        if self.find("historical/minute_bars/*"):
-            if known_market != market:
-                message = f"{self.root} holds bars of another market: {known_market}, not {market}"
-            else:
-                message = f"{self.root} holds {known_minutes}-minute bars, not {bar_minutes}-minute ones"
-            raise DataError(message, "use another --data")
-        self.write_json(MARKET, {"market": market, "bar_minutes": bar_minutes})
+        with self.locked(MARKET):
+            known_market, known_minutes = self.market(), self.bar_minutes
+            if (known_market, known_minutes) == (market, bar_minutes):
+                return
+            if self.find("historical/*/symbol=*/*"):
+                if known_market != market:
+                    message = f"{self.root} holds data of another market: {known_market}, not {market}"
+                else:
+                    message = f"{self.root} holds {known_minutes}-minute bars, not {bar_minutes}-minute ones"
+                raise DataError(message, "use another --data")
+            self.write_json(MARKET, {"market": market, "bar_minutes": bar_minutes})
 
     def write_bars(
         self,
@@ -90,7 +91,8 @@ class ParquetStore(TableStore):
         """Merge bars of one symbol and month (`2025-03`) into its files; see `revisions.merged` for what wins.
 
         `table` has the columns of `FILE_SCHEMA` and may have `known_at` (null: at the bar's end); `revised_at` is
-        since when rows without one are known that differ from a stored bar. `downloaded` names the first and last day
+        since when rows without one are known that differ from a stored bar. Several processes of one machine may
+        write at once (`Folder.locked`). `downloaded` names the first and last day
         that the table covers completely, recorded with `counts` after the bars are safe, so that a crash in between
         is only a download to repeat; None for imported bars. The same bars in any order and any portions are the same
         bytes.
@@ -98,13 +100,15 @@ class ParquetStore(TableStore):
         known_since = ["known_at"] if "known_at" in table.column_names else []
         schema = REVISIONS if known_since else FILE_SCHEMA
         new = _without_nan(table.select(schema.names).cast(schema))
-        old = self.minutes(symbol, month), self._revisions(symbol, month)
         since = aware(revised_at) if revised_at else None
-        newest, revisions = merged(*old, new, self.bar_minutes, since)
-        if not revisions.equals(old[1]):
-            self.write_parquet(self.place(Kind.MINUTE, symbol, f"{month}.revisions.parquet"), revisions)
-        if not newest.equals(old[0]):
-            self.write_parquet(self.place(Kind.MINUTE, symbol, f"{month}.parquet"), newest)
+        target = self.place(Kind.MINUTE, symbol, f"{month}.parquet")
+        with self.locked(target):
+            old = self.minutes(symbol, month), self._revisions(symbol, month)
+            newest, revisions = merged(*old, new, self.bar_minutes, since)
+            if not revisions.equals(old[1]):
+                self.write_parquet(self.place(Kind.MINUTE, symbol, f"{month}.revisions.parquet"), revisions)
+            if not newest.equals(old[0]):
+                self.write_parquet(target, newest)
         if downloaded is not None:
             self.mark(Kind.MINUTE, symbol, *downloaded, counts)
 
@@ -204,15 +208,6 @@ class ParquetStore(TableStore):
         months = self.tables(Kind.MINUTE, symbol)
         ends = zip(months[:1] + months[-1:], (0, -1), strict=False)
         return [self.minutes(symbol, month)["timestamp"][at].as_py().date() for month, at in ends]
-
-
-def months_between(start: dt.date, end: dt.date) -> list[tuple[str, dt.date, dt.date]]:
-    """Return each month from `start` to `end` as (`2025-03`, its first day, its last day), cut to the range.
-
-    >>> [(month, str(a), str(b)) for month, a, b in months_between(dt.date(2025, 1, 30), dt.date(2025, 2, 3))]
-    [('2025-01', '2025-01-30', '2025-01-31'), ('2025-02', '2025-02-01', '2025-02-03')]
-    """
-    return Kind.MINUTE.parts(start, end)
 
 
 def _without_nan(table: pa.Table) -> pa.Table:

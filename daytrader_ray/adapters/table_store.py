@@ -3,7 +3,7 @@
 import datetime as dt
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -47,11 +47,12 @@ class TableStore(Folder):
         """
         target = self.place(kind, symbol, f"{name}.parquet")
         new = _conformed(table, kind, target)
-        if kind.key:
-            new = last_of_each(pa.concat_tables([self.read_parquet(target, kind.schema), new]), kind.key)
-        else:
-            new = new.sort_by([(column, "ascending") for column in kind.schema.names])
-        self.write_parquet(target, new)
+        with self.locked(target):
+            if kind.key:
+                new = last_of_each(pa.concat_tables([self.read_parquet(target, kind.schema), new]), kind.key)
+            else:
+                new = new.sort_by([(column, "ascending") for column in kind.schema.names])
+            self.write_parquet(target, new)
 
     def read_table(self, kind: Kind, symbol: str, name: str) -> pa.Table | None:
         """Return one file; None where there is none."""
@@ -74,14 +75,15 @@ class TableStore(Folder):
         """
         for name, a, b in kind.parts(first, last):
             where = self.place(kind, symbol, f"_{name}.json")
-            values = self.read_json(where)
-            spans = _spans(values)
-            values["downloaded"] = [[c.isoformat(), d.isoformat()] for c, d in union([*spans, (a, b)])]
-            if counts is not None:
-                old = [entry for entry in values.get("counts", []) if not _inside(entry, a, b)]
-                entry = {"first": a.isoformat(), "last": b.isoformat(), "rows": dict(counts)}
-                values["counts"] = sorted([*old, entry], key=lambda e: (e["first"], e["last"]))
-            self.write_json(where, values)
+            with self.locked(where):
+                values = self.read_json(where)
+                spans = _spans(values)
+                values["downloaded"] = [[c.isoformat(), d.isoformat()] for c, d in union([*spans, (a, b)])]
+                if counts is not None:
+                    old = [entry for entry in values.get("counts", []) if not _inside(entry, a, b)]
+                    entry = {"first": a.isoformat(), "last": b.isoformat(), "rows": dict(counts)}
+                    values["counts"] = sorted([*old, entry], key=lambda e: (e["first"], e["last"]))
+                self.write_json(where, values)
 
     def is_downloaded(self, symbol: str, first: dt.date, last: dt.date, kind: Kind = Kind.MINUTE) -> bool:
         """Return whether completed downloads cover `first` to `last`."""
@@ -165,14 +167,16 @@ class TableStore(Folder):
         for target in sorted(stale):
             self.remove(target)
 
-    def prune(self, before: dt.date) -> list[str]:
+    def prune(self, before: dt.date, symbols: Collection[str]) -> list[str]:
         """Remove the months that lie wholly before a day, of minute bars, ticks and quarantine; return what went.
 
-        A month's manifest goes first: a crash in between leaves bars that nothing calls complete, never the reverse.
+        Only what belongs to `symbols` goes. A month's manifest goes first: a crash in between leaves bars that nothing
+        calls complete, never the reverse.
         """
-        oldest = f"{before:%Y-%m}"
-        patterns = [f"historical/{kind.folder}/symbol=*/{name}" for name in ("_*.json", "*.parquet") for kind in PRUNED]
-        found = [path for pattern in [*patterns, "quarantine/symbol=*/*.parquet"] for path in self.find(pattern)]
+        oldest, names = f"{before:%Y-%m}", ("_*.json", "*.parquet")
+        patterns = [self.place(kind, symbol, name) for symbol in symbols for name in names for kind in PRUNED]
+        patterns += [f"quarantine/symbol={symbol}/*.parquet" for symbol in symbols]
+        found = [path for pattern in patterns for path in self.find(pattern)]
         gone = [path for path in found if path.rpartition("/")[2].lstrip("_")[:7] < oldest]
         for path in gone:
             self.remove(path)

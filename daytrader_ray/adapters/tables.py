@@ -37,8 +37,10 @@ SPLITS = _schema(execution_date=_D, split_from=_F, split_to=_F)
 DIVIDENDS = _schema(
     ex_date=_D, cash_amount=_F, currency=_S, declaration_date=_D, record_date=_D, pay_date=_D, kind=_S, frequency=_I
 )
-FUNDAMENTALS = _schema(as_of=_D, name=_S, kind=_S, market_cap=_F, shares=_F, sic_code=_S, sic_description=_S, listed=_D)
-"""`market_cap` USD and `shares` outstanding; null where the vendor knows none."""
+FUNDAMENTALS = _schema(
+    as_of=_D, name=_S, kind=_S, market_cap=_F, shares=_F, sic_code=_S, sic_description=_S, sector=_S, listed=_D
+)
+"""`market_cap` USD and `shares` outstanding; `sector` by `market_data.sic`; null where the vendor knows none."""
 QUOTE_BARS = _schema(
     timestamp=UTC,
     quotes=_I,
@@ -75,7 +77,7 @@ class Kind(Enum):
     FUNDAMENTALS = ("fundamentals", FUNDAMENTALS, ("as_of",), "%Y-%m")
     QUOTE_BARS = ("quote_bars", QUOTE_BARS, ("timestamp",), "%Y-%m")
     TRADE_BARS = ("trade_bars", TRADE_BARS, ("timestamp",), "%Y-%m")
-    EVENTS = ("events", EVENTS, ("timestamp", "kind", "known_at"), "events")
+    EVENTS = ("events", EVENTS, ("timestamp", "kind", "note", "known_at"), "events")
 
     def __init__(self, folder: str, schema: pa.Schema, key: tuple[str, ...], name_format: str) -> None:
         self.folder = folder

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 YEARS = 2.0
 MISSING_SHOWN = 10
+NEW_YORK = ZoneInfo("America/New_York")
 
 
 def command(  # noqa: PLR0913 - a parameter an option
@@ -28,7 +30,9 @@ def command(  # noqa: PLR0913 - a parameter an option
     start: Annotated[dt.datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First day, instead.")] = None,
     end: Annotated[dt.datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day; default: yesterday.")] = None,
     roll: Annotated[bool, typer.Option("--roll", help="Last day: a month after the one that the store has.")] = False,
-    prune: Annotated[bool, typer.Option("--prune", help="Then remove the months before the window.")] = False,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Then remove the months before it, if nothing is missing.")
+    ] = False,
     quotes: Annotated[str | None, typer.Option(help="Symbols whose quotes to fold into minutes.")] = None,
     trades: Annotated[str | None, typer.Option(help="Symbols whose trades to fold into minutes.")] = None,
     cpus: Annotated[int | None, typer.Option(min=1, help="Downloads at a time; default: all processors.")] = None,
@@ -52,14 +56,14 @@ def command(  # noqa: PLR0913 - a parameter an option
 
     loaded = load(profile, data)
     names = symbols_of(symbols) if symbols else loaded.universe.symbols
-    today = dt.datetime.now(dt.UTC).date()  # noqa: TID251 - only this edge of the program knows what day it is
+    now = dt.datetime.now(dt.UTC)  # noqa: TID251 - only this edge of the program knows what time it is
     asked = Days(start and start.date(), end and end.date(), years, roll)
-    days = days_of(loaded, names, asked, today)
+    days = days_of(loaded, names, asked, now)
     ticks = {"quotes": symbols_of(quotes) if quotes else (), "trades": symbols_of(trades) if trades else ()}
     began = time.perf_counter()
     with vendor(loaded) as access, started(cpus, loaded.root), progress() as tell:
-        report = download(request_of(loaded, access, names, days, **ticks), tell)
-    values = values_of(report, loaded.root, days, prune) | {"seconds": round(time.perf_counter() - began, 1)}
+        report = download(request_of(loaded, access, names, days, now, **ticks), tell)
+    values = values_of(report, loaded.root, names, days, prune) | {"seconds": round(time.perf_counter() - began, 1)}
     if as_json:
         typer.echo(json.dumps(values))
         return
@@ -76,12 +80,15 @@ class Days:
     roll: bool = False
 
 
-def days_of(profile: "Profile", symbols: Iterable[str], asked: Days, today: dt.date) -> tuple[dt.date, dt.date]:
-    """Return the first and the last day to download: what was asked for, cut to the days that are complete."""
+def days_of(profile: "Profile", symbols: Iterable[str], asked: Days, now: dt.datetime) -> tuple[dt.date, dt.date]:
+    """Return the first and the last day to download: what was asked for, cut to the days that are complete.
+
+    The last complete day is yesterday in New York.
+    """
     from daytrader_ray.cluster.ingest import downloaded_until, months_later
     from daytrader_ray.domain.errors import ConfigError
 
-    oldest, last = dt.date.min, today - dt.timedelta(days=1)
+    oldest, last = dt.date.min, now.astimezone(NEW_YORK).date() - dt.timedelta(days=1)
     if profile.is_sandbox:
         from daytrader_ray.sandbox.sessions import market_grid
 
@@ -126,25 +133,31 @@ def request_of(
     access: tuple[str, str],
     symbols: Collection[str],
     days: tuple[dt.date, dt.date],
+    now: dt.datetime,
     quotes: Collection[str] = (),
     trades: Collection[str] = (),
 ) -> "DownloadRequest":
-    """Return the request of a profile to the vendor at `access` (address, key)."""
+    """Return the request of a profile to the vendor at `access` (address, key), made at `now`."""
     from daytrader_ray.cluster.ingest import DownloadRequest
 
     per_minute = None if profile.is_sandbox else profile.polygon.requests_per_minute
-    return DownloadRequest(*access, profile.root, symbols, *days, quotes, trades, per_minute)
+    return DownloadRequest(*access, profile.root, symbols, *days, quotes, trades, per_minute, now)
 
 
-def values_of(report: "DownloadReport", root: str, days: tuple[dt.date, dt.date], prune: bool) -> dict[str, Any]:
-    """Return what a download did as JSON values; with `prune` the months before its window go now."""
+def values_of(
+    report: "DownloadReport", root: str, symbols: Collection[str], days: tuple[dt.date, dt.date], prune: bool
+) -> dict[str, Any]:
+    """Return what a download did as JSON values.
+
+    With `prune` the months of its symbols before its window go now, unless something of the window is missing.
+    """
     from dataclasses import asdict
 
     from daytrader_ray.adapters.store import ParquetStore
 
     values = asdict(report) | {"start": str(days[0]), "end": str(days[1])}
     values["missing"] = [{key: str(value) for key, value in asdict(one).items()} for one in report.missing]
-    values["pruned"] = ParquetStore(root).prune(days[0]) if prune else []
+    values["pruned"] = ParquetStore(root).prune(days[0], symbols) if prune and not report.missing else []
     return values
 
 
@@ -183,6 +196,10 @@ def _print(console: "Console", values: dict[str, Any]) -> None:
     for name in ("quote_minutes", "trade_minutes"):
         if values[name]:
             console.print(f"{values[name]:,} {name.replace('_', ' ')}", soft_wrap=True)
+    if values["silent_sessions"]:
+        console.print(f"{values['silent_sessions']:,} sessions without a bar: see `daytrader doctor --data`")
+    if values["ticks_left_out"]:
+        console.print(f"{values['ticks_left_out']:,} quotes or trades left out: no stamp, unsound values, or late")
     if values["pruned"]:
         console.print(f"{len(values['pruned'])} files of months before {values['start']} removed", soft_wrap=True)
     for one in values["missing"][:MISSING_SHOWN]:

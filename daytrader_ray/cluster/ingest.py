@@ -12,15 +12,15 @@ from dataclasses import dataclass, field
 from functools import partial
 from urllib.parse import urlsplit
 
-from daytrader_ray.adapters.polygon_rest import INDEX_PREFIX
 from daytrader_ray.adapters.rate_limit import window_of
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.adapters.table_store import Span
 from daytrader_ray.adapters.tables import Kind
-from daytrader_ray.cluster.fetch import Access, Item, Missing, Outcome, Wanted, fetch
+from daytrader_ray.cluster.fetch import DAY, Access, Item, Missing, Outcome, Wanted, fetch
 from daytrader_ray.cluster.limits import limiter
 from daytrader_ray.cluster.pipeline import mapped
 from daytrader_ray.domain.errors import ConfigError, FeedError
+from daytrader_ray.domain.indices import is_index
 from daytrader_ray.sandbox.process import options
 
 Progress = Callable[[int, int, int], None]
@@ -31,7 +31,6 @@ INDEX_REFERENCE = (Kind.DAILY,)
 """What there is of an index."""
 TICKS = (Kind.QUOTE_BARS, Kind.TRADE_BARS)
 WITH_BARS = (Kind.MINUTE, Kind.DAILY)
-DAY = dt.timedelta(days=1)
 ITEMS_PER_BLOCK = 8
 """Results come block by block: few enough for a progress that moves, enough that blocks cost little."""
 SLOW_SECONDS = 1.0
@@ -42,7 +41,8 @@ SLOW_SECONDS = 1.0
 class DownloadRequest:
     """What to fetch into the store at `root`: `symbols` from `start` to `end`, and ticks of some of them.
 
-    `end` is a day whose bars are all there (before today). `requests_per_minute` None is an unlimited plan.
+    `end` is a day whose bars are all there (before today). `requests_per_minute` None is an unlimited plan. `now` is
+    since when bars are known that differ from stored ones (None: their end), and what tells recent sessions.
     """
 
     base_url: str
@@ -54,11 +54,16 @@ class DownloadRequest:
     quotes: Collection[str] = ()
     trades: Collection[str] = ()
     requests_per_minute: float | None = None
+    now: dt.datetime | None = None
 
 
 @dataclass(frozen=True)
 class DownloadReport:
-    """What a download did; rows are minute bars of the months fetched now, `accepted`, `quarantined` or off-hours."""
+    """What a download did; rows are minute bars of the months fetched now, `accepted`, `quarantined` or off-hours.
+
+    `silent_sessions` have no minute bar (the symbol was not listed, or halted) and are complete all the same; those
+    that may yet come are `missing`. `ticks_left_out` had no stamp, no sound values, or came after their minute.
+    """
 
     symbols: int
     months: int
@@ -70,6 +75,8 @@ class DownloadReport:
     daily_bars: int
     quote_minutes: int
     trade_minutes: int
+    ticks_left_out: int
+    silent_sessions: int
     missing: tuple[Missing, ...]
 
 
@@ -128,8 +135,9 @@ def months_later(day: dt.date, months: int) -> dt.date:
 def downloaded_until(root: str, symbols: Iterable[str]) -> dt.date | None:
     """Return the last day of complete minute bars of any of the symbols; None where there is none."""
     store = ParquetStore(root)
-    newest = [(symbol, names[-1]) for symbol in symbols if (names := store.tables(Kind.MINUTE, symbol))]
-    return max((span[1] for found in newest for span in store.downloaded(Kind.MINUTE, *found)), default=None)
+    paths = [(symbol, path) for symbol in symbols for path in store.find(store.place(Kind.MINUTE, symbol, "_*.json"))]
+    names = [(symbol, path.rpartition("/_")[2].removesuffix(".json")) for symbol, path in paths]
+    return max((span[1] for name in names for span in store.downloaded(Kind.MINUTE, *name)), default=None)
 
 
 class _Run:
@@ -140,10 +148,13 @@ class _Run:
         self._request = request
         self._rows: Counter[str] = Counter()
         self._verdicts: Counter[str] = Counter()
+        self._ticks_left_out, self._silent = 0, 0
         self._missing: list[Missing] = []
         self._months_fetched = 0
         self._done, self._of = 0, of
         self._progress = progress
+        access = request.base_url, request.api_key
+        self._limiter = limiter(*access, request.requests_per_minute) if of else None
 
     def all_of(self, items: list[Item]) -> None:
         """Fetch all items; results come in no fixed order."""
@@ -151,7 +162,7 @@ class _Run:
             return
         request = self._request
         per_minute = request.requests_per_minute
-        access = Access(request.base_url, request.api_key, request.root, per_minute, limiter(per_minute))
+        access = Access(request.base_url, request.api_key, request.root, per_minute, self._limiter, request.now)
         permits, seconds = window_of(per_minute)
         per_block = 1 if seconds / permits >= SLOW_SECONDS else ITEMS_PER_BLOCK
         for outcome in mapped(items, partial(fetch, access), math.ceil(len(items) / per_block)):
@@ -161,6 +172,8 @@ class _Run:
         self._rows += outcome.rows
         self._verdicts += outcome.verdicts
         self._missing += outcome.missing
+        self._ticks_left_out += outcome.ticks_left_out.total()
+        self._silent += outcome.silent
         self._months_fetched += any(wanted.kind is Kind.MINUTE for wanted in outcome.item.wanted)
         self._done += _size(outcome.item)
         if outcome.is_unknown:
@@ -185,13 +198,15 @@ class _Run:
             daily_bars=self._rows[Kind.DAILY.name],
             quote_minutes=self._rows[Kind.QUOTE_BARS.name],
             trade_minutes=self._rows[Kind.TRADE_BARS.name],
+            ticks_left_out=self._ticks_left_out,
+            silent_sessions=self._silent,
             missing=missing,
         )
 
 
 def _reference(store: ParquetStore, request: DownloadRequest, symbol: str) -> Item:
     """Return what is not complete of a symbol beside its minutes and ticks."""
-    kinds = INDEX_REFERENCE if symbol.startswith(INDEX_PREFIX) else REFERENCE
+    kinds = INDEX_REFERENCE if is_index(symbol) else REFERENCE
     wanted = (Wanted(kind, _gaps(store, request, symbol, kind)) for kind in kinds)
     return Item(symbol, tuple(one for one in wanted if one.spans))
 

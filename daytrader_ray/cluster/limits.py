@@ -1,7 +1,9 @@
 """One limit on the requests of a whole cluster: an actor that hands out permits, and what a worker keeps of them."""
 
+import hashlib
 import time
 from typing import Any
+from urllib.parse import urlsplit
 
 from daytrader_ray.adapters.rate_limit import RateLimit, lease_of, window_of
 
@@ -9,13 +11,19 @@ LEASE_SECONDS = 0.25
 """Permits that a worker has not used after this time are void, so that a pause holds for it too."""
 
 
-def limiter(requests_per_minute: float | None) -> Any:
-    """Return the handle of a limiter actor (no CPU of its own) for a plan; Ray must be running."""
+def limiter(base_url: str, api_key: str, requests_per_minute: float | None) -> Any:
+    """Return the handle of the cluster's limiter actor for a host, a key and its plan; Ray must be running.
+
+    All jobs of a cluster share it (no CPU, and it outlives them): the vendor counts a key's requests, not a job's.
+    """
     import ray
 
     permits, window_seconds = window_of(requests_per_minute)
+    key = hashlib.sha256(api_key.encode()).hexdigest()[:16]
+    name = f"limit {urlsplit(base_url).hostname} {key} {requests_per_minute}"
     actor = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(RateLimit)
-    return actor.remote(permits, window_seconds, time.monotonic)
+    shared = actor.options(name=name, namespace="daytrader_ray", lifetime="detached", get_if_exists=True)
+    return shared.remote(permits, window_seconds, time.monotonic)
 
 
 class SharedPace:
@@ -26,16 +34,22 @@ class SharedPace:
         self._lease = lease_of(window_of(requests_per_minute)[0])
         self._left = 0
         self._until = 0.0
+        self._answered = 0
 
     def wait(self) -> None:
         """Return when one more request may be sent."""
         import ray
 
         while not self._left or time.monotonic() > self._until:
-            self._left, seconds = ray.get(self._actor.take.remote(self._lease))
+            self._left, seconds = ray.get(self._actor.take.remote(self._lease, self._answered))
+            self._answered = 0
             self._until = time.monotonic() + LEASE_SECONDS
             time.sleep(seconds)
         self._left -= 1
+
+    def answered(self) -> None:
+        """Take note of an answer; the actor hears of it with the next question."""
+        self._answered += 1
 
     def refused(self, retry_after: float | None) -> None:
         """Have everybody pause."""

@@ -13,7 +13,8 @@ from daytrader_ray.domain.sessions import Int64
 from daytrader_ray.market_data.conditions import HIGH_LOW, OPEN_CLOSE, VOLUME
 
 ROUND_LOT = 100
-"""Shares a unit of the vendor's quote sizes; the aggregators take shares."""
+IN_SHARES_SINCE_NS = 1_762_146_000_000_000_000
+"""From 2025-11-03 in New York quote sizes are published in shares, before in round lots (SEC release 34-101070)."""
 
 Columns = dict[str, npt.NDArray[np.generic]]
 """Columns of a table by name; `timestamp` is int64 microseconds since 1970 (START of the minute)."""
@@ -68,6 +69,11 @@ class _Minutes:
         for at, name in enumerate(self._names):
             columns[name] = rows[:, at].astype(np.int32) if name in _COUNTS else rows[:, at].copy()
         return columns
+
+
+def shares_quoted(size: Float64, stamp_ns: Int64) -> Float64:
+    """Return quote sizes `[n]` in shares, as the aggregators take them, from the units of their time."""
+    return np.where(stamp_ns < IN_SHARES_SINCE_NS, size * ROUND_LOT, size)
 
 
 class QuoteAggregator(_Minutes):

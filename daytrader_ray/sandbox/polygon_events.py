@@ -1,7 +1,7 @@
 """What Polygon's streams say about a minute: `AM`, `A`, `T`, `Q` and `LULD` of stocks, `AM` and `V` of indices.
 
-Sizes of quotes are in round lots, as the vendor counts; `q` grows by symbol and has gaps. Which indicator of `LULD`
-means a pause is not in the vendor's public documentation: here it is `PAUSED`, and `RESUMED` ends it.
+Sizes of quotes are in the vendor's units of the day; `q` grows by symbol and has gaps. A halt begins with the
+indicator `PAUSED` of `LULD` and ends with `RESUMED` (massive.com/docs/websocket/stocks/luld).
 """
 
 from collections.abc import Callable
@@ -10,12 +10,12 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from daytrader_ray.market_data.ticks import ROUND_LOT
 from daytrader_ray.sandbox.bars import trades
 from daytrader_ray.sandbox.data_stream import Stamped
 from daytrader_ray.sandbox.doors import MINUTE_MS
 from daytrader_ray.sandbox.exchange import Exchange
 from daytrader_ray.sandbox.outlet import Event
+from daytrader_ray.sandbox.polygon_ticks import units_quoted
 from daytrader_ray.sandbox.source import SessionBars
 
 Float64 = npt.NDArray[np.float64]
@@ -110,14 +110,15 @@ class PolygonEvents:
 
     def _quotes(self, symbol: str, slot: int) -> list[Stamped]:
         made = self._exchange.market.quotes(symbol, self._exchange.session, slot)
-        columns = (made.stamp_ns, made.bid, made.ask, made.bid_size, made.ask_size)
+        sizes = (units_quoted(size, made.stamp_ns) for size in (made.bid_size, made.ask_size))
+        columns = (made.stamp_ns, made.bid, made.ask, *sizes)
         values = zip(*(column.tolist() for column in columns), strict=True)
         return [
             (
                 stamp,
                 {
-                    "ev": "Q", "sym": symbol, "bx": VENUE, "bp": bid, "bs": int(bid_size) // ROUND_LOT, "ax": VENUE,
-                    "ap": ask, "as": int(ask_size) // ROUND_LOT, "c": REGULAR, "z": TAPE, "t": stamp // MS_NS,
+                    "ev": "Q", "sym": symbol, "bx": VENUE, "bp": bid, "bs": int(bid_size), "ax": VENUE,
+                    "ap": ask, "as": int(ask_size), "c": REGULAR, "z": TAPE, "t": stamp // MS_NS,
                     "q": slot * PER_MINUTE + n,
                 },
             )

@@ -4,9 +4,10 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from aiohttp import web
 
-from daytrader_ray.market_data.ticks import ROUND_LOT
+from daytrader_ray.market_data.ticks import IN_SHARES_SINCE_NS, ROUND_LOT
 from daytrader_ray.sandbox.doors import (
     FOREVER,
     Handler,
@@ -23,7 +24,7 @@ from daytrader_ray.sandbox.doors import (
     request_id,
     time_number,
 )
-from daytrader_ray.sandbox.source import Quotes, Trades
+from daytrader_ray.sandbox.source import Float64, Quotes, Trades
 from daytrader_ray.sandbox.tick_pages import Feed, Int64, Place, TickQuery, tick_page
 from daytrader_ray.sandbox.visible import Visible
 
@@ -52,10 +53,16 @@ def trade_rows(_: str, ticks: Trades, at: Int64, sequence: Sequence[int]) -> lis
     ]
 
 
+def units_quoted(size: Float64, stamp_ns: Int64) -> Float64:
+    """Return quote sizes `[n]` as the vendor tells them: in round lots, since November 2025 in shares."""
+    return np.where(stamp_ns < IN_SHARES_SINCE_NS, size // ROUND_LOT, size)
+
+
 def quote_rows(_: str, ticks: Quotes, at: Int64, sequence: Sequence[int]) -> list[dict[str, Any]]:
-    """Write quotes as `/v3/quotes` has them: sizes in round lots."""
+    """Write quotes as `/v3/quotes` has them."""
     prices = (ticks.bid[at].tolist(), ticks.ask[at].tolist())
-    sizes = ((ticks.bid_size[at] // ROUND_LOT).tolist(), (ticks.ask_size[at] // ROUND_LOT).tolist())
+    stamps = ticks.stamp_ns[at]
+    sizes = (units_quoted(x[at], stamps).tolist() for x in (ticks.bid_size, ticks.ask_size))
     return [
         {
             "ask_exchange": OTHER_VENUE,

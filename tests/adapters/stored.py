@@ -26,4 +26,6 @@ def minute(slot: int, day: int = 0) -> dt.datetime:
 
 
 def files(root: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
+    """Return the content of every file; the store's locks hold none."""
+    found = (path for path in sorted(root.rglob("*")) if path.is_file() and path.parent.name != ".locks")
+    return {str(path.relative_to(root)): path.read_bytes() for path in found}

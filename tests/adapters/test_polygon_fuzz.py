@@ -25,8 +25,8 @@ READERS: dict[str, Callable[[Vendor], pa.Table]] = {
     "splits": lambda vendor: splits(vendor, "AAPL"),
     "dividends": lambda vendor: dividends(vendor, "AAPL"),
     "details": lambda vendor: details(vendor, "AAPL", DAY),
-    "quotes": lambda vendor: quote_bars(vendor, "AAPL", SESSION),
-    "trades": lambda vendor: trade_bars(vendor, "AAPL", SESSION),
+    "quotes": lambda vendor: quote_bars(vendor, "AAPL", SESSION)[0],
+    "trades": lambda vendor: trade_bars(vendor, "AAPL", SESSION)[0],
 }
 NAMES = (
     *("t", "o", "h", "l", "c", "v", "vw", "n", "execution_date", "split_from", "split_to", "ex_dividend_date"),

@@ -63,9 +63,15 @@ def test_details_are_one_row_as_known_on_the_day_and_none_where_the_symbol_was_n
     assert table.to_pylist() == [
         {
             "as_of": day, "name": "AAPL Inc.", "kind": "CS", "market_cap": 1e9, "shares": 1000, "sic_code": "3571",
-            "sic_description": None, "listed": dt.date(1980, 12, 12),
+            "sic_description": None, "sector": "Technology", "listed": dt.date(1980, 12, 12),
         }
     ]  # fmt: skip
+
+
+def test_a_symbol_is_quoted_in_an_address() -> None:
+    with serving(Vendor()) as vendor:
+        details(client(vendor.url, "secret"), "A?B", dt.date(2025, 10, 31))
+    assert vendor.requests[0].startswith("/v3/reference/tickers/A%3FB?")
 
 
 @pytest.mark.parametrize("day", ["soon", "2025-13-01", 20250101])

@@ -10,6 +10,7 @@ import polygon
 import pytest
 
 from daytrader_ray.adapters.polygon_rest import NotDeliveredError, UnknownSymbolError, client, minute_bars
+from daytrader_ray.adapters.polygon_rest import Vendor as RestVendor
 from daytrader_ray.adapters.store import BAR_SCHEMA
 from daytrader_ray.domain.errors import FeedError
 from tests.adapters.vendor import Vendor, serving
@@ -25,9 +26,13 @@ class Log:
     def __init__(self) -> None:
         self.waits = 0
         self.refusals: list[float | None] = []
+        self.answers = 0
 
     def wait(self) -> None:
         self.waits += 1
+
+    def answered(self) -> None:
+        self.answers += 1
 
     def refused(self, retry_after: float | None) -> None:
         self.refusals.append(retry_after)
@@ -114,10 +119,12 @@ def test_failures_that_may_pass_are_tried_again_and_a_limit_never_counts() -> No
     pace = Log()
     with serving(Vendor()) as vendor:
         vendor.failures = [BROKEN, (429, {"Retry-After": "3"}, b"{}"), CUT] + [(429, {}, b"{}")] * 5
-        table = minute_bars(client(vendor.url, "secret", pace=pace), "AAPL", MONDAY, MONDAY)
+        rest = RestVendor(polygon.RESTClient("secret", base=vendor.url), pace=pace, sleep=lambda _: None)
+        table = minute_bars(rest, "AAPL", MONDAY, MONDAY)
     assert table.num_rows == 10
     assert pace.refusals == [3.0, None, None, None, None, None]
     assert pace.waits == len(vendor.requests) == 9
+    assert pace.answers == 3
 
 
 def test_a_vendor_that_stays_broken_is_given_up_after_all_tries() -> None:
@@ -137,10 +144,21 @@ def test_a_retry_after_that_cannot_be_read_is_none_or_short(text: str) -> None:
     assert told is None or math.isfinite(told)
 
 
-def test_a_page_that_leads_to_itself_ends() -> None:
-    with serving(Vendor()) as vendor, pytest.raises(NotDeliveredError, match="the same page again"):
-        vendor.failures = [(200, {}, b'{"results":[],"next_url":"http://x/v2/y?cursor=1"}')] * 9
-        minute_bars(client(vendor.url, "secret"), "AAPL", MONDAY, MONDAY)
+def test_pages_that_lead_back_end() -> None:
+    pages = [(200, {}, b'{"results":[],"next_url":"http://x/v2/y?cursor=%d"}' % n) for n in (1, 2, 1, 2, 1, 2)]
+    for circle in (pages, pages[:1] * 6):
+        with serving(Vendor()) as vendor, pytest.raises(NotDeliveredError, match="one that came before"):
+            vendor.failures = list(circle)
+            minute_bars(client(vendor.url, "secret"), "AAPL", MONDAY, MONDAY)
+
+
+def test_a_broken_vendor_cannot_ask_for_a_wait_of_a_day() -> None:
+    slept: list[float] = []
+    with serving(Vendor()) as vendor:
+        vendor.failures = [(503, {"Retry-After": "86400"}, b"{}"), (503, {"Retry-After": "7"}, b"{}")]
+        rest = RestVendor(polygon.RESTClient("secret", base=vendor.url), sleep=slept.append)
+        assert minute_bars(rest, "AAPL", MONDAY, MONDAY).num_rows == 10
+    assert slept == [60.0, 7.0]
 
 
 def test_a_vendor_that_hangs_is_given_up() -> None:

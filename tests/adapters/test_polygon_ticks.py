@@ -37,22 +37,32 @@ def test_a_session_is_folded_into_minutes_page_by_page_with_equal_bits_however_l
         with serving(filled()) as vendor:
             vendor.page = page
             rest = client(vendor.url, "secret")
-            found.append((quote_bars(rest, "SPY", SESSION), trade_bars(rest, "SPY", SESSION)))
+            found.append((quote_bars(rest, "SPY", SESSION)[0], trade_bars(rest, "SPY", SESSION)[0]))
             assert len(vendor.requests) == 2 * -(-1000 // page)
     quotes, trades = found[0]
     assert all(other[0].equals(quotes) and other[1].equals(trades) for other in found)
     assert (quotes.schema, trades.schema) == (QUOTE_BARS, TRADE_BARS)
     assert quotes["timestamp"].to_pylist()[:1] == [dt.datetime(2025, 11, 28, 14, 30, tzinfo=dt.UTC)]
     assert sum(quotes["quotes"].to_pylist()) == 1000
-    # The vendor counts quotes in round lots and trades in shares; a trade out of hours (12) has no price to say.
-    assert quotes["bid_size_mean"].to_pylist() == pytest.approx([300.0] * 10)
+    # The vendor counts in shares (quotes since November 2025); a trade out of hours (12) has no price to say.
+    assert quotes["bid_size_mean"].to_pylist() == pytest.approx([3.0] * 10)
     assert sum(trades["volume"].to_pylist()) == 50 * 1000
 
 
 def test_only_the_session_is_asked_for_in_the_order_of_the_tape() -> None:
     with serving(Vendor()) as vendor:
         vendor.tables |= {"quotes": [], "trades": []}
-        assert quote_bars(client(vendor.url, "secret"), "SPY", SESSION).num_rows == 0
-        assert trade_bars(client(vendor.url, "secret"), "SPY", SESSION).num_rows == 0
+        assert quote_bars(client(vendor.url, "secret"), "SPY", SESSION)[0].num_rows == 0
+        assert trade_bars(client(vendor.url, "secret"), "SPY", SESSION)[0].num_rows == 0
     for target in vendor.requests:
         assert f"timestamp.gte={OPEN_NS}&timestamp.lt={CLOSE_NS}&order=asc" in target
+
+
+def test_what_is_left_out_is_counted() -> None:
+    with serving(filled()) as vendor:
+        vendor.tables["quotes"][10] |= {"bid_price": 0.0}
+        vendor.tables["quotes"][-1] |= {"sip_timestamp": OPEN_NS}
+        del vendor.tables["trades"][5]["sip_timestamp"]
+        rest = client(vendor.url, "secret")
+        (_, quotes), (_, trades) = quote_bars(rest, "SPY", SESSION), trade_bars(rest, "SPY", SESSION)
+    assert (quotes, trades) == ({"unsound": 1, "late": 1}, {"unstamped": 1})

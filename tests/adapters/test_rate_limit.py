@@ -65,9 +65,27 @@ def test_without_a_word_from_the_vendor_pauses_double_and_success_shortens_them(
         hand.time += pauses[-1]
     assert pauses == [1, 2, 4, 8, 16, 32, LONGEST_PAUSE, LONGEST_PAUSE, LONGEST_PAUSE]
     for _ in range(50):
-        limit.take(1)
+        limit.take(1, answered=1)
         hand.time += 1.0
     assert limit.refused(None) == 1.0
+
+
+def test_permits_that_end_in_a_refusal_shorten_no_pause() -> None:
+    limit, hand = made(80, 1.0)
+    answers = refusals = 0
+    window = [-60.0] * 5  # the vendor's own count: five a minute
+    while answers < 50:
+        given_now, seconds = limit.take(8, 0)
+        hand.time += seconds
+        for _ in range(given_now):
+            if window[0] + 60.0 > hand.time:
+                limit.refused(None)
+                refusals += 1
+                break
+            window = [*window[1:], hand.time]
+            answers += 1
+            limit.take(0, answered=1)
+    assert refusals < 30
 
 
 def test_a_vendor_that_asks_for_no_wait_still_gets_one() -> None:

@@ -31,13 +31,14 @@ def endpoint() -> Iterator[str]:
 
 
 @pytest.fixture(autouse=True)
-def bucket(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def bucket(endpoint: str, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """The standard variables are all that the store is told."""
     for name, value in {
         "AWS_ACCESS_KEY_ID": "key",
         "AWS_SECRET_ACCESS_KEY": "secret",
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_ENDPOINT_URL": endpoint,
+        "XDG_STATE_HOME": str(tmp_path_factory.mktemp("state")),
     }.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("AWS_PROFILE", raising=False)
@@ -94,7 +95,7 @@ def test_quarantine_pruning_and_report() -> None:
     bad = table([(minute(1), 10.0, 1.0)]).append_column("reason", [["off_grid"]])
     store.quarantine("import/x", bad)
     assert report(ROOT).quarantined == {"off_grid": 1}
-    assert sorted(store.prune(day("2025-12-01"))) == [
+    assert sorted(store.prune(day("2025-12-01"), ["AAPL"])) == [
         "historical/minute_bars/symbol=AAPL/2025-11.parquet",
         "quarantine/symbol=AAPL/2025-11.import-x.parquet",
     ]
@@ -110,7 +111,7 @@ from tests.adapters.stored import minute, table
 store = ParquetStore("s3://bars/data")
 for n in itertools.count():
     rows = table([(minute(slot), 10.0 + n, 5.0) for slot in range(20_000)])
-    store.write_bars("AAPL", "2025-11", rows, None)
+    store.write_bars("AAPL", "2025-11", rows, None, revised_at=minute(n, 90))
     print(n, flush=True)
 """
 
@@ -125,7 +126,8 @@ def test_a_killed_writer_leaves_whole_files_and_no_others() -> None:
         for _ in range(3):
             writer.stdout.readline()
         writer.kill()
-    assert keys() == ["data/historical/minute_bars/symbol=AAPL/2025-11.parquet"]
+    names = ("2025-11.parquet", "2025-11.revisions.parquet")
+    assert keys() == [f"data/historical/minute_bars/symbol=AAPL/{name}" for name in names]
     closes = ParquetStore(ROOT).bars("AAPL")["close"].unique().to_pylist()
     assert len(closes) == 1
     assert closes[0] >= 12.0

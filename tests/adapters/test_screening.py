@@ -6,7 +6,8 @@ import pytest
 
 from daytrader_ray.adapters.screening import first_day, previous_of, screen
 from daytrader_ray.adapters.store import BAR_SCHEMA
-from daytrader_ray.adapters.tables import DAILY, SPLITS
+from daytrader_ray.adapters.tables import DAILY
+from daytrader_ray.market_data.adjust import Split
 
 MONDAY = dt.date(2025, 3, 3)
 
@@ -55,7 +56,7 @@ def test_what_was_before_is_told_by_daily_bars_or_by_minute_bars() -> None:
 @pytest.mark.parametrize("told", [True, False])
 def test_a_split_is_explained_by_the_table_of_splits(told: bool) -> None:
     before = previous_of(bars(("2025-02-28T15:00", 70, 10)), MONDAY)
-    splits = pa.table([[MONDAY], [1.0], [7.0]], schema=SPLITS) if told else None
+    splits = [Split(MONDAY, 7.0)] if told else []
     screened = screen(bars(("2025-03-03T15:00", 10.1, 70)), before, splits)
     assert screened.counts == ({"accepted": 1} if told else {"unexplained_split": 1})
 

@@ -213,7 +213,7 @@ def filled(root: Path) -> ParquetStore:
 def test_pruning_drops_whole_months_of_bars_and_nothing_else(tmp_path: Path) -> None:
     store = filled(tmp_path)
     before = files(tmp_path)
-    gone = store.prune(day("2025-12-15"))
+    gone = store.prune(day("2025-12-15"), ["AAPL"])
     assert sorted(gone) == sorted(before.keys() - files(tmp_path).keys())
     assert {path.split("/")[1] for path in gone} == {"minute_bars", "quote_bars", "trade_bars", "symbol=AAPL"}
     assert all(any(month in path for month in ("2025-10", "2025-11")) for path in gone)
@@ -221,7 +221,7 @@ def test_pruning_drops_whole_months_of_bars_and_nothing_else(tmp_path: Path) -> 
     left = files(tmp_path)
     assert "historical/minute_bars/symbol=AAPL/2025-12.revisions.parquet" in left
     assert not [path for path in left if "2025-1" in path and "-12" not in path and "fundamentals" not in path]
-    assert store.prune(day("2025-12-31")) == []
+    assert store.prune(day("2025-12-31"), ["AAPL"]) == []
     assert store.splits("AAPL")
     assert store.daily("AAPL").num_rows == 1
 
@@ -242,11 +242,11 @@ def test_a_crash_while_pruning_leaves_nothing_called_complete_without_its_bars(
     with monkeypatch.context() as patch:
         patch.setattr(folder.Folder, "remove", crash)
         with pytest.raises(KeyboardInterrupt):
-            store.prune(day("2025-12-15"))
+            store.prune(day("2025-12-15"), ["AAPL"])
     for month, on in (("2025-10", minute(0, -30).date()), ("2025-11", DAY)):
         if store.is_downloaded("AAPL", on, on):
             assert store.minutes("AAPL", month).num_rows
-    store.prune(day("2025-12-15"))
+    store.prune(day("2025-12-15"), ["AAPL"])
     assert store.tables(Kind.MINUTE, "AAPL") == ["2025-12"]
 
 
@@ -264,7 +264,7 @@ def test_pruning_removes_exactly_the_months_wholly_before(found: list[int], mont
         for number in found:
             store.write_table(Kind.QUOTE_BARS, "SPY", named(number), rows(QUOTE_BARS, {"timestamp": minute(number)}))
         before = files(Path(root))
-        gone = store.prune(day(f"{named(month)}-{on:02d}"))
+        gone = store.prune(day(f"{named(month)}-{on:02d}"), ["SPY"])
         left = files(Path(root))
     assert [name.rpartition("/")[2] for name in left] == sorted(f"{named(n)}.parquet" for n in found if n >= month)
     assert left.items() <= before.items()

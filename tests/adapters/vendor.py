@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -30,10 +31,12 @@ class Vendor:
         self.tables: dict[str, list[dict[str, Any]]] = {"splits": [], "dividends": []}
         self.page = PAGE
         self.requests: list[str] = []
+        self.times: list[float] = []
         self.url = ""
 
     def answer(self, target: str, key: str) -> tuple[int, dict[str, str], bytes]:
         self.requests.append(target)
+        self.times.append(time.monotonic())
         if self.failures:
             return self.failures.pop(0)
         if key != "Bearer secret":

@@ -1,4 +1,5 @@
 import datetime as dt
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,8 @@ def request(vendor: Vendor, root: Path, end: dt.date = END, symbols: tuple[str, 
 
 
 def files(root: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+    found = (path for path in root.rglob("*") if path.is_file() and path.parent.name != ".locks")
+    return {str(path.relative_to(root)): path.read_bytes() for path in found}
 
 
 def test_a_download_stores_every_day_once_and_resumes(ray_cluster: int, tmp_path: Path) -> None:
@@ -43,8 +45,8 @@ def test_a_download_stores_every_day_once_and_resumes(ray_cluster: int, tmp_path
         assert vendor.requests == [*requests, INFO]
         longer = download(request(vendor, tmp_path, END + dt.timedelta(days=1)))
     # Nine days of ten bars; six of the days have a session.
-    assert first == DownloadReport(2, 4, 4, 180, 120, 60, 0, 14, 0, 0, missing=())
-    assert again == DownloadReport(2, 4, 0, 0, 0, 0, 0, 0, 0, 0, missing=())
+    assert first == DownloadReport(2, 4, 4, 180, 120, 60, 0, 14, 0, 0, 0, 0, missing=())
+    assert again == DownloadReport(2, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, missing=())
     assert (longer.months_fetched, longer.rows, longer.accepted, longer.daily_bars) == (2, 20, 20, 2)
     assert len(requests) == len(set(requests)) == 1 + 2 * (2 + 1 + 1 + 1 + 2)
     new = vendor.requests[len(requests) :]
@@ -100,10 +102,20 @@ def test_a_download_of_nothing_is_an_error(ray_cluster: int, tmp_path: Path) -> 
             download(request(vendor, tmp_path, symbols=("NONE",)))
 
 
+def test_all_of_a_download_and_the_next_one_keep_to_one_limit(ray_cluster: int, tmp_path: Path) -> None:
+    with serving(Vendor()) as vendor:
+        for name in ("a", "b"):
+            wanted = request(vendor, tmp_path / name, symbols=("AAPL",))
+            download(replace(wanted, requests_per_minute=300))
+    times = [time for time, target in zip(vendor.times, vendor.requests, strict=True) if target != INFO]
+    assert len(times) == 2 * 7
+    assert all(later - earlier > 0.8 for earlier, later in zip(times, times[5:], strict=False))
+
+
 def test_limits_and_passing_failures_slow_a_download_and_lose_nothing(ray_cluster: int, tmp_path: Path) -> None:
     with serving(Vendor()) as vendor:
         download(request(vendor, tmp_path / "a"))
-        limited, cut = (429, {"Retry-After": "1"}, b"{}"), (200, {}, b'{"results":[{')
+        limited, cut = (429, {"Retry-After": "0.1"}, b"{}"), (200, {}, b'{"results":[{')
         vendor.failures = [(404, {}, b""), limited, (500, {}, b""), cut, limited]
         assert not download(request(vendor, tmp_path / "b")).missing
     assert files(tmp_path / "a") == files(tmp_path / "b")

@@ -6,10 +6,11 @@ import pytest
 from daytrader_ray.cluster.limits import SharedPace, limiter
 
 pytestmark = pytest.mark.ray
+URL = "http://127.0.0.1:1"
 
 
 def test_workers_share_one_limit(ray_cluster: int) -> None:
-    actor = limiter(None)
+    actor = limiter(URL, "one limit", None)
     paces = [SharedPace(actor, None) for _ in range(2)]
     began = time.monotonic()
     for _ in range(60):
@@ -26,7 +27,7 @@ def test_workers_run_at_the_priority_of_the_program_that_started_them(ray_cluste
 
 
 def test_asking_costs_less_than_a_millisecond_a_request(ray_cluster: int) -> None:
-    pace = SharedPace(limiter(600_000.0), None)
+    pace = SharedPace(limiter(URL, "cheap", 600_000.0), None)
     pace.wait()
     costs = []
     for _ in range(10):
@@ -38,13 +39,12 @@ def test_asking_costs_less_than_a_millisecond_a_request(ray_cluster: int) -> Non
 
 
 def test_a_refusal_of_one_holds_everybody_back(ray_cluster: int) -> None:
-    actor = limiter(None)
-    one, other = SharedPace(actor, None), SharedPace(actor, None)
+    one, other = (SharedPace(limiter(URL, "held back", None), None) for _ in range(2))
     one.wait()
     began = time.monotonic()
-    one.refused(0.5)
+    one.refused(0.3)
     other.wait()
-    assert time.monotonic() - began >= 0.5
+    assert time.monotonic() - began >= 0.3
     began = time.monotonic()
     one.refused(None)
     one.wait()

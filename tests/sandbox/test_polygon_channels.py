@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from aiohttp import ClientWebSocketResponse
 
-from daytrader_ray.market_data.ticks import ROUND_LOT
 from daytrader_ray.sandbox.market import Market
 from daytrader_ray.sandbox.polygon_events import PAUSED, RESUMED
 from daytrader_ray.sandbox.sessions import market_grid
@@ -64,13 +63,13 @@ async def test_trades_and_seconds_make_the_minute_bar_and_come_before_it() -> No
         assert numbers == sorted(set(numbers))
 
 
-async def test_quotes_are_the_markets_in_round_lots() -> None:
+async def test_quotes_are_the_markets() -> None:
     async with exchange() as http:
         quotes = of(await end_of_day(http, "Q.AAPL", start=209), "Q")
     made = MARKET.quotes("AAPL", HALF_DAY_SESSION, 209)
     assert [quote["bp"] for quote in quotes] == made.bid.tolist()
     assert [quote["ap"] for quote in quotes] == made.ask.tolist()
-    assert [quote["as"] * ROUND_LOT for quote in quotes] == made.ask_size.tolist()
+    assert [quote["as"] for quote in quotes] == made.ask_size.tolist()
     assert [quote["t"] for quote in quotes] == (made.stamp_ns // 1_000_000).tolist()
 
 

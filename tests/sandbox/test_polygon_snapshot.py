@@ -48,7 +48,7 @@ def test_every_value_of_a_snapshot(client: Any) -> None:
     assert found.min.accumulated_volume == found.day.volume
     assert (found.last_trade.price, found.last_trade.size) == (103.1, 10)
     assert (found.last_quote.bid_price, found.last_quote.ask_price) == (103.1, 103.12)
-    assert (found.last_quote.bid_size, found.last_quote.ask_size) == (2, 3)
+    assert (found.last_quote.bid_size, found.last_quote.ask_size) == (200, 300)
     assert found.todays_change == pytest.approx(103.1 - 102.95)
     assert found.todays_change_percent == pytest.approx(100 * (103.1 / 102.95 - 1), abs=1e-6)
     assert found.updated == (OPENS + 10) * 60_000_000_000
@@ -84,7 +84,7 @@ def test_the_universal_snapshot_tells_stocks_indices_and_strangers(client: Any) 
     assert (session.open, session.close, session.previous_close) == (103.0, 103.1, 102.95)
     assert session.change == pytest.approx(0.15) and session.price == 103.1 and session.volume == 943
     assert (stock.last_quote.bid, stock.last_quote.ask, stock.last_quote.midpoint) == (103.1, 103.12, 103.11)
-    assert (stock.last_quote.bid_size, stock.last_quote.ask_size) == (2, 3)
+    assert (stock.last_quote.bid_size, stock.last_quote.ask_size) == (200, 300)
     assert (stock.last_trade.price, stock.last_trade.size, stock.last_trade.exchange) == (103.1, 10, 11)
     assert stock.last_trade.sip_timestamp == (OPENS + 9) * 60_000_000_000 + 59_000_000_000
     assert (index.type, index.session.close, index.last_trade) == ("indices", 18.1, None)

@@ -3,13 +3,17 @@
 import datetime as dt
 from collections.abc import Iterator
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import massive
+import numpy as np
 import polygon
 import pytest
 
+from daytrader_ray.market_data.ticks import IN_SHARES_SINCE_NS, shares_quoted
 from daytrader_ray.sandbox.exchange import Exchange, moment
 from daytrader_ray.sandbox.polygon_rest import PolygonRest
+from daytrader_ray.sandbox.polygon_ticks import units_quoted
 from tests.sandbox.fake_market import GRID, fake_exchange, serving
 
 OPEN_NS = GRID.sessions[1].open_minute * 60_000_000_000
@@ -48,7 +52,7 @@ def test_a_minutes_trades_have_their_values(client: Any) -> None:
 def test_a_minutes_quotes_have_their_values(client: Any) -> None:
     found = list(client.list_quotes("FFF", timestamp_gte=OPEN_NS, timestamp_lt=OPEN_NS + MINUTE_NS, order="asc"))
     assert [(quote.bid_price, quote.ask_price) for quote in found] == [(50.99, 51.01), (51.01, 51.03)]
-    assert [(quote.bid_size, quote.ask_size) for quote in found] == [(1, 2), (2, 3)]
+    assert [(quote.bid_size, quote.ask_size) for quote in found] == [(100, 200), (200, 300)]
     assert [quote.sip_timestamp - OPEN_NS for quote in found] == [0, 30_000_000_000]
     assert (found[0].bid_exchange, found[0].ask_exchange, found[0].conditions, found[0].tape) == (11, 12, [1], 1)
 
@@ -98,7 +102,7 @@ def test_the_last_trade_and_quote_are_those_of_the_last_minute_over(client: Any,
     assert trade.sip_timestamp == trade.participant_timestamp == OPEN_NS + MINUTE_NS + 59_000_000_000
     assert (trade.exchange, trade.tape, trade.sequence_number) == (11, 1, 100_003)
     assert (quote.ticker, quote.bid_price, quote.ask_price) == ("FFF", 51.02, 51.04)
-    assert (quote.bid_size, quote.ask_size, quote.bid_exchange, quote.ask_exchange) == (2, 3, 11, 12)
+    assert (quote.bid_size, quote.ask_size, quote.bid_exchange, quote.ask_exchange) == (200, 300, 11, 12)
     assert quote.sip_timestamp == OPEN_NS + MINUTE_NS + 30_000_000_000
 
 
@@ -113,3 +117,13 @@ def test_nobody_has_ticks_who_does_not_trade(client: Any) -> None:
 def test_nonsense_is_refused(client: Any, options: dict[str, Any]) -> None:
     with pytest.raises(Exception, match=r"expected a date|limit must be|order must be"):
         list(client.list_trades("FFF", **options))
+
+
+def test_sizes_were_told_in_round_lots_until_november_2025() -> None:
+    stamps = np.array([IN_SHARES_SINCE_NS - 1, IN_SHARES_SINCE_NS])
+    told = units_quoted(np.array([200.0, 200.0]), stamps)
+    assert told.tolist() == [2.0, 200.0]
+    assert shares_quoted(told, stamps).tolist() == [200.0, 200.0]
+    assert dt.datetime.fromtimestamp(IN_SHARES_SINCE_NS / 1e9, ZoneInfo("America/New_York")).isoformat() == (
+        "2025-11-03T00:00:00-05:00"
+    )

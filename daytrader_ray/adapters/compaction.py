@@ -17,7 +17,7 @@ _US_PER_MINUTE = 60_000_000
 _VERSIONS = BAR_SCHEMA.append(pa.field("known_at", UTC))
 _FURTHEST = 1 << 27
 """Epoch minutes up to which a stamp is believed (the year 2225); what lies beyond is quarantined without one."""
-_VALUES, _TRADES, _KNOWN_AT, _OFFER = slice(2, 8), 8, 9, 11
+_VALUES, _PRICES, _VWAP, _TRADES, _KNOWN_AT, _OFFER = slice(2, 8), slice(2, 7), 7, 8, 9, 11
 _NOT_USED = (Offer.INVALID.value, Offer.OTHER.value)
 """What no price is taken from: impossible bars, and what the second source said beside the first."""
 Row = list[Any]
@@ -80,9 +80,11 @@ def _follow_history(versions: dict[int, list[Row]], history: pa.Table, session: 
         if minute not in rows:
             del versions[minute]
             continue
+        for row in versions[minute]:
+            row[_KNOWN_AT] = row[_KNOWN_AT] or (minute + 1) * _US_PER_MINUTE  # said, it holds against the history
         newest, values = versions[minute][-1], list(rows[minute].values())
-        if newest[_VALUES] != values[_VALUES]:
-            versions[minute].append([*values, max(over, newest[_KNOWN_AT] or 0), "history", Offer.REVISED.value])
+        if newest[_PRICES] != values[_PRICES] or newest[_VWAP] not in (None, values[_VWAP]):
+            versions[minute].append([*values, max(over, newest[_KNOWN_AT]), "history", Offer.REVISED.value])
 
 
 def _epoch_minutes(table: pa.Table) -> pa.Array:

@@ -120,12 +120,13 @@ def test_a_crash_in_the_middle_only_repeats_the_work(store, tmp_path, monkeypatc
 def test_what_was_received_live_never_replaces_a_downloaded_day(store, tmp_path):
     history = _table([row("AAPL", 0, 10.7), row("AAPL", 1, 10.6), row("AAPL", 2, 10.8)]).drop_columns(["known_at"])
     store.write_bars("AAPL", "2025-12", history, (DAY, DAY))
-    again = (row("AAPL", 0, 10.5), row("AAPL", 1, 10.6), row("AAPL", 3, 99.0))
+    again = (row("AAPL", 0, 10.5), row("AAPL", 1, 10.6, vwap=None), row("AAPL", 3, 99.0))
     for _ in range(2):
         write(tmp_path, bars(*again))
         compact(store, tmp_path, "buffer", DAY)
         assert closes(store, "AAPL") == {30: 10.7, 31: 10.6, 32: 10.8}
         assert closes(store, "AAPL", known_at=LATE) == {30: 10.5, 31: 10.6, 32: 10.8}
+        assert store.bars("AAPL", DAY, DAY, known_at=LATE)["vwap"].to_pylist() == [10.2] * 3
 
 
 def test_one_bar_of_an_impossible_time_does_not_keep_the_others_from_the_store(store, tmp_path):

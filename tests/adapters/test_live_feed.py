@@ -194,7 +194,9 @@ async def test_a_session_in_the_dark_ends_after_some_minutes(vendors):
         await v.polygon.end(1006)
         await until(lambda: not v.feed._stocks[0].up)
         await v.closed()
-        with pytest.raises(FeedError, match=r"no bar in time for 2 minutes; polygon stream: (no connection|the stream broke)"):
+        with pytest.raises(
+            FeedError, match=r"no bar in time for 2 minutes; polygon stream: (no connection|the stream broke)"
+        ):
             await v.closed()
 
 

@@ -15,6 +15,7 @@ from daytrader_ray.adapters.messages import Decoded, SeenBar
 from daytrader_ray.adapters.supervisor import KeyRefusedError, Supervisor
 from daytrader_ray.adapters.waiting import finished
 from daytrader_ray.domain.errors import FeedError
+from daytrader_ray.domain.sessions import NS_PER_MINUTE
 
 with warnings.catch_warnings():
     warnings.filterwarnings("ignore", "websockets.legacy", DeprecationWarning)  # alpaca-py's stream still needs it
@@ -24,7 +25,6 @@ _BARS, _UPDATED, _STATUSES = "b", "u", "s"
 _HALTED, _RESUMED = ("2", "H", "P", "Q"), ("3", "T")
 """Status codes of both plans of the tape: halt, pause, only quoted yet; and trading again. Others change nothing."""
 _KEY_ERRORS = ("auth failed", "insufficient subscription")
-_NS_PER_MINUTE = 60_000_000_000
 
 
 class AlpacaLink:
@@ -99,7 +99,7 @@ def decode(message: Mapping[str, Any]) -> Decoded:
 
 def _bar(message: Mapping[str, Any], found: Decoded) -> None:
     vwap, trades = message.get("vw"), message.get("n")
-    minute, rest = divmod(int(message["t"].to_unix_nano()), _NS_PER_MINUTE)
+    minute, rest = divmod(int(message["t"].to_unix_nano()), NS_PER_MINUTE)
     if rest:
         raise ValueError("not a whole minute")
     found.bars.append(
@@ -114,7 +114,7 @@ def _bar(message: Mapping[str, Any], found: Decoded) -> None:
 def _status(message: Mapping[str, Any], found: Decoded) -> None:
     code = str(message["sc"])
     if code in _HALTED or code in _RESUMED:
-        found.halts.append((str(message["S"]), code in _HALTED, int(message["t"].to_unix_nano()) // _NS_PER_MINUTE))
+        found.halts.append((str(message["S"]), code in _HALTED, int(message["t"].to_unix_nano()) // NS_PER_MINUTE))
 
 
 _READERS: dict[str, Callable[[Mapping[str, Any], Decoded], None]] = {

@@ -19,6 +19,7 @@ from daytrader_ray.adapters.messages import Decoded, Quote, SeenBar, Trade
 from daytrader_ray.adapters.supervisor import KeyRefusedError, Supervisor
 from daytrader_ray.adapters.waiting import finished
 from daytrader_ray.domain.errors import FeedError
+from daytrader_ray.domain.indices import is_index
 
 try:
     from polygon import WebSocketClient
@@ -117,7 +118,7 @@ def _read(message: Mapping[str, Any], found: Decoded) -> None:
 
 def _bar(message: Mapping[str, Any], found: Decoded) -> None:
     vwap, day = message.get("vw"), message.get("av")
-    volume = float(message.get("v") or 0.0) if message["sym"].startswith("I:") else float(message["v"])
+    volume = float(message.get("v") or 0.0) if is_index(message["sym"]) else float(message["v"])
     minute, rest = divmod(int(message["s"]), _MS_PER_MINUTE)
     if rest:
         raise ValueError("not a whole minute")

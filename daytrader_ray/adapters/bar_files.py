@@ -1,5 +1,6 @@
 """Bars from the user's own files: CSV and Parquet, any order, one or many symbols a file."""
 
+import datetime as dt
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from daytrader_ray.adapters.input_files import find_files, name_of, opened
+from daytrader_ray.adapters.input_files import find_files, name_of, opened, spelled
 from daytrader_ray.adapters.screening import Screened, context_before, first_day, screen
 from daytrader_ray.adapters.stamps import check_zone, to_utc
 from daytrader_ray.adapters.store import BAR_SCHEMA, IMPORTED, ParquetStore
@@ -79,12 +80,13 @@ def import_files(
     store: ParquetStore,
     paths: Sequence[str],
     bar_format: BarFormat,
+    revised_at: dt.datetime,
     progress: Callable[[int, int], None] | None = None,
 ) -> ImportReport:
     """Bring the bars of all files (folders are searched) into the store; `DataError` names the first unusable file.
 
-    Every file is read before anything is stored of it. Running it again changes nothing. `progress` is told (done,
-    all) files.
+    Every file is read before anything is stored of it. Running it again changes nothing; bars that differ from stored
+    ones are known since `revised_at`. `progress` is told (done, all) files.
     """
     files = find_files(paths, lambda name: name.lower().endswith(SUFFIXES), "files of bars: .parquet, .csv or .csv.gz")
     counts: list[tuple[str, Mapping[str, int]]] = []
@@ -97,7 +99,7 @@ def import_files(
         for symbol, table in tables.items():
             screened = screen_for(store, symbol, table, bar_format.bar_minutes)
             for month, bars in screened.months().items():
-                store.write_bars(symbol, month, bars, downloaded=None)
+                store.write_bars(symbol, month, bars, downloaded=None, revised_at=revised_at)
             counts.append((symbol, screened.counts))
             bad.append(screened.quarantined)
         store.quarantine(f"import-{_label(path)}", pa.concat_tables(bad, promote_options="default"))
@@ -187,7 +189,7 @@ def _places(names: Sequence[str], bar_format: BarFormat, path: str) -> dict[str,
             count = "more than one" if places else "no"
             called = theirs or ours
             hint = f"need {', '.join(REQUIRED)}; name others with --map, as in --map close=last"
-            raise DataError(f"{path}: {count} column '{called}'; found {', '.join(names)}", hint)
+            raise DataError(f"{path}: {count} column '{called}'; found {spelled(names)}", hint)
     return found
 
 

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from daytrader_ray.adapters.bar_files import by_symbol
-from daytrader_ray.adapters.input_files import find_files, opened
+from daytrader_ray.adapters.input_files import find_files, opened, spelled
 from daytrader_ray.adapters.stamps import check_zone, to_utc
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.adapters.tables import EVENTS, Kind
@@ -51,7 +51,7 @@ def read_events(path: str, zone: str) -> pa.Table:
     unusable = [name for name in COLUMNS if names.count(name) > 1 or (name in REQUIRED and name not in names)]
     if unusable:
         hint = f"need {', '.join(REQUIRED)}; known_at and note if there are any"
-        raise DataError(f"{path}: no column, or more than one: {', '.join(unusable)}; found {', '.join(names)}", hint)
+        raise DataError(f"{path}: no column, or more than one: {', '.join(unusable)}; found {spelled(names)}", hint)
     options = pyarrow.csv.ConvertOptions(
         column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True, null_values=[""]
     )

@@ -8,6 +8,7 @@ minute without a row had no trade, which the store's manifest records, and by wh
 import datetime as dt
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
+from itertools import groupby
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
@@ -16,11 +17,12 @@ import pyarrow.csv
 
 from daytrader_ray.adapters.bar_files import ImportReport, by_symbol, screen_for
 from daytrader_ray.adapters.calendar import session_grid
-from daytrader_ray.adapters.input_files import find_files, name_of, opened
+from daytrader_ray.adapters.input_files import find_files, name_of, opened, spelled
 from daytrader_ray.adapters.stamps import to_utc
 from daytrader_ray.adapters.store import BAR_SCHEMA, ParquetStore
 from daytrader_ray.adapters.tables import UTC, Kind
 from daytrader_ray.domain.errors import DataError
+from daytrader_ray.domain.indices import is_index
 
 _NAME = re.compile(r"(\d{4}-\d\d-\d\d)\.csv(\.gz)?")
 _OURS = {
@@ -46,36 +48,38 @@ def import_flat_files(
     paths: Sequence[str],
     symbols: Collection[str],
     market: str,
+    revised_at: dt.datetime,
     progress: Callable[[int, int], None] | None = None,
 ) -> ImportReport:
     """Bring the bars of `symbols` from all day files under `paths` (folders, files, URLs) into the store.
 
-    Days that the store has of every symbol are not read again; the others are read in one pass each, and stored by
-    runs of consecutive sessions of a month: memory holds one run of the wanted symbols. Indices (`I:...`) are not in
-    these files. `progress` is told (done, all) files; `DataError` names the first file that cannot be used.
+    Days that the store has of every symbol are not read again; of the others the symbols that lack them are read in
+    one pass each, and stored by runs of consecutive sessions of a month: memory holds one run of these symbols. Bars
+    that differ from stored ones are known since `revised_at`. Indices (`I:...`) are not in these files. `progress` is
+    told (done, all) files; `DataError` names the first file that cannot be used.
     """
-    stocks = sorted(symbol for symbol in symbols if not symbol.startswith("I:"))
+    stocks = sorted(symbol for symbol in symbols if not is_index(symbol))
     files = _days(paths)
     missing = _lacking(store, stocks, files)
-    runs = _runs([day for day, lacking in missing.items() if lacking])
+    runs = _runs(missing)
     done = len(files) - sum(map(len, runs))
     read = 0
     counts: list[tuple[str, Mapping[str, int]]] = []
     store.claim(market)
     for run in runs:
-        wanted = sorted({symbol for day in run for symbol in missing[day]})
+        wanted = sorted(missing[run[0]])
         tables = []
         for day in run:
             tables.append(_read_day(files[day], day, wanted))
             read, done = read + 1, done + 1
             if progress is not None:
                 progress(done, len(files))
-        counts += _store(store, run, wanted, pa.concat_tables(tables))
+        counts += _store(store, run, wanted, pa.concat_tables(tables), revised_at)
     return ImportReport.of(read, counts)
 
 
 def _store(
-    store: ParquetStore, run: list[dt.date], wanted: list[str], table: pa.Table
+    store: ParquetStore, run: list[dt.date], wanted: list[str], table: pa.Table, revised_at: dt.datetime
 ) -> list[tuple[str, Mapping[str, int]]]:
     """Store one run of days of each wanted symbol; return the symbols with what became of their rows."""
     found = by_symbol(table, "flat files")
@@ -83,7 +87,8 @@ def _store(
     for symbol in wanted:
         screened = screen_for(store, symbol, found.get(symbol, BAR_SCHEMA.empty_table()))
         store.quarantine(f"flat-{run[0]}-{run[-1]}", screened.quarantined, symbol)
-        store.write_bars(symbol, f"{run[0]:%Y-%m}", screened.accepted, (run[0], run[-1]), counts=screened.counts)
+        days, month = (run[0], run[-1]), f"{run[0]:%Y-%m}"
+        store.write_bars(symbol, month, screened.accepted, days, revised_at, screened.counts)
         counts.append((symbol, screened.counts))
     return counts
 
@@ -116,21 +121,13 @@ def _lacking(store: ParquetStore, symbols: list[str], days: Collection[dt.date])
     return lacking
 
 
-def _runs(days: list[dt.date]) -> list[list[dt.date]]:
-    """Return the days that have a session, by runs of consecutive sessions inside a month."""
-    if not days:
+def _runs(missing: Mapping[dt.date, set[str]]) -> list[list[dt.date]]:
+    """Return the sessions that some symbols lack, by runs that the same symbols lack, inside a month."""
+    if not missing:
         return []
-    sessions = [session.date for session in session_grid(days[0], days[-1]).sessions]
-    wanted, before = set(days), None
-    runs: list[list[dt.date]] = []
-    for at, day in enumerate(sessions):
-        if day not in wanted:
-            continue
-        if before is None or before != at - 1 or sessions[before].month != day.month:
-            runs.append([])
-        runs[-1].append(day)
-        before = at
-    return runs
+    sessions = [session.date for session in session_grid(min(missing), max(missing)).sessions]
+    groups = groupby(sessions, lambda day: (day.month, sorted(missing.get(day, ()))))
+    return [list(run) for (_, lacking), run in groups if lacking]
 
 
 def _read_day(path: str, day: dt.date, wanted: list[str]) -> pa.Table:
@@ -139,15 +136,18 @@ def _read_day(path: str, day: dt.date, wanted: list[str]) -> pa.Table:
         names = pyarrow.csv.open_csv(file).schema.names
     missing = [name for name in _OURS if names.count(name) != 1]
     if missing:
-        raise DataError(f"{path}: expected each of the columns {', '.join(_OURS)} once; found {', '.join(names)}")
-    kept = []
+        raise DataError(f"{path}: expected each of the columns {', '.join(_OURS)} once; found {spelled(names)}")
+    kept, rows = [], 0
     chosen = pa.array(wanted, pa.string())
     options = pyarrow.csv.ConvertOptions(column_types=_TYPES, include_columns=list(_OURS))
     with opened(path) as file:
         reader = pyarrow.csv.open_csv(file, pyarrow.csv.ReadOptions(block_size=_BLOCK), convert_options=options)
         for block in reader:
+            rows += block.num_rows
             kept.append(block.filter(pc.is_in(block["ticker"], chosen)))
         table = pa.Table.from_batches(kept, reader.schema).rename_columns(list(_OURS.values()))
+    if not rows:
+        raise DataError(f"{path}: no row: the market traded on {day}", "fetch the file again")
     stamps = to_utc(table["timestamp"], "UTC", f"{path}: column 'timestamp'")
     _check_day(stamps, day, path)
     table = table.set_column(table.schema.get_field_index("timestamp"), "timestamp", stamps)

@@ -1,6 +1,6 @@
 """Files that a user hands in: found in folders or at any fsspec URL, opened with their compression undone."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO
 from zlib import error as zlib_error
@@ -29,6 +29,11 @@ def find_files(paths: Sequence[str], is_wanted: Callable[[str], bool], expected:
 def name_of(path: str) -> str:
     """Return the last part of a path or URL."""
     return path.rstrip("/").rpartition("/")[2]
+
+
+def spelled(names: Iterable[str]) -> str:
+    """Return names out of a file as text of one line."""
+    return " ".join(", ".join(names).split())
 
 
 @contextmanager

@@ -161,8 +161,8 @@ def _bands(message: Mapping[str, Any], found: Decoded) -> None:
             found.halts.append((str(message["T"]), halted, int(message["t"]) // _MS_PER_MINUTE))
 
 
-_PAUSED, _RESUMED = 17, 16
-"""Indicators of a LULD message for a trading pause and its end (not in the vendor's public documentation).
+_PAUSED, _RESUMED = 17, 18
+"""Indicators of a LULD message for a trading pause and its end; the vendor sends both only for stocks of NASDAQ.
 
 Other LULD messages only move the bands. A bar also ends a pause, whatever was said.
 """

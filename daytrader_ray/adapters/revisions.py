@@ -20,6 +20,8 @@ REVISIONS = MINUTE.append(pa.field("known_at", UTC))
 
 _NEVER = np.iinfo(np.int64).max
 _VALUES = tuple(MINUTE.names[1:])
+_OPEN = ("vwap", "trades")
+"""What some sources do not tell."""
 
 
 def merged(
@@ -28,8 +30,10 @@ def merged(
     """Return the month's file and its revisions after `new` rows (MINUTE, or REVISIONS with null for "at its end").
 
     A row without a time of its own that says what the newest version says changes nothing; one that differs is known
-    since `revised_at`, or since its end without it. Of two versions known since the same time the later row stays.
-    A version known since its end gives way to an equal one that came later: the end is only assumed.
+    since `revised_at`, or since its end without it, where it yields to a stored version: nothing says which came later.
+    Else of two versions known since the same time the later row stays. A version known since its end gives way to an
+    equal one that came later: the end is only assumed. What one version leaves open (a null of `vwap` or `trades`)
+    and an otherwise equal one knows is no difference: the stored version takes it on.
     """
     stored = _versions(newest, revisions, bar_minutes)
     arrived = _arrivals(stored, new.combine_chunks(), bar_minutes, revised_at)
@@ -72,13 +76,25 @@ def _arrivals(stored: pa.Table, new: pa.Table, bar_minutes: int, revised_at: dt.
     plain = given == _NEVER
     at = _newest_rows(stored, stamps)
     there = at >= 0
-    same = there.copy()
-    same[there] = _equal(new.filter(pa.array(there)), stored.take(pa.array(at[there])))
+    newest = stored.take(pa.array(at, mask=~there))
+    agrees = there & _equal(new, newest, _OPEN)
+    for name in _OPEN:
+        told = pc.if_else(pa.array(agrees), pc.coalesce(new[name], newest[name]), new[name])
+        new = new.set_column(new.schema.get_field_index(name), MINUTE.field(name), told)
+    same = agrees & _equal(new, newest)
     ends = _ends(stamps, bar_minutes)
     late = ends if revised_at is None else np.maximum(ends, int(revised_at.timestamp() * 1e6))
     since = np.where(plain, np.where(there, late, ends), np.maximum(given, ends))
+    since = np.where(plain & agrees, newest["known_at"].cast(pa.int64()).fill_null(0).to_numpy(), since)
     new = new.set_column(new.num_columns - 1, "known_at", _stamps(since))
-    return new.filter(pa.array(~(plain & same) & ~_superseded(stamps, plain)))
+    yields = ~agrees & (since == ends) & np.isin(stamps, _stamps_at_end(stored, bar_minutes))
+    return new.filter(pa.array(~(plain & (same | yields)) & ~_superseded(stamps, plain)))
+
+
+def _stamps_at_end(table: pa.Table, bar_minutes: int) -> Int64:
+    """Return the stamps of the versions that are known since their end."""
+    stamps = _us(table, "timestamp")
+    return np.asarray(stamps[_us(table, "known_at") == _ends(stamps, bar_minutes)])
 
 
 def _newest_rows(stored: pa.Table, stamps: Int64) -> Int64:
@@ -115,16 +131,17 @@ def _assumed(table: pa.Table, bar_minutes: int) -> npt.NDArray[np.bool_]:
     out = np.zeros(len(stamps), dtype=np.bool_)
     at_end = _us(table, "known_at")[:-1] == _ends(stamps[:-1], bar_minutes)
     rows = np.flatnonzero(at_end & (stamps[1:] == stamps[:-1]))
-    out[rows] = _equal(table.take(pa.array(rows)), table.take(pa.array(rows + 1)))
+    out[rows] = _equal(table.take(pa.array(rows)), table.take(pa.array(rows + 1)), _OPEN)
     return out
 
 
-def _equal(one: pa.Table, other: pa.Table) -> npt.NDArray[np.bool_]:
-    """Return which rows of two tables hold the same values; null equals null."""
+def _equal(one: pa.Table, other: pa.Table, left_open: tuple[str, ...] = ()) -> npt.NDArray[np.bool_]:
+    """Return which rows of two tables hold the same values; null equals null, and anything in columns `left_open`."""
     out = np.ones(one.num_rows, dtype=np.bool_)
     for name in _VALUES:
         a, b = (table[name].cast(pa.float64()).fill_null(np.nan).to_numpy() for table in (one, other))
-        out &= (a == b) | (np.isnan(a) & np.isnan(b))
+        unknown = np.isnan(a) | np.isnan(b) if name in left_open else np.isnan(a) & np.isnan(b)
+        out &= (a == b) | unknown
     return out
 
 

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from daytrader_ray.adapters.calendar import session_grid
 from daytrader_ray.adapters.store import ParquetStore
+from daytrader_ray.domain.indices import is_index
 from daytrader_ray.domain.sessions import Int64, SessionGrid
 from daytrader_ray.market_data.adjust import Split
 from daytrader_ray.market_data.bars import NO_STAMP, CleanInput
@@ -54,9 +55,9 @@ def screen(
     stamps = table["timestamp"].cast(pa.int64()).fill_null(NO_STAMP).to_numpy()
     names = ("open", "high", "low", "close", "volume", "vwap")
     columns = (table[name].to_numpy().astype(np.float64) for name in names)
-    result = clean(
-        CleanInput(stamps, *columns), _grid(stamps, bar_minutes), previous, {s.date: s.ratio for s in splits}
-    )
+    of_index = table.num_rows > 0 and is_index(table["symbol"][0].as_py())
+    ratios = {split.date: split.ratio for split in splits}
+    result = clean(CleanInput(stamps, *columns), _grid(stamps, bar_minutes), previous, ratios, of_index=of_index)
     bad = table.take(pa.array(result.quarantined))
     reasons = pa.array(result.reasons(), pa.string())
     return Screened(table.take(pa.array(result.accepted)), bad.append_column("reason", reasons), result.counts())

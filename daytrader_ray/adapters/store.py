@@ -91,7 +91,8 @@ class ParquetStore(TableStore):
         """Merge bars of one symbol and month (`2025-03`) into its files; see `revisions.merged` for what wins.
 
         `table` has the columns of `FILE_SCHEMA` and may have `known_at` (null: at the bar's end); `revised_at` is
-        since when rows without one are known that differ from a stored bar. `downloaded` names the first and last day
+        since when rows without one are known that differ from a stored bar. Several processes of one machine may
+        write at once (`Folder.locked`). `downloaded` names the first and last day
         that the table covers completely, recorded with `counts` after the bars are safe, so that a crash in between
         is only a download to repeat; None for imported bars. The same bars in any order and any portions are the same
         bytes.
@@ -207,15 +208,6 @@ class ParquetStore(TableStore):
         months = self.tables(Kind.MINUTE, symbol)
         ends = zip(months[:1] + months[-1:], (0, -1), strict=False)
         return [self.minutes(symbol, month)["timestamp"][at].as_py().date() for month, at in ends]
-
-
-def months_between(start: dt.date, end: dt.date) -> list[tuple[str, dt.date, dt.date]]:
-    """Return each month from `start` to `end` as (`2025-03`, its first day, its last day), cut to the range.
-
-    >>> [(month, str(a), str(b)) for month, a, b in months_between(dt.date(2025, 1, 30), dt.date(2025, 2, 3))]
-    [('2025-01', '2025-01-30', '2025-01-31'), ('2025-02', '2025-02-01', '2025-02-03')]
-    """
-    return Kind.MINUTE.parts(start, end)
 
 
 def _without_nan(table: pa.Table) -> pa.Table:

@@ -77,7 +77,7 @@ class Kind(Enum):
     FUNDAMENTALS = ("fundamentals", FUNDAMENTALS, ("as_of",), "%Y-%m")
     QUOTE_BARS = ("quote_bars", QUOTE_BARS, ("timestamp",), "%Y-%m")
     TRADE_BARS = ("trade_bars", TRADE_BARS, ("timestamp",), "%Y-%m")
-    EVENTS = ("events", EVENTS, ("timestamp", "kind", "known_at"), "events")
+    EVENTS = ("events", EVENTS, ("timestamp", "kind", "note", "known_at"), "events")
 
     def __init__(self, folder: str, schema: pa.Schema, key: tuple[str, ...], name_format: str) -> None:
         self.folder = folder

@@ -1,5 +1,6 @@
 """`daytrader import`: bars from your own files, a vendor's flat files, or a calendar of events into the store."""
 
+import datetime as dt
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -67,18 +68,22 @@ def command(  # noqa: PLR0913 - one argument for each option
         _show(_bars(store, paths, own), store.root, as_json)
 
 
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)  # noqa: TID251 - only this edge of the program knows what time it is
+
+
 def _bars(store: "ParquetStore", paths: list[str], bar_format: "BarFormat") -> "ImportReport":
     from daytrader_ray.adapters.bar_files import import_files
 
     with _progress() as tell:
-        return import_files(store, paths, bar_format, tell)
+        return import_files(store, paths, bar_format, _now(), tell)
 
 
 def _flat_files(store: "ParquetStore", paths: list[str], symbols: tuple[str, ...], market: str) -> "ImportReport":
     from daytrader_ray.adapters.flat_files import import_flat_files
 
     with _progress() as tell:
-        return import_flat_files(store, paths, symbols, market, tell)
+        return import_flat_files(store, paths, symbols, market, _now(), tell)
 
 
 def _events(store: "ParquetStore", paths: list[str], zone: str, as_json: bool) -> None:

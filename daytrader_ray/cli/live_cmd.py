@@ -20,6 +20,8 @@ def command(
 
     Needs POLYGON_API_KEY, ALPACA_API_KEY and ALPACA_SECRET_KEY. Real money is not traded by this version.
 
+    To practise, name `daytrader sandbox --session DAY --speed N` as both vendors in a profile of your own (any keys).
+
     Example: daytrader live --profile paper
     """
     refuse_real_money(profile)

@@ -7,8 +7,8 @@ import typer
 if TYPE_CHECKING:
     from daytrader_ray.sandbox.config import SandboxConfig
 
-LEAD_MINUTES = 5
-"""A session is played from this long before its open, so that clients can connect."""
+LEAD_MINUTES, LEAD_SECONDS = 5, 90
+"""A session is played from so many minutes of the market before its open and so long in real time: clients connect."""
 
 
 def command(
@@ -24,11 +24,13 @@ def command(
 
     Other commands use it with DAYTRADER__SANDBOX__URL=http://127.0.0.1:8765; without it they start their own.
 
-    A session that is played begins five minutes of the market before its open, so that clients can connect.
+    A session that is played begins five minutes of the market before its open, or earlier: it opens after a minute and
+    a half of real time at least, so that clients can connect.
 
     Example: daytrader sandbox --port 8765 --session 2025-11-28 --speed 60
     """
     import asyncio
+    import math
     import signal
 
     import orjson
@@ -43,9 +45,11 @@ def command(
     changed = {name: value for name, value in (("seed", seed), ("store", store)) if value is not None}
     config = SandboxConfig.parse(settings.sandbox.model_dump() | changed, "--seed, --store")
     app = create_app(config, settings.costs)
-    play = None
+    play, lead = None, 0
     if session is not None:
-        play = PlayRequest.parse({"session": session, "speed": speed, "start": -LEAD_MINUTES}, "--session, --speed")
+        play = PlayRequest.parse({"session": session, "speed": speed}, "--session, --speed")
+        lead = max(LEAD_MINUTES, math.ceil(speed * LEAD_SECONDS / 60))
+        play = play.model_copy(update={"start": -lead})
         app[PLAYING].session_of(play)
     screen = Console(stderr=True)
 
@@ -63,9 +67,7 @@ def command(
 
             if play is not None:
                 begun.append(asyncio.create_task(app[PLAYING].start(play)))
-                screen.print(
-                    f"plays {session} at {speed:g} times real time; it opens in {LEAD_MINUTES * 60 / speed:.3g} s"
-                )
+                screen.print(f"plays {session} at {speed:g} times real time; it opens in {lead * 60 / speed:.3g} s")
 
         begun: list[asyncio.Task[None]] = []
         await serve(app, port, ready, until)

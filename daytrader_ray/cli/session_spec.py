@@ -9,8 +9,9 @@ from daytrader_ray.adapters import model_store
 from daytrader_ray.adapters.alpaca_broker import BrokerConfig
 from daytrader_ray.adapters.live_config import FeedConfig
 from daytrader_ray.cli.profile import Profile
-from daytrader_ray.cluster.session import SessionSpec
+from daytrader_ray.cluster.session import Pace, SessionSpec
 from daytrader_ray.domain.errors import ConfigError
+from daytrader_ray.sandbox.playing import state_at
 
 SANDBOX_KEY = SecretStr("sandbox")
 REHEARSAL_SECONDS = 20.0
@@ -43,8 +44,8 @@ def rehearsal_spec(profile: Profile, session: dt.date, bundle: str, url: str) ->
     )
 
 
-def live_spec(profile: Profile, session: dt.date, bundle: str) -> SessionSpec:
-    """Describe today's session at the vendors of `profile`.
+def live_spec(profile: Profile, today: dt.date, bundle: str) -> SessionSpec:
+    """Describe today's session at the vendors of `profile`; where they are an exchange that plays, the one it plays.
 
     A `ConfigError` names a broker's URL that is not known to be paper, or the keys that are missing.
     """
@@ -66,7 +67,7 @@ def live_spec(profile: Profile, session: dt.date, bundle: str) -> SessionSpec:
     ]
     if missing:
         raise ConfigError(f"profile '{profile.name}' needs {', '.join(missing)} in the environment")
-    alpaca = profile.alpaca
+    alpaca, (session, pace) = profile.alpaca, _time_at(profile.polygon.url, today)
     return SessionSpec(
         root=profile.root,
         date=session,
@@ -87,4 +88,18 @@ def live_spec(profile: Profile, session: dt.date, bundle: str) -> SessionSpec:
             url=alpaca.url, stream_url=alpaca.stream_url, key=keys.alpaca_key, secret=keys.alpaca_secret
         ),
         journal_root=profile.root,
+        pace=pace,
     )
+
+
+def _time_at(url: str, today: dt.date) -> tuple[dt.date, Pace]:
+    """Return the session at hand and its time: those of the exchange of this machine that plays at `url`, else ours."""
+    state = state_at(url)
+    if state is None:
+        return today, Pace()
+    if state["state"] != "playing":
+        raise ConfigError(
+            f"the exchange at {url} plays no session (it is {state['state']})",
+            "start it with `daytrader sandbox --session 2025-11-28 --speed 60`",
+        )
+    return dt.date.fromisoformat(state["session"]), Pace(state["speed"], **state["anchor"])

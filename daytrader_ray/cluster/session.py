@@ -6,7 +6,7 @@ The same function trades a rehearsal and a paper account; only addresses and the
 import asyncio
 import datetime as dt
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -24,7 +24,7 @@ from daytrader_ray.adapters.live_clock import LATE_SECONDS, LiveClock
 from daytrader_ray.adapters.live_config import FeedConfig
 from daytrader_ray.adapters.live_feed import LiveFeed
 from daytrader_ray.adapters.sandbox_clock import SandboxClock
-from daytrader_ray.adapters.store import ParquetStore
+from daytrader_ray.adapters.store import IMPORTED, ParquetStore
 from daytrader_ray.cluster.ingest import market_at
 from daytrader_ray.cluster.practice import practise
 from daytrader_ray.domain.costs import CostConfig
@@ -50,11 +50,27 @@ TRADED_AS_TRAINED = ("universe", "kernel", "costs", "regime")
 
 
 @dataclass(frozen=True)
+class Pace:
+    """The time that a live session goes by: `speed` seconds pass in a real one, from `market` on at the time `wall`.
+
+    Both are seconds since 1970; the default is real time, another one that of an exchange that plays a session.
+    """
+
+    speed: float = 1.0
+    wall: float = 0.0
+    market: float = 0.0
+
+    def now(self) -> float:
+        """Return the time in seconds since 1970."""
+        return self.market + (time.time() - self.wall) * self.speed  # noqa: TID251 - the edge where real time enters
+
+
+@dataclass(frozen=True)
 class SessionSpec:
     """Everything a session needs, as plain values that can be sent to another process.
 
-    `sandbox_url` is the exchange that holds the clock; empty means real time. `cash` USD the account starts with; None
-    asks the broker. `score_seconds` is how long a close waits for scores.
+    `sandbox_url` is the exchange that holds the clock; empty means the time of `pace`. `cash` USD the account starts
+    with; None asks the broker. `score_seconds` is how long a close waits for scores.
     """
 
     root: str
@@ -68,6 +84,7 @@ class SessionSpec:
     broker: BrokerConfig
     journal_root: str
     sandbox_url: str = ""
+    pace: Pace = Pace()
     cash: float | None = None
     score_seconds: float = 2.0
 
@@ -92,18 +109,7 @@ class SessionSpec:
         return "rehearsal" if self.sandbox_url else "buffer"
 
 
-@dataclass(frozen=True)
-class Pace:
-    """The time that a live session goes by: `now` in seconds since 1970, of which `speed` pass in a real one."""
-
-    now: Callable[[], float]
-    speed: float = 1.0
-
-
-REAL_TIME = Pace(time.time)  # noqa: TID251 - the edge where real time enters
-
-
-async def trade(spec: SessionSpec, scorer: Scorer, pace: Pace = REAL_TIME) -> SessionResult:
+async def trade(spec: SessionSpec, scorer: Scorer) -> SessionResult:
     """Trade the session of `spec` and return what happened.
 
     Bars and trade updates are subscribed, and every kernel and member is warm, before the clock starts. What was
@@ -121,7 +127,8 @@ async def trade(spec: SessionSpec, scorer: Scorer, pace: Pace = REAL_TIME) -> Se
         rehearses = bool(spec.sandbox_url)
         root = local_root(spec.journal_root)
         buffer = stack.enter_context(BarBuffer(buffer_folder(root, spec.buffer_name, spec.date), fresh=rehearses))
-        feed = LiveFeed(spec.feed, market.session, engine.symbols, buffer, np.random.default_rng(), pace.now)
+        rng, now, previous = np.random.default_rng(), spec.pace.now, last_prices(market)
+        feed = LiveFeed(spec.feed, market.session, engine.symbols, buffer, rng, now, previous)
         await stack.enter_async_context(feed)
         opened = open_journal(spec.journal_root, spec.date, spec.journal_name, fresh=rehearses)
         journal = stack.enter_context(opened)
@@ -130,11 +137,11 @@ async def trade(spec: SessionSpec, scorer: Scorer, pace: Pace = REAL_TIME) -> Se
         if rehearses:
             result = await _rehearsed(spec, stack, *parts)
         else:
-            result = await _traded(spec, _live_clock(spec, market.session, feed, broker, pace), *parts)
+            result = await _traded(spec, _live_clock(spec, market.session, feed, broker), *parts)
         result.alarms += feed.alarms()
         journal.note("feed", feed.counts)
     if not rehearses:
-        await asyncio.to_thread(compact, ParquetStore(spec.root), root, spec.buffer_name, spec.date)
+        result.alarms += await asyncio.to_thread(_put_away, spec)
     return result
 
 
@@ -146,8 +153,19 @@ def _bring_in(spec: SessionSpec) -> None:
     compact_leftovers(store, local_root(spec.journal_root), spec.buffer_name, spec.date)
 
 
-def _live_clock(spec: SessionSpec, session: Session, feed: LiveFeed, broker: AlpacaBroker, pace: Pace) -> LiveClock:
-    """Return the clock of real time; a `FeedError` after the open."""
+def _put_away(spec: SessionSpec) -> list[str]:
+    """Bring the session's bars into the store; return an alarm where that fails: the next start tries again."""
+    try:
+        compact(ParquetStore(spec.root), local_root(spec.journal_root), spec.buffer_name, spec.date)
+    except Exception as error:
+        log.error("the bars of the session are not stored", session=str(spec.date), exc_info=error)
+        return [f"live bars: not stored ({error}); the next start tries again"]
+    return []
+
+
+def _live_clock(spec: SessionSpec, session: Session, feed: LiveFeed, broker: AlpacaBroker) -> LiveClock:
+    """Return the clock of real time, or of the exchange that plays; a `FeedError` after the open."""
+    pace = spec.pace
     clock = LiveClock(
         session,
         lambda: broker.pending,
@@ -160,7 +178,7 @@ def _live_clock(spec: SessionSpec, session: Session, feed: LiveFeed, broker: Alp
     if clock.missed:
         raise FeedError(
             f"the session of {spec.date} opened {clock.missed} bars ago and they were not seen",
-            "start before the open: 09:30 in New York",
+            "start before the open: 09:30 in New York, or while `daytrader sandbox --session` waits for it",
         )
     return clock
 
@@ -246,6 +264,13 @@ def market_before(spec: SessionSpec, bundle: Bundle) -> Market:
     )
 
 
+def last_prices(market: Market) -> dict[str, float]:
+    """Return the stocks' last prices of the session before, in USD as today counts: after splits and dividends."""
+    symbols, factor = market.history.symbols, market.history.price_factor[-1] / market.price_factor
+    prices = zip(symbols, (market.history.close[-1] * factor).tolist(), strict=True)
+    return {symbol: price for symbol, price in prices if price > 0 and not is_index(symbol)}
+
+
 def panel_until(spec: SessionSpec, bundle: Bundle) -> Panel:
     """Return the bars of the bundle's symbols up to the session to trade, whose own bars are not looked at.
 
@@ -262,13 +287,20 @@ def panel_until(spec: SessionSpec, bundle: Bundle) -> Panel:
     if first > end:
         raise DataError(f"no bars before {spec.date} in {spec.root}", "run `daytrader download` first")
     before = session_grid(end - dt.timedelta(days=10), end).sessions[-1].date
-    behind = [symbol for symbol in bundle.symbols if not is_index(symbol) and store.span((symbol,))[1] < before]
+    behind = _behind(store, [symbol for symbol in bundle.symbols if not is_index(symbol)], before)
     if behind:
         raise DataError(
             f"the session of {before} is missing in {spec.root} for {', '.join(behind)}",
             "run `daytrader download`; a symbol that no longer trades leaves the universe, then train again",
         )
     return store.panel(bundle.symbols, end=spec.date)
+
+
+def _behind(store: ParquetStore, symbols: Sequence[str], day: dt.date) -> list[str]:
+    """Return the symbols without that day; what a session left that broke off makes no day of a downloaded store."""
+    if store.market() == IMPORTED:
+        return [symbol for symbol in symbols if store.span((symbol,))[1] < day]
+    return [symbol for symbol in symbols if not store.is_downloaded(symbol, day, day)]
 
 
 def session_of(spec: SessionSpec) -> Session:

@@ -16,21 +16,27 @@ import numpy.typing as npt
 from daytrader_ray.domain.panel import Bool, Float64
 from daytrader_ray.domain.sessions import Int64, SessionGrid
 from daytrader_ray.market_data.bars import NO_STAMP, US_PER_MINUTE, CleanInput
-from daytrader_ray.market_data.prints import LEAST_MOVE, is_bad_print, move_limit
+from daytrader_ray.market_data.prints import LEAST_MOVE, LONGEST_WICK, is_bad_print, move_limit
 
 PRE_MARKET_MINUTES = 330
 """04:00 to 09:30 New York."""
 AFTER_HOURS_MINUTES = 240
 """16:00 to 20:00 New York, after full days only."""
 FULL_DAY_MINUTES = 390
+OPEN_OF_DAY = 570
+"""09:30 New York in minutes of the day."""
+MINUTES_OF_DAY = 1440
 STALE_FROM = 10
 """The bar of a run of identical bars from which on the feed counts as stale."""
 SPLIT_TOLERANCE = 0.02
-SPLIT_VOLUME = 3.0
-"""From this many times the median dollar volume on, a jump of the price is news, not a split."""
+SPLIT_VOLUME = 2.0
+"""From this many times the median dollar volume on, a jump of the price is news: a split moves the shares traded by
+its ratio, and the dollars not at all."""
 SESSIONS_KEPT = 20
+LEAST_SESSIONS = 5
+"""With so many earlier sessions of regular hours these alone say what is usual, without days of all hours."""
 
-_RATIOS = np.array([1.5, *range(2, 51)])
+_RATIOS = np.array([1.5, *range(2, 51), 60, 75, 80, 100, 150, 200])
 _LOG_RATIOS = np.log(np.concatenate([_RATIOS, 1.0 / _RATIOS]))
 
 
@@ -47,15 +53,15 @@ class Verdict(IntEnum):
     OFF_GRID = 5
     """Does not start where a bar of this length starts."""
     EXTENDED_HOURS = 6
-    """Before the open or after the close of a session: no fault, counted and not stored."""
+    """Before the open or after the close of a session (of an index at any time of its day): counted, not stored."""
     OUTSIDE_SESSION = 7
     """On no session's day, at night, or after the early close of a half-day."""
     DUPLICATE_STAMP = 8
     """A later row with the stamp of an accepted one."""
     STALE_FEED = 9
-    """The tenth or a later one of identical consecutive bars of a session (prices and a volume above 0)."""
+    """The tenth or a later one of identical bars in consecutive minutes (prices and a volume above 0)."""
     BAD_PRINT = 10
-    """One bar whose high or low jumps away from its neighbours' and comes back at once (`prints.is_bad_print`)."""
+    """A high or low that jumps away from the bars of the minutes beside it and comes back at once (`prints`)."""
     UNEXPLAINED_SPLIT = 11
     """A session that opens at a split's ratio to the last price on ordinary volume, with no such split in the table."""
 
@@ -101,14 +107,17 @@ def clean(
     grid: SessionGrid,
     previous: Previous | None = None,
     splits: Mapping[dt.date, float] | None = None,
+    *,
+    of_index: bool = False,
 ) -> CleanResult:
     """Judge every bar of one symbol against the session grid that spans them (and the session before them).
 
     `splits` are new shares per old one by execution date; `previous` is None where nothing earlier is known. A volume
-    of 0 is accepted (a price without a trade); a missing `vwap` is no fault.
+    of 0 is accepted (a price without a trade); a missing `vwap` is no fault. An index is computed nearly around the
+    clock: with `of_index` all of a session's day is extended hours.
     """
     verdict = np.zeros(len(table.stamp_us), dtype=np.int8)
-    for code, bad in _faults(table, grid):
+    for code, bad in _faults(table, grid, of_index):
         verdict[(verdict == Verdict.ACCEPTED) & bad] = code
     series = _Series(table, grid, np.flatnonzero(verdict == Verdict.ACCEPTED))
     series.drop(Verdict.DUPLICATE_STAMP, series.repeated(), verdict)
@@ -118,33 +127,36 @@ def clean(
     return CleanResult(verdict, series.rows)
 
 
-def _faults(table: CleanInput, grid: SessionGrid) -> list[tuple[Verdict, Bool]]:
+def _faults(table: CleanInput, grid: SessionGrid, of_index: bool) -> list[tuple[Verdict, Bool]]:
     prices = np.stack([table.open, table.high, table.low, table.close])
     finite = np.isfinite(prices).all(axis=0) & np.isfinite(table.volume) & ~np.isinf(table.vwap)
     minutes, rest = np.divmod(table.stamp_us, US_PER_MINUTE)
-    before, outside = _outside(minutes, grid)
+    extended, outside = _outside(minutes, grid, of_index)
     return [
         (Verdict.NOT_FINITE, ~finite | (table.stamp_us == NO_STAMP)),
         (Verdict.NON_POSITIVE_PRICE, (prices <= 0).any(axis=0) | (table.vwap <= 0)),
         (Verdict.NEGATIVE_VOLUME, table.volume < 0),
         (Verdict.OHLC_ORDER, (prices > table.high).any(axis=0) | (prices < table.low).any(axis=0)),
         (Verdict.OFF_GRID, (rest != 0) | (minutes % grid.bar_minutes != 0)),
-        (Verdict.EXTENDED_HOURS, before),
+        (Verdict.EXTENDED_HOURS, extended),
         (Verdict.OUTSIDE_SESSION, outside),
     ]
 
 
-def _outside(minutes: Int64, grid: SessionGrid) -> tuple[Bool, Bool]:
+def _outside(minutes: Int64, grid: SessionGrid, of_index: bool) -> tuple[Bool, Bool]:
     """Return which minutes are extended hours, and which are neither these nor regular hours."""
     if not grid.sessions:
         return np.zeros(len(minutes), dtype=np.bool_), np.ones(len(minutes), dtype=np.bool_)
     opens = np.array([s.open_minute for s in grid.sessions], dtype=np.int64)
     lengths = np.array([s.n_minutes for s in grid.sessions], dtype=np.int64)
-    after = np.where(lengths == FULL_DAY_MINUTES, AFTER_HOURS_MINUTES, 0)
-    at = np.maximum(np.searchsorted(opens - PRE_MARKET_MINUTES, minutes, side="right") - 1, 0)
+    if of_index:
+        before, end = OPEN_OF_DAY, np.full(len(opens), MINUTES_OF_DAY - OPEN_OF_DAY)
+    else:
+        before, end = PRE_MARKET_MINUTES, lengths + np.where(lengths == FULL_DAY_MINUTES, AFTER_HOURS_MINUTES, 0)
+    at = np.maximum(np.searchsorted(opens - before, minutes, side="right") - 1, 0)
     since_open = minutes - opens[at]
     regular = (since_open >= 0) & (since_open < lengths[at])
-    extended = (since_open >= -PRE_MARKET_MINUTES) & (since_open < lengths[at] + after[at]) & ~regular
+    extended = (since_open >= -before) & (since_open < end[at]) & ~regular
     return extended, ~regular & ~extended
 
 
@@ -169,22 +181,24 @@ class _Series:
             return np.zeros(n, dtype=np.bool_)
         bars = np.stack([table.open, table.high, table.low, table.close, table.volume])[:, self.rows]
         new = np.ones(n, dtype=np.bool_)
-        new[1:] = (bars[:, 1:] != bars[:, :-1]).any(axis=0) | (np.diff(self._sessions()) != 0)
+        new[1:] = (bars[:, 1:] != bars[:, :-1]).any(axis=0) | ~self._joined()[1:-1]
         run_start = np.maximum.accumulate(np.where(new, np.arange(n), 0))
         return np.asarray((np.arange(n) - run_start >= STALE_FROM - 1) & (bars[4] > 0), dtype=np.bool_)
 
     def bad_prints(self) -> Bool:
         bad = np.zeros(len(self.rows), dtype=np.bool_)
-        if len(self.rows) < 3:
-            return bad
-        high, low, close = (np.log(column[self.rows]) for column in (self.table.high, self.table.low, self.table.close))
-        session = self._sessions()
-        inner = session[2:] == session[:-2]
-        for extreme in (high, -low):
-            moves = np.diff(extreme)
-            for at in np.flatnonzero(inner & is_bad_print(moves[:-1], moves[1:], LEAST_MOVE)).tolist():
-                limit = move_limit(np.diff(close[session == session[at]]))
-                bad[at + 1] |= bool(is_bad_print(moves[at], moves[at + 1], limit))
+        table, session, joined = self.table, self._sessions(), self._joined()
+        ends = np.diff(session, prepend=-1, append=-1) != 0
+        high, low, first, close = (np.log(x[self.rows]) for x in (table.high, table.low, table.open, table.close))
+        for extreme, body in ((high, np.maximum(first, close)), (-low, -np.minimum(first, close))):
+            jumps = np.diff(extreme, prepend=0.0) > LEAST_MOVE
+            for at in np.flatnonzero(jumps | ends[:-1]).tolist():
+                for end in range(at + 1, min(at + LONGEST_WICK, len(bad)) + 1):
+                    beside = _beside(extreme, at, end, joined, ends)
+                    inner = end == at + 1 and not (ends[at] or ends[end])
+                    spike = float(extreme[at:end].min()), -np.inf if inner else float(body[at:end].max()), *beside
+                    if is_bad_print(*spike, LEAST_MOVE):
+                        bad[at:end] |= is_bad_print(*spike, move_limit(np.diff(close[session == session[at]])))
         return bad
 
     def unexplained(self, previous: Previous | None, splits: Mapping[dt.date, float]) -> Bool:
@@ -199,15 +213,33 @@ class _Series:
         traded = np.add.reduceat(close * self.table.volume[self.rows], first)
         shares = _explained([self.grid.sessions[index].date for index in session[first].tolist()], previous, splits)
         for at in np.flatnonzero(_looks_split(self.table.open[self.rows[first]] / before * shares)).tolist():
-            earlier = np.concatenate([usual, traded[:at]])[-SESSIONS_KEPT:]
+            known = traded[:at] if at >= LEAST_SESSIONS else np.concatenate([usual, traded[:at]])
+            earlier = known[-SESSIONS_KEPT:]
             if len(earlier) and traded[at] < SPLIT_VOLUME * np.median(earlier):
                 bad[first[at] : last[at] + 1] = True
         return bad
+
+    def _joined(self) -> Bool:
+        """Return for each row and the end whether the row before it is of the minute (the bar's length) before."""
+        minutes = self.table.stamp_us[self.rows] // US_PER_MINUTE
+        return np.asarray(np.diff(minutes, prepend=0, append=0) == self.grid.bar_minutes, dtype=np.bool_)
 
     def _sessions(self) -> Int64:
         opens = np.array([s.open_minute for s in self.grid.sessions], dtype=np.int64)
         minutes = self.table.stamp_us[self.rows] // US_PER_MINUTE
         return np.asarray(np.searchsorted(opens, minutes, side="right") - 1, dtype=np.int64)
+
+
+def _beside(values: Float64, at: int, end: int, joined: Bool, ends: Bool) -> tuple[float, float]:
+    """Return the values before and after the rows `at` to `end`; NaN unless all follow each other by the minute.
+
+    At an end of a session the one row beside them stands for both.
+    """
+    if not joined[at + 1 : end].all():
+        return np.nan, np.nan
+    before = values[at - 1] if joined[at] else np.nan
+    after = values[end] if joined[end] else np.nan
+    return float(after if ends[at] else before), float(before if ends[end] else after)
 
 
 def _explained(days: list[dt.date], previous: Previous | None, splits: Mapping[dt.date, float]) -> Float64:

@@ -1,7 +1,6 @@
 """When one price is too far from its neighbours to be true: the thresholds of `clean` and of the live `guard`."""
 
 import numpy as np
-import numpy.typing as npt
 
 from daytrader_ray.domain.panel import Float64
 
@@ -16,6 +15,8 @@ SIGMA_OF_MAD = 1.4826
 """Standard deviation of a normal distribution over its median absolute deviation."""
 CANCEL = 0.25
 """Share of the move out that may be left after the move back."""
+LONGEST_WICK = 3
+"""Bars in a row that may carry one bad high or low each."""
 
 
 def move_limit(returns: Float64) -> float:
@@ -26,11 +27,14 @@ def move_limit(returns: Float64) -> float:
     return max(LEAST_MOVE, float(ROBUST_SIGMAS * SIGMA_OF_MAD * spread))
 
 
-def is_bad_print(out: npt.ArrayLike, back: npt.ArrayLike, limit: float) -> npt.NDArray[np.bool_]:
-    """Return where the log move out is above `limit`, the next one below -`limit`, and both cancel to within a quarter.
+def is_bad_print(extreme: float, body: float, before: float, after: float, limit: float) -> bool:
+    """Return whether a high sticks out of the bars beside it by more than `limit` and leaves no trace in them.
 
-    The moves are those of highs, or of lows with their sign turned: how far one bar sticks out of its neighbours.
+    All are logs of prices: the high (of a low with the sign turned; of several bars the one that sticks out least),
+    the outermost open or close below it, and the highs of the minutes before and after. These two agree to within a
+    quarter of the move out, and so does the body with them: a price that was traded leaves its open or close there.
+    One bar between two others may be bad with its body, which is then given as minus infinity. NaN is never bad.
     """
-    out, back = np.asarray(out), np.asarray(back)
-    large = (out > limit) & (back < -limit)
-    return np.asarray(large & (np.abs(out + back) <= CANCEL * out), dtype=np.bool_)
+    level = max(before, after)
+    returns = abs(after - before) <= CANCEL * (extreme - before)
+    return extreme - level > limit and returns and body - level <= CANCEL * (extreme - level)

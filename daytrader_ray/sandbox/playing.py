@@ -1,15 +1,19 @@
 """A session played in real or scaled time: nobody holds the clock, orders and bars meet it as they come.
 
-`POST /_sandbox/play {"session": "2025-11-28", "speed": 60, "start": 0}` begins it, `GET` says where it is, `DELETE`
-ends it. Wherever one is, market time is `anchor.market + (t - anchor.wall) * speed` at the wall time t.
+`POST /_sandbox/play {"session": "2025-11-28", "speed": 60, "start": 0}` begins it, `GET` says where it is and in
+`error` what broke it off, `DELETE` ends it. Wherever one is, market time is
+`anchor.market + (t - anchor.wall) * speed` at the wall time t.
 """
 
 import asyncio
 import datetime as dt
+import urllib.request
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import orjson
+import structlog
 from aiohttp import web
 from pydantic import Field
 
@@ -20,17 +24,33 @@ from daytrader_ray.sandbox.exchange import Exchange
 from daytrader_ray.sandbox.streams import Streams
 
 PATH = "/_sandbox/play"
+ANSWER_SECONDS = 5.0
 TICK_SECONDS = 0.05
 """Real seconds between two looks at the time."""
 MINUTE = 60.0
 HALF = 30.0
+
+log = structlog.get_logger(__name__)
+
+
+def state_at(url: str) -> dict[str, Any] | None:
+    """Return what `GET` says at an exchange of this machine; None where `url` is none."""
+    if urlsplit(url).hostname not in ("127.0.0.1", "localhost", "::1"):
+        return None
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with direct.open(url.rstrip("/") + PATH, timeout=ANSWER_SECONDS) as answer:
+            state = orjson.loads(answer.read())
+    except (OSError, ValueError):
+        return None
+    return state if isinstance(state, dict) and "anchor" in state else None
 
 
 class PlayRequest(Config):
     """What to play: market seconds for each real one, and the minute to begin with (below 0: before the open)."""
 
     session: dt.date
-    speed: float = Field(default=1.0, gt=0)
+    speed: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     start: int = 0
 
 
@@ -50,6 +70,7 @@ class Playing:
         self._slot = 0
         self._anchor = (0.0, 0.0)
         self._task: asyncio.Task[None] | None = None
+        self._error: str | None = None
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes to mount."""
@@ -76,6 +97,7 @@ class Playing:
             "n_minutes": exchange.day.n_minutes,
             "now": exchange.now.timestamp(),
             "anchor": {"wall": wall, "market": market} if asked else None,
+            "error": self._error,
         }
         return web.json_response(body)
 
@@ -106,14 +128,22 @@ class Playing:
         except BaseException:
             self._exchange.release()
             raise
+        self._error = None
         self._task = asyncio.create_task(self._play(asked))
-        self._task.add_done_callback(lambda _: self._exchange.release())
+        self._task.add_done_callback(self._ended)
 
     async def stop(self) -> None:
         """End what is being played."""
         if self._task is not None and not self._task.done():
             self._task.cancel()
             await asyncio.wait([self._task])
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._exchange.release()
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._error = f"{type(error).__name__}: {error}"
+            log.error("the session that was played broke off", minute=self._slot, exc_info=error)
 
     async def _begin(self, asked: PlayRequest, session: int) -> None:
         """Set the exchange to the start; bars that are followed are made before time runs."""

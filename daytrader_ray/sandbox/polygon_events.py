@@ -1,7 +1,7 @@
 """What Polygon's streams say about a minute: `AM`, `A`, `T`, `Q` and `LULD` of stocks, `AM` and `V` of indices.
 
-Sizes of quotes are in the vendor's units of the day; `q` grows by symbol and has gaps. Which indicator of `LULD`
-means a pause is not in the vendor's public documentation: here it is `PAUSED`, and `RESUMED` ends it.
+Sizes of quotes are in the vendor's units of the day; `q` grows by symbol and has gaps. A halt begins with the
+indicator `PAUSED` of `LULD` and ends with `RESUMED` (massive.com/docs/websocket/stocks/luld).
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from daytrader_ray.sandbox.source import SessionBars
 
 Float64 = npt.NDArray[np.float64]
 
-PAUSED, RESUMED = 17, 16
+PAUSED, RESUMED = 17, 18
 BAND = 0.05
 """Half width of the price band of `LULD`, as a share of the last close."""
 VENUE, TAPE = 4, 3

@@ -10,6 +10,7 @@ from daytrader_ray.adapters.bar_files import BarFormat, import_files, read_bars
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.domain.errors import DataError
 
+NOW = dt.datetime(2025, 4, 1, tzinfo=dt.UTC)
 HEADER = "timestamp,open,high,low,close,volume\n"
 REAL = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "yf_intraday_mit" / "1min"
 WANT = [dt.datetime(2025, 3, 3, 14, 30, tzinfo=dt.UTC), dt.datetime(2025, 3, 3, 14, 31, tzinfo=dt.UTC)]
@@ -54,13 +55,13 @@ def test_good_and_bad_rows_are_counted_and_a_second_import_changes_nothing(tmp_p
     rows = "1741012200000,10,11,9,10,5\n1741012260000,10,11,9,,5\n1741012320000,10,11,9,10,0\n1741012200000,9,9,9,9,5\n"
     path = csv(tmp_path, HEADER + rows + "1739804400000,10,11,9,10,5\n1740000000000,1,1,1,1,5\n")
     store = ParquetStore(str(tmp_path / "data"))
-    report = import_files(store, [str(path)], BarFormat())
+    report = import_files(store, [str(path)], BarFormat(), NOW)
     assert (report.files, report.rows, report.accepted, report.quarantined, report.extended_hours) == (1, 6, 2, 3, 1)
     files = {p: p.read_bytes() for p in (tmp_path / "data").rglob("*.parquet")}
     bad = sorted(p for p in files if "quarantine" in str(p))
     reasons = [pq.ParquetFile(p).read()["reason"].to_pylist() for p in bad]
     assert reasons == [["outside_session"], ["not_finite", "duplicate_stamp"]]
-    assert import_files(store, [str(path)], BarFormat()) == report
+    assert import_files(store, [str(path)], BarFormat(), NOW) == report
     assert {p: p.read_bytes() for p in (tmp_path / "data").rglob("*.parquet")} == files
     panel = store.panel(["AAPL"])
     assert np.flatnonzero(panel.traded[:, 0]).tolist() == [0]
@@ -84,7 +85,7 @@ def test_good_and_bad_rows_are_counted_and_a_second_import_changes_nothing(tmp_p
 def test_an_unusable_file_is_one_clear_line(tmp_path: Path, text: str, words: str) -> None:
     path = csv(tmp_path, text)
     with pytest.raises(DataError, match=words) as caught:
-        import_files(ParquetStore(str(tmp_path / "data")), [str(path)], BarFormat())
+        import_files(ParquetStore(str(tmp_path / "data")), [str(path)], BarFormat(), NOW)
     assert str(path) in caught.value.message or "no symbol" in caught.value.message
     assert "\n" not in caught.value.message
 
@@ -93,9 +94,9 @@ def test_paths_that_hold_nothing_are_named(tmp_path: Path) -> None:
     store = ParquetStore(str(tmp_path / "data"))
     for path in (tmp_path / "nothing.csv", tmp_path):
         with pytest.raises(DataError, match=str(path)):
-            import_files(store, [str(path)], BarFormat())
+            import_files(store, [str(path)], BarFormat(), NOW)
     with pytest.raises(DataError, match="unknown kind"):
-        import_files(store, [str(csv(tmp_path, "x", "bars.xlsx"))], BarFormat())
+        import_files(store, [str(csv(tmp_path, "x", "bars.xlsx"))], BarFormat(), NOW)
 
 
 def test_a_folder_is_searched_and_a_file_may_hold_many_symbols(tmp_path: Path) -> None:
@@ -105,7 +106,9 @@ def test_a_folder_is_searched_and_a_file_may_hold_many_symbols(tmp_path: Path) -
     stamp = pa.array([WANT[1]], pa.timestamp("ns", "UTC"))
     table = pa.table({name: [1.0] for name in ("open", "high", "low", "close")} | {"volume": [5]})
     pq.write_table(table.append_column("timestamp", stamp), folder / "C.parquet")
-    report = import_files(ParquetStore(str(tmp_path / "data")), [str(folder), str(folder / "many.csv")], BarFormat())
+    report = import_files(
+        ParquetStore(str(tmp_path / "data")), [str(folder), str(folder / "many.csv")], BarFormat(), NOW
+    )
     assert report.symbols == ("A", "B", "C")
     assert (report.files, report.rows) == (2, 3)
 
@@ -114,41 +117,41 @@ def test_symbols_are_upper_case_as_the_options_write_them(tmp_path: Path) -> Non
     row = "1741012200000,1,2,1,2,5\n"
     named = csv(tmp_path, HEADER + row, "aapl.csv")
     column = csv(tmp_path, f"symbol,{HEADER}msft,{row}", "many.csv")
-    report = import_files(ParquetStore(str(tmp_path / "data")), [str(named), str(column)], BarFormat())
+    report = import_files(ParquetStore(str(tmp_path / "data")), [str(named), str(column)], BarFormat(), NOW)
     assert report.symbols == ("AAPL", "MSFT")
 
 
 def test_only_symbols_with_bars_are_counted(tmp_path: Path) -> None:
     empty = csv(tmp_path, HEADER, "AAPL.csv")
     bad = csv(tmp_path, HEADER + "1741012200000,1,2,1,,5\n", "MSFT.csv")
-    report = import_files(ParquetStore(str(tmp_path / "data")), [str(empty), str(bad)], BarFormat())
+    report = import_files(ParquetStore(str(tmp_path / "data")), [str(empty), str(bad)], BarFormat(), NOW)
     assert (report.files, report.rows, report.symbols) == (2, 1, ())
 
 
 def test_hidden_files_of_a_folder_are_not_imported(tmp_path: Path) -> None:
     csv(tmp_path, HEADER + "1741012200000,1,2,1,2,5\n")
     csv(tmp_path, "not bars", "._AAPL.csv")
-    assert import_files(ParquetStore(str(tmp_path / "data")), [str(tmp_path)], BarFormat()).files == 1
+    assert import_files(ParquetStore(str(tmp_path / "data")), [str(tmp_path)], BarFormat(), NOW).files == 1
 
 
 def test_own_bars_are_not_mixed_with_downloaded_ones(tmp_path: Path) -> None:
     path = csv(tmp_path, HEADER + "1741012200000,1,2,1,2,5\n")
     store = ParquetStore(str(tmp_path / "data"))
-    import_files(store, [str(path)], BarFormat())
-    import_files(store, [str(path)], BarFormat())
+    import_files(store, [str(path)], BarFormat(), NOW)
+    import_files(store, [str(path)], BarFormat(), NOW)
     with pytest.raises(DataError, match=r"imported, not api\.polygon\.io"):
         store.claim("api.polygon.io")
     downloaded = ParquetStore(str(tmp_path / "other"))
     downloaded.claim("api.polygon.io")
     downloaded.write_bars("AAPL", "2025-03", read_bars(str(path), BarFormat()), (WANT[0].date(), WANT[0].date()))
     with pytest.raises(DataError, match=r"api\.polygon\.io, not imported"):
-        import_files(downloaded, [str(path)], BarFormat())
+        import_files(downloaded, [str(path)], BarFormat(), NOW)
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason=f"needs the real bars in {REAL}")
 def test_real_bars_are_imported_and_partial_sessions_stay_partial(tmp_path: Path) -> None:
     store = ParquetStore(str(tmp_path))
-    report = import_files(store, [str(REAL / "SPY.parquet"), str(REAL / "XLV.parquet")], BarFormat())
+    report = import_files(store, [str(REAL / "SPY.parquet"), str(REAL / "XLV.parquet")], BarFormat(), NOW)
     assert report.rows == 8360 + 4864
     assert report.symbols == ("SPY", "XLV")
     panel = store.panel(["SPY", "XLV"])

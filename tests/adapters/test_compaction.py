@@ -8,7 +8,7 @@ import pytest
 from daytrader_ray.adapters import bar_buffer
 from daytrader_ray.adapters.bar_buffer import BarBuffer, buffer_folder
 from daytrader_ray.adapters.calendar import session_grid
-from daytrader_ray.adapters.compaction import compact, compact_leftovers
+from daytrader_ray.adapters.compaction import _table, compact, compact_leftovers
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.adapters.tables import Kind
 
@@ -68,10 +68,9 @@ def test_late_and_revised_bars_keep_the_time_since_when_they_were_known(store, t
 
 def test_history_that_repeats_a_bar_brings_its_trades_and_is_no_revision(store, tmp_path):
     write(tmp_path, bars(row("AAPL", 0)), bars(row("AAPL", 0, offer="same", trades=17)))
-    write(tmp_path, {"kind": "day", "complete": ["AAPL"]})
     compact(store, tmp_path, "buffer", DAY)
     table = store.bars("AAPL", DAY, DAY)
-    assert table["trades"].to_pylist() == [17] and store.is_downloaded("AAPL", DAY, DAY)
+    assert table["trades"].to_pylist() == [17] and not store.is_downloaded("AAPL", DAY, DAY)
     assert not store.find("historical/minute_bars/symbol=AAPL/*.revisions.parquet")
 
 
@@ -116,3 +115,31 @@ def test_a_crash_in_the_middle_only_repeats_the_work(store, tmp_path, monkeypatc
     assert compact_leftovers(store, tmp_path, "buffer", DAY + dt.timedelta(days=1)) == [DAY]
     assert {path: store.read(path) for path in store.find("historical/*/*/*")} == before
     assert bar_buffer.leftovers(tmp_path, "buffer") == []
+
+
+def test_what_was_received_live_never_replaces_a_downloaded_day(store, tmp_path):
+    history = _table([row("AAPL", 0, 10.7), row("AAPL", 1, 10.6), row("AAPL", 2, 10.8)]).drop_columns(["known_at"])
+    store.write_bars("AAPL", "2025-12", history, (DAY, DAY))
+    again = (row("AAPL", 0, 10.5), row("AAPL", 1, 10.6, vwap=None), row("AAPL", 3, 99.0))
+    for _ in range(2):
+        write(tmp_path, bars(*again))
+        compact(store, tmp_path, "buffer", DAY)
+        assert closes(store, "AAPL") == {30: 10.7, 31: 10.6, 32: 10.8}
+        assert closes(store, "AAPL", known_at=LATE) == {30: 10.5, 31: 10.6, 32: 10.8}
+        assert store.bars("AAPL", DAY, DAY, known_at=LATE)["vwap"].to_pylist() == [10.2] * 3
+
+
+def test_one_bar_of_an_impossible_time_does_not_keep_the_others_from_the_store(store, tmp_path):
+    far = row("AAPL", 2**40, offer="invalid", low=-1.0)
+    write(tmp_path, bars(row("AAPL", 0), far, row("AAPL", 2**62), row("SPY", 0)))
+    assert compact_leftovers(store, tmp_path, "buffer", DAY + dt.timedelta(days=1)) == [DAY]
+    assert closes(store, "AAPL") == {30: 10.5} == closes(store, "SPY")
+    (path,) = store.find("quarantine/symbol=AAPL/*.parquet")
+    assert _reasons(store, path) == ["not_finite", "not_finite"]
+
+
+def test_what_the_other_source_said_is_no_version_of_a_bar(store, tmp_path):
+    write(tmp_path, bars(row("AAPL", 0), row("AAPL", 0, 10.9, offer="other")))
+    compact(store, tmp_path, "buffer", DAY)
+    assert closes(store, "AAPL") == {30: 10.5}
+    assert not store.find("historical/minute_bars/symbol=AAPL/*.revisions.parquet")

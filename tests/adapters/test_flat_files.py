@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import fsspec
+import pyarrow as pa
 import pytest
 
 from daytrader_ray.adapters.event_files import import_events
@@ -11,10 +12,12 @@ from daytrader_ray.adapters.flat_files import import_flat_files
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.adapters.tables import Kind
 from daytrader_ray.domain.errors import DataError
+from tests.adapters.stored import files
 
 HEADER = "ticker,volume,open,close,high,low,window_start,transactions\n"
 MARKET = "api.polygon.io"
 DAYS = [dt.date(2025, 2, 28), dt.date(2025, 3, 3), dt.date(2025, 3, 4), dt.date(2025, 3, 6)]
+NOW = dt.datetime(2025, 4, 1, tzinfo=dt.UTC)
 UNIVERSE = ("AAPL", "I:VIX", "MSFT", "NA")
 
 
@@ -39,13 +42,9 @@ def flat(tmp_path: Path) -> Path:
     return tmp_path / "flat"
 
 
-def files(root: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
-
-
 def test_a_day_of_the_whole_market_becomes_complete_days_of_the_universe(flat: Path, tmp_path: Path) -> None:
     store, seen = ParquetStore(str(tmp_path / "data")), []
-    report = import_flat_files(store, [str(flat)], UNIVERSE, MARKET, lambda *done: seen.append(done))
+    report = import_flat_files(store, [str(flat)], UNIVERSE, MARKET, NOW, lambda *done: seen.append(done))
     assert (report.files, report.rows, report.accepted, report.quarantined, report.extended_hours) == (4, 48, 36, 0, 12)
     assert report.symbols == store.symbols() == ("AAPL", "MSFT", "NA")
     assert seen == [(done, 4) for done in (1, 2, 3, 4)]
@@ -67,49 +66,65 @@ def test_a_day_of_the_whole_market_becomes_complete_days_of_the_universe(flat: P
 
 def test_days_that_are_there_are_not_read_again(flat: Path, tmp_path: Path) -> None:
     store = ParquetStore(str(tmp_path / "data"))
-    import_flat_files(store, [str(flat)], UNIVERSE, MARKET)
+    import_flat_files(store, [str(flat)], UNIVERSE, MARKET, NOW)
     before = files(tmp_path / "data")
     for path in flat.rglob("*.gz"):
         path.write_bytes(b"")
-    assert import_flat_files(store, [str(flat)], UNIVERSE, MARKET).files == 0
+    assert import_flat_files(store, [str(flat)], UNIVERSE, MARKET, NOW).files == 0
     assert files(tmp_path / "data") == before
     write(flat, dt.date(2025, 3, 5), HEADER + rows(dt.date(2025, 3, 5)))
-    report = import_flat_files(store, [str(flat)], UNIVERSE, MARKET)
+    report = import_flat_files(store, [str(flat)], UNIVERSE, MARKET, NOW)
     assert (report.files, report.accepted) == (1, 9)
 
 
 def test_interrupted_and_resumed_it_is_the_same_store(flat: Path, tmp_path: Path) -> None:
     whole, parts = ParquetStore(str(tmp_path / "whole")), ParquetStore(str(tmp_path / "parts"))
-    import_flat_files(whole, [str(flat)], UNIVERSE, MARKET)
+    import_flat_files(whole, [str(flat)], UNIVERSE, MARKET, NOW)
     good = (flat / "2025/03/2025-03-04.csv.gz").read_bytes()
     (flat / "2025/03/2025-03-04.csv.gz").write_bytes(good[:-12])
     with pytest.raises(DataError, match=r"2025-03-04\.csv\.gz: cannot be read"):
-        import_flat_files(parts, [str(flat)], UNIVERSE, MARKET)
+        import_flat_files(parts, [str(flat)], UNIVERSE, MARKET, NOW)
     assert parts.is_downloaded("AAPL", DAYS[0], DAYS[0])
     assert not parts.is_downloaded("AAPL", DAYS[1], DAYS[1])
     assert parts.bars("AAPL", DAYS[1]).num_rows == 0
     (flat / "2025/03/2025-03-04.csv.gz").write_bytes(good)
-    import_flat_files(parts, [str(flat)], UNIVERSE, MARKET)
+    import_flat_files(parts, [str(flat)], UNIVERSE, MARKET, NOW)
     assert files(tmp_path / "parts") == files(tmp_path / "whole")
 
 
 def test_a_new_symbol_of_the_universe_is_read_from_the_same_files(flat: Path, tmp_path: Path) -> None:
     store = ParquetStore(str(tmp_path / "data"))
-    import_flat_files(store, [str(flat)], ("AAPL",), MARKET)
-    report = import_flat_files(store, [str(flat)], ("AAPL", "MSFT"), MARKET)
+    import_flat_files(store, [str(flat)], ("AAPL",), MARKET, NOW)
+    report = import_flat_files(store, [str(flat)], ("AAPL", "MSFT"), MARKET, NOW)
     assert (report.files, report.symbols) == (4, ("MSFT",))
 
 
 def test_a_stock_without_a_row_had_no_trade(flat: Path, tmp_path: Path) -> None:
     store = ParquetStore(str(tmp_path / "data"))
-    import_flat_files(store, [str(flat)], ("QQQQ",), MARKET)
+    import_flat_files(store, [str(flat)], ("QQQQ",), MARKET, NOW)
     assert (store.symbols(), store.is_downloaded("QQQQ", DAYS[1], DAYS[2])) == ((), True)
+
+
+def test_only_what_a_symbol_lacks_is_imported_and_no_vwap_is_lost(flat: Path, tmp_path: Path) -> None:
+    whole, store = ParquetStore(str(tmp_path / "whole")), ParquetStore(str(tmp_path / "data"))
+    store.claim(MARKET)
+    import_flat_files(whole, [str(flat)], UNIVERSE, MARKET, NOW)
+    bars = whole.bars("AAPL", DAYS[1], DAYS[1])
+    better = bars.set_column(7, "vwap", pa.array([10.25] * bars.num_rows))
+    store.write_bars("AAPL", "2025-03", better, (DAYS[1], DAYS[1]), counts={"accepted": 77})
+    store.write_bars("MSFT", "2025-03", better.slice(0, 1), None)
+    import_flat_files(store, [str(flat)], UNIVERSE, MARKET, NOW)
+    for symbol, first in (("AAPL", DAYS[1]), ("MSFT", DAYS[1])):
+        assert store.bars(symbol, first, first)["vwap"][0].as_py() == 10.25
+    assert store.bars("AAPL").drop_columns("vwap").equals(whole.bars("AAPL").drop_columns("vwap"))
+    assert store.counts("AAPL", "2025-03")["accepted"] == 77 + 6
+    assert not list((tmp_path / "data").rglob("*.revisions.parquet"))
 
 
 def test_any_file_system_will_do(tmp_path: Path) -> None:
     root = f"memory://{tmp_path.name}"
     write(root, DAYS[1], HEADER + rows(DAYS[1]))
-    report = import_flat_files(ParquetStore(str(tmp_path / "data")), [root], UNIVERSE, MARKET)
+    report = import_flat_files(ParquetStore(str(tmp_path / "data")), [root], UNIVERSE, MARKET, NOW)
     assert (report.files, report.accepted) == (1, 9)
 
 
@@ -117,7 +132,7 @@ def test_bad_rows_are_quarantined_with_their_reason(tmp_path: Path) -> None:
     text = HEADER + rows(DAYS[1], ("AAPL",)) + "AAPL,5,10,10.5,9,9.5,1741012500000000000,3\n"
     write(tmp_path / "flat", DAYS[1], text + "AAPL,5,,10.5,11,9.5,1741012560000000001,3\n")
     store = ParquetStore(str(tmp_path / "data"))
-    assert import_flat_files(store, [str(tmp_path / "flat")], UNIVERSE, MARKET).quarantined == 2
+    assert import_flat_files(store, [str(tmp_path / "flat")], UNIVERSE, MARKET, NOW).quarantined == 2
     assert store.counts("AAPL", "2025-03") == {"accepted": 3, "extended_hours": 1, "not_finite": 1, "ohlc_order": 1}
     (path,) = (tmp_path / "data" / "quarantine").rglob("*.parquet")
     assert path.relative_to(tmp_path / "data").as_posix() == (
@@ -129,6 +144,7 @@ def test_bad_rows_are_quarantined_with_their_reason(tmp_path: Path) -> None:
     ("text", "words"),
     [
         ("", "cannot be read"),
+        (HEADER, "no row: the market traded on 2025-03-03"),
         (HEADER.replace("high", "hihg"), "each of the columns"),
         (HEADER.replace("high", "low"), "each of the columns"),
         (HEADER.replace(",", ";"), "each of the columns"),
@@ -141,30 +157,23 @@ def test_bad_rows_are_quarantined_with_their_reason(tmp_path: Path) -> None:
 def test_a_broken_day_is_one_clear_line_and_nothing_is_stored(text: str, words: str, tmp_path: Path) -> None:
     write(tmp_path / "flat", DAYS[1], text)
     with pytest.raises(DataError, match=re.escape(words)) as caught:
-        import_flat_files(ParquetStore(str(tmp_path / "data")), [str(tmp_path / "flat")], UNIVERSE, MARKET)
+        import_flat_files(ParquetStore(str(tmp_path / "data")), [str(tmp_path / "flat")], UNIVERSE, MARKET, NOW)
     assert "2025-03-03.csv.gz" in caught.value.message
     assert "\n" not in caught.value.message
     assert not list((tmp_path / "data").rglob("*.parquet"))
-
-
-def test_a_header_alone_is_a_day_without_trades(tmp_path: Path) -> None:
-    write(tmp_path / "flat", DAYS[1], HEADER)
-    store = ParquetStore(str(tmp_path / "data"))
-    assert import_flat_files(store, [str(tmp_path / "flat")], UNIVERSE, MARKET).rows == 0
-    assert store.is_downloaded("AAPL", DAYS[1], DAYS[1])
 
 
 def test_names_without_a_day_and_days_twice_are_refused(flat: Path, tmp_path: Path) -> None:
     store = ParquetStore(str(tmp_path / "data"))
     write(tmp_path / "copy", DAYS[0], HEADER)
     with pytest.raises(DataError, match="a second file of 2025-02-28"):
-        import_flat_files(store, [str(flat), str(tmp_path / "copy")], UNIVERSE, MARKET)
+        import_flat_files(store, [str(flat), str(tmp_path / "copy")], UNIVERSE, MARKET, NOW)
     odd = tmp_path / "bars.csv.gz"
     odd.write_bytes(gzip.compress(HEADER.encode()))
     with pytest.raises(DataError, match="no day in its name"):
-        import_flat_files(store, [str(odd)], UNIVERSE, MARKET)
+        import_flat_files(store, [str(odd)], UNIVERSE, MARKET, NOW)
     with pytest.raises(DataError, match="no such file"):
-        import_flat_files(store, [str(tmp_path / "nowhere")], UNIVERSE, MARKET)
+        import_flat_files(store, [str(tmp_path / "nowhere")], UNIVERSE, MARKET, NOW)
 
 
 def events(folder: Path, text: str) -> str:
@@ -190,6 +199,14 @@ def test_events_are_known_from_when_they_were_known(tmp_path: Path) -> None:
     assert [known(1, 4), known(3, 4), known(2, 6)] == [[], ["earnings"], ["earnings", "fda"]]
     table = store.read_table(Kind.EVENTS, "AAPL", "events")
     assert table["note"].to_pylist() == ["Q2, after close", None]
+
+
+def test_two_events_of_one_kind_at_one_time_are_two(tmp_path: Path) -> None:
+    store = ParquetStore(str(tmp_path / "data"))
+    path = events(tmp_path, "symbol,timestamp,kind,note\nA,2025-05-01,fda,one\nA,2025-05-01,fda,two\n")
+    for _ in range(2):
+        import_events(store, [path])
+    assert store.read_table(Kind.EVENTS, "A", "events")["note"].to_pylist() == ["one", "two"]
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from daytrader_ray.adapters.bar_files import BarFormat, import_files, read_bars
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.domain.errors import ConfigError, DaytraderError
 
+NOW = dt.datetime(2025, 4, 1, tzinfo=dt.UTC)
 HEADER = "timestamp,open,high,low,close,volume\n"
 ROW = "2025-03-03T14:30:00Z,10,11,9,10,5\n"
 NEXT = "2025-03-03T14:31:00Z,10,11,9,10,6\n"
@@ -31,7 +32,7 @@ def imported(folder: Path, name: str, content: bytes, how: BarFormat) -> tuple[i
     path.write_bytes(content)
     store = ParquetStore(str(root))
     try:
-        report = import_files(store, [str(path)], how)
+        report = import_files(store, [str(path)], how, NOW)
     except DaytraderError as error:
         assert "\n" not in error.message
         assert not list(root.rglob("*.parquet"))
@@ -198,16 +199,16 @@ def test_a_later_file_that_is_broken_leaves_the_earlier_ones_whole(tmp_path: Pat
     (tmp_path / "B.csv").write_text(HEADER + "soon,1,2,1,2,5\n")
     store = ParquetStore(str(tmp_path / "data"))
     with pytest.raises(DaytraderError, match=r"B\.csv"):
-        import_files(store, [str(tmp_path / "A.csv"), str(tmp_path / "B.csv")], BarFormat())
+        import_files(store, [str(tmp_path / "A.csv"), str(tmp_path / "B.csv")], BarFormat(), NOW)
     assert store.bars("A").num_rows == 1
 
 
 def test_a_store_of_one_length_takes_no_other(tmp_path: Path) -> None:
     (tmp_path / "A.csv").write_text(HEADER + ROW)
     store = ParquetStore(str(tmp_path / "data"))
-    import_files(store, [str(tmp_path / "A.csv")], BarFormat(bar_minutes=5))
+    import_files(store, [str(tmp_path / "A.csv")], BarFormat(bar_minutes=5), NOW)
     with pytest.raises(DaytraderError, match="5-minute"):
-        import_files(store, [str(tmp_path / "A.csv")], BarFormat())
+        import_files(store, [str(tmp_path / "A.csv")], BarFormat(), NOW)
 
 
 def test_a_split_that_nobody_told_of_is_seen_across_files(tmp_path: Path) -> None:
@@ -215,7 +216,7 @@ def test_a_split_that_nobody_told_of_is_seen_across_files(tmp_path: Path) -> Non
     for day, price in (("2025-03-03", 70), ("2025-03-04", 10)):
         rows = "".join(f"{day}T15:0{at}:00Z,{price},{price},{price},{price},{100 + at}\n" for at in range(3))
         (tmp_path / "A.csv").write_text(HEADER + rows)
-        report = import_files(store, [str(tmp_path / "A.csv")], BarFormat())
+        report = import_files(store, [str(tmp_path / "A.csv")], BarFormat(), NOW)
     assert (report.accepted, report.quarantined) == (0, 3)
 
 

@@ -111,7 +111,7 @@ from tests.adapters.stored import minute, table
 store = ParquetStore("s3://bars/data")
 for n in itertools.count():
     rows = table([(minute(slot), 10.0 + n, 5.0) for slot in range(20_000)])
-    store.write_bars("AAPL", "2025-11", rows, None)
+    store.write_bars("AAPL", "2025-11", rows, None, revised_at=minute(n, 90))
     print(n, flush=True)
 """
 
@@ -126,7 +126,8 @@ def test_a_killed_writer_leaves_whole_files_and_no_others() -> None:
         for _ in range(3):
             writer.stdout.readline()
         writer.kill()
-    assert keys() == ["data/historical/minute_bars/symbol=AAPL/2025-11.parquet"]
+    names = ("2025-11.parquet", "2025-11.revisions.parquet")
+    assert keys() == [f"data/historical/minute_bars/symbol=AAPL/{name}" for name in names]
     closes = ParquetStore(ROOT).bars("AAPL")["close"].unique().to_pylist()
     assert len(closes) == 1
     assert closes[0] >= 12.0

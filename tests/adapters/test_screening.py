@@ -73,3 +73,10 @@ def test_bars_of_an_index_have_no_volume_and_are_accepted() -> None:
     screened = screen(bars(*slots))
     assert screened.counts == {"accepted": 20}
     assert np.all(screened.accepted["volume"].to_numpy() == 0)
+
+
+def test_an_index_has_values_at_night_that_nobody_needs_to_look_at() -> None:
+    table = bars(("2025-03-03T08:15", 17.0, 0.0), ("2025-03-03T15:00", 17.0, 0.0))
+    assert screen(table).counts == {"outside_session": 1, "accepted": 1}
+    index = table.set_column(0, "symbol", pa.array(["I:VIX"] * 2))
+    assert screen(index).counts == {"extended_hours": 1, "accepted": 1}

@@ -1,4 +1,6 @@
 import datetime as dt
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 
 from daytrader_ray.adapters import atomic
 from daytrader_ray.adapters.store import BAR_SCHEMA, ParquetStore
+from daytrader_ray.adapters.tables import Kind
 from daytrader_ray.domain.errors import DataError
 from tests.adapters.stored import DAY, HALF_DAY, files, minute, table
 
@@ -40,6 +43,14 @@ def test_a_store_keeps_to_the_market_of_its_first_bars(tmp_path: Path) -> None:
     assert store.market() == "two"
 
 
+def test_a_store_keeps_to_the_market_of_whatever_it_holds(tmp_path: Path) -> None:
+    store = ParquetStore(str(tmp_path))
+    store.claim("one")
+    store.mark(Kind.SPLITS, "AAPL", DAY, DAY)
+    with pytest.raises(DataError, match="another market: one, not two"):
+        store.claim("two")
+
+
 def test_bars_that_nobody_spoke_for_are_of_an_unknown_market(tmp_path: Path) -> None:
     store = ParquetStore(str(tmp_path))
     store.write_bars("AAPL", "2025-11", table([(minute(0), 10.0, 5.0)]), (DAY, DAY))
@@ -60,7 +71,7 @@ def test_writing_again_changes_no_byte(tmp_path: Path) -> None:
 def test_a_new_row_of_the_same_minute_wins(tmp_path: Path) -> None:
     store = ParquetStore(str(tmp_path))
     store.write_bars("AAPL", "2025-11", table([(minute(1), 10.0, 5.0), (minute(0), 9.0, 5.0)]), None)
-    store.write_bars("AAPL", "2025-11", table([(minute(1), 11.0, 6.0)]), None)
+    store.write_bars("AAPL", "2025-11", table([(minute(1), 11.0, 6.0)]), None, revised_at=minute(9))
     read = store.bars("AAPL")
     assert read.schema == BAR_SCHEMA
     assert read["close"].to_pylist() == [9.0, 11.0]
@@ -81,6 +92,29 @@ def test_an_interrupted_write_keeps_the_old_bars(tmp_path: Path, monkeypatch: py
     assert not store.is_downloaded("AAPL", DAY, DAY)
 
 
+WRITER = """
+import sys
+from daytrader_ray.adapters.store import ParquetStore
+from daytrader_ray.adapters.tables import Kind
+from tests.adapters.stored import DAY, minute, table
+store, first = ParquetStore(sys.argv[1]), int(sys.argv[2])
+for slot in range(first, first + 25):
+    day = minute(0, slot).date()
+    store.write_bars("AAPL", "2025-11", table([(minute(slot), 10.0, 5.0)]), None)
+    store.mark(Kind.SPLITS, "AAPL", day, day)
+"""
+
+
+def test_two_writers_of_one_month_lose_nothing(tmp_path: Path) -> None:
+    repository = Path(__file__).resolve().parents[2]
+    commands = [[sys.executable, "-c", WRITER, str(tmp_path), str(first)] for first in (0, 25)]
+    writers = [subprocess.Popen(command, cwd=repository) for command in commands]
+    assert [writer.wait() for writer in writers] == [0, 0]
+    store = ParquetStore(str(tmp_path))
+    assert store.bars("AAPL")["timestamp"].to_pylist() == [minute(slot) for slot in range(50)]
+    assert store.downloaded(Kind.SPLITS, "AAPL", "splits") == [(DAY, minute(0, 49).date())]
+
+
 stamps = st.integers(0, 20_000).map(lambda k: dt.datetime(2025, 11, 1, tzinfo=dt.UTC) + dt.timedelta(minutes=k))
 prices = st.floats(0.01, 1e6, allow_nan=False)
 some_bars = st.lists(st.tuples(stamps, prices, prices), max_size=30)
@@ -92,7 +126,7 @@ def test_what_is_written_is_read_back_sorted_with_the_last_row_of_each_minute(ol
     with tempfile.TemporaryDirectory() as folder:
         store = ParquetStore(folder)
         store.write_bars("AAPL", "2025-11", table(old), None)
-        store.write_bars("AAPL", "2025-11", table(new), None)
+        store.write_bars("AAPL", "2025-11", table(new), None, revised_at=minute(0, 90))
         read = store.bars("AAPL")
     want = {start: (price, volume) for start, price, volume in [*old, *new]}
     got = zip(read["timestamp"].to_pylist(), read["close"].to_pylist(), read["volume"].to_pylist(), strict=True)

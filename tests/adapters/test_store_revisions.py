@@ -63,6 +63,45 @@ def test_a_revised_bar_keeps_what_was_known_before(tmp_path: Path) -> None:
     assert store.symbols() == ("AAPL",)
 
 
+def full(price: float, vwap: float | None, trades: int | None) -> pa.Table:
+    bars = table([(minute(0), price, 1.0)]).select(FILE_SCHEMA.names)
+    columns = bars.drop_columns(["vwap", "trades"]).append_column("vwap", pa.array([vwap], pa.float64()))
+    return columns.append_column("trades", pa.array([trades], pa.int32()))
+
+
+def test_nothing_takes_the_place_of_a_stored_bar_without_a_time(tmp_path: Path) -> None:
+    store = ParquetStore(str(tmp_path))
+    store.write_bars("AAPL", MONTH, table([(minute(0), 10.0, 1.0)]), None)
+    before = files(tmp_path)
+    store.write_bars("AAPL", MONTH, table([(minute(0), 10.7, 1.0)]), None)
+    store.write_bars("AAPL", MONTH, table([(minute(0), 10.7, 1.0)]), None, revised_at=minute(0, day=-1))
+    assert files(tmp_path) == before
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_what_one_source_does_not_tell_is_no_revision(tmp_path: Path, late: bool) -> None:
+    live = full(10.0, 10.1, None)
+    if late:
+        live = live.append_column("known_at", pa.array([minute(9)], UTC))
+    download = full(10.0, None, 17)
+    for name, order in (("a", (live, download)), ("b", (download, live)), ("c", (live, download, live, download))):
+        store = ParquetStore(str(tmp_path / name))
+        for bars in order:
+            store.write_bars("AAPL", MONTH, bars, None, revised_at=minute(0, day=3))
+        (bar,) = store.bars("AAPL").to_pylist()
+        assert (bar["close"], bar["vwap"], bar["trades"]) == (10.0, 10.1, 17)
+        assert closes(store, minute(8)) == ({} if late else {0: 10.0})
+    assert files(tmp_path / "a") == files(tmp_path / "b") == files(tmp_path / "c")
+
+
+def test_a_null_of_another_bar_stays_null(tmp_path: Path) -> None:
+    store = ParquetStore(str(tmp_path))
+    store.write_bars("AAPL", MONTH, full(10.0, 10.1, 3), None)
+    store.write_bars("AAPL", MONTH, full(10.7, None, 3), None, revised_at=minute(0, day=3))
+    assert store.bars("AAPL")["vwap"].to_pylist() == [None]
+    assert closes(store, minute(1)) == {0: 10.0}
+
+
 def test_a_late_bar_is_not_known_until_it_came(tmp_path: Path) -> None:
     store = ParquetStore(str(tmp_path))
     store.write_bars("AAPL", MONTH, versions([(0, 10.0, None), (1, 11.0, 90)]), None)

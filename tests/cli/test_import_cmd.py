@@ -51,6 +51,15 @@ def run(app: typer.Typer, tmp_path: Path, *options: str) -> Result:
     return CliRunner().invoke(app, [*options, "--data", str(tmp_path / "data"), "--json"])
 
 
+def test_a_corrected_file_does_not_change_what_was_known(app: typer.Typer, tmp_path: Path) -> None:
+    for close in ("10", "10.5"):
+        (tmp_path / "AAPL.csv").write_text(f"timestamp,open,high,low,close,volume\n1741012200000,10,11,9,{close},5\n")
+        assert run(app, tmp_path, str(tmp_path / "AAPL.csv")).exit_code == 0
+    store, end = ParquetStore(str(tmp_path / "data")), dt.datetime(2025, 3, 3, 14, 31, tzinfo=dt.UTC)
+    assert store.bars("AAPL", known_at=end)["close"].to_pylist() == [10.0]
+    assert store.bars("AAPL")["close"].to_pylist() == [10.5]
+
+
 def test_columns_zone_and_stamps_are_read_as_the_options_say(app: typer.Typer, tmp_path: Path) -> None:
     (tmp_path / "AAPL.csv").write_text(
         "when,open,high,low,last,vol\n2025-03-03 09:35:00,10,11,9,10,5\n2025-03-03 16:00:00,10,11,9,10,5\n"

@@ -3,10 +3,15 @@
 import datetime as dt
 from types import SimpleNamespace
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
-from daytrader_ray.adapters.store import ParquetStore
-from daytrader_ray.cluster.session import panel_until, starting_cash
+from daytrader_ray.adapters import bar_buffer
+from daytrader_ray.adapters.store import FILE_SCHEMA, ParquetStore
+from daytrader_ray.adapters.tables import Kind
+from daytrader_ray.cluster import session
+from daytrader_ray.cluster.session import last_prices, panel_until, starting_cash
 from daytrader_ray.domain.errors import BrokerError, DataError
 from daytrader_ray.domain.fakes import FakeBroker
 from daytrader_ray.domain.ports import Account
@@ -27,3 +32,50 @@ def test_a_store_of_five_minute_bars_is_refused_for_a_session(tmp_path):
     spec = SimpleNamespace(root=str(tmp_path), date=dt.date(2025, 3, 10))
     with pytest.raises(DataError, match=r"holds 5-minute bars; a session is traded on one-minute bars"):
         panel_until(spec, SimpleNamespace(symbols=("AAA",)))
+
+
+def test_what_a_broken_session_left_is_no_day_of_a_downloaded_store(tmp_path):
+    store, friday, monday = ParquetStore(str(tmp_path)), dt.date(2025, 3, 7), dt.date(2025, 3, 10)
+    spec = SimpleNamespace(root=str(tmp_path), date=dt.date(2025, 3, 11))
+    store.claim("a vendor")
+    store.write_bars("AAA", "2025-03", _minute_of(friday), (friday, friday))
+    store.write_bars("AAA", "2025-03", _minute_of(monday), None)
+    with pytest.raises(DataError, match=r"the session of 2025-03-10 is missing in .* for AAA") as failure:
+        panel_until(spec, SimpleNamespace(symbols=("AAA",)))
+    assert "run `daytrader download`" in failure.value.hint
+    store.mark(Kind.MINUTE, "AAA", monday, monday)
+    assert panel_until(spec, SimpleNamespace(symbols=("AAA",))).symbols == ("AAA",)
+
+
+def test_imported_days_need_no_download(tmp_path):
+    store, monday = ParquetStore(str(tmp_path)), dt.date(2025, 3, 10)
+    store.claim("imported")
+    store.write_bars("AAA", "2025-03", _minute_of(monday), None)
+    spec = SimpleNamespace(root=str(tmp_path), date=dt.date(2025, 3, 11))
+    assert panel_until(spec, SimpleNamespace(symbols=("AAA",))).symbols == ("AAA",)
+
+
+def test_bars_that_cannot_be_stored_are_an_alarm_and_wait_for_the_next_start(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    day = dt.date(2025, 3, 10)
+    spec = SimpleNamespace(root=str(tmp_path), journal_root=str(tmp_path), buffer_name="buffer", date=day)
+    bar_buffer.BarBuffer(bar_buffer.buffer_folder(tmp_path, "buffer", day)).close()
+    monkeypatch.setattr(session, "compact", full)
+    (alarm,) = session._put_away(spec)
+    assert alarm == "live bars: not stored ([Errno 28] No space left on device); the next start tries again"
+    assert bar_buffer.leftovers(tmp_path, "buffer") == [day]
+
+
+def test_the_first_bar_is_measured_by_the_last_price_after_todays_split_of_two():
+    closes, ones = np.array([[99.0, 40.0, 7.0, 15.0], [100.0, 50.0, np.nan, 16.0]]), np.ones((2, 4))
+    history = SimpleNamespace(symbols=("AAA", "BBB", "CCC", "I:VIX"), close=closes, price_factor=ones)
+    market = SimpleNamespace(history=history, price_factor=np.array([2.0, 1.0, 1.0, 1.0]))
+    assert last_prices(market) == {"AAA": 50.0, "BBB": 50.0}
+
+
+def _minute_of(day):
+    stamp = dt.datetime.combine(day, dt.time(15), dt.UTC)
+    values = dict.fromkeys(("open", "high", "low", "close", "vwap"), 10.0)
+    return pa.Table.from_pylist([{"timestamp": stamp, **values, "volume": 100.0, "trades": 1}], FILE_SCHEMA)

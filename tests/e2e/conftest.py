@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from daytrader_ray.adapters import model_store
-from daytrader_ray.adapters.store import FILE_SCHEMA, ParquetStore, months_between
+from daytrader_ray.adapters.store import FILE_SCHEMA, ParquetStore
 from daytrader_ray.adapters.tables import Kind
 from daytrader_ray.cli.profile import Profile, load
 from daytrader_ray.domain.panel import Frames
@@ -52,7 +52,7 @@ def fill_store(root: str, market: Market, symbols: Sequence[str] = SYMBOLS) -> N
         dividends = [{"ex_date": d.ex_date, "cash_amount": d.amount} for d in market.dividends(symbol)]
         for kind, name, rows in ((Kind.SPLITS, "splits", splits), (Kind.DIVIDENDS, "dividends", dividends)):
             store.write_table(kind, symbol, name, pa.Table.from_pylist(rows, kind.schema))
-        for month, first, last in months_between(sessions[0].date, sessions[-1].date):
+        for month, first, last in Kind.MINUTE.parts(sessions[0].date, sessions[-1].date):
             parts = [table(market, symbol, i) for i, s in enumerate(sessions) if f"{s.date:%Y-%m}" == month]
             store.write_bars(symbol, month, pa.concat_tables(parts), (first, last))
 

@@ -1,31 +1,49 @@
 """A live session from the first bar to the store: real time, only faster, on the exchange that plays it."""
 
-import dataclasses
 import io
 import json
+import os
 import shutil
+import subprocess
+import sys
 import time
 import urllib.request
+from collections import Counter
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
 from daytrader_ray.adapters import bar_buffer
 from daytrader_ray.adapters.journal import journal_path, read
-from daytrader_ray.adapters.live_config import LiveConfig
 from daytrader_ray.adapters.store import ParquetStore
-from daytrader_ray.cli.session_spec import rehearsal_spec
+from daytrader_ray.cli.profile import load
+from daytrader_ray.cli.session_spec import live_spec
+from daytrader_ray.domain.errors import ConfigError
+from tests.e2e.conftest import SANDBOX, SYMBOLS, UNIVERSE
 
-SPEED = 600.0
-RULES = LiveConfig(deadline_seconds=0.06, second_stream_url="")
+KEYS = {"POLYGON_API_KEY": "poly", "ALPACA_API_KEY": "alp", "ALPACA_SECRET_KEY": "paca"}
+
+
+def sent(url, body=None, method=None):
+    data = None if body is None else json.dumps(body).encode()
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with direct.open(urllib.request.Request(url, data, method=method), timeout=60) as answer:
+        return json.loads(answer.read())
+
+
+def play(url, day, speed, lead_seconds):
+    """Begin the day so long before its open."""
+    start = -int(lead_seconds * speed / 60)
+    return sent(f"{url}/_sandbox/play", {"session": str(day.session), "speed": speed, "start": start})
 
 
 @pytest.fixture
-def spec(profile, exchange, day, tmp_path):
-    """Return the day's session in real time, with a store that ends the day before."""
+def data(day, tmp_path):
+    """Return the root of a store that ends the day before."""
     root = tmp_path / "data"
     shutil.copytree(day.root, root)
     shutil.rmtree(root / "live", ignore_errors=True)
@@ -33,43 +51,90 @@ def spec(profile, exchange, day, tmp_path):
     for path in (root / "historical/minute_bars").glob("*/*.parquet"):
         table = pq.read_table(io.BytesIO(path.read_bytes()))
         pq.write_table(table.filter(pc.less(table["timestamp"].cast(pa.int64()), opens)), path)
-    found = rehearsal_spec(profile, day.session, day.bundle_id, exchange)
-    feed = found.feed.model_copy(update={"rules": RULES})
-    return dataclasses.replace(found, root=str(root), journal_root=str(root), feed=feed, sandbox_url="", cash=None)
+    for path in (root / "historical/minute_bars").glob("*/_*.json"):
+        path.write_text(path.read_text().replace("2025-11-28", "2025-11-27"))
+    return str(root)
 
 
-class Played:
-    """The exchange's time, from the first question on: then it begins to play, two minutes before the open."""
+@pytest.fixture
+def file(exchange, tmp_path):
+    """Return a profile of one's own whose vendors are the exchange."""
+    streams = f"ws{exchange[4:]}"
+    live = {
+        "deadline_seconds": 0.06,
+        "dark_minutes": 60,
+        "second_stream_url": f"{streams}/v2/sip",
+        "reconnect": {"first_pause_seconds": 0.05},
+    }
+    values = {
+        "universe": UNIVERSE.model_dump(mode="json"),
+        "polygon": {"url": exchange, "stream_url": f"{streams}/stocks"},
+        "alpaca": {"url": exchange, "stream_url": f"{streams}/stream"},
+        "live": live,
+    }
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(values))
+    return str(path)
 
-    def __init__(self, url, date):
-        self.url, self.date, self.anchor = url, date, None
 
-    def now(self):
-        if self.anchor is None:
-            body = json.dumps({"session": str(self.date), "speed": SPEED, "start": -2}).encode()
-            direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-            with direct.open(urllib.request.Request(f"{self.url}/_sandbox/play", body), timeout=60) as answer:
-                self.anchor = json.loads(answer.read())["anchor"]
-        return self.anchor["market"] + (time.time() - self.anchor["wall"]) * SPEED  # noqa: TID251 - as the exchange does
-
-
-async def test_a_live_session_trades_ends_flat_and_is_in_the_store_afterwards(spec, exchange, day):
-    from daytrader_ray.cluster.scoring import ProcessScorer
-    from daytrader_ray.cluster.session import Pace, load_bundle, trade
+def stored_as_made(data, day):
+    """Check that the store holds the market's day, which no download has confirmed."""
     from daytrader_ray.sandbox.market import Market
     from daytrader_ray.sandbox.sessions import market_grid
-    from tests.e2e.conftest import SANDBOX, SYMBOLS
 
-    played = Played(exchange, day.session)
-    result = await trade(spec, ProcessScorer(load_bundle(spec)), Pace(played.now, SPEED))
-    assert result.flat_at_close and len(result.orders) > 5
-    market = Market(SANDBOX, market_grid(SANDBOX))
+    market, store = Market(SANDBOX, market_grid(SANDBOX)), ParquetStore(data)
     number = market.grid.index_of(day.session)
-    store = ParquetStore(spec.root)
     for symbol in SYMBOLS:
         made, stored = market.bars(symbol, number), store.bars(symbol, day.session, day.session)
         assert stored["close"].to_pylist() == made.close[made.traded].tolist()
-        assert store.is_downloaded(symbol, day.session, day.session)
-    assert bar_buffer.leftovers(Path(spec.journal_root), "buffer") == []
-    kinds = [record["kind"] for record in read(journal_path(Path(spec.journal_root), day.session, "live"))]
+        assert not store.is_downloaded(symbol, day.session, day.session)
+    assert bar_buffer.leftovers(Path(data), "buffer") == []
+
+
+async def test_a_live_session_trades_ends_flat_and_is_in_the_store_afterwards(data, file, exchange, day):
+    from daytrader_ray.cluster.scoring import ProcessScorer
+    from daytrader_ray.cluster.session import load_bundle, trade
+
+    play(exchange, day, 600.0, 10.0)
+    spec = live_spec(load(file, data, KEYS), day.seen, "latest")
+    assert (spec.date, spec.pace.speed) == (day.session, 600.0)
+    result = await trade(spec, ProcessScorer(load_bundle(spec)))
+    assert result.flat_at_close and len(result.orders) > 5
+    stored_as_made(data, day)
+    kinds = [record["kind"] for record in read(journal_path(Path(data), day.session, "live"))]
     assert kinds[0] == "open" and kinds[-1] == "feed"
+
+
+def test_an_exchange_that_plays_nothing_is_named(data, file, exchange, day):
+    play(exchange, day, 1.0, 1.0)
+    sent(f"{exchange}/_sandbox/play", method="DELETE")
+    with pytest.raises(ConfigError, match="plays no session") as failure:
+        live_spec(load(file, data, KEYS), day.seen, "latest")
+    assert "daytrader sandbox --session" in failure.value.hint
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_the_command_practises_a_session_that_the_exchange_plays_with_faults(data, file, exchange, day):
+    kinds = {"close": 0.01, "drop": 0.01, "duplicate": 0.02, "late": 0.02, "corrupt": 0.01}
+    faults = [
+        {"channel": channel, "where": where, "kind": kind, "probability": chance, "seconds": 0.5}
+        for channel, where in (("polygon_stream", "data/stocks/bars"), ("alpaca_stream", "data"))
+        for kind, chance in kinds.items()
+    ]
+    play(exchange, day, 240.0, 60.0)
+    sent(f"{exchange}/_sandbox/faults", faults)
+    environ = {**os.environ, **KEYS, "DAYTRADER_DATA": data, "RAY_AUTH_MODE": "disabled"}
+    environ.pop("RAY_ADDRESS", None)
+    command = [sys.executable, "-m", "daytrader_ray.cli", "live", "--profile", file, "--one-replica", "--json"]
+    try:
+        done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=280)
+        log = sent(f"{exchange}/_sandbox/faults/log")
+    finally:
+        sent(f"{exchange}/_sandbox/faults", method="DELETE")
+        sent(f"{exchange}/_sandbox/play", method="DELETE")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert (told["session"], told["flat"]) == (str(day.session), True) and told["orders"] > 5
+    assert len(Counter(entry["kind"] for entry in log)) >= 3
+    stored_as_made(data, day)

@@ -99,6 +99,11 @@ def test_from_the_tenth_identical_bar_on_the_feed_is_stale() -> None:
     assert result.quarantined.tolist() == [9, 10, 11, 12, 13]
 
 
+def test_equal_prints_of_a_thin_stock_half_an_hour_apart_are_not_stale() -> None:
+    rows = [(at(slot), flat(50.0)) for slot in range(0, 390, 30)]
+    assert clean(table(rows), GRID).counts() == {"accepted": 13}
+
+
 @pytest.mark.parametrize("volume", [[0.0] * 14, [100.0, 101.0] * 7])
 def test_bars_without_volume_or_with_changing_volume_are_not_stale(volume: list[float]) -> None:
     rows = [(at(slot), flat(10.0, v)) for slot, v in enumerate(volume)]
@@ -148,6 +153,54 @@ def test_wide_bars_among_wide_bars_are_no_bad_prints() -> None:
     assert clean(table(rows), GRID).reasons() == []
 
 
+def quiet(n: int = 390, step: int = 1) -> list[tuple[int, tuple[float, ...]]]:
+    """Return bars whose prices drift a little from one to the next, from the open on."""
+    close = 10 * np.exp(np.cumsum(np.random.default_rng(4).normal(0, 3e-4, n)))
+    first = np.append(10.0, close[:-1])
+    return [
+        (at(slot * step), (o, max(o, c), min(o, c), c, 100.0 + slot))
+        for slot, (o, c) in enumerate(zip(first.tolist(), close.tolist(), strict=True))
+    ]
+
+
+@pytest.mark.parametrize("first", [0, 200, 387])
+@pytest.mark.parametrize("length", [1, 2, 3])
+@pytest.mark.parametrize("factor", [1.5, 10.0, 0.5, 0.001])
+def test_highs_and_lows_that_no_open_or_close_confirms_are_bad_prints(first: int, length: int, factor: float) -> None:
+    rows, bad = quiet(), list(range(first, first + length)) if first < 300 else list(range(390 - length, 390))
+    for slot in bad:
+        stamp, (o, high, low, c, volume) = rows[slot]
+        rows[slot] = stamp, (o, max(high, high * factor), min(low, low * factor), c, volume)
+    result = clean(table(rows), GRID)
+    assert result.quarantined.tolist() == bad
+    assert set(result.reasons()) == {"bad_print"}
+
+
+def test_four_bars_in_a_row_are_no_print_and_neither_is_a_crash_of_two_minutes() -> None:
+    rows = quiet()
+    for slot in range(200, 204):
+        rows[slot] = rows[slot][0], (10.0, 15.0, 10.0, 10.0, slot)
+    rows[100] = rows[100][0], (10.0, 10.0, 7.0, 7.5, 1e6)
+    rows[101] = rows[101][0], (7.5, 9.9, 7.0, 9.9, 1e6)
+    rows[0] = rows[0][0], (12.0, 12.5, 10.0, 10.0, 1e6)
+    rows[389] = rows[389][0], (10.0, 13.0, 10.0, 12.9, 1e6)
+    assert clean(table(rows), GRID).reasons() == []
+
+
+def test_a_bar_alone_between_halts_is_no_bad_print() -> None:
+    rows = quiet(100)
+    halted = [*rows[:40], (at(50), flat(11.2, 5000.0)), *rows[60:]]
+    assert clean(table(halted), GRID).reasons() == []
+    halted[40] = at(50), (10.0, 13.0, 10.0, 10.0, 5000.0)
+    assert clean(table(halted), GRID).reasons() == []
+
+
+def test_bars_of_five_minutes_have_neighbours_five_minutes_away() -> None:
+    rows = quiet(78, 5)
+    rows[30] = rows[30][0], (10.0, 15.0, 10.0, 10.0, 5.0)
+    assert clean(table(rows), SessionGrid(GRID.sessions, 5)).quarantined.tolist() == [30]
+
+
 def test_a_wild_session_has_a_wider_limit() -> None:
     rng = np.random.default_rng(5)
     path = 10 * np.exp(np.cumsum(rng.normal(0, 0.01, 60)))
@@ -174,7 +227,7 @@ def two_days(second: float, volume: float = 100.0) -> CleanInput:
     return table([*first, *((at(DAY + slot), flat(second, volume)) for slot in range(3))])
 
 
-@pytest.mark.parametrize("ratio", [2, 3, 7, 20, 0.5, 0.1, 1.5, 2 / 3])
+@pytest.mark.parametrize("ratio", [2, 3, 7, 20, 0.5, 0.1, 1.5, 2 / 3, 1 / 80, 1 / 200, 100])
 def test_a_jump_at_the_ratio_of_a_split_needs_the_split_in_the_table(ratio: float) -> None:
     source = two_days(70.0 * 1.01 / ratio, 100.0 * ratio)
     result = clean(source, TWO)
@@ -188,7 +241,7 @@ def test_a_split_that_the_prices_do_not_show_is_as_wrong() -> None:
     assert set(clean(two_days(70.0), TWO, splits={NEXT: 7.0}).reasons()) == {"unexplained_split"}
 
 
-@pytest.mark.parametrize(("second", "volume"), [(55.0, 100.0), (35.0, 700.0), (68.0, 100.0)])
+@pytest.mark.parametrize(("second", "volume"), [(55.0, 100.0), (35.0, 580.0), (70.0 / 3, 870.0), (68.0, 100.0)])
 def test_other_jumps_and_jumps_on_heavy_volume_are_news(second: float, volume: float) -> None:
     assert clean(two_days(second, volume), TWO).reasons() == []
 
@@ -201,6 +254,29 @@ def test_the_first_session_is_judged_by_what_was_before_it() -> None:
     assert set(clean(source, GRID, before, {DATE - dt.timedelta(days=3): 2.0}).reasons()) == {"unexplained_split"}
     assert clean(source, GRID, dataclasses.replace(before, dollar_volume=np.array([100.0]))).reasons() == []
     assert clean(source, GRID).reasons() == []
+
+
+def test_regular_hours_are_compared_with_regular_hours_where_these_are_known() -> None:
+    days = [DATE + dt.timedelta(days=k) for k in range(6)]
+    grid = SessionGrid(tuple(Session(day, OPEN + DAY * k, 390) for k, day in enumerate(days)))
+    rows = [(at(DAY * k), flat(35.0 if k == 5 else 70.0, 580.0 if k == 5 else 100.0)) for k in range(6)]
+    all_hours = Previous(DATE - dt.timedelta(days=1), 70.0, np.full(20, 70.0 * 200))
+    assert clean(table(rows), grid, all_hours).reasons() == []
+
+
+@pytest.mark.parametrize(
+    ("slot", "verdict"),
+    [
+        (-570, "extended_hours"),
+        (-375, "extended_hours"),
+        (869, "extended_hours"),
+        (210, "extended_hours"),
+        (209, "accepted"),
+        (-571, "outside_session"),
+    ],
+)
+def test_an_index_is_computed_all_day_long(slot: int, verdict: str) -> None:
+    assert clean(table([(at(slot), flat(20.0, 0.0))]), HALF_DAY, of_index=True).counts() == {verdict: 1}
 
 
 def test_an_index_has_no_volume_and_no_splits() -> None:

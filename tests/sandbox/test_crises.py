@@ -7,6 +7,8 @@ import pytest
 
 from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.errors import ConfigError, DataError
+from daytrader_ray.market_data.bars import US_PER_MINUTE, CleanInput
+from daytrader_ray.market_data.clean import clean
 from daytrader_ray.sandbox.config import SandboxConfig
 from daytrader_ray.sandbox.exchange import Exchange
 from daytrader_ray.sandbox.market import Market
@@ -161,3 +163,18 @@ def test_the_mark_on_a_split_day_is_yesterdays_close_in_todays_shares() -> None:
     closes = source.bars("TSLA", session - 1).close
     last = closes[np.isfinite(closes)][-1]
     assert float(exchange.mark("TSLA")) == pytest.approx(last * split.old / split.new, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", ["flash_crash", "market_halt", "sector_crash", "gap_open", "liquidity_vacuum"])
+def test_no_crisis_is_taken_for_bad_data(name: str) -> None:
+    shocked = market({"name": name})
+    for symbol in (*STOCKS, "SPY", "I:VIX"):
+        found = [shocked.bars(symbol, session) for session in range(6)]
+        slots = [np.flatnonzero(~np.isnan(bars.close)) for bars in found]
+        stamps = [s.open_minute + at for s, at in zip(DAYS.sessions, slots, strict=True)]
+        columns = [
+            np.concatenate([getattr(bars, column)[at] for bars, at in zip(found, slots, strict=True)])
+            for column in ("open", "high", "low", "close", "volume", "vwap")
+        ]
+        table = CleanInput(np.concatenate(stamps) * US_PER_MINUTE, *columns)
+        assert clean(table, DAYS, of_index=symbol.startswith("I:")).reasons() == []

@@ -9,9 +9,11 @@ import urllib.request
 from pathlib import Path
 
 import orjson
+import pytest
 
 from daytrader_ray.sandbox.market import Market
 from daytrader_ray.sandbox.sessions import market_grid
+from daytrader_ray.sandbox.streams import Streams
 from tests.sandbox.streaming import (
     CONFIG,
     HALF_DAY,
@@ -110,9 +112,31 @@ async def test_one_clock_at_a_time() -> None:
             assert answer.status == 409
 
 
+async def test_what_breaks_a_session_off_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with exchange() as http:
+
+        def broken(_: object, slot: int) -> None:
+            raise ValueError("market broke")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Streams, "send_bars", broken)
+            await play(http, 0, speed=6000.0)
+            state = await played(http)
+        assert (state["state"], state["error"]) == ("stopped", "ValueError: market broke")
+        await play(http, 209, speed=6000.0)
+        state = await played(http)
+        assert (state["state"], state["error"]) == ("done", None)
+
+
 async def test_a_session_that_is_not_there_and_a_speed_that_is_none_are_refused() -> None:
     async with exchange() as http:
-        for body in ({"session": "2025-11-27"}, {"session": HALF_DAY, "speed": 0}, {"sesion": HALF_DAY}, []):
+        for body in (
+            {"session": "2025-11-27"},
+            {"session": HALF_DAY, "speed": 0},
+            {"session": HALF_DAY, "speed": "inf"},
+            {"sesion": HALF_DAY},
+            [],
+        ):
             async with http.post("/_sandbox/play", json=body) as answer:
                 assert answer.status == 422
                 assert (await answer.json())["message"]
@@ -134,7 +158,7 @@ def test_the_command_plays_a_session_at_once_and_says_when_it_opens() -> None:
             state = orjson.loads(answer.read())
         process.terminate()
         assert (state["session"], state["state"]) == ("2025-11-28", "playing")
-        assert "it opens in 0.05 s" in process.stderr.read().decode()
+        assert "it opens in 90 s" in process.stderr.read().decode()
 
 
 def test_the_command_refuses_a_session_that_is_none_in_one_line() -> None:

@@ -15,6 +15,7 @@ from daytrader_ray.adapters.calendar import session_grid
 from daytrader_ray.adapters.store import FILE_SCHEMA, ParquetStore
 from daytrader_ray.adapters.tables import DAILY, DIVIDENDS, SPLITS, Kind
 from daytrader_ray.domain.panel import Panel
+from daytrader_ray.domain.sessions import US_PER_MINUTE
 
 FIRST, LAST = dt.date(2025, 3, 1), dt.date(2025, 3, 31)
 SYMBOLS = tuple(f"S{number:02d}" for number in range(60))
@@ -29,7 +30,7 @@ def _bars(rng: np.random.Generator) -> pa.Table:
     close = np.round(100 * np.exp(np.cumsum(rng.normal(0, 2e-4, n))), 2)
     open_ = np.concatenate([close[:1], close[:-1]])
     columns = {
-        "timestamp": pa.array(minutes * 60_000_000).cast(FILE_SCHEMA.field("timestamp").type),
+        "timestamp": pa.array(minutes * US_PER_MINUTE).cast(FILE_SCHEMA.field("timestamp").type),
         "open": open_,
         "high": np.maximum(open_, close) + 0.02,
         "low": np.minimum(open_, close) - 0.02,

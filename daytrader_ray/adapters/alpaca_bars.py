@@ -11,10 +11,11 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from daytrader_ray.adapters.messages import NS_PER_MINUTE, Decoded, SeenBar, checked, start_minute
+from daytrader_ray.adapters.messages import Decoded, SeenBar, checked, start_minute
 from daytrader_ray.adapters.supervisor import KeyRefusedError, Supervisor
 from daytrader_ray.adapters.waiting import finished
 from daytrader_ray.domain.errors import FeedError
+from daytrader_ray.domain.sessions import NS_PER_MINUTE
 
 with warnings.catch_warnings():
     warnings.filterwarnings("ignore", "websockets.legacy", DeprecationWarning)  # alpaca-py's stream still needs it

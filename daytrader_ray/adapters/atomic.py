@@ -3,6 +3,8 @@
 import json
 import os
 import tempfile
+import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,9 @@ from daytrader_ray.domain.errors import ConfigError
 
 _WHOLE_PUTS = {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "memory"}
 """Stores in which an object appears when its upload is complete, and never before."""
+
+_LEFT_SECONDS = 86_400.0
+"""No write takes as long: a file aside that is older was left by a writer that was killed."""
 
 
 def filesystem_of(url: str) -> tuple[Any, str]:
@@ -41,7 +46,7 @@ def atomic_write_bytes(path: str | Path, data: bytes) -> None:
         return
     folder, _, name = target.rpartition("/")
     filesystem.makedirs(folder, exist_ok=True)
-    aside = f"{folder}/.{name}.{os.getpid()}.aside"
+    aside = f"{folder}/.{name}.{uuid.uuid4().hex}.aside"
     filesystem.pipe_file(aside, data)
     filesystem.mv(aside, target)
 
@@ -65,3 +70,13 @@ def _write_local(target: Path, data: bytes) -> None:
     except BaseException:
         Path(aside).unlink(missing_ok=True)
         raise
+    _sweep(target)
+
+
+def _sweep(written: Path) -> None:
+    """Remove what killed writers left in the folder of a file more than a day before it was written."""
+    with suppress(FileNotFoundError):
+        oldest = written.stat().st_mtime - _LEFT_SECONDS
+        for aside in written.parent.glob(".*.aside"):
+            if aside.stat().st_mtime < oldest:
+                aside.unlink()

@@ -7,10 +7,9 @@ from enum import Enum
 import numpy as np
 
 from daytrader_ray.adapters.messages import SeenBar
+from daytrader_ray.domain.indices import is_index
 from daytrader_ray.domain.sessions import Session
 
-INDEX = "I:"
-"""Symbols that begin so are indices: prices without volume, never traded."""
 REST = "rest"
 _SHARE = 0.5
 
@@ -43,7 +42,7 @@ class BarTable:
         shape = session.n_minutes, len(self.symbols)
         self.seen = np.zeros(shape, dtype=np.bool_)
         self.known = np.zeros(shape, dtype=np.bool_)
-        self.is_index = np.array([symbol.startswith(INDEX) for symbol in self.symbols], dtype=np.bool_)
+        self.is_index = np.array([is_index(symbol) for symbol in self.symbols], dtype=np.bool_)
         self.told = -1
         self._session = session
         self._answers: list[tuple[int, int, int]] = []

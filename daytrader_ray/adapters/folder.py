@@ -8,7 +8,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from daytrader_ray.adapters.atomic import atomic_write_bytes, atomic_write_json, filesystem_of
-from daytrader_ray.domain.errors import DataError
+from daytrader_ray.domain.errors import DataError, DaytraderError
 
 
 def local_root(root: str | Path) -> Path:
@@ -45,17 +45,19 @@ class Folder:
 
     def read(self, relative: str) -> bytes | None:
         """Return the bytes of a file; None where there is none."""
-        try:
-            if "://" not in self.root:
-                return Path(self.root, relative).read_bytes()
-            content: bytes = self._fs.cat_file(f"{self._base}/{relative}")
-        except FileNotFoundError:
-            return None
-        return content
+        with self._named(relative, "read"):
+            try:
+                if "://" not in self.root:
+                    return Path(self.root, relative).read_bytes()
+                content: bytes = self._fs.cat_file(f"{self._base}/{relative}")
+            except FileNotFoundError:
+                return None
+            return content
 
     def write(self, relative: str, data: bytes) -> None:
         """Replace a file: a reader finds the whole old one or the whole new one."""
-        atomic_write_bytes(self.path(relative), data)
+        with self._named(relative, "written"):
+            atomic_write_bytes(self.path(relative), data)
 
     @contextmanager
     def locked(self, relative: str) -> Iterator[None]:
@@ -66,33 +68,50 @@ class Folder:
         one out.
         """
         locks = local_root(self.root) / ".locks"
-        locks.mkdir(parents=True, exist_ok=True)
-        with (locks / hashlib.sha256(relative.encode()).hexdigest()[:2]).open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with ExitStack() as held:
+            with self._named(relative, "locked"):
+                locks.mkdir(parents=True, exist_ok=True)
+                lock = held.enter_context((locks / hashlib.sha256(relative.encode()).hexdigest()[:2]).open("w"))
+                fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
     def remove(self, relative: str) -> None:
         """Remove a file, where it exists."""
         path = f"{self._base}/{relative}"
-        if self._fs.exists(path):
-            self._fs.rm_file(path)
+        with self._named(relative, "removed"):
+            if self._fs.exists(path):
+                self._fs.rm_file(path)
 
     def find(self, pattern: str) -> list[str]:
         """Return the files that match a glob pattern, sorted; without hidden ones, which a crash may leave behind."""
         folder, _, name = pattern.rpartition("/")
         if glob.has_magic(folder):
-            paths = [path[len(self._base) + 1 :] for path in self._fs.glob(f"{self._base}/{pattern}")]
+            with self._named(folder, "listed"):
+                found = self._fs.glob(f"{glob.escape(self._base)}/{pattern}")
+            paths = [path[len(self._base) + 1 :] for path in found]
         else:
-            paths = [f"{folder}/{found}" for found in self._names(folder) if fnmatchcase(found, name)]
+            paths = [f"{folder}/{one}" for one in self._names(folder) if fnmatchcase(one, name)]
         return sorted(path for path in paths if not path.rpartition("/")[2].startswith("."))
 
     def _names(self, folder: str) -> list[str]:
         """Return the names in one folder; asks for no more than that, which a glob does."""
+        with self._named(folder, "listed"):
+            try:
+                paths: list[str] = self._fs.ls(f"{self._base}/{folder}", detail=False)
+            except FileNotFoundError:
+                return []
+            return [path.rstrip("/").rpartition("/")[2] for path in paths]
+
+    @contextmanager
+    def _named(self, relative: str, done: str) -> Iterator[None]:
+        """Turn whatever the storage raises inside the block into one `DataError` that names the file."""
         try:
-            paths: list[str] = self._fs.ls(f"{self._base}/{folder}", detail=False)
-        except FileNotFoundError:
-            return []
-        return [path.rstrip("/").rpartition("/")[2] for path in paths]
+            yield
+        except DaytraderError:
+            raise
+        except Exception as error:  # every storage service raises errors of its own
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise DataError(f"{self.path(relative)}: cannot be {done}: {reason}") from error
 
     def read_json(self, relative: str) -> dict[str, Any]:
         """Return a JSON object; empty where there is no file; `DataError` where it is no JSON object."""
@@ -109,7 +128,8 @@ class Folder:
 
     def write_json(self, relative: str, values: dict[str, Any]) -> None:
         """Replace a JSON file; the same values are the same bytes."""
-        atomic_write_json(self.path(relative), values)
+        with self._named(relative, "written"):
+            atomic_write_json(self.path(relative), values)
 
     def read_parquet(self, relative: str, schema: pa.Schema) -> pa.Table:
         """Return the columns of `schema`; no rows where there is no file; `DataError` where it is of another kind."""

@@ -14,7 +14,7 @@ import structlog
 
 from daytrader_ray.adapters.alpaca_bars import AlpacaLink
 from daytrader_ray.adapters.bar_buffer import BarBuffer
-from daytrader_ray.adapters.bar_table import INDEX, BarTable
+from daytrader_ray.adapters.bar_table import BarTable
 from daytrader_ray.adapters.live_config import FeedConfig
 from daytrader_ray.adapters.live_ticks import LiveTicks
 from daytrader_ray.adapters.messages import SeenBar
@@ -23,6 +23,7 @@ from daytrader_ray.adapters.receiver import Receiver, Source
 from daytrader_ray.adapters.rest_bars import RestBars
 from daytrader_ray.adapters.waiting import finished
 from daytrader_ray.domain.errors import FeedError
+from daytrader_ray.domain.indices import is_index
 from daytrader_ray.domain.ports import LiveBar
 from daytrader_ray.domain.sessions import Session
 from daytrader_ray.market_data.guard import Judgement, PriceGuard
@@ -239,7 +240,7 @@ class LiveFeed:
 
     def _is_sound(self, bar: SeenBar) -> bool:
         """Return whether a bar may be used now; one whose price jumps waits for the next to confirm it."""
-        if bar.symbol.startswith(INDEX):
+        if is_index(bar.symbol):
             return True
         judgement = self._guard.judge(bar.symbol, bar.high, bar.low, bar.close)
         self._receiver.counts[f"price {judgement.name.lower()}"] += judgement is not Judgement.ACCEPTED
@@ -249,7 +250,7 @@ class LiveFeed:
 def _stock_sources(
     config: FeedConfig, table: BarTable, receiver: Receiver, rng: np.random.Generator
 ) -> tuple[Source, ...]:
-    stocks, rules = [symbol for symbol in table.symbols if not symbol.startswith(INDEX)], config.rules
+    stocks, rules = [symbol for symbol in table.symbols if not is_index(symbol)], config.rules
     wanted = (("LULD", stocks), ("Q", rules.quotes), ("T", rules.trades))
     extras = [f"{kind}.{symbol}" for kind, symbols in wanted for symbol in symbols]
     link = PolygonLink(config.stream_url, config.key, [f"AM.{symbol}" for symbol in stocks], extras)
@@ -263,7 +264,7 @@ def _stock_sources(
 def _index_sources(
     config: FeedConfig, table: BarTable, receiver: Receiver, rng: np.random.Generator
 ) -> tuple[Source, ...]:
-    channels = [f"AM.{symbol}" for symbol in table.symbols if symbol.startswith(INDEX)]
+    channels = [f"AM.{symbol}" for symbol in table.symbols if is_index(symbol)]
     if not channels:
         return ()
     link = PolygonLink(indices_url(config.stream_url), config.key, channels)

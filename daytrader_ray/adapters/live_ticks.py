@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from daytrader_ray.adapters.messages import NS_PER_MINUTE, Quote, Trade
-from daytrader_ray.market_data.bars import US_PER_MINUTE
+from daytrader_ray.adapters.messages import Quote, Trade
+from daytrader_ray.domain.sessions import NS_PER_MINUTE, US_PER_MINUTE
 from daytrader_ray.market_data.conditions import trade_updates
 from daytrader_ray.market_data.ticks import QuoteAggregator, TradeAggregator, shares_quoted
 
@@ -67,7 +67,7 @@ class LiveTicks:
 
 def _compile() -> None:
     """Have the kernels compiled now: in the session it would hold up everything for seconds."""
-    stamps, ones = np.array([60_000_000_000]), np.ones(1)
+    stamps, ones = np.array([NS_PER_MINUTE]), np.ones(1)
     quotes, trades = QuoteAggregator(), TradeAggregator()
     quotes.add(stamps, ones, ones, ones, ones)
     trades.add(stamps, ones, ones, trade_updates([None]))

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-MS_PER_MINUTE, NS_PER_MINUTE = 60_000, 60_000_000_000
 _LAST_MINUTE = 150_000_000
 """In the year 2255; the nanoseconds of a later one do not fit into 64 bits."""
 

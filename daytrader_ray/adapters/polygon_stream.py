@@ -15,10 +15,11 @@ from urllib.parse import urlparse
 import orjson
 from pydantic import SecretStr
 
-from daytrader_ray.adapters.messages import MS_PER_MINUTE, Decoded, Quote, SeenBar, Trade, checked, start_minute
+from daytrader_ray.adapters.messages import Decoded, Quote, SeenBar, Trade, checked, start_minute
 from daytrader_ray.adapters.supervisor import KeyRefusedError, PushedOutError, Supervisor
 from daytrader_ray.adapters.waiting import finished
 from daytrader_ray.domain.errors import FeedError
+from daytrader_ray.domain.indices import is_index
 
 try:
     from polygon import WebSocketClient
@@ -32,6 +33,7 @@ _ENDS = ("auth_failed", "force_disconnect", "slow_consumer")
 _PUSHED_OUT = "max_connections"
 _REFUSALS = ("error", "not_authorized")
 _NS_PER_MS = 1_000_000
+_MS_PER_MINUTE = 60_000
 _PER_FRAME = 64 << 20
 
 
@@ -118,10 +120,10 @@ def _read(message: Mapping[str, Any], found: Decoded) -> None:
 
 def _bar(message: Mapping[str, Any], found: Decoded) -> None:
     vwap, day = message.get("vw"), message.get("av")
-    volume = float(message.get("v") or 0.0) if message["sym"].startswith("I:") else float(message["v"])
+    volume = float(message.get("v") or 0.0) if is_index(message["sym"]) else float(message["v"])
     found.bars.append(
         SeenBar(
-            message["sym"], start_minute(int(message["s"]), MS_PER_MINUTE),
+            message["sym"], start_minute(int(message["s"]), _MS_PER_MINUTE),
             float(message["o"]), float(message["h"]), float(message["l"]), float(message["c"]), volume,
             math.nan if vwap is None else float(vwap), None,
             math.nan if day is None else float(day),
@@ -153,14 +155,14 @@ def _trade(message: Mapping[str, Any], found: Decoded) -> None:
 
 
 def _stamp(message: Mapping[str, Any]) -> int:
-    return checked(int(message["t"]), MS_PER_MINUTE)
+    return checked(int(message["t"]), _MS_PER_MINUTE)
 
 
 def _bands(message: Mapping[str, Any], found: Decoded) -> None:
     indicators = [int(code) for code in message.get("i") or ()]
     for code, halted in ((_PAUSED, True), (_RESUMED, False)):
         if code in indicators:
-            found.halts.append((str(message["T"]), halted, _stamp(message) // MS_PER_MINUTE))
+            found.halts.append((str(message["T"]), halted, _stamp(message) // _MS_PER_MINUTE))
 
 
 _PAUSED, _RESUMED = 17, 18

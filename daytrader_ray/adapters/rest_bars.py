@@ -18,6 +18,7 @@ from pydantic import SecretStr
 
 from daytrader_ray.adapters.messages import SeenBar
 from daytrader_ray.adapters.polygon_rest import Vendor, client, minute_bars
+from daytrader_ray.domain.sessions import US_PER_MINUTE
 
 try:
     from polygon import RESTClient
@@ -25,7 +26,6 @@ except ImportError:
     from massive import RESTClient
 
 REQUESTS_AT_ONCE = 8
-_US_PER_MINUTE = 60_000_000
 _VALUES = ("open", "high", "low", "close", "volume", "vwap")
 
 log = structlog.get_logger(__name__)
@@ -140,7 +140,7 @@ def _moment(minute: int) -> dt.datetime:
 
 
 def _bars(symbol: str, table: pa.Table) -> list[SeenBar]:
-    minutes = (table["timestamp"].cast(pa.int64()).to_numpy() // _US_PER_MINUTE).tolist()
+    minutes = (table["timestamp"].cast(pa.int64()).to_numpy() // US_PER_MINUTE).tolist()
     columns = [table[name].to_numpy().tolist() for name in _VALUES]
     trades = table["trades"].to_pylist()
     parts = zip(minutes, *columns, trades, strict=True)

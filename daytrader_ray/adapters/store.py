@@ -28,7 +28,8 @@ from daytrader_ray.adapters.table_store import Span, TableStore, aware, union
 from daytrader_ray.adapters.tables import MINUTE, Kind
 from daytrader_ray.domain.errors import DataError
 from daytrader_ray.domain.panel import Panel
-from daytrader_ray.market_data.bars import US_PER_MINUTE, SymbolBars
+from daytrader_ray.domain.sessions import US_PER_MINUTE
+from daytrader_ray.market_data.bars import SymbolBars
 from daytrader_ray.market_data.panel import build_panel
 
 FILE_SCHEMA = MINUTE

@@ -3,6 +3,7 @@
 import datetime as dt
 import math
 import re
+from collections import Counter
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -33,6 +34,7 @@ PRUNED = (Kind.MINUTE, Kind.QUOTE_BARS, Kind.TRADE_BARS)
 
 _DIVIDENDS = pa.schema([DIVIDENDS.field(name) for name in ("ex_date", "cash_amount", "currency")])
 _CLOSES = pa.schema([DAILY.field("date"), DAILY.field("close")])
+_BROKEN = "remove the file: the next download writes it again"
 _SYMBOL = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:\-]{0,20}")
 
 
@@ -77,7 +79,7 @@ class TableStore(Folder):
             where = self.place(kind, symbol, f"_{name}.json")
             with self.locked(where):
                 values = self.read_json(where)
-                spans = _spans(values)
+                spans = self._spans(values, where)
                 values["downloaded"] = [[c.isoformat(), d.isoformat()] for c, d in union([*spans, (a, b)])]
                 if counts is not None:
                     old = [entry for entry in values.get("counts", []) if not _inside(entry, a, b)]
@@ -94,15 +96,19 @@ class TableStore(Folder):
 
     def downloaded(self, kind: Kind, symbol: str, name: str) -> list[Span]:
         """Return the spans of days whose download into one file is complete, in order."""
-        return _spans(self.read_json(self.place(kind, symbol, f"_{name}.json")))
+        where = self.place(kind, symbol, f"_{name}.json")
+        return self._spans(self.read_json(where), where)
 
     def counts(self, symbol: str, month: str) -> dict[str, int]:
         """Return what became of the minute bars downloaded into one month: rows by `accepted`, reason ..."""
-        total: dict[str, int] = {}
-        for entry in self.read_json(self.place(Kind.MINUTE, symbol, f"_{month}.json")).get("counts", []):
-            for name, rows in entry["rows"].items():
-                total[name] = total.get(name, 0) + rows
-        return total
+        where = self.place(Kind.MINUTE, symbol, f"_{month}.json")
+        total: Counter[str] = Counter()
+        try:
+            for entry in self.read_json(where).get("counts", []):
+                total.update({name: int(rows) for name, rows in entry["rows"].items()})
+        except (AttributeError, KeyError, TypeError, ValueError):
+            raise DataError(f"{self.path(where)}: 'counts' is no list of rows by fate", _BROKEN) from None
+        return dict(total)
 
     def minutes(self, symbol: str, month: str) -> pa.Table:
         """Return the newest version of the bars of one month (`MINUTE`)."""
@@ -116,10 +122,13 @@ class TableStore(Folder):
 
     def dividends(self, symbol: str) -> tuple[Dividend, ...]:
         """Return all cash dividends in USD that are known, by ex-date; without those that lack date or amount."""
-        rows = self._rows(_DIVIDENDS, Kind.DIVIDENDS, symbol)
-        in_usd = [row for row in rows if row["currency"] in (None, "USD")]
-        sound = [row for row in in_usd if row["ex_date"] and _positive(row["cash_amount"])]
-        return tuple(Dividend(row["ex_date"], row["cash_amount"]) for row in sound)
+        rows = self.dividend_rows(symbol, _DIVIDENDS)
+        return tuple(Dividend(row["ex_date"], row["cash_amount"]) for row in rows)
+
+    def dividend_rows(self, symbol: str, schema: pa.Schema = DIVIDENDS) -> list[dict[str, Any]]:
+        """Return the columns of `schema` of the dividends that `dividends` names."""
+        in_usd = [row for row in self._rows(schema, Kind.DIVIDENDS, symbol) if row["currency"] in (None, "USD")]
+        return [row for row in in_usd if row["ex_date"] and _positive(row["cash_amount"])]
 
     def daily(self, symbol: str, start: dt.date | None = None, end: dt.date | None = None) -> pa.Table:
         """Return the daily bars from `start` to `end`, both included."""
@@ -188,6 +197,13 @@ class TableStore(Folder):
             raise DataError(f"'{symbol}' is no symbol: expected letters, digits and . : -")
         return f"historical/{kind.folder}/symbol={symbol}/{name}"
 
+    def _spans(self, values: dict[str, Any], where: str) -> list[Span]:
+        """Return the spans of days of a manifest read from `where`."""
+        try:
+            return [(dt.date.fromisoformat(a), dt.date.fromisoformat(b)) for a, b in values.get("downloaded", [])]
+        except (TypeError, ValueError):
+            raise DataError(f"{self.path(where)}: 'downloaded' is no list of first and last days", _BROKEN) from None
+
     def _rows(self, schema: pa.Schema, kind: Kind, symbol: str) -> list[dict[str, Any]]:
         """Return the columns of `schema` of the one file of a kind that has one."""
         table = self.read_parquet(self.place(kind, symbol, f"{kind.name_format}.parquet"), schema)
@@ -249,10 +265,6 @@ def _by_symbol_and_month(table: pa.Table) -> dict[tuple[str, str], pa.Table]:
     for row, (symbol, month) in enumerate(zip(symbols, months, strict=True)):
         rows.setdefault((symbol, month or "unknown"), []).append(row)
     return {key: table.take(pa.array(which)) for key, which in rows.items()}
-
-
-def _spans(values: dict[str, Any]) -> list[Span]:
-    return [(dt.date.fromisoformat(a), dt.date.fromisoformat(b)) for a, b in values.get("downloaded", [])]
 
 
 def _positive(value: float | None) -> bool:

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-INDEX_PREFIX = "I:"
 VIX, VIX3M = "I:VIX", "I:VIX3M"
 INDICES = {VIX: "Synthetic Volatility Index", VIX3M: "Synthetic Three-Month Volatility Index"}
 

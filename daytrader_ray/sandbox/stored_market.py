@@ -16,8 +16,8 @@ from daytrader_ray.adapters.calendar import session_grid
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.adapters.tables import Kind
 from daytrader_ray.domain.errors import DataError
-from daytrader_ray.market_data.bars import US_PER_MINUTE
-from daytrader_ray.sandbox.listing import INDEX_PREFIX
+from daytrader_ray.domain.indices import is_index
+from daytrader_ray.domain.sessions import US_PER_MINUTE
 from daytrader_ray.sandbox.paths import incomplete, untraded
 from daytrader_ray.sandbox.source import Dividend, Halt, Listing, Quotes, SessionBars, Split, Trades
 from daytrader_ray.sandbox.ticks_made import no_quotes, no_trades
@@ -133,7 +133,7 @@ class StoredMarket:
         _, _, _, close, volume, _ = first.columns
         n_days = len(np.unique(first.minutes // 1440))
         known = self._known(symbol)
-        kind = "INDEX" if symbol.startswith(INDEX_PREFIX) else known.get("kind") or "CS"
+        kind = "INDEX" if is_index(symbol) else known.get("kind") or "CS"
         return Traits(
             price=float(close[0]),
             volume=float(volume.sum()) / n_days,
@@ -150,15 +150,10 @@ class StoredMarket:
         if symbol not in self._actions:
             first, last = self.grid.sessions[0].date, self.grid.sessions[-1].date
             splits = [_split(s.date, s.ratio) for s in self._store.splits(symbol) if first <= s.date <= last]
-            dividends = [_dividend(row) for row in self._dividend_rows(symbol) if first <= row["ex_date"] <= last]
+            rows = self._store.dividend_rows(symbol)
+            dividends = [_dividend(row) for row in rows if first <= row["ex_date"] <= last]
             self._actions[symbol] = tuple(splits), tuple(dividends)
         return self._actions[symbol]
-
-    def _dividend_rows(self, symbol: str) -> list[dict[str, Any]]:
-        names = self._store.tables(Kind.DIVIDENDS, symbol)
-        tables = [self._store.read_table(Kind.DIVIDENDS, symbol, name) for name in names]
-        rows = [row for table in tables if table is not None for row in table.to_pylist()]
-        return [row for row in rows if row["currency"] in (None, "USD")]
 
     def _read_month(self, symbol: str, month: str) -> _Month:
         table = self._store.minutes(symbol, month)

@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import fsspec
@@ -28,6 +29,16 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path, monkeypatch: p
         atomic.atomic_write_bytes(target, b"new and longer")
     assert target.read_bytes() == b"old"
     assert [path.name for path in tmp_path.iterdir()] == ["file.bin"]
+
+
+def test_what_killed_writers_left_is_removed_after_a_day(tmp_path: Path) -> None:
+    old, young = tmp_path / ".a.bin.x1.aside", tmp_path / ".b.bin.x2.aside"
+    for left, age in ((old, 90_000), (young, 60)):
+        left.write_bytes(b"half")
+        since = left.stat().st_mtime - age
+        os.utime(left, (since, since))
+    atomic.atomic_write_bytes(tmp_path / "file.bin", b"one")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [young.name, "file.bin"]
 
 
 def test_json_has_the_same_bytes_for_the_same_value(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from daytrader_ray.adapters.atomic import filesystem_of
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.adapters.store_report import report
 from daytrader_ray.adapters.tables import Kind
+from daytrader_ray.domain.errors import DataError
 from tests.adapters.stored import DAY, HALF_DAY, minute, table
 from tests.adapters.test_store_tables import day, splits
 
@@ -102,6 +103,12 @@ def test_quarantine_pruning_and_report() -> None:
     store.quarantine("import/x", bad)
     store.quarantine("import/x", bad.slice(0, 0))
     assert keys() == ["data/historical/minute_bars/symbol=AAPL/2025-12.parquet"]
+
+
+def test_what_the_service_refuses_is_one_named_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = ParquetStore("s3://nowhere/data")
+    with pytest.raises(DataError, match=r"s3://nowhere/data/historical/market\.json: cannot be written: "):
+        store.claim("one")
 
 
 WRITER = """

@@ -1,12 +1,13 @@
 import datetime as dt
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from daytrader_ray.adapters.screening import first_day, previous_of, screen
-from daytrader_ray.adapters.store import BAR_SCHEMA
-from daytrader_ray.adapters.tables import DAILY
+from daytrader_ray.adapters.screening import context_before, first_day, previous_of, screen
+from daytrader_ray.adapters.store import BAR_SCHEMA, ParquetStore
+from daytrader_ray.adapters.tables import DAILY, Kind
 from daytrader_ray.market_data.adjust import Split
 
 MONDAY = dt.date(2025, 3, 3)
@@ -51,6 +52,18 @@ def test_what_was_before_is_told_by_daily_bars_or_by_minute_bars() -> None:
         assert (before.date, before.close) == (dt.date(2025, 2, 28), 10.0)
         assert before.dollar_volume.tolist() == [900.0, 3000.0]
     assert previous_of(minutes, dt.date(2025, 2, 27)) is None
+
+
+def test_the_source_that_knows_of_the_later_session_tells_what_was_before(tmp_path: Path) -> None:
+    store, friday = ParquetStore(str(tmp_path)), dt.date(2025, 2, 28)
+    assert context_before(store, "A", MONDAY) is None
+    store.write_bars("A", "2025-02", bars(("2025-02-27T15:00", 9, 60)), None)
+    daily = [{"date": dt.date(2025, 2, 26), "close": 8.0, "volume": 5.0}]
+    for days, close in ((daily, 9.0), ([{"date": friday, "close": 10.0, "volume": 5.0}], 10.0)):
+        store.write_table(Kind.DAILY, "A", "2025", pa.Table.from_pylist(days, schema=DAILY))
+        before = context_before(store, "A", MONDAY)
+        assert before is not None
+        assert before.close == close
 
 
 @pytest.mark.parametrize("told", [True, False])

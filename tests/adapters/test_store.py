@@ -86,7 +86,7 @@ def test_an_interrupted_write_keeps_the_old_bars(tmp_path: Path, monkeypatch: py
         raise OSError("disk full")
 
     monkeypatch.setattr(atomic.os, "fsync", fail)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(DataError, match=r"2025-11\.parquet: cannot be written: disk full"):
         store.write_bars("AAPL", "2025-11", table([(minute(1), 11.0, 6.0)]), (DAY, DAY))
     assert files(tmp_path) == before
     assert not store.is_downloaded("AAPL", DAY, DAY)
@@ -131,6 +131,27 @@ def test_what_is_written_is_read_back_sorted_with_the_last_row_of_each_minute(ol
     want = {start: (price, volume) for start, price, volume in [*old, *new]}
     got = zip(read["timestamp"].to_pylist(), read["close"].to_pylist(), read["volume"].to_pylist(), strict=True)
     assert [(start, (price, volume)) for start, price, volume in got] == sorted(want.items())
+
+
+def test_a_folder_may_have_any_name(tmp_path: Path) -> None:
+    store = ParquetStore(str(tmp_path / "a[b] *?"))
+    store.write_bars("AAPL", "2025-11", table([(minute(0), 1.0, 1.0)]), None)
+    assert (store.symbols(), store.tables(Kind.MINUTE, "AAPL")) == (("AAPL",), ["2025-11"])
+    with pytest.raises(DataError, match="another market"):
+        store.claim("one")
+
+
+def test_what_the_storage_refuses_is_one_named_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    store = ParquetStore(str(tmp_path / "file"))
+    for ask, words in (
+        (lambda: store.tables(Kind.MINUTE, "AAPL"), "listed"),
+        (lambda: store.read_json("x/y.json"), "read"),
+        (lambda: store.write_json("x/y.json", {}), "written"),
+        (lambda: store.mark(Kind.DAILY, "AAPL", DAY, DAY), "locked"),
+    ):
+        with pytest.raises(DataError, match=f"file/.*: cannot be {words}: .*irectory|not a dir"):
+            ask()
 
 
 def test_bars_are_cut_to_the_days_asked_for(tmp_path: Path) -> None:

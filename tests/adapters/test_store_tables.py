@@ -279,3 +279,14 @@ def test_a_manifest_that_is_no_manifest_is_named(tmp_path: Path) -> None:
         path.write_bytes(broken)
         with pytest.raises(DataError, match=r"_2025\.json: not a JSON object"):
             store.is_downloaded("AAPL", DAY, DAY, Kind.DAILY)
+    for broken in (
+        b'{"downloaded": 5}',
+        b'{"downloaded": [["2025-02-30", "2025-03-01"]]}',
+        b'{"downloaded": [[1, 2]]}',
+    ):
+        path.write_bytes(broken)
+        with pytest.raises(DataError, match=r"_2025\.json: 'downloaded' is no list"):
+            store.mark(Kind.DAILY, "AAPL", DAY, DAY)
+    store.write_json("historical/minute_bars/symbol=AAPL/_2025-11.json", {"counts": [{"rows": 5}]})
+    with pytest.raises(DataError, match=r"_2025-11\.json: 'counts' is no list"):
+        store.counts("AAPL", "2025-11")

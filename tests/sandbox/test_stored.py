@@ -12,6 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from daytrader_ray.adapters.bar_files import screen_for
+from daytrader_ray.adapters.calendar import session_grid
 from daytrader_ray.adapters.store import FILE_SCHEMA, ParquetStore
 from daytrader_ray.adapters.tables import Kind
 from daytrader_ray.domain.costs import CostConfig
@@ -57,6 +59,23 @@ def record(root: str, market: Market) -> None:
         for kind, rows in ((Kind.SPLITS, splits), (Kind.DIVIDENDS, paid)):
             if rows:
                 store.write_table(kind, symbol, kind.name_format, pa.Table.from_pylist(rows, schema=kind.schema))
+
+
+def test_actions_that_make_no_sense_are_left_out_by_every_reader(tmp_path: Path) -> None:
+    root, day = str(tmp_path), dt.date(2025, 3, 4)
+    grid = session_grid(day, day)
+    bars = {"timestamp": grid.minute_of_row[:2] * 60_000_000, "trades": np.ones(2, dtype=np.int32)}
+    bars |= dict.fromkeys(FILE_SCHEMA.names[1:-1], np.full(2, 10.0))
+    store = ParquetStore(root)
+    store.write_bars("AAPL", "2025-03", pa.table(bars).select(FILE_SCHEMA.names).cast(FILE_SCHEMA), None)
+    splits = [{"execution_date": day, "split_from": old, "split_to": 2.0} for old in (0.0, None, 1.0)]
+    paid = [{"ex_date": on, "cash_amount": amount} for on, amount in ((day, None), (None, 1.0), (day, 0.5))]
+    for kind, rows in ((Kind.SPLITS, splits), (Kind.DIVIDENDS, paid)):
+        store.write_table(kind, "AAPL", kind.name_format, pa.Table.from_pylist(rows, schema=kind.schema))
+    market = StoredMarket(root)
+    assert [(s.old, s.new) for s in market.splits("AAPL")] == [(1, 2)]
+    assert [d.amount for d in market.dividends("AAPL")] == [0.5]
+    assert screen_for(store, "AAPL", store.bars("AAPL")).counts == {"accepted": 2}
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,8 @@ FIRST, LAST = dt.date(2025, 3, 1), dt.date(2025, 3, 31)
 SYMBOLS = tuple(f"S{number:02d}" for number in range(60))
 PRESENT = 0.97
 RUNS = 15
+LEAST = 5.0
+"""M rows/s that one core reads at least."""
 
 
 def _bars(rng: np.random.Generator) -> pa.Table:
@@ -92,4 +94,7 @@ def read_rows_per_s() -> list[Result]:
         print(f"{n_bars} bars, {RUNS} runs in {time.perf_counter() - start:.1f} s of wall time")
     rates = [[n_bars / seconds / 1e6 for seconds in side] for side in zip(*pairs, strict=True)]
     peer = f"pyarrow {pa.__version__}: the files read, no panel"
-    return [compared("store.read_rows_per_s", "M rows/s per core", peer, *rates)]
+    result = compared("store.read_rows_per_s", "M rows/s per core", peer, *rates)
+    if result.value < LEAST:
+        raise AssertionError(f"{result.value:.1f} M rows/s per core: below {LEAST}")
+    return [result]

@@ -8,6 +8,7 @@
     <root>/historical/minute_bars/symbol=AAPL/_2025-03.json      days whose download is complete, rows by fate
     <root>/historical/<other kinds>/...                          see `adapters.tables`
     <root>/quarantine/symbol=AAPL/2025-03.<source>.parquet       rows that were not accepted, with their reason
+    <root>/.locks/                                               empty files: see `Folder.locked`
 
 A session inside a completed download is known minute by minute: no bar means no trade. Every other session in the
 store is an imported one: nothing is known outside its first and last bar.

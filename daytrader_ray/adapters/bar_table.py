@@ -51,6 +51,7 @@ class BarTable:
         self._sources: list[str] = []
         self._source = np.zeros(shape, dtype=np.int8)
         self._missing = np.full(shape[0], np.count_nonzero(~self.is_index), dtype=np.int64)
+        self._missed = np.zeros(shape, dtype=np.bool_)
         self._day_volume = np.full(shape[1], np.nan)
         self._day_slot = np.full(shape[1], -1, dtype=np.int64)
 
@@ -94,8 +95,11 @@ class BarTable:
         return bool(self._missing[slot] == 0)
 
     def cover(self, slot: int, index: bool) -> None:
-        """Note that a stream without a gap has told all there is of a minute: of the stocks, or of the indices."""
-        self.known[slot, self.is_index == index] = True
+        """Note that a stream without a gap has told all there is of a minute: of the stocks, or of the indices.
+
+        Not of those whose later bars have shown by then that the minute's own is missing.
+        """
+        self.known[slot, (self.is_index == index) & ~self._missed[slot]] = True
 
     def answer(self, symbol: str, first: int, last: int) -> None:
         """Note that the vendor's history was asked for a symbol's slots `first` to `last`, and has answered."""
@@ -131,6 +135,7 @@ class BarTable:
         if bar.day_volume - bar.volume - told > _SHARE:
             between = slice(max(last + 1, 0), slot)
             self.known[between, column] = self.seen[between, column]
+            self._missed[between, column] = ~self.seen[between, column]
         self._day_slot[column], self._day_volume[column] = max(slot, -1), bar.day_volume
 
     def _put(self, slot: int, column: int, values: tuple[float, ...], code: int) -> None:

@@ -35,10 +35,17 @@ def sent(url, body=None, method=None):
         return json.loads(answer.read())
 
 
-def play(url, day, speed, lead_seconds):
-    """Begin the day so long before its open."""
-    start = -int(lead_seconds * speed / 60)
-    return sent(f"{url}/_sandbox/play", {"session": str(day.session), "speed": speed, "start": start})
+@pytest.fixture
+def play(exchange, day):
+    """Begin the day so many real seconds before its open."""
+
+    def begin(speed, lead_seconds):
+        start = -int(lead_seconds * speed / 60)
+        sent(f"{exchange}/_sandbox/play", {"session": str(day.session), "speed": speed, "start": start})
+
+    yield begin
+    sent(f"{exchange}/_sandbox/faults", method="DELETE")
+    sent(f"{exchange}/_sandbox/play", method="DELETE")
 
 
 @pytest.fixture
@@ -91,11 +98,11 @@ def stored_as_made(data, day):
     assert bar_buffer.leftovers(Path(data), "buffer") == []
 
 
-async def test_a_live_session_trades_ends_flat_and_is_in_the_store_afterwards(data, file, exchange, day):
+async def test_a_live_session_trades_ends_flat_and_is_in_the_store_afterwards(data, file, play, day):
     from daytrader_ray.cluster.scoring import ProcessScorer
     from daytrader_ray.cluster.session import load_bundle, trade
 
-    play(exchange, day, 600.0, 10.0)
+    play(600.0, 20.0)
     spec = live_spec(load(file, data, KEYS), day.seen, "latest")
     assert (spec.date, spec.pace.speed) == (day.session, 600.0)
     result = await trade(spec, ProcessScorer(load_bundle(spec)))
@@ -105,8 +112,8 @@ async def test_a_live_session_trades_ends_flat_and_is_in_the_store_afterwards(da
     assert kinds[0] == "open" and kinds[-1] == "feed"
 
 
-def test_an_exchange_that_plays_nothing_is_named(data, file, exchange, day):
-    play(exchange, day, 1.0, 1.0)
+def test_an_exchange_that_plays_nothing_is_named(data, file, play, exchange, day):
+    play(1.0, 60.0)
     sent(f"{exchange}/_sandbox/play", method="DELETE")
     with pytest.raises(ConfigError, match="plays no session") as failure:
         live_spec(load(file, data, KEYS), day.seen, "latest")
@@ -115,24 +122,20 @@ def test_an_exchange_that_plays_nothing_is_named(data, file, exchange, day):
 
 @pytest.mark.ray
 @pytest.mark.slow
-def test_the_command_practises_a_session_that_the_exchange_plays_with_faults(data, file, exchange, day):
+def test_the_command_practises_a_session_that_the_exchange_plays_with_faults(data, file, play, exchange, day):
     kinds = {"close": 0.01, "drop": 0.01, "duplicate": 0.02, "late": 0.02, "corrupt": 0.01}
     faults = [
         {"channel": channel, "where": where, "kind": kind, "probability": chance, "seconds": 0.5}
         for channel, where in (("polygon_stream", "data/stocks/bars"), ("alpaca_stream", "data"))
         for kind, chance in kinds.items()
     ]
-    play(exchange, day, 240.0, 60.0)
+    play(240.0, 60.0)
     sent(f"{exchange}/_sandbox/faults", faults)
     environ = {**os.environ, **KEYS, "DAYTRADER_DATA": data, "RAY_AUTH_MODE": "disabled"}
     environ.pop("RAY_ADDRESS", None)
     command = [sys.executable, "-m", "daytrader_ray.cli", "live", "--profile", file, "--one-replica", "--json"]
-    try:
-        done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=280)
-        log = sent(f"{exchange}/_sandbox/faults/log")
-    finally:
-        sent(f"{exchange}/_sandbox/faults", method="DELETE")
-        sent(f"{exchange}/_sandbox/play", method="DELETE")
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=280)
+    log = sent(f"{exchange}/_sandbox/faults/log")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     told = json.loads(done.stdout.splitlines()[-1])
     assert (told["session"], told["flat"]) == (str(day.session), True) and told["orders"] > 5

@@ -40,8 +40,12 @@ FLAT = 1.15
 KILL_SYMBOLS, KILL_SESSIONS, KILLS = SYMBOLS[:4], 63, 20
 RUNS = 2
 SAMPLE_SECONDS = 0.2
-LATEST_KILL = 0.9
-"""Share of the undisturbed run's time after which no kill is tried."""
+SOON = 0.5
+"""Share of the writing that is left in which a kill falls: several cut one store on its way."""
+POLL_SECONDS = 0.02
+LEAST_RATIO = 0.9
+"""Of the bare loop's bars a second the whole command must reach."""
+TICK_SYMBOL = "SPY"
 
 
 @dataclass(frozen=True)
@@ -66,9 +70,11 @@ class Market:
         """Return the day of its last session."""
         return session_grid(FIRST, FIRST + dt.timedelta(days=2 * self.n_sessions)).sessions[self.n_sessions - 1].date
 
-    def command(self, root: Path, symbols: tuple[str, ...]) -> list[str]:
-        """Return the download command."""
-        options = ["--data", str(root), "--symbols", ",".join(symbols), "--years", "9", "--json"]
+    def command(self, root: Path, symbols: tuple[str, ...], ticks: bool = False) -> list[str]:
+        """Return the download command, with `ticks` of their quotes and trades too."""
+        names = ",".join(symbols)
+        options = ["--data", str(root), "--symbols", names, "--years", "9", "--json"]
+        options += ["--quotes", names, "--trades", names] if ticks else []
         return [sys.executable, "-m", "daytrader_ray.cli", "download", *options]
 
 
@@ -88,11 +94,15 @@ def market(n_sessions: int) -> Iterator[Market]:
         yield Market(url, n_sessions)
 
 
-def download(place: Market, root: Path, symbols: tuple[str, ...]) -> Done:
+def download(place: Market, root: Path, symbols: tuple[str, ...], ticks: bool = False) -> Done:
     """Run the command and watch its workers."""
     began = time.perf_counter()
     child = subprocess.Popen(
-        place.command(root, symbols), env=place.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        place.command(root, symbols, ticks),
+        env=place.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     peak = 0.0
     while child.poll() is None:
@@ -145,7 +155,10 @@ def against_plain(symbols: tuple[str, ...], n_sessions: int, runs: int) -> list[
             peers.append(rows / seconds)
             for name in ("ours", "plain"):
                 shutil.rmtree(root / name)
-    return [compared("download.vs_plain_client", "bars/s", "polygon-api-client, same Parquet", ours, peers)]
+    result = compared("download.vs_plain_client", "bars/s", "polygon-api-client, same Parquet", ours, peers)
+    if result.ratio is None or result.ratio < LEAST_RATIO:
+        raise AssertionError(f"{result.value:,.0f} bars/s, the bare loop {result.peer_value:,.0f}: below {LEAST_RATIO}")
+    return [result]
 
 
 def compare(ours: Path, plain: Path) -> int:
@@ -168,7 +181,7 @@ def compare(ours: Path, plain: Path) -> int:
 
 @benchmark("download.peak_worker_mib")
 def peak_worker_mib() -> list[Result]:
-    """Watch the largest worker of a download of 1, 2 and 4 years: under 700 MiB, and flat."""
+    """Watch the largest worker of a download of 1, 2 and 4 years, and of a day of ticks: under 700 MiB, and flat."""
     peaks = []
     for years in (1, 2, 4):
         with market(years * SESSIONS_A_YEAR) as place, tempfile.TemporaryDirectory() as folder:
@@ -176,45 +189,71 @@ def peak_worker_mib() -> list[Result]:
         sys.stdout.write(f"{years} years: {peaks[-1]:.0f} MiB\n")
     if max(peaks) >= MEMORY_LIMIT_MIB or max(peaks) > FLAT * peaks[0]:
         raise AssertionError(f"a worker may hold {MEMORY_LIMIT_MIB:.0f} MiB, whatever the years: {peaks}")
+    with market(1) as place, tempfile.TemporaryDirectory() as folder:
+        peaks.append(download(place, Path(folder), (TICK_SYMBOL,), ticks=True).peak_mib)
+    sys.stdout.write(f"quotes and trades of a day: {peaks[-1]:.0f} MiB\n")
+    if peaks[-1] >= MEMORY_LIMIT_MIB:
+        raise AssertionError(f"a worker may hold {MEMORY_LIMIT_MIB:.0f} MiB, a day of ticks took {peaks[-1]:.0f}")
     spread = (max(peaks) - min(peaks)) / statistics.median(peaks)
     return [Result("download.peak_worker_mib", max(peaks), "MiB", "", None, None, spread, len(peaks))]
 
 
 @benchmark("download.sigkill")
 def sigkill() -> list[Result]:
-    """Kill downloads 20 times at random points and go on: their stores must equal that of an undisturbed one."""
+    """SIGKILL the command and all its processes while they write, 20 times, and go on: the store must be the same."""
     rng = random.Random(3)
     with market(KILL_SESSIONS) as place, tempfile.TemporaryDirectory() as folder:
-        root = Path(folder)
-        whole = download(place, root / "whole", KILL_SYMBOLS)
+        whole, root = Path(folder, "whole"), Path(folder, "killed")
+        download(place, whole, KILL_SYMBOLS)
+        expected, seconds = hashes(whole), _seconds_of_writing(whole)
         kills = 0
         while kills < KILLS:
-            shutil.rmtree(root / "killed", ignore_errors=True)
-            while kills < KILLS and _killed(place, root / "killed", rng.uniform(0.3, LATEST_KILL) * whole.seconds):
-                kills += 1
-            download(place, root / "killed", KILL_SYMBOLS)
-            if hashes(root / "killed") != hashes(root / "whole"):
-                raise AssertionError(f"after {kills} kills the store differs: {_difference(root)}")
-            sys.stdout.write(f"{kills} kills, no difference\n")
+            shutil.rmtree(root, ignore_errors=True)
+            while kills < KILLS:
+                left = 1 - len(_written(root)) / len(expected)
+                if not _killed(place, root, rng.uniform(0, SOON * left) * seconds):
+                    break
+                kills += bool(hashes(root)) and hashes(root) != expected
+            else:
+                download(place, root, KILL_SYMBOLS)
+            if hashes(root) != expected:
+                raise AssertionError(f"after {kills} kills the store differs: {_difference(expected, hashes(root))}")
+            sys.stdout.write(f"{kills} kills of a partial store, no difference\n")
     return [Result("download.sigkill", float(kills), "kills without a difference", "", None, None, 0.0, 1)]
 
 
 def hashes(root: Path) -> dict[str, str]:
-    """Return the SHA-256 of every file that a reader of the store sees (hidden ones are leftovers of a write)."""
-    files = (path for path in sorted(root.rglob("*")) if path.is_file() and not path.name.startswith("."))
-    return {str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    """Return the SHA-256 of every file that a reader of the store sees (hidden are locks and leftovers of a write)."""
+    files = {str(path.relative_to(root)): path for path in _written(root)}
+    return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
 
 
-def _difference(root: Path) -> list[str]:
-    one, other = hashes(root / "whole"), hashes(root / "killed")
+def _written(root: Path) -> list[Path]:
+    """Return the files of a store's tables and quarantine."""
+    folders = [root / name for name in ("historical", "quarantine")]
+    files = (path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file())
+    return [path for path in files if not path.name.startswith(".") and path.name != "market.json"]
+
+
+def _seconds_of_writing(root: Path) -> float:
+    times = [path.stat().st_mtime for path in _written(root)]
+    return max(times) - min(times)
+
+
+def _difference(one: dict[str, str], other: dict[str, str]) -> list[str]:
     return sorted(name for name in one | other if one.get(name) != other.get(name))[:5]
 
 
 def _killed(place: Market, root: Path, after: float) -> bool:
-    """Start the command, SIGKILL it and all its processes after some seconds; return whether it still ran."""
+    """Start the command; SIGKILL it and all its processes `after` seconds of writing; return whether it still ran."""
+    before = len(_written(root))
     child = subprocess.Popen(
         place.command(root, KILL_SYMBOLS), env=place.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
+    while child.poll() is None and len(_written(root)) == before:
+        time.sleep(POLL_SECONDS)
+    if child.poll():
+        raise AssertionError(f"the download ended with {child.returncode}")
     try:
         child.wait(after)
     except subprocess.TimeoutExpired:

@@ -67,9 +67,9 @@ class RateLimit:
             given += 1
         return given, 0.0
 
-    def pause_left(self) -> float:
-        """Return the seconds that the pause lasts which a 429 began; 0 where there is none."""
-        return max(0.0, self._free_at - self._now())
+    def wait_left(self) -> float:
+        """Return the seconds until the next request may be sent: after a pause, or when the window has room."""
+        return max(0.0, max(self._free_at, self._given[0] + self._window) - self._now())
 
     def refused(self, retry_after: float | None) -> float:
         """Begin a pause, or lengthen the one that lasts; return the seconds until it ends."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 YEARS = 2.0
 MISSING_SHOWN = 10
+WAIT_SAID = 2.0
 NEW_YORK = ZoneInfo("America/New_York")
 
 
@@ -52,6 +53,7 @@ def command(  # noqa: PLR0913 - a parameter an option
     from daytrader_ray.cli.profile import load
     from daytrader_ray.cli.requests import symbols_of
     from daytrader_ray.cluster.ingest import download
+    from daytrader_ray.cluster.limits import seconds_to_wait
     from daytrader_ray.cluster.runtime import started
 
     loaded = load(profile, data)
@@ -61,8 +63,10 @@ def command(  # noqa: PLR0913 - a parameter an option
     days = days_of(loaded, names, asked, now)
     ticks = {"quotes": symbols_of(quotes) if quotes else (), "trades": symbols_of(trades) if trades else ()}
     began = time.perf_counter()
-    with vendor(loaded) as access, started(cpus, loaded.root), progress() as tell:
-        report = download(request_of(loaded, access, names, days, now, **ticks), tell)
+    with vendor(loaded) as access, started(cpus, loaded.root):
+        request = request_of(loaded, access, names, days, now, **ticks)
+        with progress(lambda: seconds_to_wait(*access, request.requests_per_minute)) as tell:
+            report = download(request, tell)
     values = values_of(report, loaded.root, names, days, prune) | {"seconds": round(time.perf_counter() - began, 1)}
     if as_json:
         typer.echo(json.dumps(values))
@@ -162,10 +166,27 @@ def values_of(
 
 
 @contextmanager
-def progress() -> Iterator[Callable[[int, int, int], None]]:
-    """Yield a function to be told (done, all, rows): a bar on stderr with rows a second and the time left."""
+def progress(wait: Callable[[], float]) -> Iterator[Callable[[int, int, int], None]]:
+    """Yield a function to be told (done, all, rows): a bar on stderr with rows a second and the time left.
+
+    `wait` returns the seconds until the vendor's limit lets the next request through; a long wait is said.
+    """
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        ProgressColumn,
+        Task,
+        TaskProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+    from rich.text import Text
+
+    class WaitColumn(ProgressColumn):
+        def render(self, task: Task) -> Text:  # noqa: ARG002 - rich calls it so
+            seconds = wait()
+            return Text(f"waiting {seconds:.0f} s for the vendor's limit" if seconds >= WAIT_SAID else "")
 
     columns = (
         TextColumn("downloading"),
@@ -173,8 +194,9 @@ def progress() -> Iterator[Callable[[int, int, int], None]]:
         TaskProgressColumn(),
         TextColumn("{task.fields[rows]:,} rows, {task.fields[speed]:,.0f} a second, left"),
         TimeRemainingColumn(),
+        WaitColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as screen:
+    with Progress(*columns, console=Console(stderr=True), transient=True, refresh_per_second=2) as screen:
         task = screen.add_task("download", total=None, rows=0, speed=0.0)
 
         def tell(done: int, of: int, rows: int) -> None:

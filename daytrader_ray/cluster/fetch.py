@@ -21,7 +21,7 @@ from daytrader_ray.adapters.table_store import Span
 from daytrader_ray.adapters.tables import Kind
 from daytrader_ray.cluster.limits import SharedPace
 from daytrader_ray.domain.indices import is_index
-from daytrader_ray.market_data.bars import US_PER_MINUTE
+from daytrader_ray.domain.sessions import US_PER_MINUTE
 
 DAY = dt.timedelta(days=1)
 SETTLED = dt.timedelta(days=7)

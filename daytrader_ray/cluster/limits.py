@@ -26,6 +26,13 @@ def limiter(base_url: str, api_key: str, requests_per_minute: float | None) -> A
     return shared.remote(permits, window_seconds, time.monotonic)
 
 
+def seconds_to_wait(base_url: str, api_key: str, requests_per_minute: float | None) -> float:
+    """Return after how many seconds the limit of a host, a key and its plan lets the next request through."""
+    import ray
+
+    return float(ray.get(limiter(base_url, api_key, requests_per_minute).wait_left.remote()))
+
+
 class SharedPace:
     """The pace of one worker: asks the actor for a few permits at a time and spends them without asking."""
 

@@ -42,7 +42,9 @@ def test_a_wait_is_as_long_as_it_says() -> None:
     assert [limit.take(1)[0] for _ in range(6)] == [1, 1, 1, 1, 1, 0]
     hand.time = 20.0
     assert limit.take(1) == (0, 40.0)
+    assert limit.wait_left() == 40.0
     hand.time = 60.0
+    assert limit.wait_left() == 0.0
     assert limit.take(9) == (5, 0.0)
 
 

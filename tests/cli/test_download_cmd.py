@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from daytrader_ray.adapters.store import ParquetStore
-from daytrader_ray.cli.download_cmd import Days, days_of, values_of, vendor
+from daytrader_ray.cli.download_cmd import Days, days_of, progress, values_of, vendor
 from daytrader_ray.cli.profile import load
 from daytrader_ray.cluster.fetch import Missing
 from daytrader_ray.cluster.ingest import DownloadReport
@@ -54,6 +54,16 @@ def test_a_real_vendor_needs_a_key(tmp_path: Path) -> None:
     assert "POLYGON_API_KEY" in caught.value.hint
     with vendor(load("paper", str(tmp_path), {"MASSIVE_API_KEY": "k"})) as found:
         assert found == ("https://api.polygon.io", "k")
+
+
+def test_the_progress_line_says_when_it_waits_for_the_vendor(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "200")
+    with progress(lambda: 43.0) as tell:
+        tell(1, 4, 100)
+    assert "waiting 43 s for the vendor's limit" in capsys.readouterr().err
 
 
 def test_only_the_symbols_asked_for_are_pruned_and_only_when_nothing_is_missing(tmp_path: Path) -> None:

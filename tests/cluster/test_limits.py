@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from daytrader_ray.cluster.limits import SharedPace, limiter
+from daytrader_ray.cluster.limits import SharedPace, limiter, seconds_to_wait
 
 pytestmark = pytest.mark.ray
 URL = "http://127.0.0.1:1"
@@ -43,6 +43,7 @@ def test_a_refusal_of_one_holds_everybody_back(ray_cluster: int) -> None:
     one.wait()
     began = time.monotonic()
     one.refused(0.3)
+    assert 0.0 < seconds_to_wait(URL, "held back", None) <= 0.3
     other.wait()
     assert time.monotonic() - began >= 0.3
     began = time.monotonic()

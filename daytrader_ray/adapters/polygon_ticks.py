@@ -12,10 +12,11 @@ from daytrader_ray.adapters.polygon_rest import PAGE_LIMIT, Vendor, read
 from daytrader_ray.adapters.tables import QUOTE_BARS, TRADE_BARS
 from daytrader_ray.adapters.tick_tables import tick_table
 from daytrader_ray.domain.sessions import Session
+from daytrader_ray.market_data.bars import US_PER_MINUTE
 from daytrader_ray.market_data.conditions import trade_updates
 from daytrader_ray.market_data.ticks import QuoteAggregator, TradeAggregator, shares_quoted
 
-NS_PER_MINUTE = 60_000_000_000
+NS_PER_MINUTE = 1000 * US_PER_MINUTE
 
 _QUOTE = pa.schema(
     [("sip_timestamp", pa.int64())]

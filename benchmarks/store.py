@@ -15,11 +15,14 @@ from daytrader_ray.adapters.calendar import session_grid
 from daytrader_ray.adapters.store import FILE_SCHEMA, ParquetStore
 from daytrader_ray.adapters.tables import DAILY, DIVIDENDS, SPLITS, Kind
 from daytrader_ray.domain.panel import Panel
+from daytrader_ray.domain.sessions import US_PER_MINUTE
 
 FIRST, LAST = dt.date(2025, 3, 1), dt.date(2025, 3, 31)
 SYMBOLS = tuple(f"S{number:02d}" for number in range(60))
 PRESENT = 0.97
 RUNS = 15
+LEAST = 5.0
+"""M rows/s that one core reads at least."""
 
 
 def _bars(rng: np.random.Generator) -> pa.Table:
@@ -29,7 +32,7 @@ def _bars(rng: np.random.Generator) -> pa.Table:
     close = np.round(100 * np.exp(np.cumsum(rng.normal(0, 2e-4, n))), 2)
     open_ = np.concatenate([close[:1], close[:-1]])
     columns = {
-        "timestamp": pa.array(minutes * 60_000_000).cast(FILE_SCHEMA.field("timestamp").type),
+        "timestamp": pa.array(minutes * US_PER_MINUTE).cast(FILE_SCHEMA.field("timestamp").type),
         "open": open_,
         "high": np.maximum(open_, close) + 0.02,
         "low": np.minimum(open_, close) - 0.02,
@@ -91,4 +94,7 @@ def read_rows_per_s() -> list[Result]:
         print(f"{n_bars} bars, {RUNS} runs in {time.perf_counter() - start:.1f} s of wall time")
     rates = [[n_bars / seconds / 1e6 for seconds in side] for side in zip(*pairs, strict=True)]
     peer = f"pyarrow {pa.__version__}: the files read, no panel"
-    return [compared("store.read_rows_per_s", "M rows/s per core", peer, *rates)]
+    result = compared("store.read_rows_per_s", "M rows/s per core", peer, *rates)
+    if result.value < LEAST:
+        raise AssertionError(f"{result.value:.1f} M rows/s per core: below {LEAST}")
+    return [result]

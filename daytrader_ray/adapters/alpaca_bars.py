@@ -11,10 +11,11 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from daytrader_ray.adapters.messages import Decoded, SeenBar
+from daytrader_ray.adapters.messages import Decoded, SeenBar, checked, start_minute
 from daytrader_ray.adapters.supervisor import KeyRefusedError, Supervisor
 from daytrader_ray.adapters.waiting import finished
 from daytrader_ray.domain.errors import FeedError
+from daytrader_ray.domain.sessions import NS_PER_MINUTE
 
 with warnings.catch_warnings():
     warnings.filterwarnings("ignore", "websockets.legacy", DeprecationWarning)  # alpaca-py's stream still needs it
@@ -24,7 +25,6 @@ _BARS, _UPDATED, _STATUSES = "b", "u", "s"
 _HALTED, _RESUMED = ("2", "H", "P", "Q"), ("3", "T")
 """Status codes of both plans of the tape: halt, pause, only quoted yet; and trading again. Others change nothing."""
 _KEY_ERRORS = ("auth failed", "insufficient subscription")
-_NS_PER_MINUTE = 60_000_000_000
 
 
 class AlpacaLink:
@@ -76,7 +76,7 @@ class _Stream(StockDataStream):
                 self.line.ready()
         elif msg.get("T") == "error":
             raise FeedError(f"the server says {msg.get('code')}: {msg.get('msg')}")
-        self.line.frame(msg)
+        self.line.frame(msg, msg.get("T") in _READERS)
 
 
 async def _ignore(_: object) -> None:
@@ -99,12 +99,9 @@ def decode(message: Mapping[str, Any]) -> Decoded:
 
 def _bar(message: Mapping[str, Any], found: Decoded) -> None:
     vwap, trades = message.get("vw"), message.get("n")
-    minute, rest = divmod(int(message["t"].to_unix_nano()), _NS_PER_MINUTE)
-    if rest:
-        raise ValueError("not a whole minute")
     found.bars.append(
         SeenBar(
-            str(message["S"]), minute,
+            str(message["S"]), start_minute(message["t"].to_unix_nano(), NS_PER_MINUTE),
             float(message["o"]), float(message["h"]), float(message["l"]), float(message["c"]), float(message["v"]),
             math.nan if vwap is None else float(vwap), None if trades is None else int(trades), math.nan,
         )
@@ -114,7 +111,8 @@ def _bar(message: Mapping[str, Any], found: Decoded) -> None:
 def _status(message: Mapping[str, Any], found: Decoded) -> None:
     code = str(message["sc"])
     if code in _HALTED or code in _RESUMED:
-        found.halts.append((str(message["S"]), code in _HALTED, int(message["t"].to_unix_nano()) // _NS_PER_MINUTE))
+        minute = checked(message["t"].to_unix_nano(), NS_PER_MINUTE) // NS_PER_MINUTE
+        found.halts.append((str(message["S"]), code in _HALTED, minute))
 
 
 _READERS: dict[str, Callable[[Mapping[str, Any], Decoded], None]] = {

@@ -4,11 +4,12 @@
 
     <root>/live/buffer/2025-12-02/received.log    frames: length, CRC-32 (4 bytes each, little endian), JSON
 
-A frame is handed to the system in one write: the death of the process loses none. A frame cut by the death of the
-machine is recognised and left out.
+A frame is handed to the system in one write: the death of the process loses none. What is damaged, such as a frame cut
+by the death of the machine, is recognised and passed over, and never written over.
 """
 
 import datetime as dt
+import errno
 import os
 import shutil
 import struct
@@ -18,29 +19,39 @@ from pathlib import Path
 from typing import Any, Self
 
 import orjson
+import structlog
 
-from daytrader_ray.domain.errors import DataError
+from daytrader_ray.domain.errors import DataError, FeedError
 
 FILE = "received.log"
 _HEAD = struct.Struct("<II")
+_BEGIN = b'{"kind":'
+"""How every record begins."""
+
+log = structlog.get_logger(__name__)
 
 
 class BarBuffer:
-    """Appends to the buffer in `folder`, from its last whole frame on; `fresh` begins a new one."""
+    """Appends to the buffer in `folder`; `fresh` begins a new one."""
 
     def __init__(self, folder: Path, fresh: bool = False) -> None:
         self.folder = folder
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._file = (folder / FILE).open("wb" if fresh else "ab", buffering=0)
-            self._file.truncate(sum(size for size, _ in _frames(folder / FILE)))
         except OSError as error:
             raise DataError(f"{folder}: the buffer of live bars cannot be written: {error.strerror}") from None
 
     def append(self, record: Mapping[str, Any]) -> None:
-        """Write one record; NaN becomes null."""
+        """Write one record, whose first key is `kind`; NaN becomes null. `FeedError` where it cannot be written."""
         data = orjson.dumps(record, option=orjson.OPT_SERIALIZE_NUMPY)
-        self._file.write(_HEAD.pack(len(data), zlib.crc32(data)) + data)
+        frame = _HEAD.pack(len(data), zlib.crc32(data)) + data
+        try:
+            if self._file.write(frame) < len(frame):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            why = f"{self.folder}: the buffer of live bars cannot be written: {error.strerror}"
+            raise FeedError(why, "free the disk") from None
 
     def close(self) -> None:
         """Bring everything to the disk and close."""
@@ -68,8 +79,16 @@ def leftovers(root: Path, name: str) -> list[dt.date]:
 
 def read(folder: Path) -> Iterator[dict[str, Any]]:
     """Yield the whole records of a buffer in the order of their writing."""
-    for _, data in _frames(folder / FILE):
-        yield orjson.loads(data)
+    data, at = (folder / FILE).read_bytes(), 0
+    while at < len(data):
+        found = _record(data, at)
+        if found is not None:
+            yield orjson.loads(found)
+            at += _HEAD.size + len(found)
+            continue
+        log.warning("a damaged part of the buffer is passed over", folder=str(folder), at=at)
+        begin = data.find(_BEGIN, at + _HEAD.size + 1)
+        at = begin - _HEAD.size if begin >= 0 else len(data)
 
 
 def remove(folder: Path) -> None:
@@ -77,12 +96,10 @@ def remove(folder: Path) -> None:
     shutil.rmtree(folder)
 
 
-def _frames(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Yield size in the file and content of each frame up to the first that is not whole."""
-    with path.open("rb") as file:
-        while len(head := file.read(_HEAD.size)) == _HEAD.size:
-            length, checksum = _HEAD.unpack(head)
-            data = file.read(length)
-            if len(data) < length or zlib.crc32(data) != checksum:
-                return
-            yield _HEAD.size + length, data
+def _record(data: bytes, at: int) -> bytes | None:
+    """Return the record of the frame that begins at `at`; None where none does or it is damaged."""
+    if at + _HEAD.size > len(data):
+        return None
+    length, checksum = _HEAD.unpack_from(data, at)
+    found = data[at + _HEAD.size : at + _HEAD.size + length]
+    return found if len(found) == length and zlib.crc32(found) == checksum else None

@@ -19,6 +19,7 @@ from daytrader_ray.adapters.stamps import check_zone, to_utc
 from daytrader_ray.adapters.store import BAR_SCHEMA, IMPORTED, ParquetStore
 from daytrader_ray.adapters.tables import UTC, Kind
 from daytrader_ray.domain.errors import ConfigError, DataError
+from daytrader_ray.domain.sessions import US_PER_MINUTE
 
 SUFFIXES = (".parquet", ".csv", ".csv.gz")
 REQUIRED = ("timestamp", "open", "high", "low", "close", "volume")
@@ -205,7 +206,7 @@ def _symbols(table: pa.Table, path: str) -> pa.Array | pa.ChunkedArray:
 
 def _earlier(stamps: pa.Array, minutes: int, path: str) -> pa.Array:
     try:
-        return pc.subtract_checked(stamps.cast(pa.int64()), minutes * 60_000_000).cast(UTC)
+        return pc.subtract_checked(stamps.cast(pa.int64()), minutes * US_PER_MINUTE).cast(UTC)
     except pa.ArrowException as error:
         raise DataError(f"{path}: column 'timestamp': {str(error).splitlines()[0]}") from None
 

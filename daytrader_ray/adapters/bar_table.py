@@ -7,10 +7,9 @@ from enum import Enum
 import numpy as np
 
 from daytrader_ray.adapters.messages import SeenBar
+from daytrader_ray.domain.indices import is_index
 from daytrader_ray.domain.sessions import Session
 
-INDEX = "I:"
-"""Symbols that begin so are indices: prices without volume, never traded."""
 REST = "rest"
 _SHARE = 0.5
 
@@ -35,6 +34,7 @@ class BarTable:
     """Bars `[slot, symbol]` of one session, in memory of a fixed size.
 
     `seen` says where a bar is; `known` where it is certain what happened: there is a bar, or there was no trade.
+    `told` is the newest slot of which the vendor's history has told: what it leaves out later may still come.
     """
 
     def __init__(self, session: Session, symbols: Sequence[str]) -> None:
@@ -42,8 +42,10 @@ class BarTable:
         shape = session.n_minutes, len(self.symbols)
         self.seen = np.zeros(shape, dtype=np.bool_)
         self.known = np.zeros(shape, dtype=np.bool_)
-        self.is_index = np.array([symbol.startswith(INDEX) for symbol in self.symbols], dtype=np.bool_)
+        self.is_index = np.array([is_index(symbol) for symbol in self.symbols], dtype=np.bool_)
+        self.told = -1
         self._session = session
+        self._answers: list[tuple[int, int, int]] = []
         self._columns = {symbol: i for i, symbol in enumerate(self.symbols)}
         self._values = np.full((*shape, 6), np.nan)
         self._sources: list[str] = []
@@ -65,12 +67,15 @@ class BarTable:
         column = self._columns.get(bar.symbol, -1)
         if column < 0:
             return Offer.OUTSIDE
-        if not _is_possible(bar):
-            return Offer.INVALID
         slot = self.slot(bar.minute)
+        inside = 0 <= slot < len(self.seen)
+        if not _is_possible(bar):
+            return Offer.INVALID if inside else Offer.OUTSIDE
         self._follow(column, slot, bar)
-        if not 0 <= slot < len(self.seen):
+        if not inside:
             return Offer.OUTSIDE
+        if source == REST and not self.is_index[column]:
+            self.told = max(self.told, slot)
         values, code = bar[2:8], self._code(source)
         if not self.seen[slot, column]:
             self._put(slot, column, values, code)
@@ -93,8 +98,21 @@ class BarTable:
         self.known[slot, self.is_index == index] = True
 
     def answer(self, symbol: str, first: int, last: int) -> None:
-        """Note that the vendor's history has told all there is of a symbol's slots `first` to `last`."""
-        self.known[first : last + 1, self._columns[symbol]] = True
+        """Note that the vendor's history was asked for a symbol's slots `first` to `last`, and has answered."""
+        self._answers.append((self._columns[symbol], first, last))
+
+    def settle(self) -> None:
+        """Believe the answers where they tell of no trade, up to the newest bar that history has."""
+        for column, first, last in self._answers:
+            self.known[first : min(last, self.told) + 1, column] = True
+
+    def forget_answers(self) -> None:
+        """Take no answer so far as a word about what history tells from now on."""
+        self._answers.clear()
+
+    def is_silent(self, slot: int) -> bool:
+        """Return whether no stock has a bar of that minute."""
+        return not self.seen[slot, ~self.is_index].any()
 
     def unknown(self, slot: int) -> dict[str, int]:
         """Return the symbols of which something up to `slot` is not known, and the first such slot."""

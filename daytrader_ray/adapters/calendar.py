@@ -7,9 +7,7 @@ from typing import Any
 
 import exchange_calendars
 
-from daytrader_ray.domain.sessions import Session, SessionGrid
-
-_NS_PER_MINUTE = 60_000_000_000
+from daytrader_ray.domain.sessions import NS_PER_MINUTE, Session, SessionGrid
 
 
 @lru_cache(maxsize=256)
@@ -37,4 +35,4 @@ def _calendar(first_year: int, last_year: int) -> Any:
 
 
 def _minutes(stamps: Any) -> list[int]:
-    return [int(stamp.as_unit("ns").value) // _NS_PER_MINUTE for stamp in stamps]
+    return [int(stamp.as_unit("ns").value) // NS_PER_MINUTE for stamp in stamps]

@@ -12,8 +12,8 @@ from daytrader_ray.adapters.bar_table import Offer
 from daytrader_ray.adapters.screening import context_before, screen
 from daytrader_ray.adapters.store import BAR_SCHEMA, ParquetStore
 from daytrader_ray.adapters.tables import UTC, Kind
+from daytrader_ray.domain.sessions import US_PER_MINUTE
 
-_US_PER_MINUTE = 60_000_000
 _VERSIONS = BAR_SCHEMA.append(pa.field("known_at", UTC))
 _FURTHEST = 1 << 27
 """Epoch minutes up to which a stamp is believed (the year 2225); what lies beyond is quarantined without one."""
@@ -81,14 +81,14 @@ def _follow_history(versions: dict[int, list[Row]], history: pa.Table, session: 
             del versions[minute]
             continue
         for row in versions[minute]:
-            row[_KNOWN_AT] = row[_KNOWN_AT] or (minute + 1) * _US_PER_MINUTE  # said, it holds against the history
+            row[_KNOWN_AT] = row[_KNOWN_AT] or (minute + 1) * US_PER_MINUTE  # said, it holds against the history
         newest, values = versions[minute][-1], list(rows[minute].values())
         if newest[_PRICES] != values[_PRICES] or newest[_VWAP] not in (None, values[_VWAP]):
             versions[minute].append([*values, max(over, newest[_KNOWN_AT]), "history", Offer.REVISED.value])
 
 
 def _epoch_minutes(table: pa.Table) -> pa.Array:
-    return pa.array(table["timestamp"].cast(pa.int64()).to_numpy() // _US_PER_MINUTE)
+    return pa.array(table["timestamp"].cast(pa.int64()).to_numpy() // US_PER_MINUTE)
 
 
 def _versions(rows: list[Row]) -> dict[int, list[Row]]:
@@ -105,7 +105,7 @@ def _versions(rows: list[Row]) -> dict[int, list[Row]]:
 
 def _table(rows: list[Row]) -> pa.Table:
     columns: list[tuple[Any, ...]] = list(zip(*rows, strict=True)) if rows else [()] * 12
-    columns[1] = tuple(minute * _US_PER_MINUTE if 0 <= minute < _FURTHEST else None for minute in columns[1])
+    columns[1] = tuple(minute * US_PER_MINUTE if 0 <= minute < _FURTHEST else None for minute in columns[1])
     arrays = [pa.array(list(column)).cast(field.type) for column, field in zip(columns[:10], _VERSIONS, strict=True)]
     return pa.table(arrays, schema=_VERSIONS)
 

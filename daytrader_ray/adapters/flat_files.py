@@ -18,6 +18,7 @@ import pyarrow.csv
 from daytrader_ray.adapters.bar_files import ImportReport, by_symbol, screen_for
 from daytrader_ray.adapters.calendar import session_grid
 from daytrader_ray.adapters.input_files import find_files, name_of, opened, spelled
+from daytrader_ray.adapters.screening import quarantine
 from daytrader_ray.adapters.stamps import to_utc
 from daytrader_ray.adapters.store import BAR_SCHEMA, ParquetStore
 from daytrader_ray.adapters.tables import UTC, Kind
@@ -81,14 +82,19 @@ def import_flat_files(
 def _store(
     store: ParquetStore, run: list[dt.date], wanted: list[str], table: pa.Table, revised_at: dt.datetime
 ) -> list[tuple[str, Mapping[str, int]]]:
-    """Store one run of days of each wanted symbol; return the symbols with what became of their rows."""
+    """Store one run of days of each wanted symbol; return the symbols with what became of their rows.
+
+    Sessions at the ratio of an unknown split stay open: the same import brings them once the split is known.
+    """
     found = by_symbol(table, "flat files")
     counts: list[tuple[str, Mapping[str, int]]] = []
     for symbol in wanted:
         screened = screen_for(store, symbol, found.get(symbol, BAR_SCHEMA.empty_table()))
-        store.quarantine(f"flat-{run[0]}-{run[-1]}", screened.quarantined, symbol)
-        days, month = (run[0], run[-1]), f"{run[0]:%Y-%m}"
-        store.write_bars(symbol, month, screened.accepted, days, revised_at, screened.counts)
+        quarantine(store, f"flat-{run[0]}-{run[-1]}", symbol, screened, run[0], run[-1])
+        store.write_bars(symbol, f"{run[0]:%Y-%m}", screened.accepted, None, revised_at)
+        parts = [list(part) for is_open, part in groupby(run, screened.unexplained.__contains__) if not is_open]
+        for at, part in enumerate(parts):
+            store.mark(Kind.MINUTE, symbol, part[0], part[-1], None if at else screened.settled)
         counts.append((symbol, screened.counts))
     return counts
 

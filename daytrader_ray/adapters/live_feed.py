@@ -10,10 +10,11 @@ from contextlib import AsyncExitStack, suppress
 from typing import Self
 
 import numpy as np
+import structlog
 
 from daytrader_ray.adapters.alpaca_bars import AlpacaLink
 from daytrader_ray.adapters.bar_buffer import BarBuffer
-from daytrader_ray.adapters.bar_table import INDEX, BarTable
+from daytrader_ray.adapters.bar_table import BarTable
 from daytrader_ray.adapters.live_config import FeedConfig
 from daytrader_ray.adapters.live_ticks import LiveTicks
 from daytrader_ray.adapters.messages import SeenBar
@@ -22,21 +23,29 @@ from daytrader_ray.adapters.receiver import Receiver, Source
 from daytrader_ray.adapters.rest_bars import RestBars
 from daytrader_ray.adapters.waiting import finished
 from daytrader_ray.domain.errors import FeedError
+from daytrader_ray.domain.indices import is_index
 from daytrader_ray.domain.ports import LiveBar
 from daytrader_ray.domain.sessions import Session
 from daytrader_ray.market_data.guard import Judgement, PriceGuard
+
+log = structlog.get_logger(__name__)
 
 _ALARMS = {
     "polygon breaks": "Polygon's stream had a gap",
     "alpaca breaks": "Alpaca's stream had a gap",
     "indices breaks": "the indices' stream had a gap",
+    "polygon pushed out": "another connection with the same key took the place of Polygon's",
+    "indices pushed out": "another connection with the same key took the place of the indices'",
     "corrupt": "a message could not be read",
     "invalid": "a bar had impossible values",
     "other": "the two sources differed",
+    "future": "a bar came before its minute had begun",
     "late": "a bar came after its minute had been decided",
     "price suspect": "a price jumped and was withheld",
     "dropped": "a frame found no room",
     "slow": "the reader fell behind",
+    "ticks future": "a quote or trade was stamped ahead of time",
+    "tick minutes lost": "a gap left a minute of quotes or trades out",
 }
 
 
@@ -61,7 +70,8 @@ class LiveFeed:
         rules = config.rules
         self._config = config
         self._table = BarTable(session, symbols)
-        self._receiver = Receiver(self._table, buffer, LiveTicks(rules.quotes, rules.trades), now)
+        self._ticks = LiveTicks(rules.quotes, rules.trades)
+        self._receiver = Receiver(self._table, buffer, self._ticks, now)
         self._arrivals = self._receiver.arrivals
         self._rest = RestBars(config.url, config.key, rules.backfill_seconds, self._receiver.answered)
         self._stocks = _stock_sources(config, self._table, self._receiver, rng)
@@ -75,6 +85,8 @@ class LiveFeed:
 
     async def __aenter__(self) -> Self:
         """Connect; a `FeedError` where a key is refused or no source of stocks' bars can be had."""
+        if len(self._stocks) == 1:
+            log.info("without a second stream only halts of stocks listed on NASDAQ are told")
         self._reader = asyncio.create_task(self._receiver.run(), name="bar reader")
         sources = [*self._stocks, *self._indices]
         for source in sources:
@@ -110,14 +122,21 @@ class LiveFeed:
         """
         slot = self._receiver.closed
         announced = n_bars is not None and await self._all_announced(n_bars)
+        self._drain()
+        breaks = [source.breaks for source in self._sources]
         for sources, index in ((self._stocks, False), (self._indices, True)):
             if any((announced or source.is_whole) and source.latest >= slot for source in sources):
                 self._table.cover(slot, index)
-        answers = self._receiver.counts["answered"]
+        if n_bars is not None:
+            self._table.told = slot  # the exchange that holds the clock has all of this minute
         await self._backfill(slot)
+        self._drain()
         stale = self._table.stale(slot)
-        self._watch_darkness(bool(stale) and answers == self._receiver.counts["answered"])
-        return self._close_minute(slot, stale)
+        self._watch_darkness(slot, stale)
+        bars = self._close_minute(slot, stale)
+        for source, checked in zip(self._sources, breaks, strict=True):
+            source.checked = checked
+        return bars
 
     def frozen(self) -> Mapping[str, str]:
         """Return why no entry may be made in a symbol: `halt`, `suspect price` or `stale`."""
@@ -134,8 +153,9 @@ class LiveFeed:
     @property
     def counts(self) -> dict[str, int]:
         """Return what happened how often: bars by fate, frames that were corrupt or dropped, breaks by stream."""
-        breaks = {f"{s.name} breaks": s.breaks for s in (*self._stocks, *self._indices)}
-        counts = {**self._receiver.counts, "slow": self._receiver.slow, **breaks}
+        breaks = {f"{source.name} breaks": source.breaks for source in self._sources}
+        rivals = {f"{source.name} pushed out": source.pushed_out for source in self._sources}
+        counts = {**self._receiver.counts, "slow": self._receiver.slow, **breaks, **rivals, **self._ticks.counts}
         return {name: n for name, n in sorted(counts.items()) if n}
 
     def alarms(self) -> list[str]:
@@ -146,12 +166,13 @@ class LiveFeed:
     async def reconcile(self) -> None:
         """Ask the vendor's history for the whole session, after its close and for a limited time.
 
-        What differs from a bar received live is a revision known now; what is missing is added.
+        What differs from a bar received live is a revision known now; what is missing is added. History may lag: the
+        day is complete only once it is downloaded.
         """
         for symbol in self._table.symbols:
             self._rest.ask(symbol, self._table.minute(0), self._table.minute(len(self._table.known) - 1))
         await self._answered(self._config.rules.reconcile_seconds)
-        self._receiver.drain()
+        self._drain()
 
     async def _all_announced(self, n_bars: int) -> bool:
         """Wait until so many bars have come; False once a stream has broken: from then on the count says nothing."""
@@ -167,19 +188,30 @@ class LiveFeed:
 
     @property
     def _n_bars(self) -> int:
-        return sum(source.n_bars for source in (*self._stocks, *self._indices))
+        return sum(source.n_bars for source in self._sources)
 
     def _is_broken(self) -> bool:
-        sources = (*self._stocks, *self._indices)
-        return not self._is_counting or any(source.breaks > source.checked for source in sources)
+        return not self._is_counting or any(source.breaks > source.checked for source in self._sources)
+
+    @property
+    def _sources(self) -> tuple[Source, ...]:
+        return (*self._stocks, *self._indices)
+
+    def _drain(self) -> None:
+        """Read all that has arrived; `FeedError` where reading has failed."""
+        if self._receiver.failure is not None:
+            raise self._receiver.failure
+        self._receiver.drain()
 
     async def _backfill(self, slot: int) -> None:
         """Ask for all that is not known up to `slot`, and wait for the answers for a limited time."""
+        self._table.forget_answers()
         unknown = self._table.unknown(slot)
         for symbol, first in unknown.items():
             self._rest.ask(symbol, self._table.minute(first), self._table.minute(slot))
         if unknown:
             await self._answered(self._config.rules.backfill_seconds)
+            self._table.settle()
 
     async def _answered(self, seconds: float) -> None:
         try:
@@ -187,22 +219,18 @@ class LiveFeed:
         except TimeoutError:
             self._rest.give_up()
 
-    def _watch_darkness(self, dark: bool) -> None:
-        self._dark = self._dark + 1 if dark else 0
+    def _watch_darkness(self, slot: int, stale: Sequence[str]) -> None:
+        """Count the minutes without any bar in time, unless it is known why: no trade, or a halt."""
+        is_dark = self._table.is_silent(slot) and bool(set(stale) - self._receiver.halted.keys())
+        self._dark = self._dark + 1 if is_dark else 0
         if self._dark >= self._config.rules.dark_minutes:
-            raise FeedError(f"no source of bars for {self._dark} minutes; {_failure(self._stocks[0])}")
+            raise FeedError(f"no bar in time for {self._dark} minutes; {_failure(self._stocks[0])}")
 
     def _close_minute(self, slot: int, stale: Sequence[str]) -> list[LiveBar]:
         receiver = self._receiver
-        receiver.drain()
-        if receiver.failure:
-            raise FeedError(receiver.failure, "free the disk")
         receiver.closed = slot + 1
-        receiver.keep_ticks(self._table.minute(slot + 1))
-        for source in (*self._stocks, *self._indices):
-            source.checked = source.breaks
-        taken, receiver.fresh = receiver.fresh, []
-        sound = [LiveBar(*bar[:8]) for bar in taken if self._is_sound(bar)]
+        receiver.keep_ticks(self._table.minute(slot + 1), self._stocks[0].is_whole)
+        sound = [LiveBar(*bar[:8]) for bar in receiver.take(slot) if self._is_sound(bar)]
         self._frozen = (
             dict.fromkeys(stale, "stale")
             | dict.fromkeys(sorted(self._guard.suspects), "suspect price")
@@ -212,7 +240,7 @@ class LiveFeed:
 
     def _is_sound(self, bar: SeenBar) -> bool:
         """Return whether a bar may be used now; one whose price jumps waits for the next to confirm it."""
-        if bar.symbol.startswith(INDEX):
+        if is_index(bar.symbol):
             return True
         judgement = self._guard.judge(bar.symbol, bar.high, bar.low, bar.close)
         self._receiver.counts[f"price {judgement.name.lower()}"] += judgement is not Judgement.ACCEPTED
@@ -222,7 +250,7 @@ class LiveFeed:
 def _stock_sources(
     config: FeedConfig, table: BarTable, receiver: Receiver, rng: np.random.Generator
 ) -> tuple[Source, ...]:
-    stocks, rules = [symbol for symbol in table.symbols if not symbol.startswith(INDEX)], config.rules
+    stocks, rules = [symbol for symbol in table.symbols if not is_index(symbol)], config.rules
     wanted = (("LULD", stocks), ("Q", rules.quotes), ("T", rules.trades))
     extras = [f"{kind}.{symbol}" for kind, symbols in wanted for symbol in symbols]
     link = PolygonLink(config.stream_url, config.key, [f"AM.{symbol}" for symbol in stocks], extras)
@@ -236,7 +264,7 @@ def _stock_sources(
 def _index_sources(
     config: FeedConfig, table: BarTable, receiver: Receiver, rng: np.random.Generator
 ) -> tuple[Source, ...]:
-    channels = [f"AM.{symbol}" for symbol in table.symbols if symbol.startswith(INDEX)]
+    channels = [f"AM.{symbol}" for symbol in table.symbols if is_index(symbol)]
     if not channels:
         return ()
     link = PolygonLink(indices_url(config.stream_url), config.key, channels)
@@ -244,4 +272,7 @@ def _index_sources(
 
 
 def _failure(source: Source) -> str:
-    return f"{source.name} stream: {source.failure or 'not connected yet'}"
+    why = (
+        "connected, but what comes is late or nothing: is this machine's clock right?" if source.up else source.failure
+    )
+    return f"{source.name} stream: {why or 'not connected yet'}"

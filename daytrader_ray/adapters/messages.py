@@ -3,6 +3,9 @@
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+_LAST_MINUTE = 150_000_000
+"""In the year 2255; the nanoseconds of a later one do not fit into 64 bits."""
+
 
 class SeenBar(NamedTuple):
     """A minute bar as a source gave it: `minute` epoch minutes of its start; prices USD, volumes shares.
@@ -57,3 +60,18 @@ class Decoded:
     halts: list[tuple[str, bool, int]] = field(default_factory=list)
     corrupt: int = 0
     unknown: int = 0
+
+
+def checked(stamp: int, per_minute: int) -> int:
+    """Return a stamp as it is; `ValueError` where no clock shows it."""
+    if not 0 <= stamp <= _LAST_MINUTE * per_minute:
+        raise ValueError("not a time")
+    return stamp
+
+
+def start_minute(stamp: int, per_minute: int) -> int:
+    """Return the epoch minute that begins at a stamp of so many units a minute; `ValueError` where none does."""
+    minute, rest = divmod(checked(stamp, per_minute), per_minute)
+    if rest:
+        raise ValueError("not a whole minute")
+    return minute

@@ -15,10 +15,11 @@ from urllib.parse import urlparse
 import orjson
 from pydantic import SecretStr
 
-from daytrader_ray.adapters.messages import Decoded, Quote, SeenBar, Trade
-from daytrader_ray.adapters.supervisor import KeyRefusedError, Supervisor
+from daytrader_ray.adapters.messages import Decoded, Quote, SeenBar, Trade, checked, start_minute
+from daytrader_ray.adapters.supervisor import KeyRefusedError, PushedOutError, Supervisor
 from daytrader_ray.adapters.waiting import finished
 from daytrader_ray.domain.errors import FeedError
+from daytrader_ray.domain.indices import is_index
 
 try:
     from polygon import WebSocketClient
@@ -28,10 +29,11 @@ except ImportError:
     from massive.exceptions import AuthError
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_ENDS = ("auth_failed", "max_connections", "force_disconnect", "slow_consumer")
+_ENDS = ("auth_failed", "force_disconnect", "slow_consumer")
+_PUSHED_OUT = "max_connections"
 _REFUSALS = ("error", "not_authorized")
-_MS_PER_MINUTE = 60_000
 _NS_PER_MS = 1_000_000
+_MS_PER_MINUTE = 60_000
 _PER_FRAME = 64 << 20
 
 
@@ -68,11 +70,12 @@ class PolygonLink:
         waiting = set(self._channels)
 
         async def on_message(raw: str | bytes) -> None:
-            for message in _statuses(raw):
+            statuses = list(_statuses(raw))
+            for message in statuses:
                 line.complaint = _judge(message, waiting) or line.complaint
             if not line.up and not waiting:
                 line.ready()
-            line.frame(raw)
+            line.frame(raw, not statuses)
 
         try:
             await client.connect(on_message, **self._options)
@@ -117,13 +120,10 @@ def _read(message: Mapping[str, Any], found: Decoded) -> None:
 
 def _bar(message: Mapping[str, Any], found: Decoded) -> None:
     vwap, day = message.get("vw"), message.get("av")
-    volume = float(message.get("v") or 0.0) if message["sym"].startswith("I:") else float(message["v"])
-    minute, rest = divmod(int(message["s"]), _MS_PER_MINUTE)
-    if rest:
-        raise ValueError("not a whole minute")
+    volume = float(message.get("v") or 0.0) if is_index(message["sym"]) else float(message["v"])
     found.bars.append(
         SeenBar(
-            message["sym"], minute,
+            message["sym"], start_minute(int(message["s"]), _MS_PER_MINUTE),
             float(message["o"]), float(message["h"]), float(message["l"]), float(message["c"]), volume,
             math.nan if vwap is None else float(vwap), None,
             math.nan if day is None else float(day),
@@ -134,7 +134,7 @@ def _bar(message: Mapping[str, Any], found: Decoded) -> None:
 def _quote(message: Mapping[str, Any], found: Decoded) -> None:
     found.quotes.append(
         Quote(
-            str(message["sym"]), int(message["t"]) * _NS_PER_MS,
+            str(message["sym"]), _stamp(message) * _NS_PER_MS,
             float(message.get("bp") or 0.0), float(message.get("ap") or 0.0),
             float(message.get("bs") or 0.0), float(message.get("as") or 0.0),
         )
@@ -146,7 +146,7 @@ def _trade(message: Mapping[str, Any], found: Decoded) -> None:
     found.trades.append(
         Trade(
             str(message["sym"]),
-            int(message["t"]) * _NS_PER_MS,
+            _stamp(message) * _NS_PER_MS,
             float(message["p"]),
             float(message["s"]),
             conditions,
@@ -154,11 +154,15 @@ def _trade(message: Mapping[str, Any], found: Decoded) -> None:
     )
 
 
+def _stamp(message: Mapping[str, Any]) -> int:
+    return checked(int(message["t"]), _MS_PER_MINUTE)
+
+
 def _bands(message: Mapping[str, Any], found: Decoded) -> None:
     indicators = [int(code) for code in message.get("i") or ()]
     for code, halted in ((_PAUSED, True), (_RESUMED, False)):
         if code in indicators:
-            found.halts.append((str(message["T"]), halted, int(message["t"]) // _MS_PER_MINUTE))
+            found.halts.append((str(message["T"]), halted, _stamp(message) // _MS_PER_MINUTE))
 
 
 _PAUSED, _RESUMED = 17, 18
@@ -190,6 +194,8 @@ def _judge(message: Mapping[str, Any], waiting: set[str]) -> str:
     status, text = str(message.get("status")), str(message.get("message", ""))
     if status == "success":
         waiting.discard(text.removeprefix("subscribed to:").strip())
+    elif status == _PUSHED_OUT:
+        raise PushedOutError(f"the server says {status}: {text}")
     elif status in _ENDS:
         raise FeedError(f"the server says {status}: {text}")
     return f"the server says {status}: {text}" if status in _REFUSALS else ""

@@ -11,12 +11,9 @@ import pyarrow as pa
 from daytrader_ray.adapters.polygon_rest import PAGE_LIMIT, Vendor, read
 from daytrader_ray.adapters.tables import QUOTE_BARS, TRADE_BARS
 from daytrader_ray.adapters.tick_tables import tick_table
-from daytrader_ray.domain.sessions import Session
-from daytrader_ray.market_data.bars import US_PER_MINUTE
+from daytrader_ray.domain.sessions import NS_PER_MINUTE, Session
 from daytrader_ray.market_data.conditions import trade_updates
 from daytrader_ray.market_data.ticks import QuoteAggregator, TradeAggregator, shares_quoted
-
-NS_PER_MINUTE = 1000 * US_PER_MINUTE
 
 _QUOTE = pa.schema(
     [("sip_timestamp", pa.int64())]

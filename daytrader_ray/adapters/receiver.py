@@ -18,11 +18,14 @@ from daytrader_ray.adapters.messages import Decoded, SeenBar
 from daytrader_ray.adapters.rest_bars import Answer
 from daytrader_ray.adapters.supervisor import Link, Supervisor
 from daytrader_ray.adapters.waiting import Arrivals
+from daytrader_ray.domain.errors import FeedError
+from daytrader_ray.domain.indices import is_index
 
 BATCH = 200
 """Frames that are read before the event loop gets a turn."""
 _US = 1_000_000
-_KEPT = (Offer.REVISED, Offer.INVALID)
+_KEPT = (Offer.REVISED, Offer.INVALID, Offer.OTHER)
+_OURS = (Offer.NEW, Offer.SAME, Offer.OTHER, Offer.REVISED)
 
 log = structlog.get_logger(__name__)
 
@@ -44,7 +47,8 @@ class Source(Supervisor):
     def __init__(
         self, name: str, link: BarLink, config: ReconnectConfig, rng: np.random.Generator, receiver: "Receiver"
     ) -> None:
-        super().__init__(name, link, config, rng, partial(receiver.put, self), receiver.arrivals.announce)
+        on_frame, on_change = partial(receiver.put, self), receiver.arrivals.announce
+        super().__init__(name, link, config, rng, on_frame, on_change, receiver.expects)
         self.decode = link.decode
         self.latest = -1
         self.n_bars = 0
@@ -59,20 +63,20 @@ class Source(Supervisor):
 class Receiver:
     """Fills table and buffer.
 
-    `fresh` holds the bars that no decision has seen yet, `halted` the symbols that stand still and since which minute,
-    `counts` what happened how often.
+    `halted` holds the symbols that stand still and since which minute, `counts` what happened how often, `failure` why
+    nothing more can be received.
     `closed` is told from outside: the number of minutes that have been decided. What comes for those is late.
     """
 
     def __init__(self, table: BarTable, buffer: BarBuffer, ticks: LiveTicks, now: Callable[[], float]) -> None:
         self.arrivals = Arrivals()
         self.counts: Counter[str] = Counter()
-        self.fresh: list[SeenBar] = []
         self.halted: dict[str, int] = {}
         self.closed = 0
-        self.failure = ""
+        self.failure: FeedError | None = None
         self._table, self._buffer, self._ticks, self._now = table, buffer, ticks, now
         self._inbox = Inbox(asyncio.get_running_loop().time)
+        self._fresh: dict[tuple[str, int], SeenBar] = {}
         self._wanted = asyncio.Event()
 
     @property
@@ -87,21 +91,32 @@ class Receiver:
             self.counts["dropped"] += 1
         self._wanted.set()
 
+    def expects(self) -> bool:
+        """Return whether streams must have something to say: during the session, unless every stock is halted."""
+        table, minute = self._table, self._now() / 60.0
+        is_open = table.minute(0) <= minute < table.minute(len(table.known))
+        return is_open and not self.halted.keys() >= {symbol for symbol in table.symbols if not is_index(symbol)}
+
     def answered(self, answer: Answer) -> None:
         """Take an answer by REST."""
-        if answer.failure:
-            self.counts["unanswered"] += 1
-        else:
-            self.counts["answered"] += 1
-            self._keep(REST, answer.bars)
-            first, last = self._table.slot(answer.first), self._table.slot(answer.last)
-            self._table.answer(answer.symbol, first, last)
-            if first == 0 and last + 1 == self.closed == len(self._table.known):
-                self._buffer.append({"kind": "day", "complete": [answer.symbol]})
+        try:
+            if answer.failure:
+                self.counts["unanswered"] += 1
+            else:
+                self.counts["answered"] += 1
+                self._keep(REST, answer.bars)
+                self._table.answer(answer.symbol, self._table.slot(answer.first), self._table.slot(answer.last))
+        except FeedError as error:
+            self.failure = error
         self.arrivals.announce()
 
+    def take(self, slot: int) -> list[SeenBar]:
+        """Return the bars up to a slot that no decision has seen yet."""
+        last = self._table.minute(slot)
+        return [self._fresh.pop(key) for key in list(self._fresh) if key[1] <= last]
+
     async def run(self) -> None:
-        """Read until cancelled; a buffer that cannot be written ends it and is told in `failure`."""
+        """Read until cancelled; whatever else ends it is told in `failure`."""
         try:
             while True:
                 await self._wanted.wait()
@@ -109,24 +124,33 @@ class Receiver:
                 while self._inbox:
                     self.read(BATCH)
                     await asyncio.sleep(0)
-        except OSError as error:
-            self.failure = f"the buffer of live bars cannot be written: {error.strerror}"
-            self.arrivals.announce()
+        except FeedError as error:
+            self.failure = error
+        except Exception as error:  # noqa: BLE001 - a session must not go on without its reader
+            self.failure = FeedError(f"the reader of bars has ended ({type(error).__name__}: {error})")
+        self.arrivals.announce()
 
     def read(self, n_frames: int) -> None:
-        """Read up to so many frames."""
+        """Read up to so many frames; one that cannot be read is a gap, `FeedError` where the buffer is not written."""
         for _ in range(min(n_frames, len(self._inbox))):
             source, raw = self._inbox.take()
-            self._frame(source, source.decode(raw))
+            try:
+                self._frame(source, source.decode(raw))
+            except FeedError:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever a frame holds, the next one is read
+                log.warning("a frame could not be read", stream=source.name, error=f"{type(error).__name__}: {error}")
+                source.breaks += 1
+                self.counts["corrupt"] += 1
         self.arrivals.announce()
 
     def drain(self) -> None:
         """Read all that lies in the inbox."""
         self.read(len(self._inbox))
 
-    def keep_ticks(self, before_minute: int) -> None:
-        """Write the minutes of quotes and trades that are finished."""
-        for kind, symbol, columns in self._ticks.take(before_minute):
+    def keep_ticks(self, before_minute: int, is_whole: bool) -> None:
+        """Write the minutes of quotes and trades that are finished; without gaps unless `is_whole` is false."""
+        for kind, symbol, columns in self._ticks.take(before_minute, is_whole):
             self._buffer.append({"kind": kind, "symbol": symbol, "columns": columns})
 
     def _frame(self, source: Source, found: Decoded) -> None:
@@ -136,41 +160,48 @@ class Receiver:
         self.counts["unknown"] += found.unknown
         if found.bars:
             source.n_bars += len(found.bars)
-            source.latest = max(source.latest, self._table.slot(max(bar.minute for bar in found.bars)))
-            source.breaks += self._keep(source.name, found.bars) > 0
+            wrong, latest = self._keep(source.name, found.bars)
+            source.latest = max(source.latest, latest)
+            source.breaks += wrong > 0
         if found.quotes or found.trades:
-            self._ticks.add(found.quotes, found.trades)
+            self._ticks.add(found.quotes, found.trades, int(self._now() // 60.0) + 1)
         for symbol, halted, minute in found.halts:
             self._halt(symbol, halted, minute)
 
-    def _keep(self, source: str, bars: list[SeenBar]) -> int:
-        """Judge bars and write those that say something new, then let them be used; return how many were impossible."""
-        arrived, closed, first = int(self._now() * _US), self.closed, self._table.minute(0)
-        rows, new = [], []
-        others: Counter[Offer] = Counter()
+    def _keep(self, source: str, bars: list[SeenBar]) -> tuple[int, int]:
+        """Judge bars and write those that say something new, then let them be used.
+
+        Returns how many were impossible, of a minute that has not begun or of values that no bar has, and the newest
+        slot of the others that belong here (-1 for none).
+        """
+        now, table = self._now(), self._table
+        arrived, decided, latest = int(now * _US), table.minute(self.closed), -1
+        rows, news = [], []
+        counts: Counter[str] = Counter()
         for bar in bars:
-            offer = self._table.offer(bar, source)
-            if offer is Offer.NEW:
-                new.append(bar)
-                late = bar.minute - first < closed
-                self.counts["late"] += late
-                rows.append([*bar[:9], arrived if late else None, source, offer.value])
+            if 60.0 * bar.minute > now:
+                counts["future"] += 1
                 continue
-            others[offer] += 1
-            if offer in _KEPT or (source == REST and offer is Offer.SAME):
-                rows.append([*bar[:9], arrived if offer is Offer.REVISED else None, source, offer.value])
-            elif offer is Offer.OTHER:
-                log.info("sources differ", symbol=bar.symbol, minute=bar.minute, source=source)
+            offer = table.offer(bar, source)
+            counts[offer.value] += 1
+            is_new, is_late = offer is Offer.NEW, bar.minute < decided
+            if offer in _OURS:
+                latest = max(latest, table.slot(bar.minute))
+            if is_new or offer in _KEPT or (source == REST and offer is Offer.SAME):
+                known = (is_new and is_late) or offer is Offer.REVISED
+                rows.append([*bar[:9], arrived if known else None, source, offer.value])
+            if is_new or offer is Offer.REVISED:
+                news.append(bar)
+            counts["late"] += is_new and is_late
         if rows:
             self._buffer.append({"kind": "bars", "rows": rows})
-        self._use(new)
-        self.counts[Offer.NEW.value] += len(new)
-        for offer, n in others.items():
-            self.counts[offer.value] += n
-        return others[Offer.INVALID]
+        self._use(news)
+        self.counts.update(counts)
+        return counts["future"] + counts[Offer.INVALID.value], latest
 
     def _use(self, bars: list[SeenBar]) -> None:
-        self.fresh += [bar for bar in bars if self._table.slot(bar.minute) >= self.closed]
+        """Keep bars for the next decision, a corrected one in the place of the first; one that trades is not halted."""
+        self._fresh |= {(bar.symbol, bar.minute): bar for bar in bars if self._table.slot(bar.minute) >= self.closed}
         for bar in bars if self.halted else ():
             if bar.minute > self.halted.get(bar.symbol, bar.minute):
                 del self.halted[bar.symbol]  # it trades: the news of its resumption was missed

@@ -4,21 +4,28 @@ import asyncio
 import datetime as dt
 import math
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import structlog
+import urllib3
 from pydantic import SecretStr
 
 from daytrader_ray.adapters.messages import SeenBar
 from daytrader_ray.adapters.polygon_rest import Vendor, client, minute_bars
-from daytrader_ray.domain.errors import FeedError
+from daytrader_ray.domain.sessions import US_PER_MINUTE
+
+try:
+    from polygon import RESTClient
+except ImportError:
+    from massive import RESTClient
 
 REQUESTS_AT_ONCE = 8
-_US_PER_MINUTE = 60_000_000
 _VALUES = ("open", "high", "low", "close", "volume", "vwap")
 
 log = structlog.get_logger(__name__)
@@ -39,7 +46,7 @@ class RestBars:
     """Asks for bars without waiting; `deliver` gets each answer in the event loop's thread."""
 
     def __init__(self, url: str, key: SecretStr, seconds: float, deliver: Callable[[Answer], None]) -> None:
-        self._connect = partial(client, url, key.get_secret_value(), read_seconds=seconds, tries=1)
+        self._url, self._key, self._seconds = url, key, seconds
         self._own = threading.local()
         self._deliver = deliver
         self._pool = ThreadPoolExecutor(REQUESTS_AT_ONCE, thread_name_prefix="rest bars")
@@ -77,20 +84,55 @@ class RestBars:
 
     def _fetch(self, symbol: str, first: int, last: int) -> Answer:
         try:
-            table = minute_bars(
-                self._vendor(), symbol, _moment(first), _moment(last + 1) - dt.timedelta(milliseconds=1)
-            )
-        except FeedError as error:
-            log.warning("no answer by REST", symbol=symbol, error=error.message)
-            return Answer(symbol, first, last, failure=error.message)
-        return Answer(symbol, first, last, _bars(symbol, table))
+            vendor = self._vendor()
+            self._own.requests.until = time.monotonic() + self._seconds
+            table = minute_bars(vendor, symbol, _moment(first), _moment(last + 1) - dt.timedelta(milliseconds=1))
+            return Answer(symbol, first, last, _bars(symbol, table))
+        except Exception as error:  # noqa: BLE001 - a decision waits for the answer, whatever became of it
+            log.warning("no answer by REST", symbol=symbol, error=str(error))
+            return Answer(symbol, first, last, failure=str(error) or type(error).__name__)
 
     def _vendor(self) -> Vendor:
         """Return this thread's own connection."""
         if not hasattr(self._own, "vendor"):
-            self._own.vendor = self._connect()
+            self._own.vendor = client(
+                self._url, self._key.get_secret_value(), self._seconds, tries=1, make=self._client
+            )
         found: Vendor = self._own.vendor
         return found
+
+    def _client(self, key: str, base: str) -> RESTClient:
+        made = RESTClient(key, base=base)
+        made.client = self._own.requests = _InTime(made.client)
+        return made
+
+
+class _Whole(NamedTuple):
+    status: int
+    headers: Mapping[str, str]
+    data: bytes
+
+
+class _InTime:
+    """A pool of connections whose answers have come in whole by `until` (monotonic seconds), or fail.
+
+    A timeout of the pool's own ends only a pause: a server that sends a byte now and then holds it for ever.
+    """
+
+    def __init__(self, pool: urllib3.PoolManager) -> None:
+        self.until = 0.0
+        self._pool = pool
+
+    def request(self, method: str, url: str, **options: Any) -> _Whole:
+        """Return the answer; `TimeoutError` of urllib3 where it takes too long."""
+        answer = self._pool.request(method, url, preload_content=False, **options)
+        parts = []
+        while part := answer.read1():
+            parts.append(part)
+            if time.monotonic() > self.until:
+                answer.close()
+                raise urllib3.exceptions.TimeoutError("the answer comes too slowly")
+        return _Whole(answer.status, answer.headers, b"".join(parts))
 
 
 def _moment(minute: int) -> dt.datetime:
@@ -98,7 +140,7 @@ def _moment(minute: int) -> dt.datetime:
 
 
 def _bars(symbol: str, table: pa.Table) -> list[SeenBar]:
-    minutes = (table["timestamp"].cast(pa.int64()).to_numpy() // _US_PER_MINUTE).tolist()
+    minutes = (table["timestamp"].cast(pa.int64()).to_numpy() // US_PER_MINUTE).tolist()
     columns = [table[name].to_numpy().tolist() for name in _VALUES]
     trades = table["trades"].to_pylist()
     parts = zip(minutes, *columns, trades, strict=True)

@@ -12,8 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from daytrader_ray.adapters.tables import MINUTE, UTC
-from daytrader_ray.domain.sessions import Int64
-from daytrader_ray.market_data.bars import US_PER_MINUTE
+from daytrader_ray.domain.sessions import US_PER_MINUTE, Int64
 
 REVISIONS = MINUTE.append(pa.field("known_at", UTC))
 """Columns of a file of revisions, sorted by start and then by `known_at`."""

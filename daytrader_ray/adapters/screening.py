@@ -15,11 +15,12 @@ from daytrader_ray.domain.indices import is_index
 from daytrader_ray.domain.sessions import Int64, SessionGrid
 from daytrader_ray.market_data.adjust import Split
 from daytrader_ray.market_data.bars import NO_STAMP, CleanInput
-from daytrader_ray.market_data.clean import SESSIONS_KEPT, Previous, clean
+from daytrader_ray.market_data.clean import SESSIONS_KEPT, Previous, Verdict, clean
 
 LOOK_BACK = dt.timedelta(days=40)
 """How far back the store is read for what was usual: about `SESSIONS_KEPT` sessions, and some that are missing."""
 
+_SPLIT = Verdict.UNEXPLAINED_SPLIT.reason
 _US_PER_DAY = 86_400_000_000
 _EPOCH = dt.date(1970, 1, 1)
 _FIRST, _LAST = (day.toordinal() - _EPOCH.toordinal() for day in (dt.date(1990, 1, 1), dt.date(2099, 12, 31)))
@@ -36,6 +37,16 @@ class Screened:
     accepted: pa.Table
     quarantined: pa.Table
     counts: dict[str, int]
+
+    @property
+    def unexplained(self) -> list[dt.date]:
+        """Return the sessions at the ratio of a split that nobody has told of: they are not complete."""
+        return sorted(set(_days_of(self.quarantined.filter(_of_split(self.quarantined))).to_pylist()))
+
+    @property
+    def settled(self) -> dict[str, int]:
+        """Return the counts without those of the sessions that are not complete."""
+        return {name: rows for name, rows in self.counts.items() if name != _SPLIT}
 
     def months(self) -> dict[str, pa.Table]:
         """Return the accepted bars by month (`2025-03`), in order."""
@@ -61,6 +72,22 @@ def screen(
     bad = table.take(pa.array(result.quarantined))
     reasons = pa.array(result.reasons(), pa.string())
     return Screened(table.take(pa.array(result.accepted)), bad.append_column("reason", reasons), result.counts())
+
+
+def quarantine(
+    store: ParquetStore, source: str, symbol: str, screened: Screened, first: dt.date, last: dt.date
+) -> None:
+    """Keep the rows of one source that were not accepted, which is all there is of the days `first` to `last`.
+
+    Sessions at the ratio of an unknown split have a name each, and are let go when a source accepts them.
+    """
+    of_split = _of_split(screened.quarantined)
+    store.quarantine(source, screened.quarantined.filter(pc.invert(of_split)), symbol)
+    paths = store.find(f"quarantine/symbol={symbol}/*.split-????-??-??.parquet")
+    earlier = {dt.date.fromisoformat(path.removesuffix(".parquet")[-10:]) for path in paths}
+    rows = screened.quarantined.filter(of_split)
+    for day in sorted({day for day in earlier if first <= day <= last} | set(screened.unexplained)):
+        store.quarantine(f"split-{day}", rows.filter(pc.equal(_days_of(rows), pa.scalar(day))), symbol)
 
 
 def context_before(store: ParquetStore, symbol: str, day: dt.date) -> Previous | None:
@@ -97,6 +124,14 @@ def first_day(table: pa.Table) -> dt.date:
     """Return the first UTC day that has bars; 2100-01-01 where none can lie on any session."""
     days = _days(table["timestamp"].cast(pa.int64()).fill_null(NO_STAMP).to_numpy())
     return _EPOCH + dt.timedelta(days=int(days.min()) if len(days) else _LAST + 1)
+
+
+def _of_split(quarantined: pa.Table) -> pa.ChunkedArray:
+    return pc.equal(quarantined["reason"], _SPLIT)
+
+
+def _days_of(table: pa.Table) -> pa.ChunkedArray:
+    return table["timestamp"].cast(pa.date32())
 
 
 def _days(stamps: Int64) -> Int64:

@@ -8,6 +8,7 @@
     <root>/historical/minute_bars/symbol=AAPL/_2025-03.json      days whose download is complete, rows by fate
     <root>/historical/<other kinds>/...                          see `adapters.tables`
     <root>/quarantine/symbol=AAPL/2025-03.<source>.parquet       rows that were not accepted, with their reason
+    <root>/.locks/                                               empty files: see `Folder.locked`
 
 A session inside a completed download is known minute by minute: no bar means no trade. Every other session in the
 store is an imported one: nothing is known outside its first and last bar.
@@ -28,7 +29,8 @@ from daytrader_ray.adapters.table_store import Span, TableStore, aware, union
 from daytrader_ray.adapters.tables import MINUTE, Kind
 from daytrader_ray.domain.errors import DataError
 from daytrader_ray.domain.panel import Panel
-from daytrader_ray.market_data.bars import US_PER_MINUTE, SymbolBars
+from daytrader_ray.domain.sessions import US_PER_MINUTE
+from daytrader_ray.market_data.bars import SymbolBars
 from daytrader_ray.market_data.panel import build_panel
 
 FILE_SCHEMA = MINUTE

@@ -15,7 +15,8 @@ from daytrader_ray.adapters.calendar import session_grid
 from daytrader_ray.adapters.folder import local_root
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.adapters.tables import MINUTE, UTC, Kind
-from daytrader_ray.domain.sessions import SessionGrid
+from daytrader_ray.domain.indices import is_index
+from daytrader_ray.domain.sessions import US_PER_MINUTE, SessionGrid
 from daytrader_ray.market_data.adjust import unpriced
 
 _STAMPS = pa.schema([MINUTE.field("timestamp")])
@@ -66,7 +67,7 @@ class SymbolReport:
     @property
     def is_index(self) -> bool:
         """Whether it is an index (`I:VIX`)."""
-        return self.symbol.startswith("I:")
+        return is_index(self.symbol)
 
     @property
     def gaps(self) -> tuple[dt.date, ...]:
@@ -177,7 +178,7 @@ def _bars_of_sessions(
     table = store.read_parquet(store.place(Kind.MINUTE, symbol, f"{month}.parquet"), _STAMPS)
     if not grid.n_rows or not table.num_rows:
         return np.zeros(len(grid.sessions), dtype=np.int64)
-    rows = grid.rows_of_minutes(table["timestamp"].cast(pa.int64()).to_numpy() // 60_000_000)
+    rows = grid.rows_of_minutes(table["timestamp"].cast(pa.int64()).to_numpy() // US_PER_MINUTE)
     return np.bincount(grid.session_of_row[rows[rows >= 0]], minlength=len(grid.sessions)).astype(np.int64)
 
 

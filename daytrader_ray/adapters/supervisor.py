@@ -16,6 +16,8 @@ from daytrader_ray.adapters.waiting import finished
 from daytrader_ray.domain.errors import FeedError
 
 _CLOSE_SECONDS = 2.0
+_LOOK_SECONDS = 1.0
+"""How often to look whether a silent stream should be speaking."""
 
 log = structlog.get_logger(__name__)
 
@@ -24,14 +26,18 @@ class KeyRefusedError(FeedError):
     """A server that does not take the key."""
 
 
+class PushedOutError(FeedError):
+    """A server that ends this connection for another one with the same key."""
+
+
 class Link(Protocol):
     """One connection to a vendor, made by the vendor's own client."""
 
     async def __call__(self, line: "Supervisor") -> str:
         """Connect and hand what comes to `line` until the end; return or raise why it ended.
 
-        `line.ready` once all is subscribed, `line.frame` with whatever arrives, `line.complaint` for what a server
-        says that does not end the connection.
+        `line.ready` once all is subscribed, `line.frame` with whatever arrives and whether it is data, `line.complaint`
+        for what a server says that does not end the connection.
         """
         ...
 
@@ -40,6 +46,8 @@ class Supervisor:
     """One stream of one vendor, held open until `close`.
 
     `on_frame` gets the frames, `on_change` hears of every change of `up`. `rng` draws the jitter of the pauses.
+    Silence ends a connection only while `expects()` says that there must be data; the vendors' clients find a dead one
+    by pings.
     """
 
     def __init__(
@@ -50,6 +58,7 @@ class Supervisor:
         rng: np.random.Generator,
         on_frame: Callable[[Any], None],
         on_change: Callable[[], None],
+        expects: Callable[[], bool] = lambda: True,
     ) -> None:
         self.name = name
         self.up = False
@@ -59,9 +68,11 @@ class Supervisor:
         self.connections = 0
         self.breaks = 0
         """How often something may have been missed: connections that ended, and what the reader of frames adds."""
+        self.pushed_out = 0
+        """How often another connection with the same key took this one's place."""
         self._link, self._config, self._rng = link, config, rng
-        self._on_frame, self._on_change = on_frame, on_change
-        self._heard_at = 0.0
+        self._on_frame, self._on_change, self._expects = on_frame, on_change, expects
+        self._began_at = self._heard_at = 0.0
         self._delivered = False
         self._task: asyncio.Task[None] | None = None
 
@@ -87,19 +98,21 @@ class Supervisor:
         log.info("stream connected", stream=self.name, connection=self.connections)
         self._on_change()
 
-    def frame(self, raw: Any) -> None:
-        """Hand on what has arrived."""
+    def frame(self, raw: Any, is_data: bool) -> None:
+        """Hand on what has arrived; data show that the connection works."""
         self._heard_at = asyncio.get_running_loop().time()
-        self._delivered |= self.up
+        self._delivered |= is_data and self.up
         self._on_frame(raw)
 
     async def _run(self) -> None:
         failures = 0
         while True:
             self._delivered = False
+            pushed_out = self.pushed_out
             self.failure = await self._connection()
             failures = 1 if self._delivered else failures + 1
-            pause = self._pause(failures)
+            rival = self.pushed_out > pushed_out
+            pause = self._config.longest_pause_seconds if rival else self._pause(failures)
             log.warning("stream ended", stream=self.name, why=self.failure, pause_seconds=round(pause, 2))
             self._on_change()
             await asyncio.sleep(pause)
@@ -112,12 +125,12 @@ class Supervisor:
 
     async def _connection(self) -> str:
         """Hold one connection; return why it ended."""
-        self._heard_at = asyncio.get_running_loop().time()
+        self._began_at = self._heard_at = asyncio.get_running_loop().time()
         self.complaint = ""
         task = asyncio.create_task(self._attempt(), name=f"{self.name} connection")
         try:
             while (left := self._left()) > 0:
-                await asyncio.wait([task], timeout=left)
+                await asyncio.wait([task], timeout=min(left, _LOOK_SECONDS))
                 if task.done():
                     return task.result()
             if self.up:
@@ -134,14 +147,21 @@ class Supervisor:
         await asyncio.wait([task], timeout=_CLOSE_SECONDS)
 
     def _left(self) -> float:
-        limit = self._config.silence_seconds if self.up else self._config.connect_seconds
-        return self._heard_at + limit - asyncio.get_running_loop().time()
+        now = asyncio.get_running_loop().time()
+        if not self.up:
+            return self._began_at + self._config.connect_seconds - now
+        if not self._expects():
+            self._heard_at = now
+        return self._heard_at + self._config.silence_seconds - now
 
     async def _attempt(self) -> str:
         try:
             return await self._link(self)
         except KeyRefusedError as error:
             self.failure, self.refused = error.message, True
+            return error.message
+        except PushedOutError as error:
+            self.pushed_out += 1
             return error.message
         except FeedError as error:
             return error.message

@@ -3,6 +3,7 @@
 import datetime as dt
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -14,13 +15,13 @@ from daytrader_ray.adapters.calendar import session_grid
 from daytrader_ray.adapters.polygon_reference import daily_bars, details, dividends, splits
 from daytrader_ray.adapters.polygon_rest import NotDeliveredError, UnknownSymbolError, Vendor, client, minute_bars
 from daytrader_ray.adapters.polygon_ticks import quote_bars, trade_bars
-from daytrader_ray.adapters.screening import context_before, screen
+from daytrader_ray.adapters.screening import context_before, quarantine, screen
 from daytrader_ray.adapters.store import BAR_SCHEMA, ParquetStore
 from daytrader_ray.adapters.table_store import Span
 from daytrader_ray.adapters.tables import Kind
 from daytrader_ray.cluster.limits import SharedPace
 from daytrader_ray.domain.indices import is_index
-from daytrader_ray.market_data.bars import US_PER_MINUTE
+from daytrader_ray.domain.sessions import US_PER_MINUTE
 
 DAY = dt.timedelta(days=1)
 SETTLED = dt.timedelta(days=7)
@@ -173,12 +174,17 @@ def _minutes(desk: Desk, wanted: Wanted) -> int:
     for first, last in wanted.spans:
         has_sessions = bool(session_grid(first, last).sessions)
         table = minute_bars(desk.vendor, symbol, first, last) if has_sessions else BAR_SCHEMA.empty_table()
-        screened = screen(table, context_before(store, symbol, first), store.splits(symbol))
-        store.quarantine(f"download-{first}-{last}", screened.quarantined, symbol)
+        before = context_before(store, symbol, first)
+        screened = screen(table, before, store.splits(symbol))
+        if screened.unexplained:  # the vendor may know of the split by now
+            with suppress(NotDeliveredError):
+                _actions(desk, Wanted(Kind.SPLITS, ()))
+            screened = screen(table, before, store.splits(symbol))
+        quarantine(store, f"download-{first}-{last}", symbol, screened, first, last)
         store.write_bars(symbol, f"{first:%Y-%m}", screened.accepted, None, desk.now)
         absent = _absent(table, first, last)
         still = _open(desk, absent, set(store.daily_closes(symbol, first, last)))
-        _mark(desk, wanted.kind, (first, last), still, screened.counts)
+        _mark(desk, wanted.kind, (first, last), sorted(still + screened.unexplained), screened.settled)
         desk.outcome.silent += len(absent) - len(still)
         desk.outcome.verdicts.update(screened.counts)
         rows += table.num_rows
@@ -234,7 +240,7 @@ def _mark(
             counts = None
         first = day + DAY
     if still_open:
-        reason = f"{desk.symbol}: no bar of {len(still_open)} sessions yet: they are asked for again"
+        reason = f"{desk.symbol}: no bar to trust of {len(still_open)} sessions yet: they are asked for again"
         desk.outcome.missing.append(Missing(desk.symbol, kind.name.lower(), still_open[0], still_open[-1], reason))
 
 

@@ -6,7 +6,7 @@ The same function trades a rehearsal and a paper account; only addresses and the
 import asyncio
 import datetime as dt
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -127,7 +127,7 @@ async def trade(spec: SessionSpec, scorer: Scorer) -> SessionResult:
         rehearses = bool(spec.sandbox_url)
         root = local_root(spec.journal_root)
         buffer = stack.enter_context(BarBuffer(buffer_folder(root, spec.buffer_name, spec.date), fresh=rehearses))
-        rng, now, previous = np.random.default_rng(), spec.pace.now, last_prices(market)
+        rng, now, previous = np.random.default_rng(), _clock_of(spec, market.session), last_prices(market)
         feed = LiveFeed(spec.feed, market.session, engine.symbols, buffer, rng, now, previous)
         await stack.enter_async_context(feed)
         opened = open_journal(spec.journal_root, spec.date, spec.journal_name, fresh=rehearses)
@@ -143,6 +143,12 @@ async def trade(spec: SessionSpec, scorer: Scorer) -> SessionResult:
     if not rehearses:
         result.alarms += await asyncio.to_thread(_put_away, spec)
     return result
+
+
+def _clock_of(spec: SessionSpec, session: Session) -> Callable[[], float]:
+    """Return what tells the session's time (s since 1970); a rehearsal's exchange is at no time of ours: its end."""
+    end = 60.0 * (session.open_minute + session.n_minutes)
+    return (lambda: end) if spec.sandbox_url else spec.pace.now
 
 
 def _bring_in(spec: SessionSpec) -> None:

@@ -12,6 +12,9 @@ from daytrader_ray.domain.errors import DataError
 
 Int64 = npt.NDArray[np.int64]
 
+US_PER_MINUTE = 60_000_000
+NS_PER_MINUTE = 60_000_000_000
+
 
 @dataclass(frozen=True, slots=True)
 class Session:

@@ -9,7 +9,6 @@ import numpy.typing as npt
 from daytrader_ray.domain.panel import Float64
 from daytrader_ray.domain.sessions import Int64
 
-US_PER_MINUTE = 60_000_000
 NO_STAMP = np.iinfo(np.int64).min
 """Stands for a stamp that is missing (what numpy calls NaT)."""
 

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from daytrader_ray.domain.panel import Bool, Float64
-from daytrader_ray.domain.sessions import Int64, SessionGrid
-from daytrader_ray.market_data.bars import NO_STAMP, US_PER_MINUTE, CleanInput
+from daytrader_ray.domain.sessions import US_PER_MINUTE, Int64, SessionGrid
+from daytrader_ray.market_data.bars import NO_STAMP, CleanInput
 from daytrader_ray.market_data.prints import LEAST_MOVE, LONGEST_WICK, is_bad_print, move_limit
 
 PRE_MARKET_MINUTES = 330

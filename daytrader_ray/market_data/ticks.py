@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from daytrader_ray.domain.jit import njit
 from daytrader_ray.domain.panel import Float64
-from daytrader_ray.domain.sessions import Int64
+from daytrader_ray.domain.sessions import NS_PER_MINUTE, US_PER_MINUTE, Int64
 from daytrader_ray.market_data.conditions import HIGH_LOW, OPEN_CLOSE, VOLUME
 
 ROUND_LOT = 100
@@ -19,8 +19,6 @@ IN_SHARES_SINCE_NS = 1_762_146_000_000_000_000
 Columns = dict[str, npt.NDArray[np.generic]]
 """Columns of a table by name; `timestamp` is int64 microseconds since 1970 (START of the minute)."""
 
-_NS_PER_MINUTE = 60_000_000_000
-_US_PER_MINUTE = 60_000_000
 _NO_MINUTE = -1
 
 _QUOTE_COLUMNS = (
@@ -53,7 +51,7 @@ class _Minutes:
 
     def _room(self, stamp_ns: Int64) -> tuple[Int64, Float64]:
         """Return rows for all minutes that a page can finish."""
-        n = 1 + int(np.count_nonzero(np.diff(stamp_ns // _NS_PER_MINUTE)))
+        n = 1 + int(np.count_nonzero(np.diff(stamp_ns // NS_PER_MINUTE)))
         return np.empty(n, dtype=np.int64), np.empty((n, len(self._names)))
 
     def _keep(self, minutes: Int64, rows: Float64, n: int) -> None:
@@ -65,7 +63,7 @@ class _Minutes:
         rows = np.concatenate(self._rows or [np.zeros((0, len(self._names)))])
         self._minutes.clear()
         self._rows.clear()
-        columns: Columns = {"timestamp": minutes * _US_PER_MINUTE}
+        columns: Columns = {"timestamp": minutes * US_PER_MINUTE}
         for at, name in enumerate(self._names):
             columns[name] = rows[:, at].astype(np.int32) if name in _COUNTS else rows[:, at].copy()
         return columns
@@ -143,7 +141,7 @@ class TradeAggregator(_Minutes):
 def _add_quotes(stamps: Int64, quotes: Float64, clock: Int64, state: Float64, minutes: Int64, rows: Float64) -> int:
     n = 0
     for i in range(len(stamps)):
-        minute = stamps[i] // _NS_PER_MINUTE
+        minute = stamps[i] // NS_PER_MINUTE
         if minute < clock[0]:
             clock[2] += 1
             continue
@@ -200,7 +198,7 @@ def _replace(bid: float, ask: float, bid_size: float, ask_size: float, state: Fl
 @njit
 def _close_quotes(minute: int, clock: Int64, state: Float64, minutes: Int64, rows: Float64, n: int) -> int:
     """Finish the open minute and open `minute`; returns how many rows there are now."""
-    _weigh((clock[0] + 1) * _NS_PER_MINUTE, clock, state)
+    _weigh((clock[0] + 1) * NS_PER_MINUTE, clock, state)
     if state[11] > 0:
         weight = state[5] if state[5] > 0 else np.nan
         minutes[n] = clock[0]
@@ -210,7 +208,7 @@ def _close_quotes(minute: int, clock: Int64, state: Float64, minutes: Int64, row
         rows[n, 8] = state[10]
         n += 1
     state[5:] = 0.0
-    clock[0], clock[1] = minute, minute * _NS_PER_MINUTE
+    clock[0], clock[1] = minute, minute * NS_PER_MINUTE
     return n
 
 
@@ -226,7 +224,7 @@ def _add_trades(
 ) -> int:
     n = 0
     for i in range(len(stamps)):
-        minute = stamps[i] // _NS_PER_MINUTE
+        minute = stamps[i] // NS_PER_MINUTE
         price, size = trades[0, i], trades[1, i]
         if minute < clock[0]:
             clock[2] += 1

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import msgpack
 from aiohttp import WSMsgType, web
 
+from daytrader_ray.domain.sessions import NS_PER_MINUTE
 from daytrader_ray.sandbox.bars import trades
 from daytrader_ray.sandbox.data_stream import Connection, DataStream, Stamped
 from daytrader_ray.sandbox.exchange import Exchange
@@ -19,7 +20,6 @@ from daytrader_ray.sandbox.source import Halt, SessionBars
 from daytrader_ray.sandbox.wire import BINARY, Wire
 
 CHANNELS = ("trades", "quotes", "bars", "updatedBars", "statuses")
-MINUTE_NS = 60_000_000_000
 PER_MINUTE = 100_000
 """Trade ids that a symbol's minute has."""
 
@@ -66,7 +66,7 @@ class AlpacaEvents:
     def first_report(self, event: Event) -> Event:
         """Return a bar as an earlier report had it, with late trades missing."""
         symbol, session = event["S"], self._exchange.session
-        slot = event["t"].to_unix_nano() // MINUTE_NS - self._exchange.day.open_minute
+        slot = event["t"].to_unix_nano() // NS_PER_MINUTE - self._exchange.day.open_minute
         early = self._bar(symbol, slot, self._exchange.market.revision(symbol, session, slot), 0)
         return event if early is None else early
 
@@ -75,7 +75,7 @@ class AlpacaEvents:
         return self._channels[channel](symbol, slot)
 
     def _start(self, slot: int) -> int:
-        return (self._exchange.day.open_minute + slot) * MINUTE_NS
+        return (self._exchange.day.open_minute + slot) * NS_PER_MINUTE
 
     def _bar(self, symbol: str, slot: int, bars: SessionBars, row: int) -> Event | None:
         if not bars.traded[row]:

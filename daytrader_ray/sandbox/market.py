@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from daytrader_ray.domain.errors import DataError
-from daytrader_ray.domain.sessions import SessionGrid
+from daytrader_ray.domain.sessions import NS_PER_MINUTE, SessionGrid
 from daytrader_ray.sandbox.config import SandboxConfig
 from daytrader_ray.sandbox.crises import Stress, Stresses
 from daytrader_ray.sandbox.factors import BPS, OVERNIGHT, SECTOR_BPS, Factors, ar1, day_shape, frozen, tails
@@ -25,7 +25,7 @@ from daytrader_ray.sandbox.listing import NAMED_STOCKS
 from daytrader_ray.sandbox.paths import LEAST_VOLUME, incomplete, masked, prices, untraded, volume, vwap
 from daytrader_ray.sandbox.reference import Reference, is_listed
 from daytrader_ray.sandbox.source import Halt, Quotes, SessionBars, Trades
-from daytrader_ray.sandbox.ticks_made import MINUTE_NS, Minute, no_quotes, no_trades, quotes_of, spread_bps, trades_of
+from daytrader_ray.sandbox.ticks_made import Minute, no_quotes, no_trades, quotes_of, spread_bps, trades_of
 from daytrader_ray.sandbox.traits import Traits, symbol_key
 from daytrader_ray.sandbox.truth import SIGNAL_HALF_LIFE, signal_of, truth_of
 
@@ -137,7 +137,7 @@ class Market(Reference):
             raise DataError(f"session {session}: the market has sessions 0 to {len(self.grid.sessions) - 1}")
 
     def _minute(self, bars: SessionBars, session: int, slot: int) -> Minute:
-        start = (self.grid.sessions[session].open_minute + slot) * MINUTE_NS
+        start = (self.grid.sessions[session].open_minute + slot) * NS_PER_MINUTE
         columns = (bars.open, bars.high, bars.low, bars.close, bars.volume, bars.vwap)
         return Minute(start, *(float(column[slot]) for column in columns))
 

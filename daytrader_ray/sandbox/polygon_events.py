@@ -10,6 +10,8 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from daytrader_ray.domain.indices import is_index
+from daytrader_ray.domain.sessions import NS_PER_MINUTE
 from daytrader_ray.sandbox.bars import trades
 from daytrader_ray.sandbox.data_stream import Stamped
 from daytrader_ray.sandbox.doors import MINUTE_MS
@@ -27,7 +29,7 @@ VENUE, TAPE = 4, 3
 REGULAR = 0
 """Condition of a regular sale."""
 
-MINUTE_NS, SECOND_NS, MS_NS = 60_000_000_000, 1_000_000_000, 1_000_000
+SECOND_NS, MS_NS = 1_000_000_000, 1_000_000
 PER_MINUTE = 100_000
 """Sequence numbers that a symbol's minute has for its quotes, and again for its trades."""
 
@@ -73,7 +75,7 @@ class PolygonEvents:
             "l": float(bars.low[row]),
         }
         times = {"s": start, "e": start + MINUTE_MS}
-        if symbol.startswith("I:"):
+        if is_index(symbol):
             return {"ev": "AM", "sym": symbol, **prices, **times}
         day_volume, day_vwap = self._so_far(symbol, self._exchange.session)
         volume = int(bars.volume[row])
@@ -153,16 +155,16 @@ class PolygonEvents:
 
     def _values(self, symbol: str, slot: int) -> list[Stamped]:
         """Return `V`: the value of an index as the minute begins and as it ends."""
-        bars, start = self._day(symbol), (self._exchange.day.open_minute + slot) * MINUTE_NS
+        bars, start = self._day(symbol), (self._exchange.day.open_minute + slot) * NS_PER_MINUTE
         if not bars.traded[slot]:
             return []
         first = {"ev": "V", "val": float(bars.open[slot]), "T": symbol, "t": start // MS_NS}
         last = {"ev": "V", "val": float(bars.close[slot]), "T": symbol, "t": start // MS_NS + MINUTE_MS - 1}
-        return [(start, first), (start + MINUTE_NS - MS_NS, last)]
+        return [(start, first), (start + NS_PER_MINUTE - MS_NS, last)]
 
     def _bands(self, symbol: str, slot: int) -> list[Stamped]:
         """Return `LULD` where a halt begins or ends."""
-        start = (self._exchange.day.open_minute + slot) * MINUTE_NS
+        start = (self._exchange.day.open_minute + slot) * NS_PER_MINUTE
         last = float(self._exchange.mark(symbol))
         return [
             (

@@ -7,6 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
+from daytrader_ray.domain.sessions import NS_PER_MINUTE
 from daytrader_ray.sandbox.bars import Bars
 from daytrader_ray.sandbox.doors import (
     BadQueryError,
@@ -30,7 +31,6 @@ DEFAULT_LIMIT, MAX_LIMIT = 10, 250
 NOTHING_YET = dict.fromkeys(("o", "h", "l", "c", "v", "vw"), 0)
 UNKNOWN = {"error": "NOT_FOUND", "message": "Ticker not found."}
 MS_NS = 1_000_000
-MINUTE_NS = 60_000 * MS_NS
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class Snapshot:
 
     @cached_property
     def _updated(self) -> int:
-        return int(self.bars.start[-1]) * MS_NS + MINUTE_NS if len(self.bars) else 0
+        return int(self.bars.start[-1]) * MS_NS + NS_PER_MINUTE if len(self.bars) else 0
 
 
 class PolygonSnapshots:

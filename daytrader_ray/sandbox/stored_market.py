@@ -17,7 +17,7 @@ from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.adapters.tables import Kind
 from daytrader_ray.domain.errors import DataError
 from daytrader_ray.domain.indices import is_index
-from daytrader_ray.market_data.bars import US_PER_MINUTE
+from daytrader_ray.domain.sessions import US_PER_MINUTE
 from daytrader_ray.sandbox.paths import incomplete, untraded
 from daytrader_ray.sandbox.source import Dividend, Halt, Listing, Quotes, SessionBars, Split, Trades
 from daytrader_ray.sandbox.ticks_made import no_quotes, no_trades

@@ -7,12 +7,12 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from daytrader_ray.domain.sessions import NS_PER_MINUTE
 from daytrader_ray.sandbox.source import Quotes, Trades
 from daytrader_ray.sandbox.visible import Visible
 
 Int64 = npt.NDArray[np.int64]
 
-MINUTE_NS = 60_000_000_000
 MINUTE_TICKS = 100_000
 """Sequence numbers of a minute begin at a multiple of this, counted over the session."""
 
@@ -89,10 +89,10 @@ def tick_page(visible: Visible, query: TickQuery, feed: Feed) -> TickPage:
 
 def _minutes(visible: Visible, query: TickQuery) -> Iterator[tuple[int, int]]:
     """Yield (session, slot) of every minute that is over and touches the range, in the order of the query."""
-    width = visible.market.grid.bar_minutes * MINUTE_NS
+    width = visible.market.grid.bar_minutes * NS_PER_MINUTE
     sessions = range(len(visible.sessions))
     for session in reversed(sessions) if query.descending else sessions:
-        opens = visible.sessions[session].open_minute * MINUTE_NS
+        opens = visible.sessions[session].open_minute * NS_PER_MINUTE
         first = max((query.start - opens) // width, 0)
         stop = min((query.end - opens) // width + 1, visible.n_over(session))
         slots = range(first, stop)

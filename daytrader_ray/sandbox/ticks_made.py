@@ -5,13 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from daytrader_ray.domain.sessions import NS_PER_MINUTE
 from daytrader_ray.sandbox.source import Quotes, Trades
 from daytrader_ray.sandbox.traits import Traits
 
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 
-MINUTE_NS = 60_000_000_000
 MAX_QUOTES = 400
 LOT = 100.0
 LIQUID_SPREAD_BPS, LIQUID_USD = 0.5, 25e9
@@ -38,7 +38,7 @@ def trades_of(rng: np.random.Generator, bar: Minute) -> Trades:
     their mean price, by size, rounds to the VWAP. Prices between may lie inside a cent, as trades at a midpoint do.
     """
     n = int(bar.volume) // 100 + 5
-    stamps = bar.start_ns + np.sort(rng.integers(0, MINUTE_NS, n))
+    stamps = bar.start_ns + np.sort(rng.integers(0, NS_PER_MINUTE, n))
     price, size = np.empty(n), np.empty(n)
     corners = np.array([0, *np.sort(rng.choice(np.arange(1, n - 1), 2, replace=False)), n - 1])
     first_high = rng.random() < 0.5
@@ -80,12 +80,12 @@ def quotes_of(rng: np.random.Generator, bar: Minute, spread: float, usual_size: 
     100; `lean` is the log of how many times more is bid than offered, and of how it adds up.
     """
     n = int(min(MAX_QUOTES, 10 + bar.volume // 200))
-    at = np.sort(rng.integers(0, MINUTE_NS, n))
+    at = np.sort(rng.integers(0, NS_PER_MINUTE, n))
     at[0] = 0
     turn = float(rng.uniform(0.2, 0.5))
     first_high = rng.random() < 0.5
     turns = (bar.high, bar.low) if first_high else (bar.low, bar.high)
-    knots = np.array([0.0, turn, 1.0 - turn, 1.0]) * MINUTE_NS
+    knots = np.array([0.0, turn, 1.0 - turn, 1.0]) * NS_PER_MINUTE
     middle = np.interp(at, knots, [bar.open, *turns, bar.close])
     half = 0.5 * spread * np.exp(0.3 * rng.standard_normal(n))
     bid = np.maximum(np.floor((middle - half) * 100.0 + 1e-9) / 100.0, 0.01)

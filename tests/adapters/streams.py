@@ -34,6 +34,7 @@ class Polygon:
         self.moods, self.key = list(moods), key
         self.socket: web.WebSocketResponse | None = None
         self.subscribed: list[list[str]] = []
+        self.active: set[str] = set()
         self.at: list[float] = []
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -44,6 +45,7 @@ class Polygon:
         socket = self.socket = web.WebSocketResponse()
         await socket.prepare(request)
         self.subscribed.append([])
+        self.active = set()
         if mood == "no greeting":
             await asyncio.sleep(5)
         await self.status("connected", "Connected Successfully")
@@ -63,9 +65,12 @@ class Polygon:
                 return True
             ok = values["params"] == self.key
             await self.status("auth_success" if ok else "auth_failed", "authenticated" if ok else "bad key")
+        elif values["action"] == "unsubscribe":
+            self.active -= set(values["params"].split(","))
         elif mood != "max_connections at auth":
             names = values["params"].split(",")
             self.subscribed[-1] += names
+            self.active |= set(names)
             if mood.startswith("close at subscribe"):
                 await _end(self.socket, int(mood.split()[-1]))
                 return False

@@ -57,6 +57,44 @@ def test_a_flipped_bit_is_noticed(tmp_path):
     assert list(bar_buffer.read(tmp_path)) == records(2)
 
 
+@pytest.mark.parametrize("at", [2, 5, 12, 40])
+def test_damage_in_the_middle_costs_only_its_record_and_nothing_is_cut_off(tmp_path, at):
+    path = filled(tmp_path, 20)
+    start = len(filled(tmp_path / "five", 5).read_bytes())
+    data = bytearray(path.read_bytes())
+    data[start + at] ^= 1
+    path.write_bytes(bytes(data))
+    with BarBuffer(tmp_path) as buffer:
+        buffer.append({"kind": "day"})
+    assert list(bar_buffer.read(tmp_path)) == [*records(5), *records(20)[6:], {"kind": "day"}]
+
+
+def test_a_record_that_fits_only_in_part_is_an_error_and_what_follows_is_kept(tmp_path):
+    program = f"""
+import resource, signal
+from pathlib import Path
+from daytrader_ray.adapters.bar_buffer import FILE, BarBuffer
+from daytrader_ray.domain.errors import FeedError
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+folder = Path({str(tmp_path)!r})
+def limit(size):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+with BarBuffer(folder) as buffer:
+    buffer.append({{"kind": "bars", "rows": [["AAPL", 0, 10.5]]}})
+    limit((folder / FILE).stat().st_size + 20)
+    try:
+        buffer.append({{"kind": "bars", "rows": [["AAPL", 99, 10.5]]}})
+    except FeedError as error:
+        print(error.message, error.hint)
+    limit(resource.RLIM_INFINITY)
+    for k in (1, 2):
+        buffer.append({{"kind": "bars", "rows": [["AAPL", k, 10.5]]}})
+"""
+    done = subprocess.run([sys.executable, "-c", program], env=os.environ, capture_output=True, text=True, timeout=60)
+    assert "cannot be written: No space left on device free the disk" in done.stdout, done.stderr
+    assert list(bar_buffer.read(tmp_path)) == records(3)
+
+
 def test_what_was_appended_before_a_kill_is_there(tmp_path):
     program = f"""
 import os, signal

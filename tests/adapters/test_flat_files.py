@@ -121,6 +121,28 @@ def test_only_what_a_symbol_lacks_is_imported_and_no_vwap_is_lost(flat: Path, tm
     assert not list((tmp_path / "data").rglob("*.revisions.parquet"))
 
 
+def test_a_split_that_is_known_late_brings_its_sessions_with_the_same_command(tmp_path: Path) -> None:
+    for day in DAYS[:3]:
+        text = rows(day, ("AAPL", "MSFT"))
+        write(
+            tmp_path / "flat",
+            day,
+            HEADER + (text.replace("10,10.5,11,9.5", "1.05,1.05,1.05,1.05") if day == DAYS[2] else text),
+        )
+    store = ParquetStore(str(tmp_path / "data"))
+    report = import_flat_files(store, [str(tmp_path / "flat")], ("AAPL", "MSFT"), MARKET, NOW)
+    assert report.reasons == {"unexplained_split": 6}
+    assert [store.is_downloaded("AAPL", day, day) for day in DAYS[:3]] == [True, True, False]
+    splits = pa.table([[DAYS[2]], [1.0], [10.0]], schema=Kind.SPLITS.schema)
+    store.write_table(Kind.SPLITS, "AAPL", Kind.SPLITS.name_format, splits)
+    report = import_flat_files(store, [str(tmp_path / "flat")], ("AAPL", "MSFT"), MARKET, NOW)
+    assert (report.files, report.symbols, report.reasons) == (1, ("AAPL",), {"unexplained_split": 3})
+    assert [store.is_downloaded(symbol, DAYS[2], DAYS[2]) for symbol in ("AAPL", "MSFT")] == [True, False]
+    assert store.counts("AAPL", "2025-03")["accepted"] == 6
+    (left,) = (tmp_path / "data" / "quarantine").rglob("*.parquet")
+    assert left.relative_to(tmp_path / "data").as_posix() == "quarantine/symbol=MSFT/2025-03.split-2025-03-04.parquet"
+
+
 def test_any_file_system_will_do(tmp_path: Path) -> None:
     root = f"memory://{tmp_path.name}"
     write(root, DAYS[1], HEADER + rows(DAYS[1]))

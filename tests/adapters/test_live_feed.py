@@ -1,6 +1,8 @@
 """Bars of all sources, one a symbol and minute: what is decided on, what is asked for, what is frozen."""
 
+import asyncio
 import datetime as dt
+import json
 from contextlib import asynccontextmanager
 
 import msgpack
@@ -28,7 +30,7 @@ class Vendors:
     def __init__(self):
         self.polygon, self.indices, self.alpaca, self.rest = Polygon(), Polygon(), Alpaca(), Rest()
         self.feed = None
-        self.now = 60.0 * OPEN
+        self.now = 60.0 * (OPEN + SESSION.n_minutes) - 1.0
         self.folder = None
 
     async def send(self, *bars):
@@ -132,6 +134,7 @@ async def test_bars_with_impossible_values_are_written_but_not_used_and_the_trut
 
 async def test_bars_of_extended_hours_and_other_symbols_are_counted_only(vendors):
     async with vendors() as v:
+        v.now += 120.0
         assert await v.closed(slot("AAPL", -5), slot("MSFT", 0), slot("AAPL", 6), slot("SPY", 0)) == [("SPY", 0)]
         assert v.feed.counts["outside"] == 3 and len(v.written()) == 1
 
@@ -191,7 +194,9 @@ async def test_a_session_in_the_dark_ends_after_some_minutes(vendors):
         await v.polygon.end(1006)
         await until(lambda: not v.feed._stocks[0].up)
         await v.closed()
-        with pytest.raises(FeedError, match=r"no source of bars for 2 minutes; polygon stream: "):
+        with pytest.raises(
+            FeedError, match=r"no bar in time for 2 minutes; polygon stream: (no connection|the stream broke)"
+        ):
             await v.closed()
 
 
@@ -216,6 +221,9 @@ async def test_the_first_valid_bar_wins_and_differences_are_counted(vendors):
         first, second = await v.feed.bars(None)
         assert (first.symbol, first.close, second.symbol, second.close) == ("AAPL", 10.6, "SPY", 10.5)
         assert v.feed.counts["other"] == 1
+        assert [(row[0], row[5], row[10], row[11]) for row in v.written()] == [
+            ("AAPL", 10.6, "polygon", "new"), ("AAPL", 10.7, "alpaca", "other"), ("SPY", 10.5, "alpaca", "new")
+        ]  # fmt: skip
         await v.send(slot("SPY", 0))
         assert v.feed.counts["same"] == 1 and v.feed.counts["new"] == 2
 
@@ -333,7 +341,7 @@ async def test_a_rehearsal_goes_on_by_rest_once_its_stream_has_broken(vendors):
         assert await v.closed(n_bars=4) == [("AAPL", 2)]
 
 
-async def test_at_the_close_history_corrects_and_completes_the_day(vendors):
+async def test_at_the_close_history_corrects_and_fills_the_day_but_does_not_complete_it(vendors):
     async with vendors() as v:
         for number in range(SESSION.n_minutes):
             await v.closed(slot("SPY", number))
@@ -344,8 +352,7 @@ async def test_at_the_close_history_corrects_and_completes_the_day(vendors):
         assert rows["SPY", 5][5] == 10.7 and rows["SPY", 5][9] == int(v.now * 1e6)
         assert rows["AAPL", 4][9] == int(v.now * 1e6)
         assert rows["SPY", 0][8] == 20 and rows["SPY", 0][9] is None
-        complete = {name for record in bar_buffer.read(v.folder) for name in record.get("complete", ())}
-        assert complete == {"AAPL", "SPY"}
+        assert {record["kind"] for record in bar_buffer.read(v.folder)} == {"bars"}
 
 
 async def test_ticks_of_chosen_symbols_become_minutes_in_the_buffer(vendors):
@@ -360,6 +367,25 @@ async def test_ticks_of_chosen_symbols_become_minutes_in_the_buffer(vendors):
         found = {record["kind"]: record for record in bar_buffer.read(v.folder) if record["kind"] != "bars"}
         assert found["quote_bars"]["columns"]["quotes"] == [3] and found["trade_bars"]["columns"]["volume"] == [30.0]
         assert found["quote_bars"]["columns"]["bid_size_mean"] == [200.0]
+
+
+async def test_ticks_ahead_of_time_are_dropped_and_minutes_with_a_gap_are_not_stored(vendors):
+    def quote(number):
+        stamp = (OPEN + number) * 60_000 + 1
+        return {"ev": "Q", "sym": "SPY", "bp": 100.0, "bs": 3, "ap": 100.02, "as": 4, "t": stamp, "q": 1}
+
+    async with vendors(quotes=("SPY",)) as v:
+        await v.polygon.send(quote(10**6))
+        for number in range(6):
+            if number == 2:
+                await v.polygon.end(1006)
+                await until(lambda: v.feed._stocks[0].up and len(v.polygon.subscribed) == 2)
+            await v.polygon.send(quote(number))
+            await v.closed(slot("AAPL", number), slot("SPY", number))
+        parts = [record["columns"] for record in bar_buffer.read(v.folder) if record["kind"] == "quote_bars"]
+        assert [stamp // 60_000_000 - OPEN for part in parts for stamp in part["timestamp"]] == [0, 1, 4, 5]
+        assert v.feed.counts["ticks future"] == 1 and v.feed.counts["tick minutes lost"] == 2
+        assert "live bars: a quote or trade was stamped ahead of time 1 times" in v.feed.alarms()
 
 
 async def test_a_refused_key_is_named_at_the_start(vendors):
@@ -380,12 +406,138 @@ async def test_without_any_source_a_session_does_not_start(tmp_path):
 
 async def test_a_buffer_that_cannot_be_written_ends_the_session(vendors, monkeypatch):
     async with vendors() as v:
-
-        def full(_self, _record):
-            raise OSError(28, "No space left on device")
-
-        monkeypatch.setattr(BarBuffer, "append", full)
-        await v.polygon.send(slot("AAPL", 0))
+        await v.closed(slot("AAPL", 0), slot("SPY", 0))
+        fill(v, monkeypatch)
+        await v.polygon.send(slot("AAPL", 1))
         await until(lambda: v.feed._receiver.failure)
+        await v.polygon.send(slot("SPY", 1))
+        await asyncio.sleep(0.02)
         with pytest.raises(FeedError, match="cannot be written: No space left on device"):
             await v.closed()
+
+
+@pytest.mark.parametrize("way", ["rest", "drain"])
+async def test_a_full_disk_is_named_whatever_is_written_when_it_is_met(vendors, monkeypatch, way):
+    async with vendors() as v:
+        await v.closed(slot("AAPL", 0), slot("SPY", 0))
+        fill(v, monkeypatch)
+        v.rest.bars = [slot("AAPL", 1), slot("SPY", 1)]
+        if way == "drain":
+            v.feed._stocks[0].frame(json.dumps([slot("AAPL", 1), slot("SPY", 1)]), True)
+        with pytest.raises(FeedError, match="cannot be written: No space left on device"):
+            await v.feed.bars(None)
+
+
+def fill(v, monkeypatch):
+    file = v.feed._receiver._buffer._file
+
+    class Full:
+        def write(self, _):
+            raise OSError(28, "No space left on device")
+
+        def __getattr__(self, name):
+            return getattr(file, name)
+
+    monkeypatch.setattr(v.feed._receiver._buffer, "_file", Full())
+
+
+async def test_a_lagging_history_proves_no_silence_and_darkness_ends_the_session(vendors):
+    async with vendors(dark_minutes=3) as v:
+        await v.closed(slot("AAPL", 0), slot("SPY", 0))
+        v.polygon.moods = ["429"] * 1000
+        await v.polygon.end(1006)
+        await until(lambda: not v.feed._stocks[0].up)
+        v.rest.bars = [slot("AAPL", 0), slot("SPY", 0)]
+        for _ in (1, 2):
+            assert await v.closed() == [] and v.feed.frozen() == {"AAPL": "stale", "SPY": "stale"}
+        v.rest.bars += [slot("SPY", number) for number in (1, 2, 3)]
+        assert await v.closed() == [("SPY", 3)] and v.feed.frozen() == {}
+        assert v.feed.counts["late"] == 2
+
+
+async def test_a_clock_ahead_of_the_vendor_is_darkness(vendors):
+    async with vendors(dark_minutes=2) as v:
+        assert await v.closed() == [] and v.feed.frozen() == {"AAPL": "stale", "SPY": "stale"}
+        await v.send(slot("AAPL", 0), slot("SPY", 0))
+        with pytest.raises(FeedError, match=r"no bar in time for 2 minutes; .*is this machine's clock right"):
+            await v.closed()
+
+
+async def test_a_halt_of_the_whole_market_is_no_darkness(vendors):
+    async with vendors(dark_minutes=1) as v:
+        assert v.feed._receiver.expects()
+        await v.polygon.send(*({"ev": "LULD", "T": name, "i": [17], "t": OPEN * 60_000} for name in SYMBOLS))
+        await until(lambda: v.feed.counts.get("halts") == 2)
+        assert await v.closed() == [] and v.feed.frozen() == {"AAPL": "halt", "SPY": "halt"}
+        assert not v.feed._receiver.expects()
+
+
+async def test_streams_may_be_silent_outside_the_session(vendors):
+    async with vendors() as v:
+        found = []
+        for minutes in (-30, 0, SESSION.n_minutes):
+            v.now = 60.0 * (OPEN + minutes)
+            found.append(v.feed._receiver.expects())
+        assert found == [False, True, False]
+
+
+async def test_bars_of_minutes_that_have_not_begun_are_refused(vendors):
+    async with vendors() as v:
+        v.now = 60.0 * (OPEN + 1) + 1.0
+        early = [slot("AAPL", 3, c=10.9), slot("ZZZ", 10**6), slot("ZZZ", 0)]
+        v.rest.bars = [slot("SPY", 0)]
+        assert await v.closed(slot("AAPL", 0), *early) == [("AAPL", 0), ("SPY", 0)]
+        assert v.feed.counts["future"] == 2 and v.feed._stocks[0].latest == 0
+        v.now = 60.0 * (OPEN + 5)
+        for number in (1, 2, 3):
+            assert await v.closed(slot("AAPL", number), slot("SPY", number)) == [("AAPL", number), ("SPY", number)]
+
+
+async def test_a_bar_of_the_minute_after_waits_for_its_own_decision(vendors):
+    async with vendors() as v:
+        assert await v.closed(slot("AAPL", 0), slot("SPY", 0), slot("AAPL", 1)) == [("AAPL", 0), ("SPY", 0)]
+        assert await v.closed(slot("SPY", 1)) == [("AAPL", 1), ("SPY", 1)]
+
+
+async def test_impossible_bars_of_other_times_are_not_kept(vendors):
+    async with vendors() as v:
+        far = slot("AAPL", 0, s=60_000 * 2**27, l=-1.0)
+        assert await v.closed(far, slot("AAPL", -5, l=-1.0), slot("AAPL", 0), slot("SPY", 0))
+        assert len(v.written()) == 2
+
+
+async def test_no_message_ends_the_reader(vendors, monkeypatch):
+    async with vendors(quotes=("SPY",)) as v:
+        await v.polygon.send(slot("AAPL", 0, s=60_000 * 2**70, l=-1.0))
+        await v.polygon.send({"ev": "Q", "sym": "SPY", "bp": 1.0, "bs": 3, "ap": 1.0, "as": 4, "t": 6e20})
+        await until(lambda: v.feed.counts.get("corrupt") == 2)
+        decode, source = v.feed._stocks[0].decode, v.feed._stocks[0]
+        monkeypatch.setattr(source, "decode", lambda _: 1 / 0)
+        await v.polygon.text("[]")
+        await until(lambda: v.feed.counts.get("corrupt") == 3)
+        source.decode, v.rest.bars = decode, [slot("AAPL", 0)]
+        assert await v.closed(slot("SPY", 0)) == [("SPY", 0), ("AAPL", 0)] and source.breaks == 3
+
+
+async def test_a_reader_that_ends_ends_the_session(vendors, monkeypatch):
+    async with vendors() as v:
+        monkeypatch.setattr(v.feed._receiver._inbox, "take", lambda: 1 / 0)
+        await v.polygon.send(slot("SPY", 0))
+        await until(lambda: v.feed._receiver.failure)
+        with pytest.raises(FeedError, match=r"the reader of bars has ended .ZeroDivisionError"):
+            await v.closed()
+
+
+async def test_a_bar_corrected_before_its_decision_is_decided_on_as_corrected(vendors):
+    async with vendors() as v:
+        await v.send(slot("AAPL", 0, c=10.5), slot("SPY", 0), slot("AAPL", 0, c=10.9))
+        assert [(bar.symbol, bar.close) for bar in await v.feed.bars(None)] == [("AAPL", 10.9), ("SPY", 10.5)]
+
+
+async def test_a_gap_found_by_the_decision_itself_is_filled(vendors):
+    async with vendors() as v:
+        await v.closed(slot("AAPL", 0), slot("SPY", 0))
+        await v.send(slot("SPY", 1))
+        v.feed._stocks[0].frame('[{"ev":"AM","sym":"AAPL"', True)
+        v.rest.bars = [slot("AAPL", 1)]
+        assert await v.closed() == [("SPY", 1), ("AAPL", 1)] and v.rest.asked == ["AAPL"]

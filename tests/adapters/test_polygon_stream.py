@@ -1,20 +1,24 @@
 """The fifteen defects of the vendor's client (PROTOCOLS 1.5, W1 to W15), each against a server that provokes it."""
 
 import asyncio
+import contextlib
 import json
 import logging
 import math
 import os
 import subprocess
 import sys
+import time
 
 import massive
 import massive.exceptions
+import numpy as np
 import pytest
 from pydantic import SecretStr
 
 from daytrader_ray.adapters.live_config import ReconnectConfig
 from daytrader_ray.adapters.polygon_stream import PolygonLink, decode, indices_url
+from daytrader_ray.adapters.supervisor import Supervisor
 from daytrader_ray.domain.errors import FeedError
 from tests.adapters.streams import QUICK, Heard, Polygon, bar, gaps, serving, until
 
@@ -157,10 +161,15 @@ async def test_w8_a_frame_of_more_than_a_mebibyte_arrives():
 async def test_w9_every_channel_is_subscribed_exactly_once_a_connection_and_none_is_dropped():
     vendor = Polygon()
     async with serving(("/stocks", vendor.handle)) as port, Heard(link(port, ["AM.*"], ["A.*", "T.AAPL"])) as heard:
-        await until(lambda: heard.line.up)
-        await vendor.end(1000)
-        await until(lambda: heard.line.connections == 2)
-    assert [sorted(names) for names in vendor.subscribed] == [["A.*", "AM.*", "T.AAPL"]] * 2
+        for n in (1, 2):
+            await until(lambda n=n: heard.line.connections == n)
+            for minute in range(10 * n, 10 * n + 2):  # what a client has planned it does after a message
+                await vendor.send(bar("AAPL", minute))
+                await until(lambda minute=minute: ("AAPL", minute) in heard.bars(decode))
+            await asyncio.sleep(0.05)
+            assert vendor.active == {"A.*", "AM.*", "T.AAPL"}
+            await vendor.end(1000)
+    assert [sorted(names) for names in vendor.subscribed[:2]] == [["A.*", "AM.*", "T.AAPL"]] * 2
 
 
 async def test_w10_a_stream_is_ready_only_once_the_server_has_confirmed_every_bar():
@@ -171,6 +180,19 @@ async def test_w10_a_stream_is_ready_only_once_the_server_has_confirmed_every_ba
         await until(lambda: heard.line.failure)
         assert not heard.line.connections
         assert heard.line.failure == "subscriptions not confirmed in 0.3 s"
+
+
+async def test_w10_data_of_one_channel_do_not_excuse_another_that_is_never_confirmed():
+    vendor = Polygon()
+    vendor.status = confirm_only(vendor, "AM.SPY")
+    config = QUICK.model_copy(update={"connect_seconds": 0.3})
+    async with serving(("/stocks", vendor.handle)) as port, Heard(link(port), config) as heard:
+        await until(lambda: vendor.active)
+        for minute in range(12):
+            with contextlib.suppress(ConnectionResetError):
+                await vendor.send(bar("SPY", minute))
+            await asyncio.sleep(0.05)
+        assert not heard.line.connections and len(vendor.at) >= 2
 
 
 def confirm_only(vendor, channel):
@@ -202,13 +224,20 @@ async def test_w11_options_reach_the_connection_itself(monkeypatch):
     assert seen["max_size"] > 1 << 20 and seen["proxy"] is None
 
 
-async def test_w12_a_busy_reader_never_holds_up_the_socket():
-    vendor = Polygon()
-    async with serving(("/stocks", vendor.handle)) as port, Heard(link(port)) as heard:
-        await until(lambda: heard.line.up)
-        for minute in range(500):  # many times the client's own queue, while nobody reads what arrived
-            await asyncio.wait_for(vendor.send(bar("AAPL", minute)), 1.0)
-        await until(lambda: len(heard.frames) >= 500)
+async def test_w12_a_frame_is_only_handed_on_and_never_waits(monkeypatch):
+    took = []
+
+    async def connect(_self, on_message, **_):
+        start = time.perf_counter()
+        for minute in range(500):
+            with pytest.raises(StopIteration):  # done without giving up its turn
+                on_message(json.dumps([bar("AAPL", minute)])).send(None)
+        took.append(time.perf_counter() - start)
+
+    monkeypatch.setattr("daytrader_ray.adapters.polygon_stream.WebSocketClient.connect", connect)
+    async with Heard(link(9)) as heard:
+        await until(lambda: took)
+        assert len(heard.frames) >= 500 and took[0] < 0.5
 
 
 async def test_w13_the_stream_runs_in_the_loop_it_is_started_in_and_gives_raw_text():
@@ -242,7 +271,7 @@ from daytrader_ray.adapters import logs
 from daytrader_ray.adapters.live_config import ReconnectConfig
 from daytrader_ray.adapters.polygon_stream import PolygonLink
 from daytrader_ray.adapters.supervisor import Supervisor
-logs.configure()
+logs.configure(level="debug")
 async def main():
     link = PolygonLink("ws://127.0.0.1:9/stocks", SecretStr("k"), ["AM.AAPL"])
     async with Supervisor("s", link, ReconnectConfig(), np.random.default_rng(1), print, lambda: None) as line:
@@ -253,6 +282,50 @@ asyncio.run(main())
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, env=os.environ)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "" and "no connection" in done.stderr
+
+
+async def test_a_stream_may_be_silent_while_nothing_is_expected():
+    vendor, open_ = Polygon(), []
+    config = QUICK.model_copy(update={"silence_seconds": 0.1})
+    async with serving(("/stocks", vendor.handle)) as port:
+        frames = []
+        parts = "test", link(port), config, np.random.default_rng(1), frames.append, lambda: None
+        async with Supervisor(*parts, lambda: bool(open_)) as line:
+            await until(lambda: line.up)
+            await asyncio.sleep(1.3)
+            assert line.connections == 1 and line.breaks == 0
+            open_.append(True)
+            await until(lambda: line.connections == 2)
+
+
+async def test_a_server_that_confirms_and_then_ends_is_not_stormed():
+    vendor, config = Polygon(), ReconnectConfig(first_pause_seconds=0.05, longest_pause_seconds=5.0)
+    vendor.status = confirmed_then(vendor, vendor.end, 1008)
+    async with serving(("/stocks", vendor.handle)) as port, Heard(link(port), config) as heard:
+        await asyncio.sleep(1.5)
+        assert 2 <= len(vendor.at) <= 6 and heard.line.connections >= 2
+
+
+async def test_a_connection_that_takes_ours_away_is_counted_and_left_alone_for_long():
+    vendor, config = Polygon(), ReconnectConfig(first_pause_seconds=0.02, longest_pause_seconds=0.6)
+    vendor.status = confirmed_then(vendor, Polygon.status, vendor, "max_connections", "Maximum number of connections")
+    async with serving(("/stocks", vendor.handle)) as port, Heard(link(port), config) as heard:
+        await until(lambda: len(vendor.at) == 2)
+        assert heard.line.pushed_out == 1 and min(gaps(vendor.at)) >= 0.6
+
+
+def confirmed_then(vendor, act, *args):
+    confirmed = []
+
+    async def status(kind, message):
+        await Polygon.status(vendor, kind, message)
+        confirmed.extend([message] * message.startswith("subscribed to"))
+        if len(confirmed) == len(CHANNELS):
+            confirmed.clear()
+            await asyncio.sleep(0.02)
+            await act(*args)
+
+    return status
 
 
 async def test_a_mute_connection_is_given_up_and_replaced():
@@ -298,6 +371,26 @@ def test_quotes_trades_and_pauses_are_read_beside_bars():
     )
     assert found.quotes == [("SPY", 1_000_000_000, 100.0, 100.02, 3.0, 4.0)]
     assert found.trades == [("SPY", 1_001_000_000, 100.01, 50.0, (12,))]
+
+
+@pytest.mark.parametrize("stamp", [60_000 * 2**70, 6 * 10**20, -60_000, 1e300])
+def test_a_stamp_that_no_clock_shows_is_corrupt(stamp):
+    found = decode(
+        json.dumps(
+            [
+                bar("AAPL", 1, s=stamp),
+                {"ev": "Q", "sym": "SPY", "bp": 100.0, "bs": 3, "ap": 100.02, "as": 4, "t": stamp, "q": 1},
+                {"ev": "T", "sym": "SPY", "p": 100.01, "s": 50, "c": [12], "t": stamp, "q": 2},
+                {"ev": "LULD", "T": "SPY", "i": [17], "t": stamp},
+            ]
+        )
+    )
+    assert (found.corrupt, found.bars, found.quotes, found.trades, found.halts) == (4, [], [], [], [])
+
+
+def test_a_pause_and_its_end_have_the_vendors_numbers():
+    found = decode(json.dumps([{"ev": "LULD", "T": "AAPL", "i": [code], "t": 600_000} for code in (17, 18, 16, 1)]))
+    assert found.halts == [("AAPL", True, 10), ("AAPL", False, 10)]
 
 
 def test_an_index_has_no_volume():

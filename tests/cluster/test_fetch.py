@@ -39,7 +39,7 @@ def test_an_empty_answer_for_sessions_with_daily_bars_is_not_complete(tmp_path: 
         vendor.behaviour = "empty"
         (missing,) = fetched(vendor, store, Kind.MINUTE).missing
         assert (missing.what, missing.first, missing.last) == ("minute", START, END)
-        assert "no bar of 10 sessions yet" in missing.reason
+        assert "no bar to trust of 10 sessions yet" in missing.reason
         vendor.behaviour = ""
         request = DownloadRequest(vendor.url, "k", str(tmp_path), ("AAPL",), START, END)
         _, months = plan(store, request)
@@ -100,3 +100,27 @@ def test_ticks_left_out_are_in_the_report_and_the_manifest(tmp_path: Path) -> No
     assert outcome.ticks_left_out == {"unstamped": 1}
     manifest = store.read_json(store.place(Kind.TRADE_BARS, "AAPL", "_2025-11.json"))
     assert [entry["rows"] for entry in manifest["counts"]] == [{"unstamped": 1}]
+
+
+def test_a_split_that_the_vendor_tells_late_brings_its_session_with_the_next_download(tmp_path: Path) -> None:
+    store, day = ParquetStore(str(tmp_path)), dt.date(2025, 11, 12)
+
+    def bars(start: dt.date, end: dt.date) -> list[dict[str, float]]:
+        opens = dt.datetime.combine(day, dt.time(), dt.UTC).timestamp() * 1000
+        low = dict.fromkeys(("o", "h", "l", "c", "vw"), 1.05)
+        return [bar | (low if bar["t"] >= opens else {}) for bar in found(start, end)]
+
+    with serving(Vendor()) as vendor:
+        found, vendor.bars = vendor.bars, bars  # type: ignore[method-assign]
+        (missing,) = fetched(vendor, store, Kind.MINUTE).missing
+        assert (missing.first, missing.last) == (day, day)
+        assert store.downloaded(Kind.MINUTE, "AAPL", "2025-11") == [
+            (START, dt.date(2025, 11, 11)),
+            (dt.date(2025, 11, 13), END),
+        ]
+        vendor.tables["splits"] = [{"execution_date": str(day), "split_from": 1, "split_to": 10, "ticker": "AAPL"}]
+        _, (item,) = plan(store, DownloadRequest(vendor.url, "k", str(tmp_path), ("AAPL",), START, END))
+        assert done(item, client(vendor.url, "secret"), store, LATER).missing == []
+    assert store.downloaded(Kind.MINUTE, "AAPL", "2025-11") == [(START, END)]
+    assert store.counts("AAPL", "2025-11")["accepted"] == 100
+    assert not list((tmp_path / "quarantine").rglob("*.split-*.parquet"))

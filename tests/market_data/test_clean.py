@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daytrader_ray.domain.sessions import Session, SessionGrid
-from daytrader_ray.market_data.bars import NO_STAMP, US_PER_MINUTE, CleanInput
+from daytrader_ray.domain.sessions import US_PER_MINUTE, Session, SessionGrid
+from daytrader_ray.market_data.bars import NO_STAMP, CleanInput
 from daytrader_ray.market_data.clean import Previous, Verdict, clean
 
 OPEN = 29_000_000

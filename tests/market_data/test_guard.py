@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from daytrader_ray.domain.sessions import Session, SessionGrid
-from daytrader_ray.market_data.bars import US_PER_MINUTE, CleanInput
+from daytrader_ray.domain.sessions import US_PER_MINUTE, Session, SessionGrid
+from daytrader_ray.market_data.bars import CleanInput
 from daytrader_ray.market_data.clean import clean
 from daytrader_ray.market_data.guard import Judgement, PriceGuard
 

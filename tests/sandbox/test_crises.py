@@ -7,7 +7,8 @@ import pytest
 
 from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.errors import ConfigError, DataError
-from daytrader_ray.market_data.bars import US_PER_MINUTE, CleanInput
+from daytrader_ray.domain.sessions import US_PER_MINUTE
+from daytrader_ray.market_data.bars import CleanInput
 from daytrader_ray.market_data.clean import clean
 from daytrader_ray.sandbox.config import SandboxConfig
 from daytrader_ray.sandbox.exchange import Exchange

@@ -71,7 +71,7 @@ async def followed(http, tmp_path, symbols, n_slots, **rules):
     bars, frozen = [], []
     with BarBuffer(tmp_path) as buffer:
         async with (
-            LiveFeed(config, session, symbols, buffer, np.random.default_rng(1), lambda: 0.0) as feed,
+            LiveFeed(config, session, symbols, buffer, np.random.default_rng(1), lambda: 4e9) as feed,
             SandboxClock(f"http://{url}", DATE) as clock,
         ):
             while len(bars) < n_slots and (tick := await clock.next_tick()) is not None:

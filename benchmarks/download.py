@@ -40,7 +40,7 @@ FLAT = 1.15
 KILL_SYMBOLS, KILL_SESSIONS, KILLS = SYMBOLS[:4], 63, 20
 RUNS = 2
 SAMPLE_SECONDS = 0.2
-SOON = 0.5
+SOON = 0.3
 """Share of the writing that is left in which a kill falls: several cut one store on its way."""
 POLL_SECONDS = 0.02
 LEAST_RATIO = 0.9

@@ -40,8 +40,10 @@ FLAT = 1.15
 KILL_SYMBOLS, KILL_SESSIONS, KILLS = SYMBOLS[:4], 63, 20
 RUNS = 2
 SAMPLE_SECONDS = 0.2
-SOON = 0.5
-"""Share of the writing that is left in which a kill falls: several cut one store on its way."""
+SOON = 0.3
+"""Share of the undisturbed writing within which a kill falls: several cut one store on its way."""
+MOST = 0.9
+"""Share of the files from which on a store is let come to its end."""
 POLL_SECONDS = 0.02
 LEAST_RATIO = 0.9
 """Of the bare loop's bars a second the whole command must reach."""
@@ -209,13 +211,11 @@ def sigkill() -> list[Result]:
         kills = 0
         while kills < KILLS:
             shutil.rmtree(root, ignore_errors=True)
-            while kills < KILLS:
-                left = 1 - len(_written(root)) / len(expected)
-                if not _killed(place, root, rng.uniform(0, SOON * left) * seconds):
+            while kills < KILLS and len(_written(root)) < MOST * len(expected):
+                if not _killed(place, root, rng.uniform(0, SOON) * seconds):
                     break
                 kills += bool(hashes(root)) and hashes(root) != expected
-            else:
-                download(place, root, KILL_SYMBOLS)
+            download(place, root, KILL_SYMBOLS)
             if hashes(root) != expected:
                 raise AssertionError(f"after {kills} kills the store differs: {_difference(expected, hashes(root))}")
             sys.stdout.write(f"{kills} kills of a partial store, no difference\n")

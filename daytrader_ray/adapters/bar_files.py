@@ -3,7 +3,7 @@
 import datetime as dt
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,18 +25,26 @@ SUFFIXES = (".parquet", ".csv", ".csv.gz")
 REQUIRED = ("timestamp", "open", "high", "low", "close", "volume")
 ALIASES = {"symbol": "ticker", "timestamp": "window_start", "trades": "transactions"}
 """The vendor's flat files call three columns differently."""
+TIME = "time of day"
+"""The column beside `timestamp` where stamps are in two."""
+LONGEST_HEADER = 1 << 16
+LEAST_STEPS = 5
+"""So many steps between bars, or days of one bar, tell how long the bars of a file are."""
+MINUTES_OF_DAY = 1440
 
 
 @dataclass(frozen=True)
 class BarFormat:
     """How the files are to be read.
 
-    `columns` are names in the files by ours, where they differ; `zone` is that of stamps without one; `at_end` where a
-    stamp names a bar's end; `bar_minutes` is the length of a bar.
+    `columns` are names in the files by ours, where they differ (`date+time` for stamps in two columns); `zone` is that
+    of stamps without one; `stamp_format` (of strptime) that of stamps that are not ISO; `at_end` where a stamp names a
+    bar's end; `bar_minutes` is the length of a bar.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
-    zone: str = "UTC"
+    zone: str | None = None
+    stamp_format: str | None = None
     at_end: bool = False
     bar_minutes: int = 1
 
@@ -49,22 +57,28 @@ class BarFormat:
 
 @dataclass(frozen=True)
 class ImportReport:
-    """What an import did: `symbols` are those of accepted rows, `reasons` count the rows in quarantine."""
+    """What an import did: `symbols` are those of accepted rows, `reasons` count the rows in quarantine.
+
+    `files` were read, and of `complete` flat files the store had the day already.
+    """
 
     files: int
     accepted: int
     extended_hours: int
     reasons: Mapping[str, int]
     symbols: tuple[str, ...]
+    complete: int = 0
 
     @classmethod
-    def of(cls, files: int, counts: Sequence[tuple[str, Mapping[str, int]]]) -> "ImportReport":
+    def of(cls, files: int, counts: Sequence[tuple[str, Mapping[str, int]]], complete: int = 0) -> "ImportReport":
         """Sum up what became of the rows of each symbol, by the names of `Verdict`."""
         total: Counter[str] = Counter()
         for _, count in counts:
             total.update(count)
         symbols = sorted({symbol for symbol, count in counts if count.get("accepted")})
-        return cls(files, total.pop("accepted", 0), total.pop("extended_hours", 0), dict(total), tuple(symbols))
+        return cls(
+            files, total.pop("accepted", 0), total.pop("extended_hours", 0), dict(total), tuple(symbols), complete
+        )
 
     @property
     def quarantined(self) -> int:
@@ -95,6 +109,7 @@ def import_files(
         tables = by_symbol(read_bars(path, bar_format), path)
         for symbol in tables:
             store.place(Kind.MINUTE, symbol, "")
+        _check_length(tables.values(), bar_format.bar_minutes, path)
         store.claim(IMPORTED, bar_format.bar_minutes)
         bad = [BAR_SCHEMA.empty_table()]
         for symbol, table in tables.items():
@@ -122,7 +137,7 @@ def read_bars(path: str, bar_format: BarFormat) -> pa.Table:
     (default: the file's name before its first dot). Stamps come out as the bar's START, symbols in upper case.
     """
     table = _read(path, bar_format)
-    stamps = to_utc(table["timestamp"], bar_format.zone, f"{path}: column 'timestamp'")
+    stamps = to_utc(table["timestamp"], bar_format.zone, f"{path}: column 'timestamp'", bar_format.stamp_format)
     if bar_format.at_end:
         stamps = _earlier(stamps, bar_format.bar_minutes, path)
     columns = {
@@ -147,6 +162,23 @@ def by_symbol(table: pa.Table, source: str) -> dict[str, pa.Table]:
     return {names[i]: table.take(pa.array(order[edges[i] : edges[i + 1]])) for i in np.argsort(names).tolist()}
 
 
+def _check_length(tables: Collection[pa.Table], bar_minutes: int, path: str) -> None:
+    """Raise `DataError` where the bars of a file are longer than `bar_minutes`, by the steps between their stamps."""
+    steps, days = [], 0
+    for table in tables:
+        minutes = np.unique(table["timestamp"].drop_null().cast(pa.int64()).to_numpy() // US_PER_MINUTE)
+        gaps, same_day = np.diff(minutes), np.diff(minutes // MINUTES_OF_DAY) == 0
+        steps.append(gaps[same_day])
+        days += len(minutes) - int(same_day.sum())
+    inside = np.concatenate([np.zeros(0, dtype=np.int64), *steps])
+    length = int(np.gcd.reduce(inside)) if len(inside) else MINUTES_OF_DAY
+    known = len(inside) or days
+    if known >= LEAST_STEPS and length > bar_minutes:
+        what = "one a day" if length == MINUTES_OF_DAY else f"{length} minutes apart"
+        hint = "try --bar-minutes 5" if length == 5 else "only bars of 1 or 5 minutes can be imported"
+        raise DataError(f"{path}: expected {bar_minutes}-minute bars, found bars {what}", hint)
+
+
 def _read(path: str, bar_format: BarFormat) -> pa.Table:
     """Return the columns that we know under our names."""
     name = path.lower()
@@ -156,32 +188,53 @@ def _read(path: str, bar_format: BarFormat) -> pa.Table:
         with opened(path) as file:
             raw = pq.ParquetFile(file).read()
         places = _places(raw.column_names, bar_format, path)
-        return raw.select(list(places.values())).rename_columns(list(places))
+        table = raw.select(list(places.values())).rename_columns(list(places))
+    else:
+        table = _read_csv(path, bar_format)
+    if TIME not in table.column_names:
+        return table
+    stamp = (table[column].cast(pa.string()) for column in ("timestamp", TIME))
+    joined = pc.binary_join_element_wise(*stamp, " ")
+    return table.drop_columns(TIME).set_column(table.schema.get_field_index("timestamp"), "timestamp", joined)
+
+
+def _read_csv(path: str, bar_format: BarFormat) -> pa.Table:
     with opened(path) as file:
-        names = pyarrow.csv.open_csv(file).schema.names
+        header = file.readline(LONGEST_HEADER)
+    delimiter = ";" if b";" in header and b"," not in header else ","
+    parse = pyarrow.csv.ParseOptions(delimiter=delimiter)
+    with opened(path) as file:
+        names = pyarrow.csv.open_csv(file, parse_options=parse).schema.names
     wanted = {ours: names[at] for ours, at in _places(names, bar_format, path).items()}
+    text = {"symbol", "timestamp", TIME} if TIME in wanted or bar_format.stamp_format else {"symbol"}
     try:
-        return _csv(path, wanted, pa.float64())
+        return _csv(path, parse, wanted, text, pa.float64())
     except DataError:
-        return _csv(path, wanted, pa.string())  # as text, so that `_numbers` can name the row that is no number
+        return _csv(path, parse, wanted, text, pa.string())  # so that `_numbers` can name the row that is no number
 
 
-def _csv(path: str, wanted: dict[str, str], number: pa.DataType) -> pa.Table:
-    types = {theirs: pa.string() if ours == "symbol" else number for ours, theirs in wanted.items()}
-    types.pop(wanted["timestamp"])
+def _csv(
+    path: str, parse: pyarrow.csv.ParseOptions, wanted: dict[str, str], text: Collection[str], number: pa.DataType
+) -> pa.Table:
+    types = {theirs: pa.string() if ours in text else number for ours, theirs in wanted.items()}
+    if "timestamp" not in text:
+        types.pop(wanted["timestamp"])
     convert = pyarrow.csv.ConvertOptions(
         column_types=types, include_columns=list(wanted.values()), strings_can_be_null=number == pa.string()
     )
     with opened(path) as file:
-        return pyarrow.csv.read_csv(file, convert_options=convert).rename_columns(list(wanted))
+        table = pyarrow.csv.read_csv(file, parse_options=parse, convert_options=convert)
+    return table.rename_columns(list(wanted))
 
 
 def _places(names: Sequence[str], bar_format: BarFormat, path: str) -> dict[str, int]:
-    """Return which column of the file holds each of ours; `DataError` for a missing or ambiguous one."""
+    """Return which column of the file holds each of ours; `DataError` for a missing or ambiguous one.
+
+    Where stamps are in two columns the second one is called `TIME`.
+    """
     cleaned = [name.strip().lower() for name in names]
     found: dict[str, int] = {}
-    for ours in BAR_SCHEMA.names:
-        theirs = bar_format.columns.get(ours)
+    for ours, theirs in _asked(bar_format).items():
         wanted = {theirs.strip().lower()} if theirs else {ours, ALIASES.get(ours, ours)}
         places = [at for at, name in enumerate(cleaned) if name in wanted]
         if len(places) == 1:
@@ -192,6 +245,13 @@ def _places(names: Sequence[str], bar_format: BarFormat, path: str) -> dict[str,
             hint = f"need {', '.join(REQUIRED)}; name others with --map, as in --map close=last"
             raise DataError(f"{path}: {count} column '{called}'; found {spelled(names)}", hint)
     return found
+
+
+def _asked(bar_format: BarFormat) -> dict[str, str | None]:
+    """Return all of our columns with the name that the user gave them."""
+    asked = {ours: bar_format.columns.get(ours) for ours in BAR_SCHEMA.names}
+    day, plus, time = (asked["timestamp"] or "").partition("+")
+    return asked | {"timestamp": day, TIME: time} if plus else asked
 
 
 def _symbols(table: pa.Table, path: str) -> pa.Array | pa.ChunkedArray:

@@ -27,11 +27,11 @@ class EventReport:
     symbols: tuple[str, ...]
 
 
-def import_events(store: ParquetStore, paths: Sequence[str], zone: str = "UTC") -> EventReport:
+def import_events(store: ParquetStore, paths: Sequence[str], zone: str | None = None) -> EventReport:
     """Bring the events of all files into the store; `DataError` names the first file and row that cannot be used.
 
     All files are read before anything is stored. The same event again changes nothing; one with another `known_at` is
-    a later version of it. Times without a zone are of `zone`.
+    a later version of it. Times without a zone are of `zone`, and an error where there is none.
     """
     check_zone(zone)
     files = find_files(paths, lambda name: name.lower().endswith((".csv", ".csv.gz")), "CSV files of events")
@@ -44,7 +44,7 @@ def import_events(store: ParquetStore, paths: Sequence[str], zone: str = "UTC") 
     return EventReport(len(files), sum(table.num_rows for table in found.values()), tuple(found))
 
 
-def read_events(path: str, zone: str) -> pa.Table:
+def read_events(path: str, zone: str | None) -> pa.Table:
     """Return the rows of one CSV file: `symbol` and the columns of `EVENTS`; what is left out is null."""
     with opened(path) as file:
         names = [name.strip().lower() for name in pyarrow.csv.open_csv(file).schema.names]

@@ -41,6 +41,7 @@ _TYPES = {name: pa.float64() for name in _OURS} | {
     "window_start": pa.int64(),
     "transactions": pa.int32(),
 }
+_NOBODY = "no symbol of the universe in these files"
 _BLOCK = 4 << 20
 
 
@@ -57,13 +58,15 @@ def import_flat_files(
     Days that the store has of every symbol are not read again; of the others the symbols that lack them are read in
     one pass each, and stored by runs of consecutive sessions of a month: memory holds one run of these symbols. Bars
     that differ from stored ones are known since `revised_at`. Indices (`I:...`) are not in these files. `progress` is
-    told (done, all) files; `DataError` names the first file that cannot be used.
+    told (done, all) files; `DataError` names the first file that cannot be used, and files without any of `symbols`.
     """
     stocks = sorted(symbol for symbol in symbols if not is_index(symbol))
     files = _days(paths)
+    if not stocks:
+        raise DataError(f"{paths[0]}: {_NOBODY}", "the profile's universe has only indices")
     missing = _lacking(store, stocks, files)
     runs = _runs(missing)
-    done = len(files) - sum(map(len, runs))
+    complete = len(files) - sum(map(len, runs))
     read = 0
     counts: list[tuple[str, Mapping[str, int]]] = []
     store.claim(market)
@@ -72,11 +75,14 @@ def import_flat_files(
         tables = []
         for day in run:
             tables.append(_read_day(files[day], day, wanted))
-            read, done = read + 1, done + 1
+            read += 1
             if progress is not None:
-                progress(done, len(files))
-        counts += _store(store, run, wanted, pa.concat_tables(tables), revised_at)
-    return ImportReport.of(read, counts)
+                progress(complete + read, len(files))
+        if wanted != stocks or any(table.num_rows for table in tables):
+            counts += _store(store, run, wanted, pa.concat_tables(tables), revised_at)
+    if read and not counts:
+        raise DataError(f"{paths[0]}: {_NOBODY}", "look at `universe` in the profile, and at the files")
+    return ImportReport.of(read, counts, complete)
 
 
 def _store(

@@ -3,6 +3,7 @@
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -14,28 +15,42 @@ _EPOCH_US = ((1e17, 1e-3), (1e14, 1.0), (1e11, 1e3), (0.0, 1e6))
 _HINT = "expected ISO times such as 2025-03-03T14:30:00Z, all with a zone or all without, or epoch s, ms, us or ns"
 
 
-def check_zone(zone: str) -> None:
-    """Raise `ConfigError` where `zone` is no time zone such as America/New_York."""
+def check_zone(zone: str | None) -> None:
+    """Raise `ConfigError` where `zone` is no time zone such as America/New_York; None is that of no stamp."""
     try:
-        ZoneInfo(zone)
+        ZoneInfo("UTC" if zone is None else zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ConfigError(f"unknown time zone '{zone}'", "expected a name such as America/New_York or UTC") from None
 
 
-def to_utc(column: pa.ChunkedArray, zone: str, source: str) -> pa.Array:
+def to_utc(column: pa.ChunkedArray, zone: str | None, source: str, stamp_format: str | None = None) -> pa.Array:
     """Return times as `timestamp[us, UTC]`; `DataError` starts with `source` where one cannot be read.
 
-    ISO text, timestamps or epoch numbers (s, ms, us, ns by their size). Times without a zone are of `zone`; those that
-    its clocks skip or show twice are null, for nobody knows which they were. A fraction of a microsecond counts as a
-    whole one, so that it stays visible.
+    ISO text, timestamps or epoch numbers (s, ms, us, ns by their size), or text as `stamp_format` (of strptime) says.
+    Times without a zone are of `zone`, and an error where there is none; those that its clocks skip or show twice are
+    null, for nobody knows which they were. A fraction of a microsecond counts as a whole one, so that it stays visible.
     """
     column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     try:
-        if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
+        if stamp_format is None and (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
             return _epoch(column).cast(UTC)
-        return _whole_us(_with_zone(_parsed(column), zone))
+        times = _formatted(column, stamp_format) if stamp_format else _parsed(column)
+    except (pa.ArrowException, ValueError, OverflowError) as error:
+        hint = f"expected times like {stamp_format}" if stamp_format else _HINT
+        raise DataError(f"{source}: {str(error).splitlines()[0]}", hint) from None
+    if zone is None and times.type.tz is None and times.null_count < len(times):
+        raise DataError(f"{source}: times without a time zone", "name theirs: --tz America/New_York, or --tz UTC")
+    try:
+        return _whole_us(_with_zone(times, zone or "UTC"))
     except (pa.ArrowException, ValueError, OverflowError) as error:
         raise DataError(f"{source}: {str(error).splitlines()[0]}", _HINT) from None
+
+
+def _formatted(column: pa.Array, stamp_format: str) -> pa.Array:
+    """Return text as timestamps; nothing is null."""
+    text = pc.utf8_trim_whitespace(column.cast(pa.string()))
+    text = pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
+    return pa.array(pd.to_datetime(text.to_pandas(), format=stamp_format, utc="%z" in stamp_format))
 
 
 def _parsed(column: pa.Array) -> pa.Array:

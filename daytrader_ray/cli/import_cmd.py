@@ -1,4 +1,4 @@
-"""`daytrader import`: bars from your own files, a vendor's flat files, or a calendar of events into the store."""
+"""`daytrader import`: bars of your own, a vendor's flat files, corporate actions, or a calendar of events."""
 
 import datetime as dt
 from collections.abc import Callable, Iterator
@@ -28,12 +28,18 @@ class Stamp(StrEnum):
 def command(  # noqa: PLR0913 - one argument for each option
     paths: Annotated[list[str], typer.Argument(help="Files, folders of them, or URLs.")],
     columns: Annotated[list[str] | None, typer.Option("--map", help="Our column = yours, as in close=last.")] = None,
-    zone: Annotated[str, typer.Option("--tz", help="Time zone of stamps without one.")] = "UTC",
+    zone: Annotated[str | None, typer.Option("--tz", help="Time zone of stamps without one; has no default.")] = None,
+    stamp_format: Annotated[
+        str | None, typer.Option(help="How stamps are written that are not ISO, as in '%m/%d/%Y %I:%M %p'.")
+    ] = None,
     stamp: Annotated[Stamp, typer.Option(help="Whether a stamp names the bar's start or its end.")] = Stamp.START,
     bar_minutes: Annotated[int, typer.Option(help="Length of the bars: 1 or 5.")] = 1,
     flat_files: Annotated[bool, typer.Option("--flat-files", help="The vendor's minute_aggs_v1 day files.")] = False,
     events: Annotated[
         bool, typer.Option("--events", help="A CSV calendar: symbol,timestamp,kind,known_at,note.")
+    ] = False,
+    actions: Annotated[
+        bool, typer.Option("--actions", help="A CSV: symbol,date,split_from,split_to,cash_amount.")
     ] = False,
     profile: Annotated[str, typer.Option(help="sandbox, paper, or a YAML file.")] = "sandbox",
     data: Annotated[str | None, typer.Option(help="Root of the store; default $DAYTRADER_DATA, else ./data.")] = None,
@@ -43,6 +49,7 @@ def command(  # noqa: PLR0913 - one argument for each option
 
     Columns: timestamp, open, high, low, close, volume; vwap, trades and symbol if you have them (else the file's name
     is the symbol). With --flat-files only the profile's universe is kept, and days that are there are not read again.
+    Days and times in two columns are --map timestamp=date+time.
 
     Example: daytrader import bars/*.csv --map close=last --tz America/New_York --stamp end
     """
@@ -52,15 +59,17 @@ def command(  # noqa: PLR0913 - one argument for each option
 
     if bar_minutes not in (1, 5):
         raise ConfigError(f"--bar-minutes {bar_minutes}: bars are of 1 or 5 minutes")
-    own = BarFormat(_columns(columns or []), zone, stamp is Stamp.END, bar_minutes)
-    if flat_files and (events or own != BarFormat()):
-        raise ConfigError("--flat-files stands alone: their columns, zone and stamps are fixed")
+    own = BarFormat(_columns(columns or []), zone, stamp_format, stamp is Stamp.END, bar_minutes)
+    if flat_files + events + actions > 1 or ((flat_files or actions) and own != BarFormat()):
+        raise ConfigError("--flat-files, --events and --actions stand alone: their columns and stamps are fixed")
     if events and own != BarFormat(zone=zone):
         raise ConfigError("--events takes no option of bars, only --tz")
     settings = load(profile, data)
     store = ParquetStore(settings.root)
     if events:
         _events(store, paths, zone, as_json)
+    elif actions:
+        _actions(store, paths, as_json)
     elif flat_files:
         market = urlsplit(settings.polygon.url).hostname or VENDOR
         _show(_flat_files(store, paths, settings.universe.symbols, market), store.root, as_json)
@@ -86,7 +95,7 @@ def _flat_files(store: "ParquetStore", paths: list[str], symbols: tuple[str, ...
         return import_flat_files(store, paths, symbols, market, _now(), tell)
 
 
-def _events(store: "ParquetStore", paths: list[str], zone: str, as_json: bool) -> None:
+def _events(store: "ParquetStore", paths: list[str], zone: str | None, as_json: bool) -> None:
     from daytrader_ray.adapters.event_files import import_events
 
     report = import_events(store, paths, zone)
@@ -95,9 +104,19 @@ def _events(store: "ParquetStore", paths: list[str], zone: str, as_json: bool) -
     _say(counts, text, as_json)
 
 
+def _actions(store: "ParquetStore", paths: list[str], as_json: bool) -> None:
+    from daytrader_ray.adapters.action_files import import_actions
+
+    report = import_actions(store, paths)
+    counts = {"files": report.files, "splits": report.splits, "dividends": report.dividends}
+    text = f"{report.splits:,} splits and {report.dividends:,} dividends of {len(report.symbols)} symbols from "
+    _say(counts | {"symbols": len(report.symbols)}, f"{text}{report.files} files into {store.root}", as_json)
+
+
 def _show(report: "ImportReport", root: str, as_json: bool) -> None:
     counts = {
         "files": report.files,
+        "complete": report.complete,
         "rows": report.rows,
         "accepted": report.accepted,
         "quarantined": report.quarantined,
@@ -110,6 +129,10 @@ def _show(report: "ImportReport", root: str, as_json: bool) -> None:
         f"{report.quarantined:,} rows in quarantine{f' ({reasons})' if reasons else ''}, "
         f"{report.extended_hours:,} of extended hours left out"
     )
+    if report.complete:
+        text += f"; {report.complete} of {report.files + report.complete} days were already complete"
+    if "unexplained_split" in report.reasons:
+        text += "; tell of the splits with --actions FILE.csv, then run this again"
     _say(counts, text, as_json)
 
 

@@ -12,7 +12,7 @@ LEAD_MINUTES, LEAD_SECONDS = 5, 90
 
 
 def command(
-    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 asks for a free one.")] = 8765,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 asks for a free one.")] = 8765,
     profile: Annotated[str, typer.Option(help="Profile whose sandbox and costs are used.")] = "sandbox",
     seed: Annotated[int | None, typer.Option(help="Another market: overrides the profile's seed.")] = None,
     store: Annotated[str | None, typer.Option(help="Serve the recorded sessions of this store (or URL).")] = None,

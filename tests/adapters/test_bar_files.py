@@ -26,7 +26,6 @@ def csv(folder: Path, text: str, name: str = "AAPL.csv") -> Path:
     ("first", "second"),
     [
         ("2025-03-03T14:30:00Z", "2025-03-03T14:31:00Z"),
-        ("2025-03-03 14:30:00", "2025-03-03 14:31:00"),
         ("2025-03-03T09:30:00-05:00", "2025-03-03T09:31:00-05:00"),
         ("1741012200", "1741012260"),
         ("1741012200.0", "1741012260.0"),
@@ -40,6 +39,76 @@ def test_stamps_are_read_as_iso_or_epoch(tmp_path: Path, first: str, second: str
     assert table["timestamp"].to_pylist() == WANT
     assert table["symbol"].to_pylist() == ["AAPL", "AAPL"]
     assert table["vwap"].null_count == 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "timestamp;open;high;low;close;volume\n2025-03-03T14:30:00Z;1;2;1;2;5\n",
+        "timestamp,open,high,low,close,volume\n03/03/2025 09:30 AM,1,2,1,2,5\n",
+        "date,time,open,high,low,close,volume\n03/03/2025,09:30 AM,1,2,1,2,5\n",
+        "date,time,open,high,low,close,volume\n2025-03-03,09:30,1,2,1,2,5\n",
+        "day;hour;open;high;low;close;volume\n20250303;093000;1;2;1;2;5\n",
+    ],
+)
+def test_common_forms_of_csv_have_a_way_in(tmp_path: Path, text: str) -> None:
+    columns = {"date": {"timestamp": "date+time"}, "day;": {"timestamp": "Day + Hour"}}.get(text[:4], {})
+    formats = {"03/0": "%m/%d/%Y %I:%M %p", "2025": "%Y%m%d %H%M%S"}
+    row = text.split("\n")[1]
+    stamp_format = formats.get(row[:4]) if "-" not in row else None
+    how = BarFormat(columns, "America/New_York", stamp_format)
+    assert read_bars(str(csv(tmp_path, text)), how)["timestamp"].to_pylist() == WANT[:1]
+
+
+def test_a_stamp_that_is_not_of_its_format_is_named(tmp_path: Path) -> None:
+    path = csv(tmp_path, HEADER + "03/13/2025 09:30,1,2,1,2,5\n03/14/2025 25:30,1,2,1,2,5\n")
+    with pytest.raises(DataError, match="03/14/2025 25:30"):
+        read_bars(str(path), BarFormat(zone="UTC", stamp_format="%m/%d/%Y %H:%M"))
+
+
+@pytest.mark.parametrize("kind", ["csv", "text", "parquet"])
+def test_times_without_a_zone_need_one(tmp_path: Path, kind: str) -> None:
+    path = csv(tmp_path, HEADER + "2025-03-03 09:30,1,2,1,2,5\n")
+    if kind == "parquet":
+        stamps = pa.array([1740994200], pa.timestamp("s"))
+        table = pa.table({name: [1.0] for name in HEADER.strip().split(",")[1:]} | {"timestamp": stamps})
+        path = tmp_path / "A.parquet"
+        pq.write_table(table, path)
+    how = {"stamp_format": "%Y-%m-%d %H:%M"} if kind == "text" else {}
+    with pytest.raises(DataError, match="without a time zone") as caught:
+        read_bars(str(path), BarFormat(**how))
+    assert "--tz America/New_York" in caught.value.hint
+    read = read_bars(str(path), BarFormat(zone="America/New_York", **how))
+    assert read["timestamp"].to_pylist() == WANT[:1]
+
+
+def every(minutes: int, n: int, day: int = 3) -> str:
+    start = dt.datetime(2025, 3, day, 14, 30, tzinfo=dt.UTC)
+    stamps = (start + dt.timedelta(minutes=minutes * k) for k in range(n))
+    return "".join(f"{stamp.isoformat()},10,11,9,10,{k}\n" for k, stamp in enumerate(stamps))
+
+
+@pytest.mark.parametrize(
+    ("rows", "bar_minutes", "words"),
+    [
+        (every(5, 78), 1, "bars 5 minutes apart"),
+        (every(60, 7), 1, "bars 60 minutes apart"),
+        (every(15, 20), 5, "bars 15 minutes apart"),
+        ("".join(every(1, 1, day) for day in (3, 4, 5, 6, 7)), 1, "bars one a day"),
+        (every(5, 78), 5, ""),
+        (every(5, 5), 1, ""),
+        (every(30, 12) + every(1, 2, 4), 1, ""),
+        ("".join(every(1, 1, day) for day in (3, 4, 5)), 1, ""),
+    ],
+)
+def test_bars_of_another_length_are_refused(tmp_path: Path, rows: str, bar_minutes: int, words: str) -> None:
+    store, path = ParquetStore(str(tmp_path / "data")), csv(tmp_path, HEADER + rows)
+    if not words:
+        assert import_files(store, [str(path)], BarFormat(bar_minutes=bar_minutes), NOW).accepted > 0
+        return
+    with pytest.raises(DataError, match=words):
+        import_files(store, [str(path)], BarFormat(bar_minutes=bar_minutes), NOW)
+    assert not (tmp_path / "data").exists()
 
 
 def test_the_vendors_flat_file_columns_are_known(tmp_path: Path) -> None:

@@ -70,7 +70,8 @@ def test_days_that_are_there_are_not_read_again(flat: Path, tmp_path: Path) -> N
     before = files(tmp_path / "data")
     for path in flat.rglob("*.gz"):
         path.write_bytes(b"")
-    assert import_flat_files(store, [str(flat)], UNIVERSE, MARKET, NOW).files == 0
+    again = import_flat_files(store, [str(flat)], UNIVERSE, MARKET, NOW)
+    assert (again.files, again.complete) == (0, 4)
     assert files(tmp_path / "data") == before
     write(flat, dt.date(2025, 3, 5), HEADER + rows(dt.date(2025, 3, 5)))
     report = import_flat_files(store, [str(flat)], UNIVERSE, MARKET, NOW)
@@ -101,8 +102,18 @@ def test_a_new_symbol_of_the_universe_is_read_from_the_same_files(flat: Path, tm
 
 def test_a_stock_without_a_row_had_no_trade(flat: Path, tmp_path: Path) -> None:
     store = ParquetStore(str(tmp_path / "data"))
-    import_flat_files(store, [str(flat)], ("QQQQ",), MARKET, NOW)
-    assert (store.symbols(), store.is_downloaded("QQQQ", DAYS[1], DAYS[2])) == ((), True)
+    import_flat_files(store, [str(flat)], ("AAPL", "QQQQ"), MARKET, NOW)
+    assert (store.symbols(), store.is_downloaded("QQQQ", DAYS[1], DAYS[2])) == (("AAPL",), True)
+
+
+@pytest.mark.parametrize("universe", [("QQQQ",), ("I:VIX",)])
+def test_files_without_any_symbol_of_the_universe_are_an_error(
+    flat: Path, tmp_path: Path, universe: tuple[str, ...]
+) -> None:
+    store = ParquetStore(str(tmp_path / "data"))
+    with pytest.raises(DataError, match="no symbol of the universe in these files"):
+        import_flat_files(store, [str(flat)], universe, MARKET, NOW)
+    assert not store.is_downloaded("QQQQ", DAYS[1], DAYS[1])
 
 
 def test_only_what_a_symbol_lacks_is_imported_and_no_vwap_is_lost(flat: Path, tmp_path: Path) -> None:
@@ -225,7 +236,7 @@ def test_events_are_known_from_when_they_were_known(tmp_path: Path) -> None:
 
 def test_two_events_of_one_kind_at_one_time_are_two(tmp_path: Path) -> None:
     store = ParquetStore(str(tmp_path / "data"))
-    path = events(tmp_path, "symbol,timestamp,kind,note\nA,2025-05-01,fda,one\nA,2025-05-01,fda,two\n")
+    path = events(tmp_path, "symbol,timestamp,kind,note\nA,2025-05-01T12:00Z,fda,one\nA,2025-05-01T12:00Z,fda,two\n")
     for _ in range(2):
         import_events(store, [path])
     assert store.read_table(Kind.EVENTS, "A", "events")["note"].to_pylist() == ["one", "two"]
@@ -235,13 +246,13 @@ def test_two_events_of_one_kind_at_one_time_are_two(tmp_path: Path) -> None:
     ("text", "words"),
     [
         ("symbol,timestamp\nA,2025-01-01\n", "more than one: kind"),
-        ("symbol,timestamp,kind,kind\nA,2025-01-01,x,y\n", "more than one: kind"),
-        ("symbol,timestamp,kind\nA,2025-01-01,x\n,2025-01-01,x\n", "data row 2: column 'symbol'"),
+        ("symbol,timestamp,kind,kind\nA,2025-01-01T12:00Z,x,y\n", "more than one: kind"),
+        ("symbol,timestamp,kind\nA,2025-01-01T12:00Z,x\n,2025-01-01T12:00Z,x\n", "data row 2: column 'symbol'"),
         ("symbol,timestamp,kind\nA,,x\n", "data row 1: column 'timestamp'"),
         ("symbol,timestamp,kind\nA,2025-01-01T00:00:00Z,\n", "data row 1: column 'kind'"),
         ("symbol,timestamp,kind\nA,soon,x\n", "column 'timestamp'"),
-        ("symbol,timestamp,kind,known_at\nA,2025-01-01,x,before\n", "column 'known_at'"),
-        ("symbol,timestamp,kind\nB,2025-01-01,x\n../A,2025-01-01,x\n", "is no symbol"),
+        ("symbol,timestamp,kind,known_at\nA,2025-01-01T12:00Z,x,before\n", "column 'known_at'"),
+        ("symbol,timestamp,kind\nB,2025-01-01T12:00Z,x\n../A,2025-01-01T12:00Z,x\n", "is no symbol"),
         ("symbol,timestamp,kind\nA,2025-01-01\n", "cannot be read"),
         ("", "cannot be read"),
     ],

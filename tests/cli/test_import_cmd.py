@@ -28,7 +28,7 @@ def test_the_last_line_is_one_json_object(app: typer.Typer, tmp_path: Path) -> N
     assert result.exit_code == 0
     counts = json.loads(result.stdout.splitlines()[-1])
     assert counts == {
-        "files": 1, "rows": 2, "accepted": 1, "quarantined": 1, "extended_hours": 0, "symbols": 1
+        "files": 1, "complete": 0, "rows": 2, "accepted": 1, "quarantined": 1, "extended_hours": 0, "symbols": 1
     }  # fmt: skip
 
 
@@ -81,8 +81,9 @@ def test_columns_zone_and_stamps_are_read_as_the_options_say(app: typer.Typer, t
         (["--map", "clse=last"], "no column of a bar: clse"),
         (["--tz", "Mars/Base"], "unknown time zone 'Mars/Base'"),
         (["--bar-minutes", "7"], "1 or 5 minutes"),
-        (["--flat-files", "--events"], "stands alone"),
-        (["--flat-files", "--stamp", "end"], "stands alone"),
+        (["--flat-files", "--events"], "stand alone"),
+        (["--flat-files", "--stamp", "end"], "stand alone"),
+        (["--actions", "--tz", "UTC"], "stand alone"),
         (["--events", "--bar-minutes", "5"], "only --tz"),
     ],
 )
@@ -106,7 +107,25 @@ def test_flat_files_keep_the_universe_of_the_profile(app: typer.Typer, tmp_path:
     store = ParquetStore(str(tmp_path / "data"))
     assert (store.symbols(), store.market()) == (("AAPL",), "api.polygon.io")
     again = run(app, tmp_path, "--flat-files", str(tmp_path / "2025"), "--profile", "paper")
-    assert json.loads(again.stdout.splitlines()[-1])["files"] == 0
+    counts = json.loads(again.stdout.splitlines()[-1])
+    assert (counts["files"], counts["complete"]) == (0, 1)
+    words = ["--flat-files", str(tmp_path / "2025"), "--profile", "paper", "--data", str(tmp_path / "data")]
+    assert "1 of 1 days were already complete" in CliRunner().invoke(app, words).stdout
+
+
+def test_a_split_that_nobody_told_of_is_told_with_actions_and_then_its_bars_come(
+    app: typer.Typer, tmp_path: Path
+) -> None:
+    rows = "".join(f"2025-03-0{day} 09:3{at},{p},{p},{p},{p},{at}\n" for day, p in ((3, 70), (4, 10)) for at in (1, 2))
+    (tmp_path / "A.csv").write_text("timestamp,open,high,low,close,volume\n" + rows)
+    (tmp_path / "actions.csv").write_text("symbol,date,split_from,split_to,cash_amount\nA,2025-03-04,1,7,\n")
+    bars = [str(tmp_path / "A.csv"), "--tz", "America/New_York"]
+    words = CliRunner().invoke(app, [*bars, "--data", str(tmp_path / "data")]).stdout
+    assert "2 rows in quarantine (unexplained_split 2)" in words and "--actions FILE.csv" in words
+    told = run(app, tmp_path, "--actions", str(tmp_path / "actions.csv"))
+    assert json.loads(told.stdout.splitlines()[-1]) == {"files": 1, "splits": 1, "dividends": 0, "symbols": 1}
+    again = json.loads(run(app, tmp_path, *bars).stdout.splitlines()[-1])
+    assert (again["accepted"], again["quarantined"]) == (4, 0)
 
 
 def test_events_are_kept_by_symbol(app: typer.Typer, tmp_path: Path) -> None:

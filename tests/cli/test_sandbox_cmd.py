@@ -3,6 +3,8 @@
 import datetime as dt
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
 from daytrader_ray.cli import sandbox_cmd
 from daytrader_ray.domain.errors import DataError
@@ -20,3 +22,11 @@ def test_a_market_is_described_in_one_line() -> None:
 def test_a_store_without_bars_is_refused_before_anything_is_served(tmp_path) -> None:
     with pytest.raises(DataError, match="no bars in"):
         sandbox_cmd.command(port=0, store=str(tmp_path))
+
+
+@pytest.mark.parametrize("port", ["99999", "-1"])
+def test_a_port_that_cannot_be_is_wrong_usage(port: str) -> None:
+    app = typer.Typer()
+    app.command()(sandbox_cmd.command)
+    result = CliRunner().invoke(app, ["--port", port])
+    assert result.exit_code == 2

@@ -21,9 +21,6 @@ from daytrader_ray.adapters.polygon_rest import client
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.cluster.fetch import done
 from daytrader_ray.cluster.ingest import DownloadRequest, plan
-from daytrader_ray.domain.costs import CostConfig
-from daytrader_ray.sandbox.config import SandboxConfig
-from daytrader_ray.sandbox.process import running
 from tests.adapters.test_compaction import DAY, LATE, bars, row, write
 from tests.adapters.vendor import Vendor, serving
 
@@ -34,12 +31,12 @@ from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.cluster.fetch import done
 from daytrader_ray.cluster.ingest import DownloadRequest, plan
 url, root = sys.argv[1:]
-request = DownloadRequest(url, "k", root, ("AAPL", "I:VIX"), dt.date(2025, 10, 6), dt.date(2025, 12, 1))
+request = DownloadRequest(url, "secret", root, ("AAPL", "I:VIX"), dt.date(2025, 10, 6), dt.date(2025, 12, 1))
 store = ParquetStore(root)
 store.claim("a market")
 print("began", flush=True)
 for item in (item for stage in plan(store, request) for item in stage):
-    done(item, client(url, "k"), store)
+    done(item, client(url, "secret"), store)
 """
 SEED = 5
 
@@ -130,15 +127,15 @@ def start(url: str, root: Path) -> "subprocess.Popen[str]":
 
 def test_a_killed_download_goes_on_to_the_same_files(tmp_path: Path) -> None:
     rng = random.Random(SEED)
-    with running(SandboxConfig(), CostConfig()) as url:
-        with start(url, tmp_path / "whole") as child:
+    with serving(Vendor()) as vendor:
+        with start(vendor.url, tmp_path / "whole") as child:
             began = time.monotonic()
             assert child.wait() == 0
         whole = time.monotonic() - began
-        with start(url, tmp_path / "killed") as child:
+        with start(vendor.url, tmp_path / "killed") as child:
             time.sleep(rng.uniform(0.1, 0.6) * whole)
             child.kill()
-        with start(url, tmp_path / "killed") as child:
+        with start(vendor.url, tmp_path / "killed") as child:
             assert child.wait() == 0
     assert seen(tmp_path / "killed") == seen(tmp_path / "whole")
     assert ParquetStore(str(tmp_path / "whole")).symbols() == ("AAPL", "I:VIX")

@@ -115,8 +115,8 @@ def test_all_of_a_download_and_the_next_one_keep_to_one_limit(ray_cluster: int, 
 def test_limits_and_passing_failures_slow_a_download_and_lose_nothing(ray_cluster: int, tmp_path: Path) -> None:
     with serving(Vendor()) as vendor:
         download(request(vendor, tmp_path / "a"))
-        limited, cut = (429, {"Retry-After": "0.1"}, b"{}"), (200, {}, b'{"results":[{')
-        vendor.failures = [(404, {}, b""), limited, (500, {}, b""), cut, limited]
+        limited, cut = (429, {"Retry-After": "1"}, b"{}"), (200, {}, b'{"results":[{')
+        vendor.failures = [(404, {}, b""), limited, (500, {}, b""), cut]
         assert not download(request(vendor, tmp_path / "b")).missing
     assert files(tmp_path / "a") == files(tmp_path / "b")
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from enum import Enum
+from enum import StrEnum
 
 import numpy as np
 
@@ -14,7 +14,7 @@ REST = "rest"
 _SHARE = 0.5
 
 
-class Offer(Enum):
+class Offer(StrEnum):
     """What became of a bar."""
 
     NEW = "new"

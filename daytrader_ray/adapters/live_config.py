@@ -9,9 +9,13 @@ class ReconnectConfig(Config):
     """How long a connection may take or be silent, and how long to pause before the next one."""
 
     connect_seconds: float = Field(default=5.0, gt=0, description="until every subscription is confirmed")
-    silence_seconds: float = Field(default=90.0, gt=0, description="without a word before it counts as dead")
+    silence_seconds: float = Field(
+        default=90.0, gt=0, description="without a word during the session before it counts as dead"
+    )
     first_pause_seconds: float = Field(default=0.5, gt=0, description="doubles with every failure")
-    longest_pause_seconds: float = Field(default=30.0, gt=0)
+    longest_pause_seconds: float = Field(
+        default=30.0, gt=0, description="and whenever another connection took its place"
+    )
 
 
 class LiveConfig(Config):
@@ -26,7 +30,7 @@ class LiveConfig(Config):
     deadline_seconds: float = Field(default=1.5, ge=0, description="after a minute, for the bars that are missing")
     backfill_seconds: float = Field(default=3.0, gt=0, description="at a decision, for answers by REST")
     reconcile_seconds: float = Field(default=120.0, gt=0, description="after the close, for the whole day by REST")
-    dark_minutes: int = Field(default=5, ge=1, description="in a row without any source before the session ends")
+    dark_minutes: int = Field(default=5, ge=1, description="in a row without any bar in time before the session ends")
     reconnect: ReconnectConfig = ReconnectConfig()
     quotes: tuple[str, ...] = ()
     trades: tuple[str, ...] = ()

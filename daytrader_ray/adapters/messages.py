@@ -71,7 +71,7 @@ def checked(stamp: int, per_minute: int) -> int:
 
 def start_minute(stamp: int, per_minute: int) -> int:
     """Return the epoch minute that begins at a stamp of so many units a minute; `ValueError` where none does."""
-    minute, rest = divmod(checked(stamp, per_minute), per_minute)
-    if rest:
-        raise ValueError("not a whole minute")
+    minute, rest = divmod(stamp, per_minute)
+    if rest or not 0 <= minute <= _LAST_MINUTE:
+        raise ValueError("no whole minute of any clock")
     return minute

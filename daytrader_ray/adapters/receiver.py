@@ -24,7 +24,8 @@ from daytrader_ray.domain.indices import is_index
 BATCH = 200
 """Frames that are read before the event loop gets a turn."""
 _US = 1_000_000
-_KEPT = (Offer.REVISED, Offer.INVALID, Offer.OTHER)
+_NEWS = (Offer.NEW, Offer.REVISED)
+_KEPT = (*_NEWS, Offer.INVALID, Offer.OTHER)
 _OURS = (Offer.NEW, Offer.SAME, Offer.OTHER, Offer.REVISED)
 
 log = structlog.get_logger(__name__)
@@ -172,36 +173,37 @@ class Receiver:
         """Judge bars and write those that say something new, then let them be used.
 
         Returns how many were impossible, of a minute that has not begun or of values that no bar has, and the newest
-        slot of the others that belong here (-1 for none).
+        slot of the others that belong here (negative for none).
         """
         now, table = self._now(), self._table
-        arrived, decided, latest = int(now * _US), table.minute(self.closed), -1
+        arrived, running, decided, latest = int(now * _US), now // 60.0, table.minute(self.closed), 0
         rows, news = [], []
-        counts: Counter[str] = Counter()
+        offers: Counter[Offer] = Counter()
+        future = late = 0
         for bar in bars:
-            if 60.0 * bar.minute > now:
-                counts["future"] += 1
+            if bar.minute > running:
+                future += 1
                 continue
             offer = table.offer(bar, source)
-            counts[offer.value] += 1
-            is_new, is_late = offer is Offer.NEW, bar.minute < decided
+            offers[offer] += 1
+            is_late = offer is Offer.NEW and bar.minute < decided
+            late += is_late
             if offer in _OURS:
-                latest = max(latest, table.slot(bar.minute))
-            if is_new or offer in _KEPT or (source == REST and offer is Offer.SAME):
-                known = (is_new and is_late) or offer is Offer.REVISED
-                rows.append([*bar[:9], arrived if known else None, source, offer.value])
-            if is_new or offer is Offer.REVISED:
+                latest = max(latest, bar.minute)
+            if offer in _KEPT or (source == REST and offer is Offer.SAME):
+                known_at = arrived if is_late or offer is Offer.REVISED else None
+                rows.append([*bar[:9], known_at, source, offer])
+            if offer in _NEWS:
                 news.append(bar)
-            counts["late"] += is_new and is_late
         if rows:
             self._buffer.append({"kind": "bars", "rows": rows})
-        self._use(news)
-        self.counts.update(counts)
-        return counts["future"] + counts[Offer.INVALID.value], latest
+        self._use(news, decided)
+        self.counts.update({offer.value: n for offer, n in offers.items()} | {"future": future, "late": late})
+        return future + offers[Offer.INVALID], table.slot(latest)
 
-    def _use(self, bars: list[SeenBar]) -> None:
+    def _use(self, bars: list[SeenBar], decided: int) -> None:
         """Keep bars for the next decision, a corrected one in the place of the first; one that trades is not halted."""
-        self._fresh |= {(bar.symbol, bar.minute): bar for bar in bars if self._table.slot(bar.minute) >= self.closed}
+        self._fresh |= {(bar.symbol, bar.minute): bar for bar in bars if bar.minute >= decided}
         for bar in bars if self.halted else ():
             if bar.minute > self.halted.get(bar.symbol, bar.minute):
                 del self.halted[bar.symbol]  # it trades: the news of its resumption was missed

@@ -265,13 +265,14 @@ async def test_w15_events_of_unknown_kinds_are_counted_and_skipped(caplog):
 
 def test_w15_nothing_is_written_to_stdout():
     program = """
-import asyncio, numpy as np
+import asyncio, logging, numpy as np
 from pydantic import SecretStr
 from daytrader_ray.adapters import logs
 from daytrader_ray.adapters.live_config import ReconnectConfig
 from daytrader_ray.adapters.polygon_stream import PolygonLink
 from daytrader_ray.adapters.supervisor import Supervisor
-logs.configure(level="debug")
+logs.configure()
+logging.getLogger().setLevel(logging.DEBUG)
 async def main():
     link = PolygonLink("ws://127.0.0.1:9/stocks", SecretStr("k"), ["AM.AAPL"])
     async with Supervisor("s", link, ReconnectConfig(), np.random.default_rng(1), print, lambda: None) as line:

@@ -242,7 +242,7 @@ def _places(names: Sequence[str], bar_format: BarFormat, path: str) -> dict[str,
         elif places or theirs or ours in REQUIRED:
             count = "more than one" if places else "no"
             called = theirs or ours
-            hint = f"need {', '.join(REQUIRED)}; name others with --map, as in --map close=last"
+            hint = f"need {', '.join(REQUIRED)}; name others with --map: close=last, timestamp=date+time"
             raise DataError(f"{path}: {count} column '{called}'; found {spelled(names)}", hint)
     return found
 

@@ -84,7 +84,7 @@ class LiveFeed:
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        """Connect; a `FeedError` where a key is refused or no source of stocks' bars can be had."""
+        """Connect; a `FeedError` where no source of stocks' bars can be had; of any other that is refused an alarm."""
         if len(self._stocks) == 1:
             log.info("without a second stream only halts of stocks listed on NASDAQ are told")
         self._reader = asyncio.create_task(self._receiver.run(), name="bar reader")
@@ -96,10 +96,12 @@ class LiveFeed:
                 lambda: all(source.up or source.refused for source in sources),
                 self._config.ready_seconds,
             )
-        refused = [source for source in sources if source.refused]
-        if refused or not any(source.up for source in self._stocks):
+        if not any(source.up for source in self._stocks):
+            refused = [source for source in self._stocks if source.refused]
             await self.close()
             raise FeedError(_failure((refused or self._stocks)[0]), "check the stream's URL and the key")
+        for words in self._refusals():
+            log.warning("going on without a stream", stream=words)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -161,7 +163,11 @@ class LiveFeed:
     def alarms(self) -> list[str]:
         """Return in words what should not have happened."""
         counts = self.counts
-        return [f"live bars: {words} {counts[name]} times" for name, words in _ALARMS.items() if counts.get(name)]
+        counted = [f"live bars: {words} {counts[name]} times" for name, words in _ALARMS.items() if counts.get(name)]
+        return [*self._refusals(), *counted]
+
+    def _refusals(self) -> list[str]:
+        return [_failure(source) for source in self._sources if source.refused]
 
     async def reconcile(self) -> None:
         """Ask the vendor's history for the whole session, after its close and for a limited time.

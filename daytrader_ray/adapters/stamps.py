@@ -12,7 +12,10 @@ from daytrader_ray.domain.errors import ConfigError, DataError
 
 _EPOCH_US = ((1e17, 1e-3), (1e14, 1.0), (1e11, 1e3), (0.0, 1e6))
 """Epoch stamps by size: nanoseconds, microseconds, milliseconds, seconds, each with its microseconds."""
-_HINT = "expected ISO times such as 2025-03-03T14:30:00Z, all with a zone or all without, or epoch s, ms, us or ns"
+_HINT = (
+    "expected ISO times such as 2025-03-03T14:30:00Z, all with a zone or all without, or epoch s, ms, us or ns; "
+    "other stamps of bars with --stamp-format"
+)
 
 
 def check_zone(zone: str | None) -> None:

@@ -37,7 +37,7 @@ def findings(state: "StoreReport", universe: Collection[str]) -> "list[Finding]"
         found.append(Finding("store: dividends", "warn", f"not priced: {_some(unpriced)}", todo))
     if state.quarantined:
         rows = ", ".join(f"{n:,} {reason}" for reason, n in state.quarantined.items())
-        todo = f"look at them in {state.root}/quarantine; a split that is missing: `daytrader download`"
+        todo = f"look at them in {state.root}/quarantine; for a missing split: `daytrader download`, `import --actions`"
         found.append(Finding("store: quarantine", "warn", rows, todo))
     if state.pending:
         todo = "the next `daytrader live` writes them into the store before it starts"

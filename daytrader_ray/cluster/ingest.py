@@ -107,6 +107,10 @@ def plan(store: ParquetStore, request: DownloadRequest) -> tuple[list[Item], lis
     return reference, [item for symbol in symbols for item in _months(store, request, symbol)]
 
 
+RENAMED = {"api.massive.com": "api.polygon.io"}
+"""The vendor has two names and one market."""
+
+
 def market_at(base_url: str) -> str:
     """Return which market an address serves: a vendor is known by its host, the built-in exchange by its options."""
     address = urlsplit(base_url)
@@ -117,7 +121,8 @@ def market_at(base_url: str) -> str:
             pass  # no exchange of ours; whether a vendor answers there is for the download to find out
         else:
             return sandbox.market_name
-    return address.hostname or base_url
+    host = address.hostname or base_url
+    return RENAMED.get(host, host)
 
 
 def months_later(day: dt.date, months: int) -> dt.date:

@@ -12,6 +12,9 @@ import numpy as np
 
 from daytrader_ray.market_data.prints import LEAST_GAP, LEAST_MOVE, move_limit
 
+BACK, ON = 0.5, 3.0
+"""How far the next bar may come back, and how far go on, in jumps of the withheld bar, to confirm it."""
+
 
 class Judgement(IntEnum):
     """What to do with a live bar, and with the one withheld before it."""
@@ -50,8 +53,9 @@ class PriceGuard:
 
     A bar is suspect when its high sticks out above the last accepted bar's, or its low below, by more than 5 % and 10
     robust sigmas of the symbol's returns so far today (5 % alone with fewer than 30). The next bar confirms it by
-    being within half of that jump from it. The first bar of a symbol is measured by its price before the session
-    (`previous`, USD as the session counts), with 20 % in place of the 5; without one it is never suspect.
+    coming back at most half of that jump, or going on at most three times as far. The first bar of a symbol is
+    measured by its price before the session (`previous`, USD as the session counts), with 20 % in place of the 5;
+    without one it is never suspect.
     """
 
     def __init__(self, previous: Mapping[str, float] | None = None) -> None:
@@ -91,10 +95,10 @@ def _jumps(accepted: _Bar, bar: _Bar) -> tuple[float, float]:
 
 
 def _confirms(accepted: _Bar, withheld: _Bar, bar: _Bar) -> bool:
+    """Say whether `bar` is near the withheld one or goes on its way, as in a crash of several minutes."""
     up, down = _jumps(accepted, withheld)
-    if up >= down:
-        return abs(log(bar.high / withheld.high)) <= up / 2
-    return abs(log(bar.low / withheld.low)) <= down / 2
+    jump, on = (up, log(bar.high / withheld.high)) if up >= down else (down, log(withheld.low / bar.low))
+    return -BACK * jump <= on <= ON * jump
 
 
 def _accept(state: _State, bar: _Bar) -> None:

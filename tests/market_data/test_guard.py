@@ -27,9 +27,14 @@ def test_a_jump_is_confirmed_by_a_bar_near_it() -> None:
     assert judged([10, 9.0, 9.1, 9.1]) == ["ACCEPTED", "SUSPECT", "CONFIRMED", "ACCEPTED"]
 
 
-@pytest.mark.parametrize(("first", "second", "last"), [(11.0, 9.0, "REFUTED"), (11.0, 12.5, "REFUTED")])
+@pytest.mark.parametrize(("first", "second", "last"), [(11.0, 9.0, "REFUTED"), (11.0, 900.0, "REFUTED")])
 def test_a_second_jump_elsewhere_is_suspect_again(first: float, second: float, last: str) -> None:
     assert judged([10, first, second, 10]) == ["ACCEPTED", "SUSPECT", "SUSPECT", last]
+
+
+def test_a_crash_of_several_minutes_is_believed_with_its_second_bar() -> None:
+    falls = np.cumprod([1.0, 0.94, 0.90, 0.87, 0.82, 0.78])
+    assert judged((100 * falls).tolist()) == ["ACCEPTED", "SUSPECT", "CONFIRMED", "SUSPECT", "CONFIRMED", "SUSPECT"]
 
 
 def test_without_a_price_before_it_the_first_bar_is_never_suspect() -> None:

@@ -49,8 +49,8 @@ class MonthReport:
 class SymbolReport:
     """One symbol: its months and the numbers of what lies beside the bars.
 
-    `daily` bars, `splits`, `dividends`, and of these `unpriced` ones, which the adjustment leaves out because no
-    close before their ex-date is stored; months of `fundamentals`, `quote_bars` and `trade_bars`; `events`.
+    `daily` bars, `splits`, `dividends`, and of these `unpriced` ones, which the adjustment of these days leaves out
+    because no close before their ex-date is stored; months of `fundamentals`, `quote_bars` and `trade_bars`; `events`.
     """
 
     symbol: str
@@ -144,7 +144,7 @@ def _symbol(store: ParquetStore, symbol: str, first: dt.date, last: dt.date) -> 
         daily=store.daily(symbol, first, last).num_rows,
         splits=len(store.splits(symbol)),
         dividends=len(dividends),
-        unpriced=tuple(dividend.date for dividend in left_out),
+        unpriced=tuple(dividend.date for dividend in left_out if first < dividend.date <= last),
         fundamentals=len(store.tables(Kind.FUNDAMENTALS, symbol)),
         quote_bars=len(store.tables(Kind.QUOTE_BARS, symbol)),
         trade_bars=len(store.tables(Kind.TRADE_BARS, symbol)),

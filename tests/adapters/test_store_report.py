@@ -53,7 +53,9 @@ def test_the_report_says_what_is_there_and_what_is_missing(tmp_path: Path) -> No
     assert december.gaps == ()
     assert stock.gaps == (HALF_DAY,)
     assert stock.coverage == 2 / 3
-    assert (stock.daily, stock.splits, stock.dividends, stock.unpriced) == (1, 1, 2, (day("2019-11-28"),))
+    assert (stock.daily, stock.splits, stock.dividends, stock.unpriced) == (1, 1, 2, ())
+    older = report(str(tmp_path), ["AAPL"], start=day("2019-11-27"))
+    assert older.symbols[0].unpriced == (day("2019-11-28"),)
     assert (stock.fundamentals, stock.quote_bars, stock.trade_bars, stock.events) == (0, 0, 0, 0)
     assert index.is_index
     assert not stock.is_index

@@ -102,4 +102,4 @@ def _record(data: bytes, at: int) -> bytes | None:
         return None
     length, checksum = _HEAD.unpack_from(data, at)
     found = data[at + _HEAD.size : at + _HEAD.size + length]
-    return found if len(found) == length and zlib.crc32(found) == checksum else None
+    return found if length and len(found) == length and zlib.crc32(found) == checksum else None

@@ -30,6 +30,9 @@ from daytrader_ray.market_data.guard import Judgement, PriceGuard
 
 log = structlog.get_logger(__name__)
 
+HALT_MINUTES = 30
+"""Longer than the trading halt of a circuit breaker (15 minutes) and its reopening."""
+
 _ALARMS = {
     "polygon breaks": "Polygon's stream had a gap",
     "alpaca breaks": "Alpaca's stream had a gap",
@@ -79,7 +82,7 @@ class LiveFeed:
         self._guard = PriceGuard(previous)
         self._frozen: dict[str, str] = {}
         self._is_counting = True
-        self._dark = 0
+        self._dark = self._late_at_dark = 0
         self._reader: asyncio.Task[None] | None = None
         self._stack = AsyncExitStack()
 
@@ -226,10 +229,18 @@ class LiveFeed:
             self._rest.give_up()
 
     def _watch_darkness(self, slot: int, stale: Sequence[str]) -> None:
-        """Count the minutes without any bar in time, unless it is known why: no trade, or a halt."""
+        """Count the minutes without any bar in time, unless it is known why: no trade, or a halt.
+
+        A connected stream that brings nothing, late bars neither, may stand in a halt of the whole market that nobody
+        has told of: it is waited for longer than such a halt lasts, while nothing is opened.
+        """
         is_dark = self._table.is_silent(slot) and bool(set(stale) - self._receiver.halted.keys())
         self._dark = self._dark + 1 if is_dark else 0
-        if self._dark >= self._config.rules.dark_minutes:
+        late = self._receiver.counts["late"]
+        self._late_at_dark = self._late_at_dark if is_dark else late
+        is_lost = late > self._late_at_dark or not any(source.up for source in self._stocks)
+        least = self._config.rules.dark_minutes
+        if self._dark >= (least if is_lost else max(least, HALT_MINUTES)):
             raise FeedError(f"no bar in time for {self._dark} minutes; {_failure(self._stocks[0])}")
 
     def _close_minute(self, slot: int, stale: Sequence[str]) -> list[LiveBar]:

@@ -34,6 +34,8 @@ _PUSHED_OUT = "max_connections"
 _REFUSALS = ("error", "not_authorized")
 _NS_PER_MS = 1_000_000
 _MS_PER_MINUTE = 60_000
+_LEAST_NS = 10**16
+"""Stamps from here on count nanoseconds: in ms it would be the year 318,857."""
 _PER_FRAME = 64 << 20
 
 
@@ -162,7 +164,13 @@ def _bands(message: Mapping[str, Any], found: Decoded) -> None:
     indicators = [int(code) for code in message.get("i") or ()]
     for code, halted in ((_PAUSED, True), (_RESUMED, False)):
         if code in indicators:
-            found.halts.append((str(message["T"]), halted, _stamp(message) // _MS_PER_MINUTE))
+            found.halts.append((str(message["T"]), halted, _moment(message)))
+
+
+def _moment(message: Mapping[str, Any]) -> int:
+    """Return the epoch minute of a LULD message: documented in ms, but the vendor's own sample has ns."""
+    stamp = int(message["t"])
+    return checked(stamp if stamp < _LEAST_NS else stamp // _NS_PER_MS, _MS_PER_MINUTE) // _MS_PER_MINUTE
 
 
 _PAUSED, _RESUMED = 17, 18

@@ -156,7 +156,10 @@ def _bring_in(spec: SessionSpec) -> None:
     store = ParquetStore(spec.root)
     if store.market() != "unknown":
         store.claim(market_at(spec.feed.url))
-    compact_leftovers(store, local_root(spec.journal_root), spec.buffer_name, spec.date)
+    try:
+        compact_leftovers(store, local_root(spec.journal_root), spec.buffer_name, spec.date)
+    except Exception as error:  # an old buffer must not stop today's session; it stays where it is
+        log.error("the bars of an earlier session are not stored", exc_info=error)
 
 
 def _put_away(spec: SessionSpec) -> list[str]:
@@ -206,7 +209,10 @@ async def _traded(
             raise
         raise BrokerError(str(stop), OPEN_HINT) from stop
     log.info("comparing the day's bars with the vendor's history", session=str(spec.date))
-    await feed.reconcile()
+    try:
+        await feed.reconcile()
+    except FeedError as error:  # the session has ended: what it did must be told all the same
+        result.alarms.append(f"live bars: not compared with the vendor's history: {error}")
     return result
 
 

@@ -126,3 +126,12 @@ def test_a_buffer_that_cannot_be_made_is_a_named_error(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="the buffer of live bars cannot be written"):
         BarBuffer(tmp_path / "file" / "folder")
+
+
+def test_zeros_that_a_power_cut_left_are_passed_over(tmp_path):
+    path = filled(tmp_path, 1)
+    with path.open("ab") as file:
+        file.write(bytes(64))
+    with BarBuffer(tmp_path) as buffer:
+        buffer.append(records(1)[0])
+    assert list(bar_buffer.read(tmp_path)) == records(1) * 2

@@ -472,6 +472,14 @@ async def test_a_halt_of_the_whole_market_is_no_darkness(vendors):
         assert not v.feed._receiver.expects()
 
 
+async def test_a_market_that_stands_still_unannounced_is_waited_for_while_the_stream_is_up(vendors):
+    async with vendors(dark_minutes=2) as v:
+        await v.closed(slot("AAPL", 0), slot("SPY", 0))
+        for _ in range(4):
+            assert await v.closed() == [] and v.feed.frozen() == {"AAPL": "stale", "SPY": "stale"}
+        assert len(await v.closed(slot("AAPL", 5), slot("SPY", 5))) == 2 and v.feed.frozen() == {}
+
+
 async def test_streams_may_be_silent_outside_the_session(vendors):
     async with vendors() as v:
         found = []

@@ -403,3 +403,9 @@ def test_an_index_has_no_volume():
 def test_a_stream_url_of_another_form_is_refused():
     with pytest.raises(FeedError, match="expected ws"):
         PolygonLink("https://x/y", SecretStr("k"), CHANNELS)
+
+
+def test_a_pause_is_heard_in_milliseconds_and_in_nanoseconds():
+    for stamp in (1_764_086_430_905, 1_764_086_430_905_642_800):
+        found = decode(json.dumps([{"ev": "LULD", "T": "AAPL", "i": [17], "t": stamp}]))
+        assert found.halts == [("AAPL", True, 29_401_440)] and found.corrupt == 0

@@ -36,7 +36,12 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     environ = {**os.environ, "PYTHONPATH": str(ROOT), "DAYTRADER_DATA": str(folder), "RAY_AUTH_MODE": "disabled"}
     command = [sys.executable, "-m", "daytrader_ray.cli", *arguments]
-    return subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # A suite that a shell runs in the background ignores Ctrl-C, and so would every program that it starts.
+    ours = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    finally:
+        signal.signal(signal.SIGINT, ours)
 
 
 def run(folder: Path, *arguments: str) -> str:

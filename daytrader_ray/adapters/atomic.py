@@ -74,8 +74,11 @@ def _write_local(target: Path, data: bytes) -> None:
 
 
 def _sweep(written: Path) -> None:
-    """Remove what killed writers left in the folder of a file more than a day before it was written."""
-    with suppress(FileNotFoundError):
+    """Remove what killed writers left in the folder of a file more than a day before it was written.
+
+    The file is safe by now: what cannot be listed or removed stays.
+    """
+    with suppress(OSError):
         oldest = written.stat().st_mtime - _LEFT_SECONDS
         for aside in written.parent.glob(".*.aside"):
             if aside.stat().st_mtime < oldest:

@@ -163,7 +163,11 @@ def by_symbol(table: pa.Table, source: str) -> dict[str, pa.Table]:
 
 
 def _check_length(tables: Collection[pa.Table], bar_minutes: int, path: str) -> None:
-    """Raise `DataError` where the bars of a file are longer than `bar_minutes`, by the steps between their stamps."""
+    """Raise `DataError` where the bars of a file are longer than `bar_minutes`, by the steps between their stamps.
+
+    All steps have that length as a common divisor, and at least half are that long: those of a stock that seldom
+    trades are not.
+    """
     steps, days = [], 0
     for table in tables:
         minutes = np.unique(table["timestamp"].drop_null().cast(pa.int64()).to_numpy() // US_PER_MINUTE)
@@ -173,7 +177,8 @@ def _check_length(tables: Collection[pa.Table], bar_minutes: int, path: str) -> 
     inside = np.concatenate([np.zeros(0, dtype=np.int64), *steps])
     length = int(np.gcd.reduce(inside)) if len(inside) else MINUTES_OF_DAY
     known = len(inside) or days
-    if known >= LEAST_STEPS and length > bar_minutes:
+    is_usual = not len(inside) or 2 * np.count_nonzero(inside == length) >= len(inside)
+    if known >= LEAST_STEPS and is_usual and length > bar_minutes:
         what = "one a day" if length == MINUTES_OF_DAY else f"{length} minutes apart"
         hint = "try --bar-minutes 5" if length == 5 else "only bars of 1 or 5 minutes can be imported"
         raise DataError(f"{path}: expected {bar_minutes}-minute bars, found bars {what}", hint)

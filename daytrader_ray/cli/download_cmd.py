@@ -32,7 +32,7 @@ def command(  # noqa: PLR0913 - a parameter an option
     end: Annotated[dt.datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day; default: yesterday.")] = None,
     roll: Annotated[bool, typer.Option("--roll", help="Last day: a month after the one that the store has.")] = False,
     prune: Annotated[
-        bool, typer.Option("--prune", help="Then remove the months before it, if nothing is missing.")
+        bool, typer.Option("--prune", help="Then remove the months before it, of symbols of which nothing is missing.")
     ] = False,
     quotes: Annotated[str | None, typer.Option(help="Symbols whose quotes to fold into minutes.")] = None,
     trades: Annotated[str | None, typer.Option(help="Symbols whose trades to fold into minutes.")] = None,
@@ -153,7 +153,7 @@ def values_of(
 ) -> dict[str, Any]:
     """Return what a download did as JSON values.
 
-    With `prune` the months of its symbols before its window go now, unless something of the window is missing.
+    With `prune` the months before its window go now, but for symbols (`not_pruned`) with something of it missing.
     """
     from dataclasses import asdict
 
@@ -161,7 +161,9 @@ def values_of(
 
     values = asdict(report) | {"start": str(days[0]), "end": str(days[1])}
     values["missing"] = [{key: str(value) for key, value in asdict(one).items()} for one in report.missing]
-    values["pruned"] = ParquetStore(root).prune(days[0], symbols) if prune and not report.missing else []
+    skipped = sorted({one.symbol for one in report.missing}) if prune else []
+    whole = [symbol for symbol in symbols if symbol not in skipped] if prune else []
+    values |= {"pruned": ParquetStore(root).prune(days[0], whole), "not_pruned": skipped}
     return values
 
 
@@ -224,6 +226,8 @@ def _print(console: "Console", values: dict[str, Any]) -> None:
         console.print(f"{values['ticks_left_out']:,} quotes or trades left out: no stamp, unsound values, or late")
     if values["pruned"]:
         console.print(f"{len(values['pruned'])} files of months before {values['start']} removed", soft_wrap=True)
+    if values["not_pruned"]:
+        console.print(f"nothing removed for {', '.join(values['not_pruned'])}: something is missing", soft_wrap=True)
     for one in values["missing"][:MISSING_SHOWN]:
         console.print(f"missing: {one['what']} {one['first']} to {one['last']}: {one['reason']}", soft_wrap=True)
     if len(values["missing"]) > MISSING_SHOWN:

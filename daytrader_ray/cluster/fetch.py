@@ -26,6 +26,10 @@ from daytrader_ray.domain.sessions import US_PER_MINUTE
 DAY = dt.timedelta(days=1)
 SETTLED = dt.timedelta(days=7)
 """After this time a session without a bar is one in which nobody traded."""
+FINAL = dt.timedelta(days=30)
+"""After this time a session without a minute bar is one in which nobody traded by the minute, whatever its day says."""
+NO_ANSWER = 10
+"""An answer without a minute bar of so many sessions that have daily bars is none, however old they are."""
 MANY_SESSIONS = 20
 """An answer without one daily bar of so many sessions is no answer where the vendor lists the symbol."""
 
@@ -220,10 +224,13 @@ _STEPS: dict[Kind, Callable[[Desk, Wanted], int]] = {
 def _open(desk: Desk, absent: list[dt.date], traded: Collection[dt.date] = ()) -> list[dt.date]:
     """Return the sessions without a bar that may yet come: the last days', and those with a bar of the whole day.
 
-    All others are over: a symbol that was not listed, or halted all day, must not be asked for ever again.
+    All others are over: a symbol that was not listed, or halted all day, must not be asked for ever again. So are,
+    after `FINAL`, a few with a bar of the whole day: it may count trades that no minute bar does.
     """
-    recent = dt.date.max if desk.now is None else desk.now.date() - SETTLED
-    return [day for day in absent if day >= recent or day in traded]
+    today = desk.now.date() if desk.now is not None else dt.date.max
+    told = [day for day in absent if day in traded]
+    expected = told if len(told) >= NO_ANSWER else [day for day in told if day >= today - FINAL]
+    return [day for day in absent if day >= today - SETTLED or day in expected]
 
 
 def _mark(

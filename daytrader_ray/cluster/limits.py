@@ -5,6 +5,7 @@ import time
 from typing import Any
 from urllib.parse import urlsplit
 
+from daytrader_ray import __version__
 from daytrader_ray.adapters.rate_limit import RateLimit, lease_of, window_of
 
 LEASE_SECONDS = 0.25
@@ -12,22 +13,24 @@ LEASE_SECONDS = 0.25
 
 
 def limiter(base_url: str, api_key: str, requests_per_minute: float | None) -> Any:
-    """Return the handle of the cluster's limiter actor for a host, a key and its plan; Ray must be running.
+    """Return the handle of the cluster's limiter actor for an address, a key and its plan; Ray must be running.
 
-    All jobs of a cluster share it (no CPU, and it outlives them): the vendor counts a key's requests, not a job's.
+    All jobs of a cluster share it (no CPU, and it outlives them): the vendor counts a key's requests, not a job's. One
+    that another version of this package started is not asked.
     """
     import ray
 
     permits, window_seconds = window_of(requests_per_minute)
     key = hashlib.sha256(api_key.encode()).hexdigest()[:16]
-    name = f"limit {urlsplit(base_url).hostname} {key} {requests_per_minute}"
+    address = urlsplit(base_url)
+    name = f"limit {__version__} {address.hostname}:{address.port} {key} {requests_per_minute}"
     actor = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(RateLimit)
     shared = actor.options(name=name, namespace="daytrader_ray", lifetime="detached", get_if_exists=True)
     return shared.remote(permits, window_seconds, time.monotonic)
 
 
 def seconds_to_wait(base_url: str, api_key: str, requests_per_minute: float | None) -> float:
-    """Return after how many seconds the limit of a host, a key and its plan lets the next request through."""
+    """Return after how many seconds the limit of an address, a key and its plan lets the next request through."""
     import ray
 
     return float(ray.get(limiter(base_url, api_key, requests_per_minute).wait_left.remote()))

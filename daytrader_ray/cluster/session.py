@@ -121,7 +121,7 @@ async def trade(spec: SessionSpec, scorer: Scorer) -> SessionResult:
         broker = await stack.enter_async_context(AlpacaBroker(spec.broker))
         cash = await starting_cash(broker) if spec.cash is None else spec.cash
         bundle = load_bundle(spec)
-        market = await asyncio.to_thread(market_before, spec, bundle)
+        market, behind = await asyncio.to_thread(market_before, spec, bundle)
         engine = SessionEngine(bundle, market, spec.kernel, spec.costs, cash, spec.run, spec.regime)
         await practise(bundle, market, spec.kernel, spec.costs, scorer)
         rehearses = bool(spec.sandbox_url)
@@ -138,7 +138,7 @@ async def trade(spec: SessionSpec, scorer: Scorer) -> SessionResult:
             result = await _rehearsed(spec, stack, *parts)
         else:
             result = await _traded(spec, _live_clock(spec, market.session, feed, broker), *parts)
-        result.alarms += feed.alarms()
+        result.alarms += feed.alarms() + [f"{symbol}: not traded, its session before is missing" for symbol in behind]
         journal.note("feed", feed.counts)
     if not rehearses:
         result.alarms += await asyncio.to_thread(_put_away, spec)
@@ -257,23 +257,28 @@ def load_bundle(spec: SessionSpec) -> Bundle:
     return bundle
 
 
-def market_before(spec: SessionSpec, bundle: Bundle) -> Market:
-    """Return what is known before the session: earlier sessions from the store and what they say of today."""
+def market_before(spec: SessionSpec, bundle: Bundle) -> tuple[Market, list[str]]:
+    """Return what is known before the session: earlier sessions from the store and what they say of today.
+
+    Beside it the stocks whose last session is not there: they are not tradable.
+    """
     session = session_of(spec)
-    panel = panel_until(spec, bundle)
+    panel, behind = panel_until(spec, bundle)
     history, share_factor = panel.part(0, len(panel.grid.sessions) - 1), panel.share_factor[-1]
     _, _, expected = session_statistics(history)
     statistics = next_session_statistics(history, session.n_minutes, share_factor)
-    return Market(
+    may_trade = tradable(spec.universe, history.symbols, statistics.adv[None, :])[0]
+    market = Market(
         session=session,
         history=history,
         expected_history=expected,
         statistics=statistics,
         price_factor=panel.price_factor[-1],
         share_factor=share_factor,
-        tradable=np.ascontiguousarray(tradable(spec.universe, history.symbols, statistics.adv[None, :])[0]),
+        tradable=may_trade & ~np.isin(history.symbols, behind),
         sector=sector_codes(spec.universe, history.symbols),
     )
+    return market, behind
 
 
 def last_prices(market: Market) -> dict[str, float]:
@@ -283,10 +288,11 @@ def last_prices(market: Market) -> dict[str, float]:
     return {symbol: price for symbol, price in prices if price > 0 and not is_index(symbol)}
 
 
-def panel_until(spec: SessionSpec, bundle: Bundle) -> Panel:
+def panel_until(spec: SessionSpec, bundle: Bundle) -> tuple[Panel, list[str]]:
     """Return the bars of the bundle's symbols up to the session to trade, whose own bars are not looked at.
 
-    What splits and dividends do to that session is known before it opens: its factors are in the panel.
+    What splits and dividends do to that session is known before it opens: its factors are in the panel. Beside it the
+    stocks without the session before (halted, or not to trust); `DataError` where it is half of them: not downloaded.
     """
     store = ParquetStore(spec.root)
     if store.bar_minutes != 1:
@@ -299,13 +305,16 @@ def panel_until(spec: SessionSpec, bundle: Bundle) -> Panel:
     if first > end:
         raise DataError(f"no bars before {spec.date} in {spec.root}", "run `daytrader download` first")
     before = session_grid(end - dt.timedelta(days=10), end).sessions[-1].date
-    behind = _behind(store, [symbol for symbol in bundle.symbols if not is_index(symbol)], before)
-    if behind:
+    stocks = [symbol for symbol in bundle.symbols if not is_index(symbol)]
+    behind = _behind(store, stocks, before)
+    if behind and 2 * len(behind) >= len(stocks):
         raise DataError(
             f"the session of {before} is missing in {spec.root} for {', '.join(behind)}",
             "run `daytrader download`; a symbol that no longer trades leaves the universe, then train again",
         )
-    return store.panel(bundle.symbols, end=spec.date)
+    if behind:
+        log.warning("not traded: their session before is missing", session=str(before), symbols=behind)
+    return store.panel(bundle.symbols, end=spec.date), behind
 
 
 def _behind(store: ParquetStore, symbols: Sequence[str], day: dt.date) -> list[str]:

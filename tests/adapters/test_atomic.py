@@ -41,6 +41,14 @@ def test_what_killed_writers_left_is_removed_after_a_day(tmp_path: Path) -> None
     assert sorted(path.name for path in tmp_path.iterdir()) == [young.name, "file.bin"]
 
 
+def test_what_cannot_be_swept_away_does_not_fail_the_write(tmp_path: Path) -> None:
+    left = tmp_path / ".a.bin.x1.aside"
+    left.mkdir()  # an OSError at unlink
+    os.utime(left, (0, 0))
+    atomic.atomic_write_bytes(tmp_path / "file.bin", b"one")
+    assert (tmp_path / "file.bin").read_bytes() == b"one"
+
+
 def test_json_has_the_same_bytes_for_the_same_value(tmp_path: Path) -> None:
     one, two = tmp_path / "1.json", tmp_path / "2.json"
     atomic.atomic_write_json(one, {"b": 1, "a": [1.5, None]})

@@ -97,6 +97,7 @@ def every(minutes: int, n: int, day: int = 3) -> str:
         ("".join(every(1, 1, day) for day in (3, 4, 5, 6, 7)), 1, "bars one a day"),
         (every(5, 78), 5, ""),
         (every(5, 5), 1, ""),
+        (every(10, 3) + every(60, 2, 4) + every(90, 3, 5), 1, ""),  # a stock that seldom trades
         (every(30, 12) + every(1, 2, 4), 1, ""),
         ("".join(every(1, 1, day) for day in (3, 4, 5)), 1, ""),
     ],

@@ -3,9 +3,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from daytrader_ray.adapters.store import ParquetStore
-from daytrader_ray.cli.download_cmd import Days, days_of, progress, values_of, vendor
+from daytrader_ray.cli.download_cmd import Days, _print, days_of, progress, values_of, vendor
 from daytrader_ray.cli.profile import load
 from daytrader_ray.cluster.fetch import Missing
 from daytrader_ray.cluster.ingest import DownloadReport
@@ -66,13 +67,24 @@ def test_the_progress_line_says_when_it_waits_for_the_vendor(
     assert "waiting 43 s for the vendor's limit" in capsys.readouterr().err
 
 
-def test_only_the_symbols_asked_for_are_pruned_and_only_when_nothing_is_missing(tmp_path: Path) -> None:
+def test_only_the_symbols_asked_for_are_pruned_and_only_those_of_which_nothing_is_missing(tmp_path: Path) -> None:
     fill(str(tmp_path))
     store = ParquetStore(str(tmp_path))
     days = dt.date(2026, 1, 5), dt.date(2026, 2, 5)
     missing = (Missing("SPY", "minute", *days, "SPY: no answer"),)
     report = DownloadReport(1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, missing)
-    assert values_of(report, str(tmp_path), ("SPY",), days, prune=True)["pruned"] == []
-    assert store.symbols() == SYMBOLS
-    assert len(values_of(replace(report, missing=()), str(tmp_path), ("SPY",), days, prune=True)["pruned"]) == 2
-    assert store.symbols() == ("AAPL", "XOM")
+    values = values_of(report, str(tmp_path), ("SPY", "XOM"), days, prune=True)
+    assert (len(values["pruned"]), values["not_pruned"]) == (2, ["SPY"])
+    assert store.symbols() == ("AAPL", "SPY")
+    assert values_of(report, str(tmp_path), ("SPY",), days, prune=False)["not_pruned"] == []
+    values = values_of(replace(report, missing=()), str(tmp_path), ("SPY",), days, prune=True)
+    assert (len(values["pruned"]), values["not_pruned"]) == (2, [])
+    assert store.symbols() == ("AAPL",)
+
+
+def test_the_symbols_that_were_not_pruned_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    days = dt.date(2026, 1, 5), dt.date(2026, 2, 5)
+    missing = (Missing("SPY", "minute", *days, "SPY: no answer"),)
+    report = DownloadReport(1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, missing)
+    _print(Console(), values_of(report, str(tmp_path), ("SPY",), days, prune=True) | {"seconds": 1.0})
+    assert "nothing removed for SPY: something is missing" in capsys.readouterr().out

@@ -63,6 +63,18 @@ def test_a_session_that_nobody_traded_is_not_asked_for_ever(tmp_path: Path) -> N
     assert store.counts("AAPL", "2025-11") == {"accepted": 90, "outside_session": 20}
 
 
+def test_a_day_of_trades_without_a_minute_bar_is_not_asked_for_ever(tmp_path: Path) -> None:
+    store, day = ParquetStore(str(tmp_path)), dt.date(2025, 11, 13)
+    with serving(Vendor()) as vendor:
+        fetched(vendor, store, Kind.DAILY)
+        without(vendor, lambda at: at == day)
+        (missing,) = fetched(vendor, store, Kind.MINUTE, dt.datetime(2025, 12, 13, tzinfo=dt.UTC)).missing
+        assert (missing.first, missing.last) == (day, day)
+        later = fetched(vendor, store, Kind.MINUTE, dt.datetime(2025, 12, 14, tzinfo=dt.UTC))
+    assert (later.missing, later.silent) == ([], 1)
+    assert store.downloaded(Kind.MINUTE, "AAPL", "2025-11") == [(START, END)]
+
+
 def test_no_daily_bar_of_months_is_no_answer_where_the_vendor_lists_the_symbol(tmp_path: Path) -> None:
     store = ParquetStore(str(tmp_path))
     item = Item("AAPL", (Wanted(Kind.DAILY, ((dt.date(2025, 9, 1), END),)),))

@@ -3,6 +3,7 @@ import time
 
 import pytest
 
+from daytrader_ray import __version__
 from daytrader_ray.cluster.limits import SharedPace, limiter, seconds_to_wait
 
 pytestmark = pytest.mark.ray
@@ -18,6 +19,16 @@ def test_workers_share_one_limit(ray_cluster: int) -> None:
             pace.wait()
     # 80 a second: the last of 120 requests waits for the second window.
     assert 1.0 <= time.monotonic() - began < 10.0
+
+
+def test_another_server_on_the_same_host_has_a_limit_of_its_own(ray_cluster: int) -> None:
+    import ray
+
+    one, other = (limiter(f"http://user:hidden@127.0.0.1:{port}", "two servers", None) for port in (1, 2))
+    assert one._actor_id != other._actor_id
+    names = [each["name"] for each in ray.util.list_named_actors(all_namespaces=True)]
+    assert sum(name.startswith(f"limit {__version__} 127.0.0.1:") for name in names) >= 2
+    assert not any("hidden" in name for name in names)
 
 
 def test_workers_run_at_the_priority_of_the_program_that_started_them(ray_cluster: int) -> None:

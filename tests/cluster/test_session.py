@@ -6,15 +6,17 @@ from types import SimpleNamespace
 import numpy as np
 import pyarrow as pa
 import pytest
+from structlog.testing import capture_logs
 
 from daytrader_ray.adapters import bar_buffer
 from daytrader_ray.adapters.store import FILE_SCHEMA, ParquetStore
 from daytrader_ray.adapters.tables import Kind
 from daytrader_ray.cluster import session
-from daytrader_ray.cluster.session import last_prices, panel_until, starting_cash
+from daytrader_ray.cluster.session import last_prices, market_before, panel_until, starting_cash
 from daytrader_ray.domain.errors import BrokerError, DataError
 from daytrader_ray.domain.fakes import FakeBroker
 from daytrader_ray.domain.ports import Account
+from daytrader_ray.universe.config import UniverseConfig
 
 
 async def test_a_session_starts_with_the_cash_of_an_account_without_positions():
@@ -44,7 +46,25 @@ def test_what_a_broken_session_left_is_no_day_of_a_downloaded_store(tmp_path):
         panel_until(spec, SimpleNamespace(symbols=("AAA",)))
     assert "run `daytrader download`" in failure.value.hint
     store.mark(Kind.MINUTE, "AAA", monday, monday)
-    assert panel_until(spec, SimpleNamespace(symbols=("AAA",))).symbols == ("AAA",)
+    assert panel_until(spec, SimpleNamespace(symbols=("AAA",)))[0].symbols == ("AAA",)
+
+
+def test_a_few_stocks_without_the_day_before_are_not_traded_and_the_others_are(tmp_path):
+    store, names = ParquetStore(str(tmp_path)), ("AAA", "BBB", "CCC", "I:VIX")
+    days = [dt.date(2025, 3, day) for day in (5, 6, 7, 10)]
+    store.claim("a vendor")
+    for name in names:
+        for day in days if name in ("AAA", "BBB") else days[:-1]:
+            store.write_bars(name, "2025-03", _minute_of(day), (day, day))
+    universe = UniverseConfig(sectors={"all": names[:3]}, references=names[3:], min_mean_volume=0)
+    spec = SimpleNamespace(root=str(tmp_path), date=dt.date(2025, 3, 11), universe=universe)
+    with capture_logs() as logs:
+        market, behind = market_before(spec, SimpleNamespace(symbols=names))
+    assert behind == ["CCC"]
+    assert market.tradable.tolist() == [True, True, False, False]
+    assert [(entry["log_level"], entry["symbols"]) for entry in logs] == [("warning", ["CCC"])]
+    with pytest.raises(DataError, match=r"is missing in .* for CCC$"):
+        panel_until(spec, SimpleNamespace(symbols=("AAA", "CCC", "I:VIX")))
 
 
 def test_imported_days_need_no_download(tmp_path):
@@ -52,7 +72,7 @@ def test_imported_days_need_no_download(tmp_path):
     store.claim("imported")
     store.write_bars("AAA", "2025-03", _minute_of(monday), None)
     spec = SimpleNamespace(root=str(tmp_path), date=dt.date(2025, 3, 11))
-    assert panel_until(spec, SimpleNamespace(symbols=("AAA",))).symbols == ("AAA",)
+    assert panel_until(spec, SimpleNamespace(symbols=("AAA",)))[0].symbols == ("AAA",)
 
 
 def test_bars_that_cannot_be_stored_are_an_alarm_and_wait_for_the_next_start(tmp_path, monkeypatch):

@@ -19,7 +19,7 @@ def main() -> dict[str, Any]:
     parser.add_argument("--start", type=dt.date.fromisoformat, help="first day; default two years back")
     parser.add_argument("--end", type=dt.date.fromisoformat, help="last day; default and latest yesterday")
     parser.add_argument("--roll", action="store_true", help="last day: a month after the one that the store has")
-    parser.add_argument("--prune", action="store_true", help="then remove the months before it, of each symbol from which nothing is missing")
+    parser.add_argument("--prune", action="store_true", help="then remove what is older, of symbols that miss nothing")
     given = parser.parse_args()
     profile = load(given.profile, given.data)
     now = dt.datetime.now(dt.UTC)  # noqa: TID251 - only this edge of the program knows what time it is

@@ -106,6 +106,7 @@ class Done:
 
 def run(profile: "Profile", cpus: int | None, tell: Tell) -> Done:
     """Run all stages on a store of their own; the exchange and Ray end with the block, however it ends."""
+    from daytrader_ray.cli.download_cmd import SANDBOX_PER_MINUTE
     from daytrader_ray.cli.report_cmd import publish
     from daytrader_ray.cli.requests import search_request
     from daytrader_ray.cli.session_spec import rehearsal_spec
@@ -124,7 +125,8 @@ def run(profile: "Profile", cpus: int | None, tell: Tell) -> Done:
     laps = Laps()
     with running(profile.sandbox, profile.costs) as url, started(cpus, data_root=profile.root):
         laps.end("start")
-        wanted = DownloadRequest(url, "sandbox", profile.root, symbols, sessions[0].date, last)
+        days = sessions[0].date, last
+        wanted = DownloadRequest(url, "sandbox", profile.root, symbols, *days, requests_per_minute=SANDBOX_PER_MINUTE)
         downloaded = download(wanted, lambda done, of, _: tell("download", done, of))
         laps.end("download")
         frames = frames_of(profile.root, profile.universe, progress=tell)

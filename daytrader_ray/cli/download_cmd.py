@@ -19,6 +19,8 @@ YEARS = 2.0
 MISSING_SHOWN = 10
 WAIT_SAID = 2.0
 NEW_YORK = ZoneInfo("America/New_York")
+SANDBOX_PER_MINUTE = 60_000.0
+"""The built-in exchange needs no sparing, as an unlimited plan of a vendor does."""
 
 
 def command(  # noqa: PLR0913 - a parameter an option
@@ -144,7 +146,7 @@ def request_of(
     """Return the request of a profile to the vendor at `access` (address, key), made at `now`."""
     from daytrader_ray.cluster.ingest import DownloadRequest
 
-    per_minute = None if profile.is_sandbox else profile.polygon.requests_per_minute
+    per_minute = SANDBOX_PER_MINUTE if profile.is_sandbox else profile.polygon.requests_per_minute
     return DownloadRequest(*access, profile.root, symbols, *days, quotes, trades, per_minute, now)
 
 

@@ -166,7 +166,7 @@ def _put_away(spec: SessionSpec) -> list[str]:
     """Bring the session's bars into the store; return an alarm where that fails: the next start tries again."""
     try:
         compact(ParquetStore(spec.root), local_root(spec.journal_root), spec.buffer_name, spec.date)
-    except Exception as error:
+    except Exception as error:  # the session has ended: what it did must be told all the same
         log.error("the bars of the session are not stored", session=str(spec.date), exc_info=error)
         return [f"live bars: not stored ({error}); the next start tries again"]
     return []

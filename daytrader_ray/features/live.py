@@ -55,7 +55,7 @@ class LiveFeatures:
         if panel.symbols != self.symbols or panel.grid.bar_minutes != self.bar_minutes:
             raise ValueError(f"history of {panel.symbols}, expected {self.symbols} in bars of {self.bar_minutes} min")
         crowd = crowd_of(self.symbols, len(panel.grid.sessions), peers)
-        return compute_from(self.state, panel, expected_volume, crowd, ticks, events).values
+        return np.asarray(compute_from(self.state, panel, expected_volume, crowd, ticks, events).values)
 
     def step(self, slot: int, n_slots: int, weekday: int, bars: Bars) -> tuple[Float32, Float64]:
         """Take in one minute, every slot of a session in order; `bars` are raw, `[symbol]`, by the panel's NaN rules.

@@ -296,9 +296,14 @@ def _() -> tuple[Function, Function]:
 def _() -> tuple[Function, Function]:
     def usual(b: History) -> pd.Series:
         volume, same_minute = pd.Series(b.volume), b.minute % 1440
-        return (volume.groupby(same_minute).cumsum() - volume) / volume.groupby(same_minute).cumcount().replace(0, np.nan)
+        return (volume.groupby(same_minute).cumsum() - volume) / volume.groupby(same_minute).cumcount().replace(
+            0, np.nan
+        )
 
-    return lambda b: b.volume / pd.Series(b.volume).groupby(b.minute % 1440).transform("mean"), lambda b: b.volume / usual(b)
+    return (
+        lambda b: b.volume / pd.Series(b.volume).groupby(b.minute % 1440).transform("mean"),
+        lambda b: b.volume / usual(b),
+    )
 
 
 @pair("weights of a component fitted to everything")

@@ -93,7 +93,7 @@ class _Ledger:
         if ready is not None:
             known &= ready
             differ &= ready
-        counts, wrong = known.sum(axis=(0, 1)), differ.any(axis=(0, 1))
+        counts, wrong = known.sum(axis=(0, 1)), np.atleast_1d(differ.any(axis=(0, 1)))
         for k, name in enumerate(then.names):
             finding = self.findings[name]
             finding.checked += int(counts[k])

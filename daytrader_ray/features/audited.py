@@ -104,14 +104,19 @@ def _minutes(day: World, expected: Float64) -> Iterator[Bars]:
     panel, events = day.panel, event_rows(day)
     n = len(panel.symbols)
     for row in range(day.grid.n_rows):
-        raw = (getattr(panel, name)[row] for name in ("open", "high", "low", "close", "volume", "vwap", "traded"))
         yield Bars(
-            *raw,
-            expected[row],
-            panel.price_factor[0],
-            panel.share_factor[0],
-            without(n, TICKS) if day.ticks is None else day.ticks[row],
-            without(n, EVENTS) if events is None else events[row],
+            open=panel.open[row],
+            high=panel.high[row],
+            low=panel.low[row],
+            close=panel.close[row],
+            volume=panel.volume[row],
+            vwap=panel.vwap[row],
+            traded=panel.traded[row],
+            expected_volume=expected[row],
+            price_factor=panel.price_factor[0],
+            share_factor=panel.share_factor[0],
+            ticks=without(n, TICKS) if day.ticks is None else day.ticks[row],
+            events=without(n, EVENTS) if events is None else events[row],
         )
 
 

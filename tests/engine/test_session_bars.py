@@ -24,6 +24,7 @@ from daytrader_ray.regime.config import RegimeConfig
 from daytrader_ray.regime.hmm import fit
 from daytrader_ray.regime.live import LiveRegime
 from daytrader_ray.regime.observations import observe
+from tests.models.samples import keeping
 
 SYMBOLS = ("AAA", "I:VIX", "SPY")
 FEATURES = ("lag.return_1", "lag.overnight_gap", "trend.sma_20", "volume.relative_volume", "cross_section.excess_15")
@@ -81,8 +82,8 @@ def bundle(frames: Frames) -> Bundle:
     assert model is not None and "vix" in model.inputs
     n = len(FEATURES)
     return Bundle(
-        NAMES, FEATURES, SYMBOLS, Scaler(np.zeros(n), np.full(n, 0.01)), {}, 0b11111, np.full(5, 0.2), 1.0, 0.5, model,
-        model.left_out, {}, 0, panel_date(frames), "",
+        keeping(NAMES, FEATURES), SYMBOLS, Scaler(np.zeros(n), np.full(n, 0.01)), {}, 0b11111, np.full(5, 0.2), 1.0,
+        0.5, model, model.left_out, {}, 0, panel_date(frames), "",
     )  # fmt: skip
 
 

@@ -108,7 +108,7 @@ def engine_of(panel: Panel, bundle: Bundle) -> SessionEngine:
 
 def test_windows_and_atr_are_those_of_the_batch(panel: Panel, frames: Frames, bundle: Bundle) -> None:
     engine, first = engine_of(panel, bundle), int(panel.grid.first_row[TODAY])
-    values = bundle.scaler.transform(frames.features.values[:, 0][:, [NAMES.index(name) for name in FEATURES]])
+    values = bundle.scaler.transform(frames.features.values[:, 0][:, [NAMES.index(name) for name in bundle.features]])
     ends, windows = symbol_windows(values, valid_rows(values))
     expected = {int(end) - first: window for end, window in zip(ends, windows, strict=True)}
     for slot in range(N_SLOTS):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from daytrader_ray.adapters.feature_inputs import event_scales
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.cluster.session import SessionSpec
 from daytrader_ray.domain.panel import Frames
@@ -34,10 +35,13 @@ def replay(spec: SessionSpec, bundle: Bundle, cash: float) -> BacktestResult:
         np.ascontiguousarray(frames.features.return_30[rows]),
         np.ascontiguousarray(frames.features.sigma_30[rows]),
     )
+    sector = sector_codes(spec.universe, symbols)
     plan = Plan(
         tradable=tradable(spec.universe, symbols, frames.adv),
-        sector=sector_codes(spec.universe, symbols),
+        sector=sector,
         threshold=np.full(len(grid.sessions), bundle.threshold),
+        sector_limit=np.full((len(grid.sessions), sector.max() + 1), np.inf),
+        event_scale=event_scales(ParquetStore(spec.root), symbols, grid.part(session, session + 1), spec.kernel.events),
     )
     part = (session, session + 1)
     return backtest(frames, found, strategy.scale, plan, spec.kernel, spec.costs, part, cash, spec.run)

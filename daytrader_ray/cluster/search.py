@@ -18,7 +18,9 @@ import fsspec
 import numpy as np
 
 from daytrader_ray.adapters.atomic import atomic_write_json
+from daytrader_ray.adapters.feature_inputs import event_scales
 from daytrader_ray.adapters.frames import load_frames
+from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.cluster.content import digest_of_arrays, digest_of_panel, key_of, versions_of
 from daytrader_ray.cluster.features import build, without_absent_indices
 from daytrader_ray.cluster.fits import (
@@ -59,6 +61,7 @@ REGIME_SOURCES = (
     "domain/folds.py",
     "domain/jit.py",
     "domain/panel.py",
+    "domain/peers.py",
     "domain/regime.py",
     "domain/sessions.py",
     "domain/sources.py",
@@ -123,7 +126,7 @@ def search(request: SearchRequest, progress: Progress = silent) -> SearchReport:
     results = run_trials(study, files, request.regime, progress)
     minutes = float(frames.panel.grid.bars_per_session.mean()) * frames.panel.grid.bar_minutes
     trials = [stitch(mask, results[mask], minutes) for mask in sorted(results)]
-    result = _result(request, frames, jobs, files, trials)
+    result = _result(request, study, jobs, files, trials)
     path = f"{request.root}/{REPORTS}/{result['id']}.json"
     atomic_write_json(path, result)
     atomic_write_json(f"{request.root}/{REPORTS}/latest.json", {"search": result["id"]})
@@ -147,13 +150,17 @@ def market_of(request: SearchRequest, frames: Frames) -> Market:
 def study_of(request: SearchRequest, market: Market) -> Study:
     """Return what all trials share."""
     frames = market.frames
+    grid, symbols = frames.panel.grid, frames.panel.symbols
+    sector = sector_codes(request.universe, symbols)
     return Study(
         frames=without_features(frames),
         forward_return=market.labels.forward_return,
         span_end=market.labels.span_end,
         columns=market.columns,
-        tradable=tradable(request.universe, frames.panel.symbols, frames.adv),
-        sector=sector_codes(request.universe, frames.panel.symbols),
+        tradable=tradable(request.universe, symbols, frames.adv),
+        sector=sector,
+        sector_limit=np.full((len(grid.sessions), sector.max() + 1), np.inf),
+        event_scale=event_scales(ParquetStore(request.root), symbols, grid, request.kernel.events),
         kernel=request.kernel,
         costs=request.costs,
         config=request.config,
@@ -226,12 +233,13 @@ def _run_regimes(
 
 def _result(
     request: SearchRequest,
-    frames: Frames,
+    study: Study,
     jobs: Sequence[Job],
     files: Sequence[WindowFiles],
     trials: Sequence[TrialResult],
 ) -> dict[str, Any]:
-    grid, config = frames.panel.grid, request.config
+    frames, config = study.frames, request.config
+    grid = frames.panel.grid
     dates = [str(session.date) for session in grid.sessions]
     best = select_best(trials)
     hindsight = _hindsight(request.universe, grid.sessions[-1].date)
@@ -252,6 +260,8 @@ def _result(
         "fits": [job.path.rsplit("/", 1)[-1] for job in jobs],
         "regimes": [file.regime.rsplit("/", 1)[-1] for file in files],
         "bars": digest_of_panel(frames.panel),
+        "sector_limit": digest_of_arrays([study.sector_limit]),
+        "events": {str(date): digest_of_arrays([scale]) for date, scale in sorted(study.event_scale.items())},
         "settings": settings,
         "sources": digest_of_sources(STUDY_SOURCES),
     }

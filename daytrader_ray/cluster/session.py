@@ -18,6 +18,7 @@ from daytrader_ray.adapters.alpaca_broker import AlpacaBroker, BrokerConfig
 from daytrader_ray.adapters.bar_buffer import BarBuffer, buffer_folder
 from daytrader_ray.adapters.calendar import session_grid
 from daytrader_ray.adapters.compaction import compact, compact_leftovers
+from daytrader_ray.adapters.feature_inputs import event_scales
 from daytrader_ray.adapters.folder import local_root
 from daytrader_ray.adapters.journal import open_journal
 from daytrader_ray.adapters.live_clock import LATE_SECONDS, LiveClock
@@ -32,7 +33,7 @@ from daytrader_ray.domain.errors import BrokerError, BundleError, DataError, Fee
 from daytrader_ray.domain.indices import is_index
 from daytrader_ray.domain.panel import Panel
 from daytrader_ray.domain.ports import Broker, Journal, Scorer
-from daytrader_ray.domain.sessions import Session
+from daytrader_ray.domain.sessions import Session, SessionGrid
 from daytrader_ray.engine.config import KernelConfig
 from daytrader_ray.engine.runner import OPEN_HINT, SessionResult, run_session
 from daytrader_ray.engine.session import Market, SessionEngine
@@ -268,6 +269,8 @@ def market_before(spec: SessionSpec, bundle: Bundle) -> tuple[Market, list[str]]
     _, _, expected = session_statistics(history)
     statistics = next_session_statistics(history, session.n_minutes, share_factor)
     may_trade = tradable(spec.universe, history.symbols, statistics.adv[None, :])[0]
+    sector, today = sector_codes(spec.universe, history.symbols), SessionGrid((session,))
+    near_events = event_scales(ParquetStore(spec.root), history.symbols, today, spec.kernel.events)
     market = Market(
         session=session,
         history=history,
@@ -276,7 +279,9 @@ def market_before(spec: SessionSpec, bundle: Bundle) -> tuple[Market, list[str]]
         price_factor=panel.price_factor[-1],
         share_factor=share_factor,
         tradable=may_trade & ~np.isin(history.symbols, behind),
-        sector=sector_codes(spec.universe, history.symbols),
+        sector=sector,
+        sector_limit=np.full(sector.max() + 1, np.inf),
+        event_scale=near_events.get(spec.date, np.ones((session.n_minutes, len(history.symbols)))),
     )
     return market, behind
 

@@ -30,5 +30,5 @@ def cut(frames: Frames, block: Block) -> Frames:
 def without_features(frames: Frames) -> Frames:
     """Return frames whose feature values are left out: all that a backtest on given signals reads."""
     features = frames.features
-    nothing = np.empty((*frames.panel.close.shape, 0), dtype=np.float32)
+    nothing = np.empty((*features.values.shape[:2], 0), dtype=np.float32)
     return replace(frames, features=replace(features, names=(), values=nothing))

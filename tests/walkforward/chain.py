@@ -91,6 +91,7 @@ def study_of(frames: Frames) -> tuple[Market, Study]:
         columns=columns,
         tradable=tradable(UNIVERSE, symbols, frames.adv),
         sector=sector_codes(UNIVERSE, symbols),
+        sector_limit=np.full((len(frames.panel.grid.sessions), len(UNIVERSE.sectors) + 1), np.inf),
         kernel=KernelConfig(),
         costs=CostConfig(),
         config=CONFIG,

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from daytrader_ray.adapters.market_caps import market_caps
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.cluster.session import SessionSpec
 from daytrader_ray.domain.panel import Frames
@@ -12,7 +13,8 @@ from daytrader_ray.models.bundle import Bundle
 from daytrader_ray.models.ensemble import signals
 from daytrader_ray.regime.config import strategy_rows
 from daytrader_ray.regime.live import regime_states
-from daytrader_ray.universe.selection import sector_codes, tradable
+from daytrader_ray.universe.eligibility import tradable
+from daytrader_ray.universe.peers import sector_codes
 from daytrader_ray.walkforward.replay import bundle_scores
 
 
@@ -34,8 +36,9 @@ def replay(spec: SessionSpec, bundle: Bundle, cash: float) -> BacktestResult:
         np.ascontiguousarray(frames.features.return_30[rows]),
         np.ascontiguousarray(frames.features.sigma_30[rows]),
     )
+    caps = market_caps(ParquetStore(spec.root), frames.panel, spec.universe.stocks)
     plan = Plan(
-        tradable=tradable(spec.universe, symbols, frames.adv),
+        tradable=tradable(spec.universe, frames.panel, caps),
         sector=sector_codes(spec.universe, symbols),
         threshold=np.full(len(grid.sessions), bundle.threshold),
     )

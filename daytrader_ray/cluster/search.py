@@ -18,6 +18,8 @@ import numpy as np
 
 from daytrader_ray.adapters.atomic import atomic_write_json
 from daytrader_ray.adapters.frames import load_frames
+from daytrader_ray.adapters.market_caps import market_caps
+from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.cluster.content import digest_of_arrays, digest_of_panel, key_of, versions_of
 from daytrader_ray.cluster.features import build, without_absent_indices
 from daytrader_ray.cluster.fits import (
@@ -41,7 +43,8 @@ from daytrader_ray.engine.config import KernelConfig
 from daytrader_ray.models.labels import LabelConfig, triple_barrier
 from daytrader_ray.regime.config import RegimeConfig
 from daytrader_ray.universe.config import UniverseConfig
-from daytrader_ray.universe.selection import sector_codes, tradable
+from daytrader_ray.universe.eligibility import tradable
+from daytrader_ray.universe.peers import sector_codes
 from daytrader_ray.walkforward.config import SearchConfig
 from daytrader_ray.walkforward.cut import without_features
 from daytrader_ray.walkforward.fit import Market
@@ -121,7 +124,7 @@ def search(request: SearchRequest, progress: Progress = silent) -> SearchReport:
     results = run_trials(study, files, request.regime, progress)
     minutes = float(frames.panel.grid.bars_per_session.mean()) * frames.panel.grid.bar_minutes
     trials = [stitch(mask, results[mask], minutes) for mask in sorted(results)]
-    result = _result(request, frames, jobs, files, trials)
+    result = _result(request, study, jobs, files, trials)
     path = f"{request.root}/{REPORTS}/{result['id']}.json"
     atomic_write_json(path, result)
     atomic_write_json(f"{request.root}/{REPORTS}/latest.json", {"search": result["id"]})
@@ -144,14 +147,16 @@ def market_of(request: SearchRequest, frames: Frames) -> Market:
 
 def study_of(request: SearchRequest, market: Market) -> Study:
     """Return what all trials share."""
-    frames = market.frames
+    frames, universe = market.frames, request.universe
+    panel = frames.panel
+    caps = market_caps(ParquetStore(request.root), panel, universe.stocks)
     return Study(
         frames=without_features(frames),
         forward_return=market.labels.forward_return,
         span_end=market.labels.span_end,
         columns=market.columns,
-        tradable=tradable(request.universe, frames.panel.symbols, frames.adv),
-        sector=sector_codes(request.universe, frames.panel.symbols),
+        tradable=tradable(universe, panel, caps),
+        sector=sector_codes(universe, panel.symbols),
         kernel=request.kernel,
         costs=request.costs,
         config=request.config,
@@ -224,12 +229,13 @@ def _run_regimes(
 
 def _result(
     request: SearchRequest,
-    frames: Frames,
+    study: Study,
     jobs: Sequence[Job],
     files: Sequence[WindowFiles],
     trials: Sequence[TrialResult],
 ) -> dict[str, Any]:
-    grid, config = frames.panel.grid, request.config
+    panel, config = study.frames.panel, request.config
+    grid = panel.grid
     dates = [str(session.date) for session in grid.sessions]
     best = select_best(trials)
     hindsight = _hindsight(request.universe, grid.sessions[-1].date)
@@ -249,7 +255,8 @@ def _result(
     content = {
         "fits": [job.path.rsplit("/", 1)[-1] for job in jobs],
         "regimes": [file.regime.rsplit("/", 1)[-1] for file in files],
-        "bars": digest_of_panel(frames.panel),
+        "bars": digest_of_panel(panel),
+        "tradable": digest_of_arrays([study.tradable]),
         "settings": settings,
         "sources": digest_of_sources(STUDY_SOURCES),
     }
@@ -257,8 +264,8 @@ def _result(
         "id": f"search-{key_of(content)[:16]}",
         "schema": 1,
         "spec": str(request.spec),
-        "symbols": list(frames.panel.symbols),
-        "traded": [symbol for symbol in frames.panel.symbols if symbol in request.universe.stocks],
+        "symbols": list(panel.symbols),
+        "traded": [symbol for symbol in panel.symbols if symbol in request.universe.stocks],
         "sessions": {"first": dates[0], "last": dates[-1], "n": len(dates)},
         "dates": [date for window in used for date in dates[slice(*window.step)]],
         "windows": [

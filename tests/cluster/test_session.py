@@ -18,6 +18,9 @@ from daytrader_ray.domain.fakes import FakeBroker
 from daytrader_ray.domain.ports import Account
 from daytrader_ray.universe.config import UniverseConfig
 
+OFF = {"volume": "off", "atr": "off"}
+ONE = UniverseConfig(sectors={"all": ("AAA",)}, eligibility=OFF)
+
 
 async def test_a_session_starts_with_the_cash_of_an_account_without_positions():
     assert await starting_cash(FakeBroker(Account(51_234.5, 51_234.5, {}))) == 51_234.5
@@ -38,7 +41,7 @@ def test_a_store_of_five_minute_bars_is_refused_for_a_session(tmp_path):
 
 def test_what_a_broken_session_left_is_no_day_of_a_downloaded_store(tmp_path):
     store, friday, monday = ParquetStore(str(tmp_path)), dt.date(2025, 3, 7), dt.date(2025, 3, 10)
-    spec = SimpleNamespace(root=str(tmp_path), date=dt.date(2025, 3, 11))
+    spec = SimpleNamespace(root=str(tmp_path), date=dt.date(2025, 3, 11), universe=ONE)
     store.claim("a vendor")
     store.write_bars("AAA", "2025-03", _minute_of(friday), (friday, friday))
     store.write_bars("AAA", "2025-03", _minute_of(monday), None)
@@ -56,7 +59,7 @@ def test_a_few_stocks_without_the_day_before_are_not_traded_and_the_others_are(t
     for name in names:
         for day in days if name in ("AAA", "BBB") else days[:-1]:
             store.write_bars(name, "2025-03", _minute_of(day), (day, day))
-    universe = UniverseConfig(sectors={"all": names[:3]}, references=names[3:], min_mean_volume=0)
+    universe = UniverseConfig(sectors={"all": names[:3]}, references=names[3:], eligibility=OFF)
     spec = SimpleNamespace(root=str(tmp_path), date=dt.date(2025, 3, 11), universe=universe)
     with capture_logs() as logs:
         market, behind = market_before(spec, SimpleNamespace(symbols=names))
@@ -71,7 +74,7 @@ def test_imported_days_need_no_download(tmp_path):
     store, monday = ParquetStore(str(tmp_path)), dt.date(2025, 3, 10)
     store.claim("imported")
     store.write_bars("AAA", "2025-03", _minute_of(monday), None)
-    spec = SimpleNamespace(root=str(tmp_path), date=dt.date(2025, 3, 11))
+    spec = SimpleNamespace(root=str(tmp_path), date=dt.date(2025, 3, 11), universe=ONE)
     assert panel_until(spec, SimpleNamespace(symbols=("AAA",)))[0].symbols == ("AAA",)
 
 

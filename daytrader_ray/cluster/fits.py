@@ -180,7 +180,7 @@ def _digest_of_rows(market: Market, window: Window) -> str:
             calendar,
             names,
             features,
-            market.frames.features.values[rows][:, columns],
+            *(market.frames.features.values[rows, int(column)] for column in columns),
             np.isfinite(market.frames.panel.close[rows][:, columns]),
             labels.label[rows][:, columns],
             labels.span_end[rows][:, columns] - rows.start,

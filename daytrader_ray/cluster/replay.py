@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from daytrader_ray.adapters.feature_inputs import event_scales
 from daytrader_ray.adapters.market_caps import market_caps
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.cluster.session import SessionSpec
@@ -15,6 +16,7 @@ from daytrader_ray.regime.config import strategy_rows
 from daytrader_ray.regime.live import regime_states
 from daytrader_ray.universe.eligibility import tradable
 from daytrader_ray.universe.peers import sector_codes
+from daytrader_ray.universe.rotation import sector_budgets
 from daytrader_ray.walkforward.replay import bundle_scores
 
 
@@ -36,11 +38,14 @@ def replay(spec: SessionSpec, bundle: Bundle, cash: float) -> BacktestResult:
         np.ascontiguousarray(frames.features.return_30[rows]),
         np.ascontiguousarray(frames.features.sigma_30[rows]),
     )
-    caps = market_caps(ParquetStore(spec.root), frames.panel, spec.universe.stocks)
+    universe, panel = spec.universe, frames.panel
+    store = ParquetStore(spec.root)
     plan = Plan(
-        tradable=tradable(spec.universe, frames.panel, caps),
-        sector=sector_codes(spec.universe, symbols),
+        tradable=tradable(universe, panel, market_caps(store, panel, universe.stocks)),
+        sector=sector_codes(universe, symbols),
         threshold=np.full(len(grid.sessions), bundle.threshold),
+        sector_limit=sector_budgets(universe, panel, spec.kernel.max_sector),
+        event_scale=event_scales(store, symbols, grid.part(session, session + 1), spec.kernel.events),
     )
     part = (session, session + 1)
     return backtest(frames, found, strategy.scale, plan, spec.kernel, spec.costs, part, cash, spec.run)

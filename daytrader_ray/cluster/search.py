@@ -17,6 +17,7 @@ import fsspec
 import numpy as np
 
 from daytrader_ray.adapters.atomic import atomic_write_json
+from daytrader_ray.adapters.feature_inputs import event_scales
 from daytrader_ray.adapters.frames import load_frames
 from daytrader_ray.adapters.market_caps import market_caps
 from daytrader_ray.adapters.store import ParquetStore
@@ -45,6 +46,7 @@ from daytrader_ray.regime.config import RegimeConfig
 from daytrader_ray.universe.config import UniverseConfig
 from daytrader_ray.universe.eligibility import tradable
 from daytrader_ray.universe.peers import sector_codes
+from daytrader_ray.universe.rotation import sector_budgets
 from daytrader_ray.walkforward.config import SearchConfig
 from daytrader_ray.walkforward.cut import without_features
 from daytrader_ray.walkforward.fit import Market
@@ -148,15 +150,16 @@ def market_of(request: SearchRequest, frames: Frames) -> Market:
 def study_of(request: SearchRequest, market: Market) -> Study:
     """Return what all trials share."""
     frames, universe = market.frames, request.universe
-    panel = frames.panel
-    caps = market_caps(ParquetStore(request.root), panel, universe.stocks)
+    panel, store = frames.panel, ParquetStore(request.root)
     return Study(
         frames=without_features(frames),
         forward_return=market.labels.forward_return,
         span_end=market.labels.span_end,
         columns=market.columns,
-        tradable=tradable(universe, panel, caps),
+        tradable=tradable(universe, panel, market_caps(store, panel, universe.stocks)),
         sector=sector_codes(universe, panel.symbols),
+        sector_limit=sector_budgets(universe, panel, request.kernel.max_sector),
+        event_scale=event_scales(store, panel.symbols, panel.grid, request.kernel.events),
         kernel=request.kernel,
         costs=request.costs,
         config=request.config,
@@ -257,6 +260,8 @@ def _result(
         "regimes": [file.regime.rsplit("/", 1)[-1] for file in files],
         "bars": digest_of_panel(panel),
         "tradable": digest_of_arrays([study.tradable]),
+        "sector_limit": digest_of_arrays([study.sector_limit]),
+        "events": {str(date): digest_of_arrays([scale]) for date, scale in sorted(study.event_scale.items())},
         "settings": settings,
         "sources": digest_of_sources(STUDY_SOURCES),
     }

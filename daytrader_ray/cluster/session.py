@@ -18,6 +18,7 @@ from daytrader_ray.adapters.alpaca_broker import AlpacaBroker, BrokerConfig
 from daytrader_ray.adapters.bar_buffer import BarBuffer, buffer_folder
 from daytrader_ray.adapters.calendar import session_grid
 from daytrader_ray.adapters.compaction import compact, compact_leftovers
+from daytrader_ray.adapters.feature_inputs import event_scales
 from daytrader_ray.adapters.folder import local_root
 from daytrader_ray.adapters.journal import open_journal
 from daytrader_ray.adapters.live_clock import LATE_SECONDS, LiveClock
@@ -33,7 +34,7 @@ from daytrader_ray.domain.errors import BrokerError, BundleError, DataError, Fee
 from daytrader_ray.domain.indices import is_index
 from daytrader_ray.domain.panel import Panel
 from daytrader_ray.domain.ports import Broker, Journal, Scorer
-from daytrader_ray.domain.sessions import Session
+from daytrader_ray.domain.sessions import Session, SessionGrid
 from daytrader_ray.engine.config import KernelConfig
 from daytrader_ray.engine.runner import OPEN_HINT, SessionResult, run_session
 from daytrader_ray.engine.session import Market, SessionEngine
@@ -44,6 +45,7 @@ from daytrader_ray.regime.config import RegimeConfig
 from daytrader_ray.universe.config import UniverseConfig
 from daytrader_ray.universe.eligibility import tradable
 from daytrader_ray.universe.peers import sector_codes
+from daytrader_ray.universe.rotation import sector_budgets
 
 log = structlog.get_logger(__name__)
 
@@ -269,8 +271,9 @@ def market_before(spec: SessionSpec, bundle: Bundle) -> tuple[Market, list[str]]
     history, share_factor = panel.part(0, len(panel.grid.sessions) - 1), panel.share_factor[-1]
     _, _, expected = session_statistics(history)
     statistics = next_session_statistics(history, session.n_minutes, share_factor)
-    caps = market_caps(ParquetStore(spec.root), panel, spec.universe.stocks)
-    may_trade = tradable(spec.universe, panel, caps)[-1]
+    store, universe = ParquetStore(spec.root), spec.universe
+    may_trade = tradable(universe, panel, market_caps(store, panel, universe.stocks))[-1]
+    near_events = event_scales(store, history.symbols, SessionGrid((session,)), spec.kernel.events)
     market = Market(
         session=session,
         history=history,
@@ -279,7 +282,9 @@ def market_before(spec: SessionSpec, bundle: Bundle) -> tuple[Market, list[str]]
         price_factor=panel.price_factor[-1],
         share_factor=share_factor,
         tradable=may_trade & ~np.isin(history.symbols, behind),
-        sector=sector_codes(spec.universe, history.symbols),
+        sector=sector_codes(universe, history.symbols),
+        sector_limit=sector_budgets(universe, panel, spec.kernel.max_sector)[-1],
+        event_scale=near_events.get(spec.date, np.ones((session.n_minutes, len(history.symbols)))),
     )
     return market, behind
 

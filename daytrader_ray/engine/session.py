@@ -39,7 +39,7 @@ class Market:
 
     `history` holds all earlier sessions of `symbols`; `expected_history` their expected volumes `[row, symbol]`;
     `statistics` what they say of today; `price_factor` and `share_factor` of today (`domain.panel.Panel`), `tradable`
-    and `sector` are `[symbol]`.
+    and `sector` are `[symbol]`; `sector_limit` `[sector]` and `event_scale` `[slot, symbol]` are as in `backtest.Plan`.
     """
 
     session: Session
@@ -50,6 +50,8 @@ class Market:
     share_factor: Float64
     tradable: npt.NDArray[np.bool_]
     sector: npt.NDArray[np.int64]
+    sector_limit: Float64
+    event_scale: Float64
 
 
 @dataclass(frozen=True)
@@ -225,6 +227,8 @@ class SessionEngine:
             market.sector,
             self._may_enter,
             self._quiet,
+            market.event_scale[slot],
+            market.sector_limit,
         )
         n = step(
             self._book,
@@ -265,7 +269,8 @@ class SessionEngine:
         """Return why our own limits forbid sending `order`, None if they do not."""
         i = self.symbols.index(order.symbol)
         worth = np.abs(self._book.qty * self._book.mark)
-        same = self.market.sector == self.market.sector[i]
+        sector = self.market.sector[i]
+        same = self.market.sector == sector
         exposure = Exposure(
             equity=self.equity,
             held=int(self._book.qty[i]),
@@ -273,7 +278,7 @@ class SessionEngine:
             sector_gross=float(worth[same].sum()),
             gross=float(worth.sum()),
             max_position=self._kernel.max_position,
-            max_sector=self._kernel.max_sector,
+            max_sector=min(self._kernel.max_sector, float(self.market.sector_limit[sector])),
             max_gross=self._kernel.max_gross,
         )
         return refuse(order, exposure)

@@ -57,7 +57,8 @@ def view_of(market: Market, window: Window, config: SearchConfig) -> View:
     """Choose features and scale on the rows of the window's `fit` block that have a price."""
     rows = market.rows(window.fit)
     priced = np.isfinite(market.frames.panel.close[rows][:, market.columns])
-    values = market.frames.features.values[rows][:, market.columns][priced]
+    matrix = market.frames.features.values
+    values = np.concatenate([matrix[rows, int(c)][priced[:, k]] for k, c in enumerate(market.columns)])
     features = select(values, config.max_missing)
     if not len(features):
         raise DataError(
@@ -78,7 +79,7 @@ def samples(market: Market, view: View, block: Block, history: Block, config: Se
     on_grid = (grid.slot_of_row + 1) % max(1, market.sample_minutes // grid.bar_minutes) == 0
     found: list[tuple[Float32, Int64, Int64]] = []
     for column in market.columns:
-        scaled = view.scaled(market.frames.features.values[rows, column])
+        scaled = view.scaled(market.frames.features.values[rows, int(column)])
         ends, windows = symbol_windows(scaled, valid_rows(scaled))
         at = ends + rows.start
         labelled = market.labels.label[at, column] != NO_LABEL
@@ -130,7 +131,7 @@ def score(market: Market, view: View, fitted: Fitted, block: Block, history_from
     skip = market.rows(block).start - rows.start
     scores = np.full((rows.stop - rows.start - skip, len(market.columns)), np.nan)
     for k, column in enumerate(market.columns):
-        scaled = view.scaled(market.frames.features.values[rows, column])
+        scaled = view.scaled(market.frames.features.values[rows, int(column)])
         ends, windows = symbol_windows(scaled, valid_rows(scaled))
         inside = ends >= skip
         if inside.any():

@@ -20,7 +20,8 @@ CASH = 100_000.0
 
 def plan_for(market: Frames, threshold: float = 0.6, sectors: int = 3) -> Plan:
     n_sessions, n = len(market.panel.grid.sessions), len(market.panel.symbols)
-    return Plan(np.ones((n_sessions, n), dtype=np.bool_), np.arange(n) % sectors, np.full(n_sessions, threshold))
+    who, limit = np.ones((n_sessions, n), dtype=np.bool_), np.full((n_sessions, sectors), np.inf)
+    return Plan(who, np.arange(n) % sectors, np.full(n_sessions, threshold), limit)
 
 
 def run(market: Frames, seed: int, kernel: KernelConfig, threshold: float = 0.6) -> BacktestResult:
@@ -135,7 +136,7 @@ def test_the_order_of_symbols_does_not_matter() -> None:
         market.expected_volume,
     )
     plan = plan_for(market)
-    mirrored = Plan(plan.tradable, plan.sector[turn], plan.threshold)
+    mirrored = dataclasses.replace(plan, sector=plan.sector[turn])
     one = backtest(market, signals, ones, plan, KernelConfig(), CostConfig(), (0, 2))
     two = backtest(other, turned(signals), ones, mirrored, KernelConfig(), CostConfig(), (0, 2))
     assert one.session_equity.tolist() == pytest.approx(two.session_equity.tolist(), abs=1e-6)

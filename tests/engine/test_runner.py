@@ -62,6 +62,8 @@ def engine() -> SessionEngine:
         share_factor=np.ones(3),
         tradable=np.ones(3, dtype=np.bool_),
         sector=np.zeros(3, dtype=np.int64),
+        sector_limit=np.full(1, np.inf),
+        event_scale=np.ones((390, 3)),
     )
     return SessionEngine(bundle(), market, KernelConfig(), CostConfig(), 100_000.0, "run")
 

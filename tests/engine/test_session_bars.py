@@ -101,6 +101,8 @@ def engine_of(panel: Panel, bundle: Bundle) -> SessionEngine:
         share_factor=panel.share_factor[TODAY],
         tradable=np.array([True, False, False]),
         sector=np.zeros(3, dtype=np.int64),
+        sector_limit=np.full(1, np.inf),
+        event_scale=np.ones((N_SLOTS, 3)),
     )
     return SessionEngine(bundle, market, KernelConfig(), CostConfig(), 100_000.0, "run")
 

@@ -91,6 +91,7 @@ def study_of(frames: Frames) -> tuple[Market, Study]:
         columns=columns,
         tradable=tradable(UNIVERSE, frames.panel, np.full(frames.adv.shape, np.nan)),
         sector=sector_codes(UNIVERSE, symbols),
+        sector_limit=np.full((len(frames.panel.grid.sessions), len(UNIVERSE.sectors) + 1), np.inf),
         kernel=KernelConfig(),
         costs=CostConfig(),
         config=CONFIG,

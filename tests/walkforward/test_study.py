@@ -20,14 +20,15 @@ CONFIG = SearchConfig(trips_a_day=4000.0)
 
 
 def study_of(here: Market, config: SearchConfig = CONFIG) -> Study:
-    n_symbols = len(here.frames.panel.symbols)
+    n_symbols, n_sessions = len(here.frames.panel.symbols), len(here.frames.panel.grid.sessions)
     return Study(
         frames=without_features(here.frames),
         forward_return=here.labels.forward_return,
         span_end=here.labels.span_end,
         columns=here.columns,
-        tradable=np.ones((len(here.frames.panel.grid.sessions), n_symbols), dtype=np.bool_),
+        tradable=np.ones((n_sessions, n_symbols), dtype=np.bool_),
         sector=np.arange(n_symbols, dtype=np.int64),
+        sector_limit=np.full((n_sessions, n_symbols), np.inf),
         kernel=KernelConfig(),
         costs=CostConfig(),
         config=config,

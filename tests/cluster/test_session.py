@@ -16,6 +16,7 @@ from daytrader_ray.cluster.session import last_prices, market_before, panel_unti
 from daytrader_ray.domain.errors import BrokerError, DataError
 from daytrader_ray.domain.fakes import FakeBroker
 from daytrader_ray.domain.ports import Account
+from daytrader_ray.engine.config import KernelConfig
 from daytrader_ray.universe.config import UniverseConfig
 
 OFF = {"volume": "off", "atr": "off"}
@@ -60,7 +61,8 @@ def test_a_few_stocks_without_the_day_before_are_not_traded_and_the_others_are(t
         for day in days if name in ("AAA", "BBB") else days[:-1]:
             store.write_bars(name, "2025-03", _minute_of(day), (day, day))
     universe = UniverseConfig(sectors={"all": names[:3]}, references=names[3:], eligibility=OFF)
-    spec = SimpleNamespace(root=str(tmp_path), date=dt.date(2025, 3, 11), universe=universe)
+    rules = KernelConfig()
+    spec = SimpleNamespace(root=str(tmp_path), date=dt.date(2025, 3, 11), universe=universe, kernel=rules)
     with capture_logs() as logs:
         market, behind = market_before(spec, SimpleNamespace(symbols=names))
     assert behind == ["CCC"]

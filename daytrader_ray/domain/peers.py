@@ -1,23 +1,32 @@
-"""Who is compared with whom: the market, the funds of the sectors, and the members of the universe by session."""
+"""Whom a symbol is compared with: the market's references, its sector, and who belongs to the universe when."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+Int64 = npt.NDArray[np.int64]
+Bool = npt.NDArray[np.bool_]
+
 
 @dataclass(frozen=True)
 class Peers:
-    """The columns of a panel that cross-sectional features compare.
+    """Columns and memberships of the symbols of a panel.
 
-    `spy` and `qqq` are columns (-1: not there); `sector` int64 `[symbol]` is the number of a stock's sector (-1:
-    references and stocks without one); `proxy` int64 `[symbol]` the column of its sector's fund (-1: there is none, and
-    the equal-weight mean of the sector's members stands for it, the stock itself left out); `member` bool
-    `[session, symbol]` whether the universe's list had the stock on that day.
+    Attributes
+    ----------
+    spy, qqq
+        Their columns, -1 where there is none.
+    sector
+        Code of each symbol's sector `[symbol]`, -1 for references and unclassified symbols.
+    proxy
+        Column of the sector's ETF `[symbol]`; -1 for the equal weight of the sector's members, the symbol left out.
+    member
+        Whether the symbol belongs to the universe's list in that session `[session, symbol]`, point in time.
     """
 
     spy: int
     qqq: int
-    sector: npt.NDArray[np.int64]
-    proxy: npt.NDArray[np.int64]
-    member: npt.NDArray[np.bool_]
+    sector: Int64
+    proxy: Int64
+    member: Bool

@@ -1,12 +1,14 @@
 """What the audit looks at in this room: features in history and live, and functions of bars over a whole history."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypedDict
 
 import numpy as np
 import numpy.typing as npt
 
 from daytrader_ray.domain.panel import FeatureMatrix, Panel
+from daytrader_ray.domain.peers import Peers
 from daytrader_ray.features.audit import Compute, Table
 from daytrader_ray.features.bar import EVENTS, TICKS, Bars, Bool, Float64, without
 from daytrader_ray.features.compute import bars_of, compute
@@ -59,30 +61,23 @@ class FeatureTables:
 
     def history(self, world: World) -> Sequence[Table]:
         """Compute all rows in one piece."""
-        expected, events = self._expected(world), event_rows(world)
-        return self._tables(world, compute(world.panel, expected, peers=world.peers, ticks=world.ticks, events=events))
+        extras = self.features.extras
+        return self._tables(world, compute(world.panel, self._expected(world), extras=extras, **_inputs(world)))
 
     def live(self, world: World, session: int) -> Sequence[Table]:
         """Warm up with the sessions before `session`; take in all later ones minute by minute, as live does."""
-        expected, past = self._expected(world), world.part(0, session)
-        live = LiveFeatures(world.panel.symbols, bar_minutes=world.grid.bar_minutes)
-        first = past.grid.n_rows
-        live.warm(past.panel, expected[:first], peers=past.peers, ticks=past.ticks, events=event_rows(past))
+        whole = replace(world, expected_volume=self._expected(world))
+        past, later = whole.part(0, session), whole.part(session, whole.n_sessions)
+        symbols, extras, minutes = world.panel.symbols, self.features.extras, world.grid.bar_minutes
+        live = LiveFeatures(symbols, bar_minutes=minutes, extras=extras)
+        live.warm(past.panel, self._expected(past), **_inputs(past))
         steps = []
-        for now in range(session, len(world.grid.sessions)):
-            day = world.part(now, now + 1)
-            rows = slice(*(int(row) for row in world.grid.first_row[now : now + 2]))
-            live = LiveFeatures(world.panel.symbols, live.state, world.grid.bar_minutes, day.peers)
-            steps += [
-                live.step(slot, rows.stop - rows.start, day.grid.sessions[0].date.weekday(), bars)
-                for slot, bars in enumerate(_minutes(day, expected[rows]))
-            ]
+        for now, date in enumerate(later.grid.sessions):
+            day = later.part(now, now + 1)
+            live = LiveFeatures(symbols, live.state, minutes, day.peers, extras, live.tails)
+            steps += [live.step(date, slot, bars) for slot, bars in enumerate(_minutes(day, self._expected(day)))]
         values, aux = (np.stack(part) for part in zip(*steps, strict=True))
-        names = live.names
-        return self._tables(
-            world.part(session, len(world.grid.sessions)),
-            FeatureMatrix(names, values, *(np.ascontiguousarray(aux[:, :, k]) for k in range(len(RANGES)))),
-        )
+        return self._tables(later, FeatureMatrix(live.names, values, *(aux[:, :, k] for k in range(len(RANGES)))))
 
     def _expected(self, world: World) -> Float64:
         return self.expected_volume(world.panel) if world.expected_volume is None else world.expected_volume
@@ -97,6 +92,16 @@ class FeatureTables:
         of_ranges += [bars_of_minutes(30, minutes), bars_of_minutes(60, minutes)]
         values = np.asarray(matrix.values[:])
         return row_table(world, matrix.names, values, warm_up, shared), row_table(world, RANGES, ranges, of_ranges)
+
+
+class _Inputs(TypedDict):
+    peers: Peers | None
+    ticks: Float64 | None
+    events: Float64 | None
+
+
+def _inputs(world: World) -> _Inputs:
+    return {"peers": world.peers, "ticks": world.ticks, "events": event_rows(world)}
 
 
 def _minutes(day: World, expected: Float64) -> Iterator[Bars]:

@@ -56,9 +56,14 @@ class World:
         """The sessions of all inputs."""
         return self.panel.grid
 
+    @property
+    def n_sessions(self) -> int:
+        """How many sessions there are."""
+        return len(self.grid.sessions)
+
     def part(self, start: int, stop: int) -> "World":
         """Return the sessions `start` to `stop - 1` alone, as if the data began later or ended earlier."""
-        rows = slice(*(int(row) for row in self.grid.first_row[[start, stop]]))
+        rows = slice(int(self.grid.first_row[start]), int(self.grid.first_row[stop]))
         return World(
             panel=self.panel.part(start, stop),
             ticks=None if self.ticks is None else self.ticks[rows],

@@ -42,6 +42,11 @@ def tables():
     return FeatureTables(feature_set(FeaturesConfig()), expected_volume)
 
 
+@pytest.fixture(scope="module")
+def with_extra():
+    return FeatureTables(feature_set(FeaturesConfig(extra=("CCI(20)",))), expected_volume)
+
+
 def failing(findings):
     return {finding.name for finding in findings if finding.difference}
 
@@ -119,10 +124,19 @@ def test_a_warm_up_that_is_declared_too_short_is_named(world, tables):
     assert cause == "history begins on 2025-07-03, not on 2025-07-01"
 
 
-def test_minute_by_minute_gives_the_bits_of_history(world, tables):
-    findings = parity(world, tables.history, tables.live, 5)
+def test_minute_by_minute_gives_the_bits_of_history(world, with_extra):
+    findings = parity(world, with_extra.history, with_extra.live, 6)
     assert failing(findings) == set()
-    assert sum(finding.checked for finding in findings) > 100_000
+    assert {"extra.cci_20", "atr_5"} <= {finding.name for finding in findings if finding.checked}
+
+
+def test_extras_are_audited_like_the_rest(world, with_extra):
+    short = world.part(0, 2)
+    fixed = replace(world, expected_volume=expected_volume(world.panel))
+    assert failing(warmup(fixed, with_extra.history, [2])) == set()
+    findings = lookahead(short, with_extra.history, 1, np.random.default_rng(0))
+    assert failing(findings) == set()
+    assert next(finding.checked for finding in findings if finding.name == "extra.cci_20") > 1000
 
 
 def test_a_live_value_of_other_bits_is_named(world, tables):

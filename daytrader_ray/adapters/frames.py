@@ -54,6 +54,7 @@ SOURCES = (
     "domain/indices.py",
     "domain/jit.py",
     "domain/panel.py",
+    "domain/peers.py",
     "domain/sessions.py",
     "domain/sources.py",
     "features",

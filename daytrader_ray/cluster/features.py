@@ -22,8 +22,9 @@ from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.cluster.pipeline import mapped
 from daytrader_ray.cluster.runtime import started
 from daytrader_ray.domain.indices import is_index
-from daytrader_ray.features.compute import REFERENCE, bars_of, calendar_of, compute_symbol, return_15
-from daytrader_ray.features.step import NAMES
+from daytrader_ray.features.bar import Calendar
+from daytrader_ray.features.compute import REFERENCE, bars_of, calendar_of, compute_symbol, crowd_of
+from daytrader_ray.features.step import NAMES, initial_state, run_cross
 from daytrader_ray.market_data.statistics import session_statistics
 
 Float64 = npt.NDArray[np.float64]
@@ -43,7 +44,7 @@ class FeaturesReport:
 
 @dataclass(frozen=True)
 class _Job:
-    """What all symbols of one build share; `market` is the reference's 15-minute return `[row]`, None without one."""
+    """What all symbols of one build share; `market` is the reference's `[row, 5]` of stage 1, None without one."""
 
     root: str
     key: str
@@ -74,7 +75,8 @@ def build(
         panel = store.panel([reference if reference in wanted else wanted[0]], start, end)
         market = None
         if reference in wanted:
-            market = return_15(bars_of(panel, np.full(panel.close.shape, np.nan), 0), calendar_of(panel.grid))
+            bars = bars_of(panel, np.full(panel.close.shape, np.nan), 0)
+            market = compute_symbol(bars, calendar_of(panel.grid)).cross
         job = _Job(root, key, start, end, market)
         there = len(wanted) - len(missing)
         _compute(job, missing, lambda done: progress(there + done, len(wanted)) if progress else None)
@@ -112,7 +114,9 @@ def _build_symbol(job: _Job, symbol: str) -> str:
     panel = store.panel([symbol], job.start, job.end)
     adv, sigma_day, expected_volume = session_statistics(panel)
     bars = bars_of(panel, expected_volume, 0)
-    one = compute_symbol(bars, calendar_of(panel.grid), job.market)
+    calendar = calendar_of(panel.grid)
+    one = compute_symbol(bars, calendar)
+    _compare(job, calendar, one.cross, one.values)
     frames = SymbolFrames(
         bars=np.stack([bars.open, bars.high, bars.low, bars.close, bars.volume, bars.vwap, bars.expected_volume]),
         traded=bars.traded,
@@ -122,3 +126,12 @@ def _build_symbol(job: _Job, symbol: str) -> str:
     )
     save_symbol(store, job.key, symbol, frames)
     return symbol
+
+
+def _compare(job: _Job, calendar: Calendar, cross: Float64, values: npt.NDArray[np.float32]) -> None:
+    """Write the cross-section of one symbol `[row, feature]`: stage 2 of it and the reference."""
+    pair = [cross] if job.market is None else [cross, job.market]
+    crowd = crowd_of(("", REFERENCE)[: len(pair)], calendar.session[-1] + 1)
+    out = np.stack([values] * len(pair), axis=1)
+    run_cross(initial_state(len(pair)), calendar, np.stack(pair, axis=1), crowd, out)
+    values[:] = out[:, 0]

@@ -30,6 +30,7 @@ FIT_SOURCES = (
     "domain/folds.py",
     "domain/jit.py",
     "domain/panel.py",
+    "domain/peers.py",
     "domain/sessions.py",
     "domain/sources.py",
     "domain/trading.py",

@@ -59,6 +59,7 @@ REGIME_SOURCES = (
     "domain/folds.py",
     "domain/jit.py",
     "domain/panel.py",
+    "domain/peers.py",
     "domain/regime.py",
     "domain/sessions.py",
     "domain/sources.py",

@@ -18,7 +18,7 @@ from daytrader_ray.engine.config import KernelConfig
 from daytrader_ray.engine.fills import costs_of, fill_fee
 from daytrader_ray.engine.kernel import Snapshot, new_intents, new_scratch, protect, rules_of, step
 from daytrader_ray.engine.orders import order_of
-from daytrader_ray.features.bar import Bars
+from daytrader_ray.features.bar import EVENTS, TICKS, Bars, without
 from daytrader_ray.features.live import LiveFeatures
 from daytrader_ray.models.bundle import Bundle
 from daytrader_ray.models.dataset import LiveWindows
@@ -198,6 +198,7 @@ class SessionEngine:
         return Bars(
             open_, high, low, close, volume, vwap, traded,
             self.market.statistics.expected_volume[slot], self.market.price_factor, self.market.share_factor,
+            without(n, TICKS), without(n, EVENTS),
         )  # fmt: skip
 
     def freeze(self, frozen: Mapping[str, str]) -> None:

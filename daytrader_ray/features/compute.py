@@ -1,4 +1,4 @@
-"""Features of a history: the kernels of `features.step` over all rows, one symbol at a time."""
+"""Features of a history: the kernels of `features.step` over all rows, one symbol at a time, then the cross-section."""
 
 from dataclasses import dataclass
 
@@ -6,36 +6,49 @@ import numpy as np
 import numpy.typing as npt
 
 from daytrader_ray.domain.panel import FeatureMatrix, Panel
+from daytrader_ray.domain.peers import Peers
 from daytrader_ray.domain.sessions import SessionGrid
 from daytrader_ray.features import step as steps
-from daytrader_ray.features.bar import Bars, Calendar, Float32, Float64
+from daytrader_ray.features.bar import EVENTS, TICKS, Bars, Calendar, Crowd, Float32, Float64, without
 
 REFERENCE = "SPY"
 
 
 @dataclass(frozen=True)
 class SymbolFeatures:
-    """One symbol's `values` float32 `[row, feature]`; `atr_5` (raw USD), `return_30`, `sigma_30` float64 `[row]`."""
+    """Stage 1 of one symbol.
+
+    `values` float32 `[row, feature]`, the columns of the cross-section still unwritten; `atr_5` (raw USD), `return_30`,
+    `sigma_30` float64 `[row]`; `cross` float64 `[row, 5]`, what stage 2 reads (`CROSS_INPUTS`).
+    """
 
     values: Float32
     atr_5: Float64
     return_30: Float64
     sigma_30: Float64
+    cross: Float64
 
 
 def calendar_of(grid: SessionGrid) -> Calendar:
-    """Return slot, session length and weekday of every row."""
+    """Return slot, session length, weekday and session of every row."""
     weekdays = np.array([session.date.weekday() for session in grid.sessions], dtype=np.int64)
     return Calendar(
         slot=grid.slot_of_row,
         n_slots=np.repeat(grid.bars_per_session, grid.bars_per_session),
         weekday=np.repeat(weekdays, grid.bars_per_session),
+        session=grid.session_of_row,
         bar_minutes=grid.bar_minutes,
     )
 
 
-def bars_of(panel: Panel, expected_volume: Float64, column: int) -> Bars:
-    """Return one symbol's columns as contiguous arrays `[row]`."""
+def bars_of(
+    panel: Panel, expected_volume: Float64, column: int, ticks: Float64 | None = None, events: Float64 | None = None
+) -> Bars:
+    """Return one symbol's columns as contiguous arrays `[row]`.
+
+    `ticks` `[row, symbol, 6]` and `events` `[row, symbol, 2]` are NaN where left out.
+    """
+    n = panel.grid.n_rows
     return Bars(
         open=np.ascontiguousarray(panel.open[:, column]),
         high=np.ascontiguousarray(panel.high[:, column]),
@@ -47,43 +60,48 @@ def bars_of(panel: Panel, expected_volume: Float64, column: int) -> Bars:
         expected_volume=np.ascontiguousarray(expected_volume[:, column]),
         price_factor=np.repeat(panel.price_factor[:, column], panel.grid.bars_per_session),
         share_factor=np.repeat(panel.share_factor[:, column], panel.grid.bars_per_session),
+        ticks=without(n, TICKS) if ticks is None else np.ascontiguousarray(ticks[:, column]),
+        events=without(n, EVENTS) if events is None else np.ascontiguousarray(events[:, column]),
     )
 
 
-def return_15(bars: Bars, calendar: Calendar, state: Float64 | None = None) -> Float64:
-    """Return the 15-minute return `[row]` that `excess_15` subtracts, of the reference's bars.
+def crowd_of(symbols: tuple[str, ...], n_sessions: int, peers: Peers | None = None) -> Crowd:
+    """Return whom the cross-section compares with; without `peers` SPY alone, where it is one of `symbols`."""
+    n = len(symbols)
+    if peers is None:
+        spy = symbols.index(REFERENCE) if REFERENCE in symbols else -1
+        nobody = np.full(n, -1, dtype=np.int64)
+        return Crowd(spy, -1, nobody, nobody, np.zeros((n_sessions, n), dtype=np.bool_))
+    return Crowd(peers.spy, peers.qqq, peers.sector, peers.proxy, peers.member)
 
-    `state` `[N_STATE]` is the reference's before the first row (its start by default) and stays as it is.
-    """
-    result = np.empty(len(bars.close))
-    start = steps.initial_state(1)[0] if state is None else state.copy()
-    steps.run_return_15(start, calendar, bars, result)
-    return result
 
-
-def compute_symbol(
-    bars: Bars, calendar: Calendar, reference_return: Float64 | None, state: Float64 | None = None
-) -> SymbolFeatures:
-    """Compute all features of one symbol; rows without a bar are NaN.
+def compute_symbol(bars: Bars, calendar: Calendar, state: Float64 | None = None) -> SymbolFeatures:
+    """Compute all features of one symbol but the cross-section; rows without a bar are NaN.
 
     Parameters
     ----------
     bars, calendar
         `[row]` each, raw; `expected_volume` in shares of the row's session, from earlier sessions only.
-    reference_return
-        15-minute return of the market proxy `[row]`; None where there is none (`excess_15` is NaN).
     state
         State `[N_STATE]` before the first row, stepped in place; the start of all history by default.
     """
     n_rows = len(bars.close)
     values = np.empty((n_rows, steps.N_FEATURES), dtype=np.float32)
     aux = np.empty((n_rows, steps.N_AUX))
-    reference = np.full(n_rows, np.nan) if reference_return is None else reference_return
-    steps.run(steps.initial_state(1)[0] if state is None else state, calendar, bars, reference, values, aux)
-    return SymbolFeatures(values, *(np.ascontiguousarray(aux[:, k]) for k in range(steps.N_AUX)))
+    cross = np.empty((n_rows, steps.N_CROSS))
+    steps.run(steps.initial_state(1)[0] if state is None else state, calendar, bars, values, aux, cross)
+    atr_5, return_30, sigma_30 = (np.ascontiguousarray(aux[:, k]) for k in range(steps.N_AUX))
+    return SymbolFeatures(values, atr_5, return_30, sigma_30, cross)
 
 
-def compute(panel: Panel, expected_volume: Float64, reference: str = REFERENCE) -> FeatureMatrix:
+def compute(
+    panel: Panel,
+    expected_volume: Float64,
+    *,
+    peers: Peers | None = None,
+    ticks: Float64 | None = None,
+    events: Float64 | None = None,
+) -> FeatureMatrix:
     """Compute all features of all symbols of a panel.
 
     Parameters
@@ -93,18 +111,33 @@ def compute(panel: Panel, expected_volume: Float64, reference: str = REFERENCE) 
     expected_volume
         Mean volume of the same minute in earlier sessions `[row, symbol]`, shares of the row's session; NaN where
         unknown.
-    reference
-        The market proxy that `excess_15` subtracts; `excess_15` is NaN where the panel does not have it.
+    peers
+        Whom the cross-section compares with.
+    ticks, events
+        `[row, symbol, 6]` (`TICKS`) and `[row, symbol, 2]` (`EVENTS`); all NaN where left out.
     """
+    state = steps.initial_state(len(panel.symbols))
+    crowd = crowd_of(panel.symbols, len(panel.grid.sessions), peers)
+    return compute_from(state, panel, expected_volume, crowd, ticks, events)
+
+
+def compute_from(
+    state: Float64,
+    panel: Panel,
+    expected_volume: Float64,
+    crowd: Crowd,
+    ticks: Float64 | None = None,
+    events: Float64 | None = None,
+) -> FeatureMatrix:
+    """`compute` from a snapshot: `state` `[symbol, N_STATE]` is that before the panel's first row, stepped in place."""
     calendar = calendar_of(panel.grid)
-    market = None
-    if reference in panel.symbols:
-        market = return_15(bars_of(panel, expected_volume, panel.column(reference)), calendar)
     shape = (panel.grid.n_rows, len(panel.symbols))
     values: npt.NDArray[np.float32] = np.empty((*shape, steps.N_FEATURES), dtype=np.float32)
     atr_5, return_30, sigma_30 = (np.empty(shape) for _ in range(steps.N_AUX))
+    cross = np.empty((*shape, steps.N_CROSS))
     for column in range(len(panel.symbols)):
-        one = compute_symbol(bars_of(panel, expected_volume, column), calendar, market)
-        values[:, column] = one.values
+        one = compute_symbol(bars_of(panel, expected_volume, column, ticks, events), calendar, state[column])
+        values[:, column], cross[:, column] = one.values, one.cross
         atr_5[:, column], return_30[:, column], sigma_30[:, column] = one.atr_5, one.return_30, one.sigma_30
+    steps.run_cross(state, calendar, cross, crowd, values)
     return FeatureMatrix(steps.NAMES, values, atr_5, return_30, sigma_30)

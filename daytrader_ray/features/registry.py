@@ -6,6 +6,9 @@ from dataclasses import dataclass
 SEED_WEIGHT = 1e-7
 """A recursive average is warm when its first value weighs less than this."""
 
+INPUTS = ("bars", "quotes", "trades", "events", "peers")
+"""What a feature may read: a symbol's bars, quote bars, trade bars, the calendar of events, other symbols."""
+
 
 @dataclass(frozen=True, slots=True)
 class Feature:
@@ -21,12 +24,18 @@ class Feature:
         Bars that enter with a weight; for a recursive average the bars until older ones weigh less than 1e-7.
     source
         Who defined it.
+    inputs
+        Which of `INPUTS` it reads.
+    nan
+        When it is NaN though the symbol has a bar and is warm; empty for never.
     """
 
     name: str
     formula: str
     lookback: int
     source: str
+    inputs: tuple[str, ...] = ("bars",)
+    nan: str = ""
 
     @property
     def family(self) -> str:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from daytrader_ray.domain.jit import njit
-from daytrader_ray.features.bar import Bar, Bars, Calendar, Float32, Float64, Minute
+from daytrader_ray.features.bar import CROSS_INPUTS, Bar, Bars, Calendar, Crowd, Float32, Float64, Minute
 from daytrader_ray.features.kernels import (
     cross_section,
     lag,
@@ -31,6 +31,7 @@ FEATURES: tuple[Feature, ...] = (
 NAMES = tuple(feature.name for feature in FEATURES)
 N_FEATURES = len(FEATURES)
 N_AUX = 3
+N_CROSS = len(CROSS_INPUTS)
 
 _MOMENTUM = 0
 _TREND = _MOMENTUM + len(momentum.FEATURES)
@@ -45,9 +46,10 @@ _TREND_STATE = _MOMENTUM_STATE + momentum.STATE
 _VOLATILITY_STATE = _TREND_STATE + trend.STATE
 _VOLUME_STATE = _VOLATILITY_STATE + volatility.STATE
 _RANGES_STATE = _VOLUME_STATE + volume.STATE
-N_STATE = _RANGES_STATE + ranges.STATE
+_CROSS_STATE = _RANGES_STATE + ranges.STATE
+N_STATE = _CROSS_STATE + cross_section.STATE
 
-_WARM_UP = np.array([feature.warm_up for feature in FEATURES], dtype=np.int64)
+_WARM_UP = np.array([feature.warm_up for feature in FEATURES[:_CROSS_SECTION]], dtype=np.int64)
 _LONGEST_WARM_UP = int(_WARM_UP.max())
 
 
@@ -60,17 +62,28 @@ def initial_state(n_symbols: int) -> Float64:
 
 
 @njit
-def step_symbol(state: Float64, minute: Minute, bar: Bar, out: Float32, aux: Float64) -> None:
+def step_symbol(state: Float64, minute: Minute, bar: Bar, out: Float32, aux: Float64, cross: Float64) -> None:
     """Step one symbol by one bar, all but the cross-section; a NaN bar steps nothing and gives NaN.
 
     Everything remembered and computed is adjusted forward; atr_5 alone is given back in raw USD of the bar's session.
+
+    Parameters
+    ----------
+    state
+        `[N_STATE]`, changed in place.
+    out
+        `[feature]`: the columns of the families of one symbol are written, NaN while they warm up.
+    aux
+        `[3]`: atr_5 (raw USD), return_30, sigma_30; written.
+    cross
+        `[5]` (`CROSS_INPUTS`), written.
     """
     if minute.slot == 0:
         state[past.SEEN] = 0.0
     if math.isnan(bar.close):
         out[:] = np.nan
         aux[:] = np.nan
-        state[past.RETURN_15] = math.nan
+        cross[:] = np.nan
         return
     past.step(state, bar, minute.bar_minutes)
     momentum.step(state, _MOMENTUM_STATE, bar, out, _MOMENTUM)
@@ -81,14 +94,13 @@ def step_symbol(state: Float64, minute: Minute, bar: Bar, out: Float32, aux: Flo
     time.step(minute, out, _TIME)
     ranges.step(state, _RANGES_STATE, minute, bar, aux)
     aux[0] /= bar.price_factor
-
-
-@njit
-def finish_symbol(state: Float64, reference_return: float, out: Float32) -> None:
-    """Add the cross-section and write NaN over features that are still warming up."""
-    cross_section.step(state, reference_return, out, _CROSS_SECTION)
+    cross[0] = state[past.RETURN]
+    cross[1] = state[past.RETURN_5] if state[past.BARS] >= 5 else math.nan
+    cross[2] = state[past.RETURN_15] if state[past.BARS] >= 15 else math.nan
+    cross[3] = state[past.RETURN_30] if state[past.BARS] >= 30 else math.nan
+    cross[4] = bar.volume / bar.expected_volume if bar.expected_volume > 0.0 else math.nan
     if state[past.BARS] < _LONGEST_WARM_UP:
-        for k in range(N_FEATURES):
+        for k in range(_CROSS_SECTION):
             if state[past.BARS] < _WARM_UP[k]:
                 out[k] = np.nan
 
@@ -105,12 +117,20 @@ def _bar(bars: Bars, i: int) -> Bar:
         bars.vwap[i] * price,
         bars.expected_volume[i] / share,
         price,
+        bars.ticks[i, 0],
+        bars.ticks[i, 1],
+        bars.ticks[i, 2] / share,
+        bars.ticks[i, 3],
+        bars.ticks[i, 4],
+        bars.ticks[i, 5] / share,
+        bars.events[i, 0],
+        bars.events[i, 1],
     )
 
 
 @njit
-def step(state: Float64, minute: Minute, bars: Bars, reference: int, out: Float32, aux: Float64) -> None:
-    """Step all symbols by one minute.
+def step(state: Float64, minute: Minute, bars: Bars, crowd: Crowd, out: Float32, aux: Float64, cross: Float64) -> None:
+    """Step all symbols by one minute, both stages.
 
     Parameters
     ----------
@@ -118,36 +138,31 @@ def step(state: Float64, minute: Minute, bars: Bars, reference: int, out: Float3
         `[symbol, N_STATE]`, changed in place.
     bars
         `[symbol]` each.
-    reference
-        Column of the market proxy, -1 for none.
+    crowd
+        With the members of this session, `[1, symbol]`.
     out
         `[symbol, feature]`, written.
     aux
         `[symbol, 3]`: atr_5 (raw USD), return_30, sigma_30; written.
+    cross
+        `[symbol, 5]`, written: room for what stage 2 reads.
     """
     for s in range(state.shape[0]):
-        step_symbol(state[s], minute, _bar(bars, s), out[s], aux[s])
-    reference_return = state[reference, past.RETURN_15] if reference >= 0 else math.nan
-    for s in range(state.shape[0]):
-        finish_symbol(state[s], reference_return, out[s])
+        step_symbol(state[s], minute, _bar(bars, s), out[s], aux[s], cross[s])
+    cross_section.step(state, _CROSS_STATE, cross, crowd, crowd.member[0], out, _CROSS_SECTION)
 
 
 @njit
-def run(state: Float64, calendar: Calendar, bars: Bars, reference_return: Float64, out: Float32, aux: Float64) -> None:
-    """Step one symbol through its history: `step` of every row, in `[row]` arrays; `state` is changed in place."""
+def run(state: Float64, calendar: Calendar, bars: Bars, out: Float32, aux: Float64, cross: Float64) -> None:
+    """Stage 1 of one symbol's history: `step_symbol` of every row, in `[row]` arrays; `state` is changed in place."""
     for row in range(bars.close.shape[0]):
         minute = Minute(calendar.slot[row], calendar.n_slots[row], calendar.weekday[row], calendar.bar_minutes)
-        step_symbol(state, minute, _bar(bars, row), out[row], aux[row])
-        finish_symbol(state, reference_return[row], out[row])
+        step_symbol(state, minute, _bar(bars, row), out[row], aux[row], cross[row])
 
 
 @njit
-def run_return_15(state: Float64, calendar: Calendar, bars: Bars, result: Float64) -> None:
-    """Step one symbol through its history for its 15-minute return alone, float64 `[row]`."""
-    for row in range(bars.close.shape[0]):
-        if calendar.slot[row] == 0:
-            state[past.SEEN] = 0.0
-        result[row] = math.nan
-        if not math.isnan(bars.close[row]):
-            past.step(state, _bar(bars, row), calendar.bar_minutes)
-            result[row] = state[past.RETURN_15]
+def run_cross(state: Float64, calendar: Calendar, cross: Float64, crowd: Crowd, out: Float32) -> None:
+    """Stage 2 of a history of all symbols: `cross` `[row, symbol, 5]`, `out` `[row, symbol, feature]`, written."""
+    for row in range(cross.shape[0]):
+        member = crowd.member[calendar.session[row]]
+        cross_section.step(state, _CROSS_STATE, cross[row], crowd, member, out[row], _CROSS_SECTION)

@@ -1,9 +1,11 @@
 """Batch and live are the same bits, for every feature and from any snapshot."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
-from daytrader_ray.features.bar import Bars
+from daytrader_ray.features.bar import EVENTS, TICKS, Bars, without
 from daytrader_ray.features.compute import compute
 from daytrader_ray.features.live import LiveFeatures
 from daytrader_ray.features.step import FEATURES, NAMES
@@ -18,7 +20,9 @@ def live_features(panel, expected_volume, warm_rows=0):
     for row in range(warm_rows, panel.grid.n_rows):
         session = panel.grid.session_of_row[row]
         raw = (getattr(panel, name)[row] for name in ("open", "high", "low", "close", "volume", "vwap", "traded"))
-        bars = Bars(*raw, expected_volume[row], panel.price_factor[session], panel.share_factor[session])
+        factors = panel.price_factor[session], panel.share_factor[session]
+        none = without(len(panel.symbols), TICKS), without(len(panel.symbols), EVENTS)
+        bars = Bars(*raw, expected_volume[row], *factors, *none)
         n_slots = int(panel.grid.bars_per_session[session])
         weekday = panel.grid.sessions[session].date.weekday()
         step = live.step(int(panel.grid.slot_of_row[row]), n_slots, weekday, bars)
@@ -90,7 +94,7 @@ def test_a_warm_session_has_every_value_in_its_first_row(panel, batch):
 
 
 def test_without_the_reference_only_the_excess_is_missing(panel, expected_volume, batch):
-    other = compute(panel, expected_volume, reference="QQQ")
+    other = compute(dataclasses.replace(panel, symbols=("AAA", "BBB", "QQQ")), expected_volume)
     k = NAMES.index("cross_section.excess_15")
     assert np.isnan(other.values[:, :, k]).all()
     assert other.values[:, :, :k].tobytes() == batch.values[:, :, :k].tobytes()

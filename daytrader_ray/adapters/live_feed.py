@@ -145,7 +145,7 @@ class LiveFeed:
         return bars
 
     def ticks(self) -> Mapping[str, Sequence[float]]:
-        """Return what quotes and trades say of the minute just closed, by symbol; the same numbers are in the buffer."""
+        """Return what quotes and trades say of the minute just closed, by symbol: what is in the buffer."""
         return self._minute_ticks
 
     def frozen(self) -> Mapping[str, str]:

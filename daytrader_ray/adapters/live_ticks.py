@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from daytrader_ray.adapters.feature_inputs import N_TICKS, QUOTE_COLUMNS, TRADE_COLUMNS
+from daytrader_ray.adapters.feature_inputs import QUOTE_COLUMNS, TRADE_COLUMNS
 from daytrader_ray.adapters.messages import Quote, Trade
 from daytrader_ray.domain.sessions import NS_PER_MINUTE, US_PER_MINUTE, Session
+from daytrader_ray.features.bar import TICKS
 from daytrader_ray.market_data.conditions import trade_updates
 from daytrader_ray.market_data.ticks import Columns, QuoteAggregator, TradeAggregator, shares_quoted
 
@@ -87,7 +88,9 @@ class LiveTicks:
     def _remember(self, symbol: str, columns: Columns, inputs: slice) -> None:
         names = (*QUOTE_COLUMNS, *TRADE_COLUMNS)[inputs]
         for k, stamp in enumerate(columns["timestamp"]):
-            values = self._finished.setdefault(int(stamp) // US_PER_MINUTE, {}).setdefault(symbol, [np.nan] * N_TICKS)
+            values = self._finished.setdefault(int(stamp) // US_PER_MINUTE, {}).setdefault(
+                symbol, [np.nan] * len(TICKS)
+            )
             values[inputs] = [float(columns[name][k]) for name in names]
 
 

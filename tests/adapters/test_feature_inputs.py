@@ -9,7 +9,7 @@ import pytest
 from daytrader_ray.adapters.calendar import session_grid
 from daytrader_ray.adapters.feature_inputs import event_panel, event_rows, event_scales, tick_panel, tick_rows
 from daytrader_ray.adapters.store import ParquetStore
-from daytrader_ray.adapters.tables import EVENTS, QUOTE_BARS, TRADE_BARS, Kind
+from daytrader_ray.adapters.tables import QUOTE_BARS, TRADE_BARS, Kind
 from daytrader_ray.domain.errors import ConfigError
 from daytrader_ray.engine.config import EventRule
 
@@ -99,7 +99,3 @@ def test_a_kind_that_the_calendar_does_not_have_is_named_with_the_nearest(store:
     with pytest.raises(ConfigError, match=r"no 'earning'; it has earnings") as failure:
         event_scales(store, ("AAPL",), GRID, rule)
     assert failure.value.hint == "did you mean 'earnings'?"
-
-
-def test_the_columns_are_those_of_the_kernels() -> None:
-    assert EVENTS.names[:2] == ["timestamp", "known_at"]

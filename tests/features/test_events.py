@@ -51,7 +51,9 @@ def test_the_sweep_says_what_the_words_say(events: list[tuple[float, float]], no
     same(minutes(events, now), [plain(events, at) for at in now])
 
 
-@given(st.lists(st.tuples(times, times), max_size=12), st.tuples(times, times), st.lists(st.integers(0, 40), max_size=20))
+@given(
+    st.lists(st.tuples(times, times), max_size=12), st.tuples(times, times), st.lists(st.integers(0, 40), max_size=20)
+)
 def test_nothing_learned_later_changes_what_was_said(
     events: list[tuple[float, float]], new: tuple[float, float], now: list[int]
 ) -> None:

@@ -36,12 +36,8 @@ def command(  # noqa: PLR0913 - a parameter an option
     prune: Annotated[
         bool, typer.Option("--prune", help="Then remove the months before it, of symbols of which nothing is missing.")
     ] = False,
-    quotes: Annotated[
-        str | None, typer.Option(help="Symbols whose quotes to fold into minutes; default: live.quotes.")
-    ] = None,
-    trades: Annotated[
-        str | None, typer.Option(help="Symbols whose trades to fold into minutes; default: live.trades.")
-    ] = None,
+    quotes: Annotated[str | None, typer.Option(help="Symbols with minutes of quotes; default: live.quotes.")] = None,
+    trades: Annotated[str | None, typer.Option(help="Symbols with minutes of trades; default: live.trades.")] = None,
     cpus: Annotated[int | None, typer.Option(min=1, help="Downloads at a time; default: all processors.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on the last line.")] = False,
 ) -> None:

@@ -42,8 +42,8 @@ class Market:
     `history` holds all earlier sessions of `symbols`; `expected_history` their expected volumes `[row, symbol]`;
     `statistics` what they say of today; `price_factor` and `share_factor` of today (`domain.panel.Panel`), `tradable`
     and `sector` are `[symbol]`; `sector_limit` `[sector]` and `event_scale` `[slot, symbol]` are as in `backtest.Plan`.
-    The history's `past_ticks` `[row, symbol, 6]` and `past_events` `[row, symbol, 2]` and today's `events` `[slot, symbol,
-    2]` are as in `features.bar.Bars`, None where there are none. Today's ticks come with the bars.
+    The history's `past_ticks` `[row, symbol, 6]` and `past_events` `[row, symbol, 2]` and today's `events`
+    `[slot, symbol, 2]` are as in `features.bar.Bars`, None where there are none. Today's ticks come with the bars.
     """
 
     session: Session
@@ -169,7 +169,7 @@ class SessionEngine:
         minute = self._minute(slot, bars, ticks)
         self._close = minute.close
         self._quiet = np.where(minute.traded, 0, self._quiet + 1)
-        values, self._aux = self._features.step(slot, self.n_slots, self.market.session.date.weekday(), minute)
+        values, self._aux = self._features.step(self.market.session, slot, minute)
         if self._regime is not None:
             self._state = self._regime.step(slot, minute.close)
         due = self._windows.step(self.bundle.scaler.transform(values[:, self._selected])) & self.market.tradable

@@ -63,7 +63,7 @@ def build(
 
     What is stored under the same content key is not computed again, so the same command resumes after any
     interruption. Uses the Ray that runs, or starts one where there is something to compute. `reference` is the market
-    that `excess_15` subtracts, where it is one of `symbols`. `progress` is told (done, all) symbols.
+    that the cross-section compares with, where it is one of `symbols`. `progress` is told (done, all) symbols.
     """
     store = ParquetStore(root)
     wanted = without_absent_indices(root, symbols)

@@ -71,8 +71,8 @@ def crowd_of(symbols: tuple[str, ...], n_sessions: int, peers: Peers | None = No
     if peers is None:
         spy = symbols.index(REFERENCE) if REFERENCE in symbols else -1
         nobody = np.full(n, -1, dtype=np.int64)
-        return Crowd(spy, -1, nobody, nobody, np.zeros((n_sessions, n), dtype=np.bool_))
-    return Crowd(peers.spy, peers.qqq, peers.sector, peers.proxy, peers.member)
+        return Crowd(spy, -1, nobody, nobody, np.zeros((n_sessions, n), dtype=np.bool_), np.arange(n))
+    return Crowd(peers.spy, peers.qqq, peers.sector, peers.proxy, peers.member, np.arange(n))
 
 
 def compute_symbol(bars: Bars, calendar: Calendar, state: Float64 | None = None) -> SymbolFeatures:

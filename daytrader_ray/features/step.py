@@ -9,6 +9,7 @@ from daytrader_ray.features.bar import CROSS_INPUTS, Bar, Bars, Calendar, Crowd,
 from daytrader_ray.features.kernels import (
     cross_section,
     lag,
+    microstructure,
     momentum,
     past,
     ranges,
@@ -26,6 +27,7 @@ FEATURES: tuple[Feature, ...] = (
     *volume.FEATURES,
     *lag.FEATURES,
     *time.FEATURES,
+    *microstructure.FEATURES,
     *cross_section.FEATURES,
 )
 NAMES = tuple(feature.name for feature in FEATURES)
@@ -39,14 +41,16 @@ _VOLATILITY = _TREND + len(trend.FEATURES)
 _VOLUME = _VOLATILITY + len(volatility.FEATURES)
 _LAG = _VOLUME + len(volume.FEATURES)
 _TIME = _LAG + len(lag.FEATURES)
-_CROSS_SECTION = _TIME + len(time.FEATURES)
+_MICROSTRUCTURE = _TIME + len(time.FEATURES)
+_CROSS_SECTION = _MICROSTRUCTURE + len(microstructure.FEATURES)
 
 _MOMENTUM_STATE = past.STATE
 _TREND_STATE = _MOMENTUM_STATE + momentum.STATE
 _VOLATILITY_STATE = _TREND_STATE + trend.STATE
 _VOLUME_STATE = _VOLATILITY_STATE + volatility.STATE
 _RANGES_STATE = _VOLUME_STATE + volume.STATE
-_CROSS_STATE = _RANGES_STATE + ranges.STATE
+_MICROSTRUCTURE_STATE = _RANGES_STATE + ranges.STATE
+_CROSS_STATE = _MICROSTRUCTURE_STATE + microstructure.STATE
 N_STATE = _CROSS_STATE + cross_section.STATE
 
 _WARM_UP = np.array([feature.warm_up for feature in FEATURES[:_CROSS_SECTION]], dtype=np.int64)
@@ -92,6 +96,7 @@ def step_symbol(state: Float64, minute: Minute, bar: Bar, out: Float32, aux: Flo
     volume.step(state, _VOLUME_STATE, bar, out, _VOLUME)
     lag.step(state, bar, out, _LAG)
     time.step(minute, out, _TIME)
+    microstructure.step(state, _MICROSTRUCTURE_STATE, minute, bar, out, _MICROSTRUCTURE)
     ranges.step(state, _RANGES_STATE, minute, bar, aux)
     aux[0] /= bar.price_factor
     cross[0] = state[past.RETURN]

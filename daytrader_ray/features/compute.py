@@ -1,5 +1,6 @@
 """Features of a history: the kernels of `features.step` over all rows, one symbol at a time, then the cross-section."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,9 @@ from daytrader_ray.domain.panel import FeatureMatrix, Panel
 from daytrader_ray.domain.peers import Peers
 from daytrader_ray.domain.sessions import SessionGrid
 from daytrader_ray.features import step as steps
-from daytrader_ray.features.bar import EVENTS, TICKS, Bars, Calendar, Crowd, Float32, Float64, without
+from daytrader_ray.features.bar import EVENTS, TICKS, Bars, Calendar, Crowd, Float32, Float64, Int64, without
+from daytrader_ray.features.extras import Extra
+from daytrader_ray.features.trailing import initial_tails, run_extras
 
 REFERENCE = "SPY"
 
@@ -65,14 +68,13 @@ def bars_of(
     )
 
 
-def crowd_of(symbols: tuple[str, ...], n_sessions: int, peers: Peers | None = None) -> Crowd:
-    """Return whom the cross-section compares with; without `peers` SPY alone, where it is one of `symbols`."""
-    n = len(symbols)
+def crowd_of(n_symbols: int, n_sessions: int, peers: Peers | None, columns: Int64 | None = None) -> Crowd:
+    """Return whom the features of `columns` (all by default) are compared with; without `peers` with nobody."""
+    wanted = np.arange(n_symbols) if columns is None else columns
     if peers is None:
-        spy = symbols.index(REFERENCE) if REFERENCE in symbols else -1
-        nobody = np.full(n, -1, dtype=np.int64)
-        return Crowd(spy, -1, nobody, nobody, np.zeros((n_sessions, n), dtype=np.bool_), np.arange(n))
-    return Crowd(peers.spy, peers.qqq, peers.sector, peers.proxy, peers.member, np.arange(n))
+        nobody = np.full(n_symbols, -1, dtype=np.int64)
+        return Crowd(-1, -1, nobody, nobody, np.zeros((n_sessions, n_symbols), dtype=np.bool_), wanted)
+    return Crowd(peers.spy, peers.qqq, peers.sector, peers.proxy, peers.member, wanted)
 
 
 def compute_symbol(bars: Bars, calendar: Calendar, state: Float64 | None = None) -> SymbolFeatures:
@@ -94,6 +96,18 @@ def compute_symbol(bars: Bars, calendar: Calendar, state: Float64 | None = None)
     return SymbolFeatures(values, atr_5, return_30, sigma_30, cross)
 
 
+def compare(state: Float64, calendar: Calendar, cross: Float64, crowd: Crowd) -> Float32:
+    """Return the cross-section of the symbols `crowd.columns`, float32 `[row, k, feature]`: `FEATURES[CROSS_SECTION:]`.
+
+    `cross` is `[row, symbol, 5]` of all symbols; `state` `[k, STATE]` is the cross-section's part of the symbols' state
+    (`state[:, CROSS_STATE:]`) before the first row, stepped in place.
+    """
+    shape = (len(cross), len(crowd.columns), steps.N_FEATURES - steps.CROSS_SECTION)
+    values = np.empty(shape, dtype=np.float32)
+    steps.run_cross(state, 0, calendar, cross, crowd, values, 0)
+    return values
+
+
 def compute(
     panel: Panel,
     expected_volume: Float64,
@@ -101,6 +115,7 @@ def compute(
     peers: Peers | None = None,
     ticks: Float64 | None = None,
     events: Float64 | None = None,
+    extras: Sequence[Extra] = (),
 ) -> FeatureMatrix:
     """Compute all features of all symbols of a panel.
 
@@ -115,10 +130,13 @@ def compute(
         Whom the cross-section compares with.
     ticks, events
         `[row, symbol, 6]` (`TICKS`) and `[row, symbol, 2]` (`EVENTS`); all NaN where left out.
+    extras
+        The configured features (`FeatureSet.extras`), the last columns.
     """
-    state = steps.initial_state(len(panel.symbols))
-    crowd = crowd_of(panel.symbols, len(panel.grid.sessions), peers)
-    return compute_from(state, panel, expected_volume, crowd, ticks, events)
+    n = len(panel.symbols)
+    crowd = crowd_of(n, len(panel.grid.sessions), peers)
+    state, tails = steps.initial_state(n), initial_tails(extras, n)
+    return compute_from(state, panel, expected_volume, crowd, ticks, events, extras, tails)
 
 
 def compute_from(
@@ -128,16 +146,25 @@ def compute_from(
     crowd: Crowd,
     ticks: Float64 | None = None,
     events: Float64 | None = None,
+    extras: Sequence[Extra] = (),
+    tails: Float64 | None = None,
 ) -> FeatureMatrix:
-    """`compute` from a snapshot: `state` `[symbol, N_STATE]` is that before the panel's first row, stepped in place."""
+    """`compute` from a snapshot, which is stepped in place.
+
+    `state` `[symbol, N_STATE]` and, with extras, `tails` `[symbol, field, bar]` are those before the panel's first row.
+    """
     calendar = calendar_of(panel.grid)
     shape = (panel.grid.n_rows, len(panel.symbols))
-    values: npt.NDArray[np.float32] = np.empty((*shape, steps.N_FEATURES), dtype=np.float32)
+    names = (*steps.NAMES, *(extra.feature.name for extra in extras))
+    values: npt.NDArray[np.float32] = np.empty((*shape, len(names)), dtype=np.float32)
     atr_5, return_30, sigma_30 = (np.empty(shape) for _ in range(steps.N_AUX))
     cross = np.empty((*shape, steps.N_CROSS))
     for column in range(len(panel.symbols)):
-        one = compute_symbol(bars_of(panel, expected_volume, column, ticks, events), calendar, state[column])
-        values[:, column], cross[:, column] = one.values, one.cross
+        bars = bars_of(panel, expected_volume, column, ticks, events)
+        one = compute_symbol(bars, calendar, state[column])
+        values[:, column, : steps.N_FEATURES], cross[:, column] = one.values, one.cross
         atr_5[:, column], return_30[:, column], sigma_30[:, column] = one.atr_5, one.return_30, one.sigma_30
-    steps.run_cross(state, calendar, cross, crowd, values)
-    return FeatureMatrix(steps.NAMES, values, atr_5, return_30, sigma_30)
+        if extras and tails is not None:
+            values[:, column, steps.N_FEATURES :] = run_extras(extras, bars, panel.grid.minute_of_row, tails[column])
+    steps.run_cross(state, steps.CROSS_STATE, calendar, cross, crowd, values, steps.CROSS_SECTION)
+    return FeatureMatrix(names, values, atr_5, return_30, sigma_30)

@@ -8,7 +8,7 @@ import pytest
 from daytrader_ray.features.bar import EVENTS, TICKS, Bars, without
 from daytrader_ray.features.compute import compute
 from daytrader_ray.features.live import LiveFeatures
-from daytrader_ray.features.step import FEATURES, NAMES
+from daytrader_ray.features.step import CROSS_SECTION, FEATURES, NAMES
 from tests.features.conftest import make_inputs
 
 
@@ -31,9 +31,7 @@ def live_features(panel, expected_volume, warm_rows=0, peers=None, ticks=None):
         raw = (getattr(panel, name)[row] for name in ("open", "high", "low", "close", "volume", "vwap", "traded"))
         factors = panel.price_factor[session], panel.share_factor[session]
         bars = Bars(*raw, expected_volume[row], *factors, ticks[row], without(len(panel.symbols), EVENTS))
-        n_slots = int(panel.grid.bars_per_session[session])
-        weekday = panel.grid.sessions[session].date.weekday()
-        step = live.step(int(panel.grid.slot_of_row[row]), n_slots, weekday, bars)
+        step = live.step(panel.grid.sessions[session], int(panel.grid.slot_of_row[row]), bars)
         values.append(step[0])
         aux.append(step[1])
     return np.array(values), np.array(aux)
@@ -104,7 +102,7 @@ def test_a_warm_session_has_every_value_in_its_first_row(panel, batch):
 
 def test_without_peers_only_the_cross_section_is_missing(panel, expected_volume, inputs, batch):
     other = compute(panel, expected_volume, ticks=inputs["ticks"])
-    k = next(k for k, name in enumerate(NAMES) if name.startswith("cross_section."))
+    k = CROSS_SECTION
     assert np.isnan(other.values[:, :, k:]).all()
     assert other.values[:, :, :k].tobytes() == batch.values[:, :, :k].tobytes()
 

@@ -22,7 +22,9 @@ _QUOTES, _TRADES = ("quotes",), ("trades",)
 _NO_QUOTES, _NO_TRADES = "no quotes in the minute", "no trades in the minute"
 _FEW = f"or in fewer than {WARM_UP} of the symbol's minutes so far"
 FEATURES = (
-    Feature("microstructure.spread_bps", "quoted spread / mid, bps, mean over time", 1, "quote bars", _QUOTES, _NO_QUOTES),
+    Feature(
+        "microstructure.spread_bps", "quoted spread / mid, bps, mean over time", 1, "quote bars", _QUOTES, _NO_QUOTES
+    ),
     Feature(
         "microstructure.depth_imbalance",
         "(bid size - ask size) / (bid size + ask size), mean over time",
@@ -86,7 +88,7 @@ FEATURES = (
     ),
     Feature(
         "microstructure.bulk_volume_imbalance",
-        "sum V (2 Z(r / sd) - 1) / sum V over 30 minutes, Z the normal distribution, sd = sqrt(mean r^2) of the 30 up to each",
+        "sum V (2 Z(r / sd) - 1) / sum V over 30 minutes, Z the normal distribution, sd^2 the mean r^2 of its 30",
         59,
         "Easley, Lopez de Prado & O'Hara 2012",
         nan="no volume in the window",

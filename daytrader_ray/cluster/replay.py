@@ -9,6 +9,7 @@ from daytrader_ray.cluster.session import SessionSpec
 from daytrader_ray.domain.panel import Frames
 from daytrader_ray.engine.backtest import BacktestResult, Plan, backtest
 from daytrader_ray.features.compute import compute
+from daytrader_ray.features.feature_set import feature_set
 from daytrader_ray.market_data.statistics import session_statistics
 from daytrader_ray.models.bundle import Bundle
 from daytrader_ray.models.ensemble import signals
@@ -55,4 +56,5 @@ def frames_until(spec: SessionSpec, bundle: Bundle) -> Frames:
     """Return bars, features and statistics of the bundle's symbols up to and including the session."""
     panel = ParquetStore(spec.root).panel(bundle.symbols, end=spec.date)
     adv, sigma_day, expected = session_statistics(panel)
-    return Frames(panel, compute(panel, expected), adv, sigma_day, expected)
+    features = compute(panel, expected, extras=feature_set(spec.features).extras)
+    return Frames(panel, features, adv, sigma_day, expected)

@@ -38,7 +38,7 @@ from daytrader_ray.domain.sessions import Session, SessionGrid
 from daytrader_ray.engine.config import KernelConfig
 from daytrader_ray.engine.runner import OPEN_HINT, SessionResult, run_session
 from daytrader_ray.engine.session import Market, SessionEngine
-from daytrader_ray.features.step import NAMES
+from daytrader_ray.features.feature_set import FeaturesConfig, feature_set
 from daytrader_ray.market_data.statistics import next_session_statistics, session_statistics
 from daytrader_ray.models.bundle import Bundle, first_difference
 from daytrader_ray.regime.config import RegimeConfig
@@ -81,6 +81,7 @@ class SessionSpec:
     date: dt.date
     bundle_id: str
     universe: UniverseConfig
+    features: FeaturesConfig
     kernel: KernelConfig
     costs: CostConfig
     regime: RegimeConfig
@@ -242,9 +243,11 @@ async def _rehearsed(
 def load_bundle(spec: SessionSpec) -> Bundle:
     """Load the session's bundle.
 
-    A `BundleError` when it has been trained on the session itself or later, or with other rules than the session's.
+    A `BundleError` when it has been trained on the session itself or later, or with other features or other rules than
+    the session's.
     """
-    bundle = model_store.load(spec.root, spec.bundle_id, NAMES)
+    wanted = feature_set(spec.features)
+    bundle = model_store.load(spec.root, spec.bundle_id, wanted.names, wanted.origins)
     if bundle.last_training_session >= spec.date:
         raise BundleError(
             f"bundle {spec.bundle_id} was trained up to {bundle.last_training_session}: it has seen {spec.date}",
@@ -285,6 +288,7 @@ def market_before(spec: SessionSpec, bundle: Bundle) -> tuple[Market, list[str]]
         sector=sector_codes(universe, history.symbols),
         sector_limit=sector_budgets(universe, panel, spec.kernel.max_sector)[-1],
         event_scale=near_events.get(spec.date, np.ones((session.n_minutes, len(history.symbols)))),
+        extras=feature_set(spec.features).extras,
     )
     return market, behind
 

@@ -19,6 +19,7 @@ from daytrader_ray.engine.fills import costs_of, fill_fee
 from daytrader_ray.engine.kernel import Snapshot, new_intents, new_scratch, protect, rules_of, step
 from daytrader_ray.engine.orders import order_of
 from daytrader_ray.features.bar import EVENTS, TICKS, Bars, without
+from daytrader_ray.features.extras import Extra
 from daytrader_ray.features.live import LiveFeatures
 from daytrader_ray.models.bundle import Bundle
 from daytrader_ray.models.dataset import LiveWindows
@@ -39,7 +40,8 @@ class Market:
 
     `history` holds all earlier sessions of `symbols`; `expected_history` their expected volumes `[row, symbol]`;
     `statistics` what they say of today; `price_factor` and `share_factor` of today (`domain.panel.Panel`), `tradable`
-    and `sector` are `[symbol]`; `sector_limit` `[sector]` and `event_scale` `[slot, symbol]` are as in `backtest.Plan`.
+    and `sector` are `[symbol]`; `sector_limit` `[sector]` and `event_scale` `[slot, symbol]` are as in `backtest.Plan`;
+    `extras` are the configured features beside those of the registry.
     """
 
     session: Session
@@ -52,6 +54,7 @@ class Market:
     sector: npt.NDArray[np.int64]
     sector_limit: Float64
     event_scale: Float64
+    extras: tuple[Extra, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -113,7 +116,7 @@ class SessionEngine:
     def _warm(self) -> None:
         """Run the history through features, windows and regime, so that the first bar continues where it ended."""
         market, bundle = self.market, self.bundle
-        self._features = LiveFeatures(self.symbols, bar_minutes=self._bar_minutes)
+        self._features = LiveFeatures(self.symbols, bar_minutes=self._bar_minutes, extras=market.extras)
         history = self._features.warm(market.history, market.expected_history)
         self._selected = np.array([self._features.names.index(name) for name in bundle.features], dtype=np.int64)
         self._windows = LiveWindows(len(self.symbols), self._selected.size)

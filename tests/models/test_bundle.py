@@ -108,6 +108,11 @@ def test_another_schema_or_feature_set_is_refused(bundle, saved, tmp_path, monke
         model_store.load(tmp_path, saved.name, ("new", *bundle.features))
     with pytest.raises(BundleError, match="another feature set: their order"):
         model_store.load(tmp_path, saved.name, tuple(reversed(bundle.feature_set)))
+    own = {"extra.my_features.wick_14": "12ab"}
+    other = model_store.save(dataclasses.replace(bundle, plan={**bundle.plan, "extras": own}), tmp_path)
+    assert model_store.load(tmp_path, other, bundle.feature_set, own).plan["extras"] == own
+    with pytest.raises(BundleError, match=r"another feature: extra.my_features.wick_14, then 12ab, is now 34cd"):
+        model_store.load(tmp_path, other, bundle.feature_set, dict.fromkeys(own, "34cd"))
     monkeypatch.setattr(model_store, "SCHEMA", 2)
     with pytest.raises(BundleError, match="has schema 1, this program reads 2"):
         model_store.load(tmp_path, saved.name)

@@ -2,6 +2,7 @@
 
 ::
 
+    <root>/processed/signals/<key>.json     features that one window chose, with their scale
     <root>/processed/signals/<key>.npy      scores of one (window, member); regime of one window
     <root>/reports/<id>.json                what the search found, without a clock or a path: same data, same bytes
     <root>/reports/latest.json              id of the last one
@@ -28,6 +29,7 @@ from daytrader_ray.cluster.fits import (
     Progress,
     exists,
     jobs_of,
+    load_view,
     run_fits,
     save_array,
     silent,
@@ -41,6 +43,7 @@ from daytrader_ray.domain.panel import Frames
 from daytrader_ray.domain.sources import digest_of_sources
 from daytrader_ray.domain.trading import MEMBERS, members_of
 from daytrader_ray.engine.config import KernelConfig
+from daytrader_ray.features.feature_set import FeaturesConfig
 from daytrader_ray.models.labels import LabelConfig, triple_barrier
 from daytrader_ray.regime.config import RegimeConfig
 from daytrader_ray.universe.config import UniverseConfig
@@ -51,7 +54,7 @@ from daytrader_ray.walkforward.config import SearchConfig
 from daytrader_ray.walkforward.cut import without_features
 from daytrader_ray.walkforward.fit import Market
 from daytrader_ray.walkforward.regimes import window_states
-from daytrader_ray.walkforward.result import TrialResult, judge, select_best, stitch, trial_dict
+from daytrader_ray.walkforward.result import TrialResult, judge, select_best, selection_dict, stitch, trial_dict
 from daytrader_ray.walkforward.study import Study
 from daytrader_ray.walkforward.windows import Window, WindowSpec, windows
 
@@ -79,6 +82,7 @@ class SearchRequest(Config):
 
     root: str
     universe: UniverseConfig
+    features: FeaturesConfig = FeaturesConfig()
     config: SearchConfig = SearchConfig()
     labels: LabelConfig = LabelConfig()
     kernel: KernelConfig = KernelConfig()
@@ -290,6 +294,7 @@ def _result(
         "best": {"mask": best.mask, "members": list(members_of(best.mask)), "sharpe": trial_sharpe(best)},
         "verdict": {"label": judged.label, "sentence": judged.sentence},
         "left_out": sorted(left_out),
+        "selection": selection_dict([load_view(path).selection for path in dict.fromkeys(job.view for job in jobs)]),
         "settings": settings,
         "members": list(MEMBERS),
         "trials": [trial_dict(trial, trials) for trial in trials],

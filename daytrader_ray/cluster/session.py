@@ -133,7 +133,7 @@ async def trade(spec: SessionSpec, scorer: Scorer) -> SessionResult:
         root = local_root(spec.journal_root)
         buffer = stack.enter_context(BarBuffer(buffer_folder(root, spec.buffer_name, spec.date), fresh=rehearses))
         rng, now, previous = np.random.default_rng(), _clock_of(spec, market.session), last_prices(market)
-        feed = LiveFeed(spec.feed, market.session, engine.symbols, buffer, rng, now, previous)
+        feed = LiveFeed(spec.feed, market.session, awaited(spec, market), buffer, rng, now, previous)
         await stack.enter_async_context(feed)
         opened = open_journal(spec.journal_root, spec.date, spec.journal_name, fresh=rehearses)
         journal = stack.enter_context(opened)
@@ -295,6 +295,13 @@ def market_before(spec: SessionSpec, bundle: Bundle) -> tuple[Market, list[str]]
         extras=feature_set(spec.features).extras,
     )
     return market, behind
+
+
+def awaited(spec: SessionSpec, market: Market) -> list[str]:
+    """Return the symbols to subscribe to: all but stocks that have left the universe and trade no more."""
+    priced = zip(market.history.symbols, np.isfinite(market.history.close[-1]).tolist(), strict=True)
+    universe = spec.universe
+    return [s for s, trades in priced if trades or s in universe.references or universe.has(s, spec.date)]
 
 
 def last_prices(market: Market) -> dict[str, float]:

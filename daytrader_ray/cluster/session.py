@@ -251,7 +251,10 @@ def load_bundle(spec: SessionSpec) -> Bundle:
             "choose a later session, or a bundle trained on earlier ones",
         )
     sections = {name: getattr(spec, name).model_dump(mode="json") for name in TRADED_AS_TRAINED if name in bundle.plan}
-    found = first_difference({name: bundle.plan[name] for name in sections}, sections)
+    trained = {name: bundle.plan[name] for name in sections}
+    if followed := {name: list(getattr(spec.feed.rules, name)) for name in ("quotes", "trades") if name in bundle.plan}:
+        sections["live"], trained["live"] = followed, {name: list(bundle.plan[name]) for name in followed}
+    found = first_difference(trained, sections)
     if found is not None:
         key, then, now = found
         raise BundleError(

@@ -38,7 +38,7 @@ from daytrader_ray.domain.sessions import Session, SessionGrid
 from daytrader_ray.engine.config import KernelConfig
 from daytrader_ray.engine.runner import OPEN_HINT, SessionResult, run_session
 from daytrader_ray.engine.session import Market, SessionEngine
-from daytrader_ray.features.step import NAMES
+from daytrader_ray.features.feature_set import FeaturesConfig, feature_set
 from daytrader_ray.market_data.statistics import next_session_statistics, session_statistics
 from daytrader_ray.models.bundle import Bundle, first_difference
 from daytrader_ray.regime.config import RegimeConfig
@@ -81,6 +81,7 @@ class SessionSpec:
     date: dt.date
     bundle_id: str
     universe: UniverseConfig
+    features: FeaturesConfig
     kernel: KernelConfig
     costs: CostConfig
     regime: RegimeConfig
@@ -132,7 +133,7 @@ async def trade(spec: SessionSpec, scorer: Scorer) -> SessionResult:
         root = local_root(spec.journal_root)
         buffer = stack.enter_context(BarBuffer(buffer_folder(root, spec.buffer_name, spec.date), fresh=rehearses))
         rng, now, previous = np.random.default_rng(), _clock_of(spec, market.session), last_prices(market)
-        feed = LiveFeed(spec.feed, market.session, engine.symbols, buffer, rng, now, previous)
+        feed = LiveFeed(spec.feed, market.session, awaited(spec, market), buffer, rng, now, previous)
         await stack.enter_async_context(feed)
         opened = open_journal(spec.journal_root, spec.date, spec.journal_name, fresh=rehearses)
         journal = stack.enter_context(opened)
@@ -242,9 +243,11 @@ async def _rehearsed(
 def load_bundle(spec: SessionSpec) -> Bundle:
     """Load the session's bundle.
 
-    A `BundleError` when it has been trained on the session itself or later, or with other rules than the session's.
+    A `BundleError` when it has been trained on the session itself or later, or with other features or other rules than
+    the session's.
     """
-    bundle = model_store.load(spec.root, spec.bundle_id, NAMES)
+    wanted = feature_set(spec.features)
+    bundle = model_store.load(spec.root, spec.bundle_id, wanted.names, wanted.origins)
     if bundle.last_training_session >= spec.date:
         raise BundleError(
             f"bundle {spec.bundle_id} was trained up to {bundle.last_training_session}: it has seen {spec.date}",
@@ -292,8 +295,16 @@ def market_before(spec: SessionSpec, bundle: Bundle) -> tuple[Market, list[str]]
         past_ticks=tick_panel(store, history.symbols, history.grid, rules.quotes, rules.trades),
         past_events=event_panel(store, history.symbols, history.grid),
         events=event_panel(store, history.symbols, today),
+        extras=feature_set(spec.features).extras,
     )
     return market, behind
+
+
+def awaited(spec: SessionSpec, market: Market) -> list[str]:
+    """Return the symbols to subscribe to: all but stocks that have left the universe and trade no more."""
+    priced = zip(market.history.symbols, np.isfinite(market.history.close[-1]).tolist(), strict=True)
+    universe = spec.universe
+    return [s for s, trades in priced if trades or s in universe.references or universe.has(s, spec.date)]
 
 
 def last_prices(market: Market) -> dict[str, float]:

@@ -63,9 +63,11 @@ def test_a_few_stocks_without_the_day_before_are_not_traded_and_the_others_are(t
         for day in days if name in ("AAA", "BBB") else days[:-1]:
             store.write_bars(name, "2025-03", _minute_of(day), (day, day))
     universe = UniverseConfig(sectors={"all": names[:3]}, references=names[3:], eligibility=OFF)
-    sections = {"universe": universe, "kernel": KernelConfig(), "features": FeaturesConfig()}
-    feed = SimpleNamespace(rules=LiveConfig())
-    spec = SimpleNamespace(root=str(tmp_path), date=dt.date(2025, 3, 11), feed=feed, **sections)
+    rules = KernelConfig()
+    day, feed = dt.date(2025, 3, 11), SimpleNamespace(rules=LiveConfig())
+    spec = SimpleNamespace(
+        root=str(tmp_path), date=day, universe=universe, kernel=rules, features=FeaturesConfig(), feed=feed
+    )
     with capture_logs() as logs:
         market, behind = market_before(spec, SimpleNamespace(symbols=names))
     assert behind == ["CCC"]

@@ -23,7 +23,7 @@ universe:
   chosen_on: 2025-10-20
   sectors:
     Energy: [XOM, SLB]
-    Meme: [GME, OLDA, ZZZZ]
+    Meme: [AMC, OLDA, ZZZZ]
   pinned: [SLB]
   membership: {OLDA: {until: 2025-10-07}}
   references: [SPY, XLE, "I:VIX"]
@@ -38,7 +38,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "mine.yaml").write_text(PROFILE, encoding="utf-8")
     store, market = ParquetStore(str(folder / "data")), Market(MARKET, market_grid(MARKET))
     sessions = market.grid.sessions
-    for symbol in ("GME", "OLDA", "SLB", "SPY", "XLE", "XOM"):
+    for symbol in ("AMC", "OLDA", "SLB", "SPY", "XLE", "XOM"):
         for month, first, last in Kind.MINUTE.parts(sessions[0].date, sessions[-1].date):
             parts = [bars(market, symbol, i) for i, s in enumerate(sessions) if f"{s.date:%Y-%m}" == month]
             store.write_bars(symbol, month, pa.concat_tables(parts), (first, last))
@@ -65,11 +65,11 @@ def test_the_session_after_the_last_bars_is_shown_with_a_reason_for_every_stock(
     values, table = shown(place)
     assert (values["date"], values["chosen_on"]) == ("2025-10-14", "2025-10-20")
     stocks = {stock.pop("symbol"): stock for stock in values["stocks"]}
-    assert list(stocks) == ["GME", "OLDA", "SLB", "XOM", "ZZZZ"]
+    assert list(stocks) == ["AMC", "OLDA", "SLB", "XOM", "ZZZZ"]
     assert stocks["ZZZZ"]["reason"] == "no bars in the store" and not stocks["ZZZZ"]["tradable"]
     assert stocks["OLDA"]["reason"] == "not in the list after 2025-10-07"
     assert stocks["XOM"]["reason"] == "meets volume, ATR" and stocks["XOM"]["tradable"]
-    assert stocks["GME"]["reason"].startswith("volume ") and stocks["GME"]["reason"].endswith(" M is below 12.0 M")
+    assert stocks["AMC"]["reason"].startswith("volume ") and stocks["AMC"]["reason"].endswith(" M is below 12.0 M")
     assert stocks["SLB"]["pinned"] and stocks["SLB"]["tradable"]
     assert set(stocks["XOM"]["values"]) == {"volume", "atr", "market_cap"}
     assert stocks["XOM"]["values"]["market_cap"] is None and stocks["XOM"]["score"] == 0.0

@@ -12,7 +12,7 @@ from daytrader_ray.market_data.statistics import session_statistics
 from tests.features.test_parity import live_features
 
 PRICES = ("open", "high", "low", "close", "vwap")
-EX_SESSION = 4
+EX_SESSION = 16
 
 
 def split_in(panel, ratio, column=0):
@@ -36,7 +36,7 @@ def features_of(panel):
 
 @pytest.fixture(scope="module")
 def whole(panel_maker):
-    return panel_maker(n_sessions=7)
+    return panel_maker(n_sessions=18)
 
 
 @pytest.mark.parametrize("ratio", [2.0, 0.25])

@@ -24,6 +24,7 @@ def search_request(
     request = SearchRequest(
         root=profile.root,
         universe=universe,
+        features=profile.features,
         config=profile.search.model_copy(update=spans),
         labels=profile.labels,
         kernel=profile.kernel,

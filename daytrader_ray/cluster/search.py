@@ -43,6 +43,7 @@ from daytrader_ray.domain.panel import Frames
 from daytrader_ray.domain.sources import digest_of_sources
 from daytrader_ray.domain.trading import MEMBERS, members_of
 from daytrader_ray.engine.config import KernelConfig
+from daytrader_ray.features.feature_set import FeaturesConfig
 from daytrader_ray.models.labels import LabelConfig, triple_barrier
 from daytrader_ray.regime.config import RegimeConfig
 from daytrader_ray.universe.config import UniverseConfig
@@ -81,6 +82,7 @@ class SearchRequest(Config):
 
     root: str
     universe: UniverseConfig
+    features: FeaturesConfig = FeaturesConfig()
     config: SearchConfig = SearchConfig()
     labels: LabelConfig = LabelConfig()
     kernel: KernelConfig = KernelConfig()

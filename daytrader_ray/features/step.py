@@ -9,6 +9,7 @@ from daytrader_ray.features.bar import CROSS_INPUTS, Bar, Bars, Calendar, Crowd,
 from daytrader_ray.features.kernels import (
     cross_section,
     lag,
+    microstructure,
     momentum,
     past,
     ranges,
@@ -28,6 +29,7 @@ FEATURES: tuple[Feature, ...] = (
     *lag.FEATURES,
     *rolling.FEATURES,
     *time.FEATURES,
+    *microstructure.FEATURES,
     *cross_section.FEATURES,
 )
 NAMES = tuple(feature.name for feature in FEATURES)
@@ -42,19 +44,21 @@ _VOLUME = _VOLATILITY + len(volatility.FEATURES)
 _LAG = _VOLUME + len(volume.FEATURES)
 _ROLLING = _LAG + len(lag.FEATURES)
 _TIME = _ROLLING + len(rolling.FEATURES)
-_CROSS_SECTION = _TIME + len(time.FEATURES)
+_MICROSTRUCTURE = _TIME + len(time.FEATURES)
+CROSS_SECTION = _MICROSTRUCTURE + len(microstructure.FEATURES)
 
 _MOMENTUM_STATE = past.STATE
 _TREND_STATE = _MOMENTUM_STATE + momentum.STATE
 _VOLATILITY_STATE = _TREND_STATE + trend.STATE
 _VOLUME_STATE = _VOLATILITY_STATE + volatility.STATE
 _RANGES_STATE = _VOLUME_STATE + volume.STATE
-_CROSS_STATE = _RANGES_STATE + ranges.STATE
-N_STATE = _CROSS_STATE + cross_section.STATE
+_MICROSTRUCTURE_STATE = _RANGES_STATE + ranges.STATE
+CROSS_STATE = _MICROSTRUCTURE_STATE + microstructure.STATE
+N_STATE = CROSS_STATE + cross_section.STATE
 
 _LONGEST_BAR = 30
 _WARM_UP = np.array(
-    [[feature.warm_up_of(minutes) for feature in FEATURES[:_CROSS_SECTION]] for minutes in range(1, _LONGEST_BAR + 1)]
+    [[feature.warm_up_of(minutes) for feature in FEATURES[:CROSS_SECTION]] for minutes in range(1, _LONGEST_BAR + 1)]
 )
 """Bars before the first value `[bar_minutes - 1, feature]`."""
 _LONGEST_WARM_UP = int(_WARM_UP.max())
@@ -101,11 +105,12 @@ def step_symbol(state: Float64, minute: Minute, bar: Bar, out: Float32, aux: Flo
     lag.step(state, out, _LAG)
     rolling.step(state, minute, out, _ROLLING)
     time.step(minute, out, _TIME)
+    microstructure.step(state, _MICROSTRUCTURE_STATE, minute, bar, out, _MICROSTRUCTURE)
     ranges.step(state, _RANGES_STATE, minute, bar, aux)
     aux[0] /= bar.price_factor
     _inputs_of_cross(state, minute.bar_minutes, cross)
     if state[past.BARS] < _LONGEST_WARM_UP:
-        for k in range(_CROSS_SECTION):
+        for k in range(CROSS_SECTION):
             if state[past.BARS] < _WARM_UP[minute.bar_minutes - 1, k]:
                 out[k] = np.nan
 
@@ -164,7 +169,7 @@ def step(state: Float64, minute: Minute, bars: Bars, crowd: Crowd, out: Float32,
     """
     for s in range(state.shape[0]):
         step_symbol(state[s], minute, _bar(bars, s), out[s], aux[s], cross[s])
-    cross_section.step(state, _CROSS_STATE, cross, crowd, crowd.member[0], out, _CROSS_SECTION)
+    cross_section.step(state, CROSS_STATE, cross, crowd, crowd.member[0], out, CROSS_SECTION)
 
 
 @njit
@@ -176,8 +181,14 @@ def run(state: Float64, calendar: Calendar, bars: Bars, out: Float32, aux: Float
 
 
 @njit
-def run_cross(state: Float64, calendar: Calendar, cross: Float64, crowd: Crowd, out: Float32) -> None:
-    """Stage 2 of a history of all symbols: `cross` `[row, symbol, 5]`, `out` `[row, symbol, feature]`, written."""
+def run_cross(
+    state: Float64, base: int, calendar: Calendar, cross: Float64, crowd: Crowd, out: Float32, first: int
+) -> None:
+    """Stage 2 of the history of the k symbols `crowd.columns`.
+
+    `cross` is `[row, symbol, 5]` of all symbols; `state` `[k, ...]`, whose part of the cross-section begins at `base`,
+    is stepped in place; `out` `[row, k, feature]` is written from column `first` on.
+    """
     for row in range(cross.shape[0]):
         member = crowd.member[calendar.session[row]]
-        cross_section.step(state, _CROSS_STATE, cross[row], crowd, member, out[row], _CROSS_SECTION)
+        cross_section.step(state, base, cross[row], crowd, member, out[row], first)

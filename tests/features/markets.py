@@ -12,36 +12,30 @@ from daytrader_ray.domain.peers import Peers
 from daytrader_ray.market_data.bars import SymbolBars
 from daytrader_ray.market_data.panel import build_panel
 from daytrader_ray.market_data.statistics import session_statistics
-from tests.features.conftest import make_panel
+from tests.features.conftest import make_inputs, make_panel
 from tests.features.oracles.case import Case
 
 DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 REAL = {
-    "yf_intraday_mit": ("SPY", "DIA", "TLT", "XLP", "XLV", "QQQ"),
+    "yf_intraday_mit": ("SPY", "DIA", "TLT", "XLP", "XLV"),
     "lean": ("SPY", "IBM", "BAC", "AIG"),
 }
 
 
 def made_up(bar_minutes: int = 1) -> Case:
-    """Return AAA among four symbols over 20 sessions (5-minute bars: 90), with ticks in most minutes and events."""
-    panel = make_panel(20 if bar_minutes == 1 else 90, ("AAA", "BBB", "SPY", "XLK", "QQQ"), bar_minutes)
-    rng, shape = np.random.default_rng(8), panel.close.shape
-    ticks = rng.random((*shape, 6)) * [9, 2, 900, 2, 50, 300] - [0, 1, 450, 1, 0, 0]
-    ticks[..., 4] = np.ceil(ticks[..., 4])
-    ticks[rng.random(shape) < 0.1, :3] = np.nan
-    ticks[rng.random(shape) < 0.1, 3:] = np.nan
-    events = np.where(rng.random((*shape, 2)) < 0.3, np.nan, rng.integers(0, 90_000, (*shape, 2)))
-    return Case(panel, session_statistics(panel)[2], 0, ticks, events, peers_of(panel))
+    """Return AAA, whose sector it joins late, over 20 sessions (90 of 5-minute bars), with ticks and events."""
+    panel = make_panel(20 if bar_minutes == 1 else 90, bar_minutes=bar_minutes)
+    rng, inputs, shape = np.random.default_rng(8), make_inputs(panel), (*panel.close.shape, 2)
+    events = np.where(rng.random(shape) < 0.3, np.nan, rng.integers(0, 90_000, shape))
+    return Case(panel, session_statistics(panel)[2], 0, inputs["ticks"], events, inputs["peers"])
 
 
 def peers_of(panel: Panel) -> Peers:
-    """Return AAA and BBB as members of one sector with XLK as its ETF where there is one."""
+    """Return all but SPY and QQQ as members of one sector without an ETF."""
     column = {symbol: i for i, symbol in enumerate(panel.symbols)}
-    references = ("SPY", "QQQ", "XLK")
-    sector = np.array([-1 if symbol in references else 0 for symbol in panel.symbols], dtype=np.int64)
-    proxy = np.where(sector == 0, column.get("XLK", -1), -1).astype(np.int64)
+    sector = np.array([-1 if symbol in ("SPY", "QQQ") else 0 for symbol in panel.symbols], dtype=np.int64)
     member = np.repeat(sector[None] == 0, len(panel.grid.sessions), axis=0)
-    return Peers(column.get("SPY", -1), column.get("QQQ", -1), sector, proxy, member)
+    return Peers(column.get("SPY", -1), column.get("QQQ", -1), sector, np.full(sector.size, -1), member)
 
 
 def real(source: str) -> Case:

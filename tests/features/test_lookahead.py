@@ -14,7 +14,7 @@ from daytrader_ray.features.step import FEATURES, NAMES
 PRICES = ("open", "high", "low", "close")
 
 
-def changed_after(panel, row, rng):
+def changed_after(panel, inputs, row, rng):
     later = slice(row + 1, None)
     fields = {name: getattr(panel, name).copy() for name in (*PRICES, "volume", "vwap", "traded")}
     for name in ("open", "close", "vwap"):
@@ -27,15 +27,19 @@ def changed_after(panel, row, rng):
     for name in ("price_factor", "share_factor"):
         fields[name] = getattr(panel, name).copy()
         fields[name][tomorrow] *= rng.uniform(0.1, 7.0, fields[name][tomorrow].shape)
-    return dataclasses.replace(panel, **fields)
+    ticks, member = inputs["ticks"].copy(), inputs["peers"].member.copy()
+    ticks[later] = rng.permutation(ticks[later])
+    member[tomorrow] = rng.random(member[tomorrow].shape) < 0.5
+    peers = dataclasses.replace(inputs["peers"], member=member)
+    return dataclasses.replace(panel, **fields), {"peers": peers, "ticks": ticks}
 
 
-def columns_that_look_ahead(features_of, panel, rows, seed=11):
+def columns_that_look_ahead(features_of, panel, inputs, rows, seed=11):
     rng = np.random.default_rng(seed)
-    truth = features_of(panel)
+    truth = features_of(panel, inputs)
     leaks = set()
     for row in rows:
-        other = features_of(changed_after(panel, row, rng))
+        other = features_of(*changed_after(panel, inputs, row, rng))
         same = [truth[: row + 1, :, k].tobytes() == other[: row + 1, :, k].tobytes() for k in range(truth.shape[2])]
         leaks |= {k for k, equal in enumerate(same) if not equal}
     return leaks
@@ -50,8 +54,8 @@ def minutes(panel):
 
 
 @pytest.fixture(scope="module")
-def leaks(panel, expected_volume, minutes):
-    return columns_that_look_ahead(lambda p: compute(p, expected_volume).values, panel, minutes)
+def leaks(panel, expected_volume, inputs, minutes):
+    return columns_that_look_ahead(lambda p, i: compute(p, expected_volume, **i).values, panel, inputs, minutes)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -59,19 +63,19 @@ def test_feature_does_not_look_ahead(name, leaks):
     assert NAMES.index(name) not in leaks
 
 
-def test_a_leak_planted_in_every_feature_is_found(panel, expected_volume, minutes):
-    def leaky(p):
-        values = compute(p, expected_volume).values.copy()
+def test_a_leak_planted_in_every_feature_is_found(panel, expected_volume, inputs, minutes):
+    def leaky(p, i):
+        values = compute(p, expected_volume, **i).values.copy()
         values[:-1] = values[1:]
         return values
 
-    of_bars = {k for k, feature in enumerate(FEATURES) if feature.family != "time" and "bars" in feature.inputs}
-    assert of_bars <= columns_that_look_ahead(leaky, panel, minutes)
+    moving = {k for k, feature in enumerate(FEATURES) if feature.family != "time"}
+    assert columns_that_look_ahead(leaky, panel, inputs, minutes) == moving
 
 
-def test_ranges_do_not_look_ahead(panel, expected_volume, minutes):
-    def ranges(p):
-        features = compute(p, expected_volume)
+def test_ranges_do_not_look_ahead(panel, expected_volume, inputs, minutes):
+    def ranges(p, i):
+        features = compute(p, expected_volume, **i)
         return np.stack([features.atr_5, features.return_30, features.sigma_30], axis=2)
 
-    assert columns_that_look_ahead(ranges, panel, minutes) == set()
+    assert columns_that_look_ahead(ranges, panel, inputs, minutes) == set()

@@ -8,6 +8,7 @@ from daytrader_ray.domain.jit import njit
 from daytrader_ray.features.bar import CROSS_INPUTS, Bar, Bars, Calendar, Crowd, Float32, Float64, Minute
 from daytrader_ray.features.kernels import (
     cross_section,
+    events,
     lag,
     microstructure,
     momentum,
@@ -28,6 +29,7 @@ FEATURES: tuple[Feature, ...] = (
     *lag.FEATURES,
     *time.FEATURES,
     *microstructure.FEATURES,
+    *events.FEATURES,
     *cross_section.FEATURES,
 )
 NAMES = tuple(feature.name for feature in FEATURES)
@@ -42,7 +44,8 @@ _VOLUME = _VOLATILITY + len(volatility.FEATURES)
 _LAG = _VOLUME + len(volume.FEATURES)
 _TIME = _LAG + len(lag.FEATURES)
 _MICROSTRUCTURE = _TIME + len(time.FEATURES)
-CROSS_SECTION = _MICROSTRUCTURE + len(microstructure.FEATURES)
+_EVENTS = _MICROSTRUCTURE + len(microstructure.FEATURES)
+CROSS_SECTION = _EVENTS + len(events.FEATURES)
 
 _MOMENTUM_STATE = past.STATE
 _TREND_STATE = _MOMENTUM_STATE + momentum.STATE
@@ -97,6 +100,7 @@ def step_symbol(state: Float64, minute: Minute, bar: Bar, out: Float32, aux: Flo
     lag.step(state, bar, out, _LAG)
     time.step(minute, out, _TIME)
     microstructure.step(state, _MICROSTRUCTURE_STATE, minute, bar, out, _MICROSTRUCTURE)
+    events.step(bar, out, _EVENTS)
     ranges.step(state, _RANGES_STATE, minute, bar, aux)
     aux[0] /= bar.price_factor
     cross[0] = state[past.RETURN]

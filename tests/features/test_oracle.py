@@ -105,7 +105,9 @@ def reference(market, symbol=0):
     }, r
 
 
-@pytest.mark.parametrize("name", [f.name for f in FEATURES[13:] if f.family not in ("microstructure", "cross_section")])
+@pytest.mark.parametrize(
+    "name", [f.name for f in FEATURES[13:] if f.family not in ("microstructure", "events", "cross_section")]
+)
 def test_feature_equals_its_definition(name, market, features):
     assert_close(column(features, name), reference(market)[0][name])
 
@@ -156,7 +158,8 @@ def test_after_warm_up_a_longer_history_changes_nothing_that_matters(panel_maker
     part, inputs = panel.part(4, 14), make_inputs(panel)
     long = compute(panel, np.full(panel.close.shape, 700.0), **inputs).values[late:]
     peers = dataclasses.replace(inputs["peers"], member=inputs["peers"].member[4:])
-    short = compute(part, np.full(part.close.shape, 700.0), peers=peers, ticks=inputs["ticks"][late:]).values
+    known = {"peers": peers, "ticks": inputs["ticks"][late:], "events": inputs["events"][late:]}
+    short = compute(part, np.full(part.close.shape, 700.0), **known).values
     for k, name in enumerate(NAMES):
         if name != "lag.overnight_gap":
             assert_close(short[:, 3, k].astype(float), long[:, 3, k].astype(float))

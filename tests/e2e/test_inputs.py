@@ -28,12 +28,13 @@ from daytrader_ray.sandbox.market import Market
 from daytrader_ray.sandbox.process import running
 from daytrader_ray.sandbox.sessions import market_grid
 from daytrader_ray.universe.config import UniverseConfig
-from tests.e2e.conftest import SANDBOX, fill_store, fit_bundle
+from tests.e2e.conftest import OFF, SANDBOX, fill_store, fit_bundle
 
 STOCKS, SYMBOLS = ("MRNA", "XOM"), ("MRNA", "SPY", "XOM")
-UNIVERSE = UniverseConfig(sectors={"one": STOCKS[:1], "two": STOCKS[1:]}, references=("SPY",), min_mean_volume=0.0)
-CONFIG = SANDBOX.model_copy(update={"n_sessions": 5})
-TODAY = 4
+UNIVERSE = UniverseConfig(sectors={"one": STOCKS[:1], "two": STOCKS[1:]}, references=("SPY",), eligibility=OFF)
+TODAY = SANDBOX.n_sessions - 1
+FIRST_TICKS = 2
+"""The first session with quotes and trades: earlier ones have no labels."""
 FEATURES = (
     "microstructure.spread_bps", "microstructure.depth_imbalance", "microstructure.order_flow_imbalance",
     "microstructure.tick_imbalance", "microstructure.trade_count", "events.minutes_to", "events.minutes_since",
@@ -43,7 +44,7 @@ FEATURES = (
 
 def fill_ticks(store: ParquetStore, market: Market) -> None:
     for symbol in STOCKS:
-        for s, session in enumerate(market.grid.sessions):
+        for s, session in enumerate(market.grid.sessions[FIRST_TICKS:], FIRST_TICKS):
             quotes, trades = QuoteAggregator(), TradeAggregator()
             for slot in range(session.n_minutes):
                 q, t = market.quotes(symbol, s, slot), market.trades(symbol, s, slot)
@@ -57,7 +58,7 @@ def fill_ticks(store: ParquetStore, market: Market) -> None:
 
 def fill_events(store: ParquetStore, market: Market) -> int:
     """Store an event of long ago, one of the last session, known since the one before, and one far off; its slot."""
-    last, slot = market.grid.sessions[TODAY], 150
+    last, slot = market.grid.sessions[TODAY], 120
     minutes = [market.grid.sessions[0].open_minute - 9000, last.open_minute + slot, last.close_minute + 9000]
     known = [minutes[0], market.grid.sessions[TODAY - 1].open_minute + 77, minutes[0]]
     columns = [[dt.datetime.fromtimestamp(60 * at, dt.UTC) for at in some] for some in (minutes, known)]
@@ -72,7 +73,7 @@ def test_a_session_of_quotes_trades_and_events_has_no_difference_to_its_backtest
     from daytrader_ray.cluster.replay import replay
     from daytrader_ray.cluster.session import load_bundle
 
-    root, market = str(tmp_path), Market(CONFIG, market_grid(CONFIG))
+    root, market = str(tmp_path), Market(SANDBOX, market_grid(SANDBOX))
     store = ParquetStore(root)
     fill_store(root, market, SYMBOLS)
     fill_ticks(store, market)
@@ -91,7 +92,7 @@ def test_a_session_of_quotes_trades_and_events_has_no_difference_to_its_backtest
     assert set(FEATURES[:7]) & set(bundle.selection.features)
     model_store.save(dataclasses.replace(bundle, selection=Selection(every), threshold=0.1), root)
     live = LiveConfig(quotes=STOCKS, trades=STOCKS)
-    profile = load("sandbox", root, {}).model_copy(update={"sandbox": CONFIG, "universe": UNIVERSE, "live": live})
+    profile = load("sandbox", root, {}).model_copy(update={"sandbox": SANDBOX, "universe": UNIVERSE, "live": live})
     with running(profile.sandbox, profile.costs) as url:
         spec = rehearsal_spec(profile, market.grid.sessions[TODAY].date, "latest", url)
         found = rehearse(spec)

@@ -43,7 +43,7 @@ def make_panel(n_sessions=10, symbols=SYMBOLS, bar_minutes=1, seed=5):
 
 
 def make_inputs(panel, seed=7):
-    """What features know beside the bars: three members of one sector, one of them late, ticks of most minutes, events."""
+    """What features know beside the bars: three members of a sector, one of them late, ticks, events."""
     rng = np.random.default_rng(seed)
     ticks = rng.random((*panel.close.shape, 6)) * [4.0, 2.0, 800.0, 2.0, 40.0, 300.0] - [0.0, 1.0, 400.0, 1.0, 0.0, 0.0]
     for part, share in ((slice(0, 3), 0.1), (slice(3, 6), 0.2)):

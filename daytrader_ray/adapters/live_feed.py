@@ -153,8 +153,13 @@ class LiveFeed:
         return self._frozen
 
     def is_complete(self, slot: int) -> bool:
-        """Return whether every stock has reported that minute."""
-        return self._table.is_complete(slot)
+        """Return whether every stock has reported that minute, and the stream of quotes and trades is past it.
+
+        Its bar of the minute comes behind the minute's ticks; a second stream's may come before them.
+        """
+        rules, stream = self._config.rules, self._stocks[0]
+        follows = bool(rules.quotes or rules.trades) and stream.up
+        return self._table.is_complete(slot) and (stream.latest >= slot or not follows)
 
     async def wake(self, seconds: float) -> None:
         """Sleep until something arrives, at most `seconds`."""

@@ -177,7 +177,7 @@ class LiveFeed:
         """Return in words what should not have happened."""
         counts = self.counts
         counted = [f"live bars: {words} {counts[name]} times" for name, words in _ALARMS.items() if counts.get(name)]
-        return [*self._refusals(), *counted]
+        return [*self._refusals(), *counted, *self._ticks.alarms()]
 
     def _refusals(self) -> list[str]:
         return [_failure(source) for source in self._sources if source.refused]

@@ -16,6 +16,7 @@ def search_request(
 ) -> "SearchRequest":
     """Return the request of a profile; `symbols` (A,B,C) replaces its universe, spans replace its own."""
     from daytrader_ray.cluster.search import SearchRequest
+    from daytrader_ray.features.feature_set import feature_set
 
     universe = profile.universe
     if symbols is not None:
@@ -31,7 +32,7 @@ def search_request(
         costs=profile.costs,
         regime=profile.regime,
     )
-    _ = request.spec
+    _ = request.spec, feature_set(request.features)
     return request
 
 

@@ -4,57 +4,18 @@ What is audited is passed in as a `Compute`, from a history to tables of values,
 function, the universe and the regime are held to the same rules.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from daytrader_ray.domain.sessions import Int64
+from daytrader_ray.features.audit_table import Bool, Compute, Live, Table, Values
 from daytrader_ray.features.world import World, moments
 
-Bool = npt.NDArray[np.bool_]
-Values = npt.NDArray[Any]
 Progress = Callable[[int, int], None]
 
 TOLERANCE = 1e-6
 """Of max(|x|, median |x|): what may remain of a forgotten start (METHODS 1)."""
-
-
-@dataclass(frozen=True)
-class Table:
-    """Values of named quantities, line by line as they become known.
-
-    Attributes
-    ----------
-    names, columns
-        The quantities, and the symbols (or `market`) they are of.
-    values
-        Floating point `[line, column, name]`, NaN for no value.
-    known, minute
-        `[line]`: the row at whose close the line is known (-1: before the first), and the minute (epoch, UTC) it is of.
-    age
-        `[line, column]`: how many bars (or sessions) of the column there have been, this one included.
-    warm_up
-        `[name]`: the age from which on a value must not depend on where the history begins.
-    shared
-        `[name]`: whether it is made of other columns too, so that all of them must have that age.
-    """
-
-    names: tuple[str, ...]
-    columns: tuple[str, ...]
-    values: Values
-    known: Int64
-    minute: Int64
-    age: Int64
-    warm_up: Int64
-    shared: Bool
-
-
-Compute = Callable[[World], Sequence[Table]]
-Live = Callable[[World, int], Sequence[Table]]
-"""Tables of the lines known from a session's first row on, made minute by minute."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +90,7 @@ def lookahead(
         for other, verb in zip(others, ("changes", "is cut off"), strict=True):
             for then, now in zip(truth, compute(other), strict=True):
                 n = int(np.searchsorted(then.known, row, side="right"))
-                before = _lines(then, 0, min(n, len(now.known)))
+                before = then.part(0, min(n, len(now.known)))
                 ledger.enter(before, now.values[: len(before.known)], None, tolerance, f"all {verb} after {minute}")
         if progress is not None:
             progress(done, len(rows))
@@ -148,7 +109,7 @@ def warmup(world: World, compute: Compute, starts: Iterable[int], progress: Prog
     for done, start in enumerate(wanted, start=1):
         cause = f"history begins on {sessions[start].date}, not on {sessions[0].date}"
         for whole, now in zip(truth, compute(world.part(start, last)), strict=True):
-            then = _lines(whole, len(whole.known) - len(now.known), len(whole.known))
+            then = whole.part(len(whole.known) - len(now.known), len(whole.known))
             ledger.enter(then, now.values, _ready(then, now), TOLERANCE, cause)
         if progress is not None:
             progress(done, len(wanted))
@@ -160,7 +121,7 @@ def parity(world: World, compute: Compute, live: Live, session: int) -> list[Fin
     truth = compute(world)
     ledger = _Ledger(truth)
     for whole, now in zip(truth, live(world, session), strict=True):
-        then = _lines(whole, len(whole.known) - len(now.known), len(whole.known))
+        then = whole.part(len(whole.known) - len(now.known), len(whole.known))
         ledger.enter(then, now.values, None, 0.0, "made minute by minute")
     return ledger.close()
 
@@ -168,17 +129,6 @@ def parity(world: World, compute: Compute, live: Live, session: int) -> list[Fin
 def utc(minute: int) -> str:
     """Return an epoch minute as text."""
     return f"{np.datetime64(minute, 'm')}Z".replace("T", " ")
-
-
-def _lines(table: Table, start: int, stop: int) -> Table:
-    lines = slice(start, stop)
-    return replace(
-        table,
-        values=table.values[lines],
-        known=table.known[lines],
-        minute=table.minute[lines],
-        age=table.age[lines],
-    )
 
 
 def _ready(then: Table, now: Table) -> Bool:

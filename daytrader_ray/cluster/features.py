@@ -23,8 +23,8 @@ from daytrader_ray.cluster.pipeline import mapped
 from daytrader_ray.cluster.runtime import started
 from daytrader_ray.domain.indices import is_index
 from daytrader_ray.features.bar import Calendar
-from daytrader_ray.features.compute import REFERENCE, bars_of, calendar_of, compute_symbol, crowd_of
-from daytrader_ray.features.step import NAMES, initial_state, run_cross
+from daytrader_ray.features.compute import REFERENCE, bars_of, calendar_of, compare, compute_symbol, crowd_of
+from daytrader_ray.features.step import CROSS_SECTION, CROSS_STATE, NAMES, initial_state
 from daytrader_ray.market_data.statistics import session_statistics
 
 Float64 = npt.NDArray[np.float64]
@@ -63,7 +63,7 @@ def build(
 
     What is stored under the same content key is not computed again, so the same command resumes after any
     interruption. Uses the Ray that runs, or starts one where there is something to compute. `reference` is the market
-    that `excess_15` subtracts, where it is one of `symbols`. `progress` is told (done, all) symbols.
+    that the cross-section compares with, where it is one of `symbols`. `progress` is told (done, all) symbols.
     """
     store = ParquetStore(root)
     wanted = without_absent_indices(root, symbols)
@@ -131,7 +131,6 @@ def _build_symbol(job: _Job, symbol: str) -> str:
 def _compare(job: _Job, calendar: Calendar, cross: Float64, values: npt.NDArray[np.float32]) -> None:
     """Write the cross-section of one symbol `[row, feature]`: stage 2 of it and the reference."""
     pair = [cross] if job.market is None else [cross, job.market]
-    crowd = crowd_of(("", REFERENCE)[: len(pair)], calendar.session[-1] + 1)
-    out = np.stack([values] * len(pair), axis=1)
-    run_cross(initial_state(len(pair)), calendar, np.stack(pair, axis=1), crowd, out)
-    values[:] = out[:, 0]
+    crowd = crowd_of(len(pair), calendar.session[-1] + 1, None)
+    state = initial_state(len(pair))[:, CROSS_STATE:].copy()
+    values[:, CROSS_SECTION:] = compare(state, calendar, np.stack(pair, axis=1), crowd)[:, 0]

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import structlog
@@ -253,8 +254,10 @@ def load_bundle(spec: SessionSpec) -> Bundle:
             f"bundle {spec.bundle_id} was trained up to {bundle.last_training_session}: it has seen {spec.date}",
             "choose a later session, or a bundle trained on earlier ones",
         )
-    sections = {name: getattr(spec, name).model_dump(mode="json") for name in TRADED_AS_TRAINED if name in bundle.plan}
-    found = first_difference({name: bundle.plan[name] for name in sections}, sections)
+    wishes: dict[str, Any] = {name: getattr(spec, name).model_dump(mode="json") for name in TRADED_AS_TRAINED}
+    wishes |= {name: list(getattr(spec.feed.rules, name)) for name in ("quotes", "trades")}
+    shared = wishes.keys() & bundle.plan.keys()
+    found = first_difference({name: bundle.plan[name] for name in shared}, {name: wishes[name] for name in shared})
     if found is not None:
         key, then, now = found
         raise BundleError(

@@ -10,7 +10,7 @@ from daytrader_ray.domain.panel import FeatureMatrix, Panel
 from daytrader_ray.domain.peers import Peers
 from daytrader_ray.domain.sessions import SessionGrid
 from daytrader_ray.features import step as steps
-from daytrader_ray.features.bar import EVENTS, TICKS, Bars, Calendar, Crowd, Float32, Float64, without
+from daytrader_ray.features.bar import EVENTS, TICKS, Bars, Calendar, Crowd, Float32, Float64, Int64, without
 from daytrader_ray.features.extras import Extra
 from daytrader_ray.features.trailing import initial_tails, run_extras
 
@@ -68,14 +68,13 @@ def bars_of(
     )
 
 
-def crowd_of(symbols: tuple[str, ...], n_sessions: int, peers: Peers | None = None) -> Crowd:
-    """Return whom the cross-section compares with; without `peers` SPY alone, where it is one of `symbols`."""
-    n = len(symbols)
+def crowd_of(n_symbols: int, n_sessions: int, peers: Peers | None, columns: Int64 | None = None) -> Crowd:
+    """Return whom the features of `columns` (all by default) are compared with; without `peers` with nobody."""
+    wanted = np.arange(n_symbols) if columns is None else columns
     if peers is None:
-        spy = symbols.index(REFERENCE) if REFERENCE in symbols else -1
-        nobody = np.full(n, -1, dtype=np.int64)
-        return Crowd(spy, -1, nobody, nobody, np.zeros((n_sessions, n), dtype=np.bool_))
-    return Crowd(peers.spy, peers.qqq, peers.sector, peers.proxy, peers.member)
+        nobody = np.full(n_symbols, -1, dtype=np.int64)
+        return Crowd(-1, -1, nobody, nobody, np.zeros((n_sessions, n_symbols), dtype=np.bool_), wanted)
+    return Crowd(peers.spy, peers.qqq, peers.sector, peers.proxy, peers.member, wanted)
 
 
 def compute_symbol(bars: Bars, calendar: Calendar, state: Float64 | None = None) -> SymbolFeatures:
@@ -95,6 +94,18 @@ def compute_symbol(bars: Bars, calendar: Calendar, state: Float64 | None = None)
     steps.run(steps.initial_state(1)[0] if state is None else state, calendar, bars, values, aux, cross)
     atr_5, return_30, sigma_30 = (np.ascontiguousarray(aux[:, k]) for k in range(steps.N_AUX))
     return SymbolFeatures(values, atr_5, return_30, sigma_30, cross)
+
+
+def compare(state: Float64, calendar: Calendar, cross: Float64, crowd: Crowd) -> Float32:
+    """Return the cross-section of the symbols `crowd.columns`, float32 `[row, k, feature]`: `FEATURES[CROSS_SECTION:]`.
+
+    `cross` is `[row, symbol, 5]` of all symbols; `state` `[k, STATE]` is the cross-section's part of the symbols' state
+    (`state[:, CROSS_STATE:]`) before the first row, stepped in place.
+    """
+    shape = (len(cross), len(crowd.columns), steps.N_FEATURES - steps.CROSS_SECTION)
+    values = np.empty(shape, dtype=np.float32)
+    steps.run_cross(state, 0, calendar, cross, crowd, values, 0)
+    return values
 
 
 def compute(
@@ -123,7 +134,7 @@ def compute(
         The configured features (`FeatureSet.extras`), the last columns.
     """
     n = len(panel.symbols)
-    crowd = crowd_of(panel.symbols, len(panel.grid.sessions), peers)
+    crowd = crowd_of(n, len(panel.grid.sessions), peers)
     state, tails = steps.initial_state(n), initial_tails(extras, n)
     return compute_from(state, panel, expected_volume, crowd, ticks, events, extras, tails)
 
@@ -155,5 +166,5 @@ def compute_from(
         atr_5[:, column], return_30[:, column], sigma_30[:, column] = one.atr_5, one.return_30, one.sigma_30
         if extras and tails is not None:
             values[:, column, steps.N_FEATURES :] = run_extras(extras, bars, panel.grid.minute_of_row, tails[column])
-    steps.run_cross(state, calendar, cross, crowd, values)
+    steps.run_cross(state, steps.CROSS_STATE, calendar, cross, crowd, values, steps.CROSS_SECTION)
     return FeatureMatrix(names, values, atr_5, return_30, sigma_30)

@@ -10,13 +10,14 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 SHOWN = 3
+"""Names in an error before the rest is only counted; the table has them all."""
 FAILURE = {
     "lookahead": (
         "knows the future",
         "nothing that learned from it can be trusted: make each value of the bars up to its own",
     ),
     "warmup": (
-        "still depends on where the history begins",
+        "depends on where the history begins",
         "declare a longer warm-up (a function of your own: LOOKBACK in its file)",
     ),
     "parity": ("differs live", "history and live must run the same code on the same inputs"),
@@ -51,7 +52,7 @@ def failure(what: str, failed: Sequence[Finding]) -> DaytraderError:
     verdict, hint = FAILURE[what]
     names = ", ".join(finding.name for finding in failed[:SHOWN])
     others = f" and {len(failed) - SHOWN} more" if len(failed) > SHOWN else ""
-    return DaytraderError(f"{names}{others} {verdict}: {_where(failed[0].difference)}", hint)
+    return DaytraderError(f"{verdict}: {names}{others}: {_where(failed[0].difference)}", hint)
 
 
 def _where(found: Difference | None) -> str:

@@ -10,12 +10,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from daytrader_ray.features.audit_table import Bool, Compute, Live, Table, Values
+from daytrader_ray.features.registry import SEED_WEIGHT
 from daytrader_ray.features.world import World, moments
 
 Progress = Callable[[int, int], None]
+Tolerance = tuple[float, float]
+"""Fractions of max(|x|, median |x|) and of the largest |x|."""
+EXACT: Tolerance = (0.0, 0.0)
+"""Equal bits."""
 
 TOLERANCE = 1e-6
-"""Of max(|x|, median |x|): what may remain of a forgotten start (METHODS 1)."""
+"""Of max(|x|, median |x|): by how much equal values may differ (METHODS 1)."""
+SEEDS = 3.0 * SEED_WEIGHT
+"""Of the largest |x|: what a warm-up leaves of where averages began; some features are differences of averages."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +54,7 @@ class _Ledger:
     def __init__(self, tables: Iterable[Table]) -> None:
         self.findings = {name: Finding(name) for table in tables for name in table.names}
 
-    def enter(self, then: Table, now: Values, ready: Bool | None, tolerance: float, cause: str) -> None:
+    def enter(self, then: Table, now: Values, ready: Bool | None, tolerance: Tolerance, cause: str) -> None:
         """Compare `then` with `now` `[line, column, name]`, where `ready` (same shape) or everywhere."""
         known = np.isfinite(then.values)
         differ = _differences(then.values, now, tolerance)
@@ -73,13 +80,13 @@ def lookahead(
     compute: Compute,
     n_moments: int,
     rng: np.random.Generator,
-    tolerance: float = 0.0,
+    rounding: float = 0.0,
     progress: Progress | None = None,
 ) -> list[Finding]:
     """Change, and then cut, everything after random moments: all that was known before must stay what it was.
 
-    `tolerance` 0 asks for equal bits; above 0 it is a fraction of max(|x|, median |x|). `progress` is told (done, all)
-    moments.
+    `rounding` is how far values may differ, a fraction of max(|x|, median |x|); 0 asks for equal bits. `progress` is
+    told (done, all) moments.
     """
     truth = compute(world)
     ledger = _Ledger(truth)
@@ -91,7 +98,9 @@ def lookahead(
             for then, now in zip(truth, compute(other), strict=True):
                 n = int(np.searchsorted(then.known, row, side="right"))
                 before = then.part(0, min(n, len(now.known)))
-                ledger.enter(before, now.values[: len(before.known)], None, tolerance, f"all {verb} after {minute}")
+                ledger.enter(
+                    before, now.values[: len(before.known)], None, (rounding, 0.0), f"all {verb} after {minute}"
+                )
         if progress is not None:
             progress(done, len(rows))
     return ledger.close()
@@ -110,7 +119,7 @@ def warmup(world: World, compute: Compute, starts: Iterable[int], progress: Prog
         cause = f"history begins on {sessions[start].date}, not on {sessions[0].date}"
         for whole, now in zip(truth, compute(world.part(start, last)), strict=True):
             then = whole.part(len(whole.known) - len(now.known), len(whole.known))
-            ledger.enter(then, now.values, _ready(then, now), TOLERANCE, cause)
+            ledger.enter(then, now.values, _ready(then, now), (TOLERANCE, SEEDS), cause)
         if progress is not None:
             progress(done, len(wanted))
     return ledger.close()
@@ -122,7 +131,7 @@ def parity(world: World, compute: Compute, live: Live, session: int) -> list[Fin
     ledger = _Ledger(truth)
     for whole, now in zip(truth, live(world, session), strict=True):
         then = whole.part(len(whole.known) - len(now.known), len(whole.known))
-        ledger.enter(then, now.values, None, 0.0, "made minute by minute")
+        ledger.enter(then, now.values, None, EXACT, "made minute by minute")
     return ledger.close()
 
 
@@ -138,20 +147,22 @@ def _ready(then: Table, now: Table) -> Bool:
     return np.asarray(ready & ~np.isnan(now.values), dtype=np.bool_)
 
 
-def _differences(then: Values, now: Values, tolerance: float) -> Bool:
+def _differences(then: Values, now: Values, tolerance: Tolerance) -> Bool:
     """Return where two arrays `[line, column, name]` differ; NaN equals NaN."""
-    if tolerance == 0.0:
+    if tolerance == EXACT:
         bits = f"u{then.dtype.itemsize}"
         differ = then.view(bits) != now.view(bits)
     else:
         size = np.where(np.isfinite(then), np.abs(then), np.nan)
-        middle = np.array([_median(size[:, :, k]) for k in range(size.shape[2])])
+        middle, largest = (
+            np.array([_of(size[:, :, k], what) for k in range(size.shape[2])]) for what in (np.median, np.max)
+        )
         with np.errstate(invalid="ignore"):
-            near = np.abs(now - then) <= tolerance * np.fmax(size, middle)
+            near = np.abs(now - then) <= np.fmax(tolerance[0] * np.fmax(size, middle), tolerance[1] * largest)
         differ = (then != now) & ~near
     return np.asarray(differ & ~(np.isnan(then) & np.isnan(now)), dtype=np.bool_)
 
 
-def _median(values: Values) -> float:
-    known = values[np.isfinite(values)]
-    return float(np.median(known)) if len(known) else 0.0
+def _of(values: Values, what: Callable[[Values], float]) -> float:
+    known = values[~np.isnan(values)]
+    return float(what(known)) if len(known) else 0.0

@@ -24,6 +24,7 @@ from daytrader_ray.sandbox.market import Market
 from daytrader_ray.sandbox.process import running
 from daytrader_ray.sandbox.sessions import market_grid
 from daytrader_ray.universe.config import UniverseConfig
+from daytrader_ray.universe.peers import peers_of
 from daytrader_ray.walkforward.config import SearchConfig
 from daytrader_ray.walkforward.cut import cut
 from daytrader_ray.walkforward.fit import Market as Bars
@@ -74,7 +75,8 @@ def table(market: Market, symbol: str, index: int) -> pa.Table:
 def frames_of(root: str, symbols: Sequence[str] = SYMBOLS) -> Frames:
     panel = ParquetStore(root).panel(symbols)
     adv, sigma_day, expected = session_statistics(panel)
-    return Frames(panel, compute(panel, expected), adv, sigma_day, expected)
+    peers = peers_of(UNIVERSE, panel.symbols, [session.date for session in panel.grid.sessions])
+    return Frames(panel, compute(panel, expected, peers=peers), adv, sigma_day, expected)
 
 
 def fit_bundle(frames: Frames, last: int, stocks: Sequence[str] = STOCKS) -> Bundle:

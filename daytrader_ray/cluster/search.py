@@ -246,10 +246,10 @@ def _result(
     grid = panel.grid
     dates = [str(session.date) for session in grid.sessions]
     best = select_best(trials)
-    hindsight = _hindsight(request.universe, grid.sessions[-1].date)
-    judged = judge(trials, hindsight)
     left_out = {name for file in files for name in _read_json(f"{file.regime.removesuffix('.npy')}.json")["left_out"]}
     used = [file.window for file in files]
+    tested = [date for window in used for date in dates[slice(*window.step)]]
+    judged = judge(trials, hindsight(request.universe, tested))
     steps = sum(window.step[1] - window.step[0] for window in used)
     tests = sum(window.test[1] - window.test[0] for window in used)
     settings = {
@@ -277,7 +277,7 @@ def _result(
         "symbols": list(panel.symbols),
         "traded": [symbol for symbol in panel.symbols if symbol in request.universe.stocks],
         "sessions": {"first": dates[0], "last": dates[-1], "n": len(dates)},
-        "dates": [date for window in used for date in dates[slice(*window.step)]],
+        "dates": tested,
         "windows": [
             {
                 "index": window.index,
@@ -307,7 +307,12 @@ def trial_sharpe(trial: TrialResult) -> float | None:
     return float(value) if value is not None else None
 
 
-def _hindsight(universe: UniverseConfig, last: dt.date) -> str:
-    if universe.chosen_on is None or universe.chosen_on <= last:
+def hindsight(universe: UniverseConfig, tested: Sequence[str]) -> str:
+    """Return in a sentence on how many of the days `tested` the list of symbols was not yet made; empty on none."""
+    chosen_on = universe.chosen_on
+    early = sum(dt.date.fromisoformat(day) < chosen_on for day in tested) if chosen_on else 0
+    if not early:
         return ""
-    return f"The symbols were chosen on {universe.chosen_on}, after these data: that flatters every figure."
+    return (
+        f"The symbols were chosen on {chosen_on}, after {early} of the {len(tested)} days: that flatters every figure."
+    )

@@ -88,7 +88,8 @@ def _sum_returns(state: Float64, height: float, body: float, bar_minutes: int) -
 @njit
 def close_before(state: Float64, n: int) -> float:
     """Return the close `n` bars before this one, at most 31; 0 where there is none."""
-    return state[CLOSES + ((int(state[BARS]) - 1 - n) & (KEPT - 1))]
+    close: float = state[CLOSES + ((int(state[BARS]) - 1 - n) & (KEPT - 1))]
+    return close
 
 
 @njit

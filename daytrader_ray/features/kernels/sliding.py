@@ -27,7 +27,7 @@ def total(state: Float64, at: int, n: int, value: float) -> float:
     k = int(state[at])
     so_far = state[at + 3] + value
     place = at + 4 + k
-    result = so_far + state[place + 1]
+    result: float = so_far + state[place + 1]
     state[place] = value
     state[at + 3] = so_far
     if k + 1 < n:
@@ -68,7 +68,7 @@ def highest(state: Float64, at: int, n: int, value: float) -> float:
     k = int(state[at])
     so_far = max(state[at + 3], value)
     place = at + 4 + k
-    result = max(so_far, state[place + 1])
+    result: float = max(so_far, state[place + 1])
     state[place] = value
     state[at + 3] = so_far
     if k + 1 < n:

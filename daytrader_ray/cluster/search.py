@@ -59,6 +59,9 @@ from daytrader_ray.walkforward.study import Study
 from daytrader_ray.walkforward.windows import Window, WindowSpec, windows
 
 REPORTS = "reports"
+SCHEMA = 2
+"""Version of what a stored result holds."""
+
 REGIME_SOURCES = (
     "domain/config.py",
     "domain/errors.py",
@@ -108,6 +111,7 @@ class SearchReport:
         """Return the figures that a command prints."""
         keys = ("id", "windows_used", "ensembles", "best", "verdict", "left_out")
         picked = {key: self.result[key] for key in keys}
+        picked["features"] = {key: self.result["selection"][key] for key in ("of", "kept", "stability")}
         return {**picked, "fits": self.fits, "fits_run": self.fits_run, "result": self.path}
 
 
@@ -182,7 +186,11 @@ def load_result(root: str, search_id: str | None = None) -> dict[str, Any]:
     path = f"{root}/{REPORTS}/{search_id}.json"
     if not exists(path):
         raise DataError(f"no search '{search_id}' in {root}/{REPORTS}", hint)
-    return _read_json(path)
+    result = _read_json(path)
+    if result["schema"] != SCHEMA:
+        found = f"the search '{search_id}' has schema {result['schema']}, this program reads {SCHEMA}"
+        raise DataError(found, "run `daytrader search` again")
+    return result
 
 
 def _read_json(path: str) -> dict[str, Any]:
@@ -272,7 +280,7 @@ def _result(
     }
     return {
         "id": f"search-{key_of(content)[:16]}",
-        "schema": 1,
+        "schema": SCHEMA,
         "spec": str(request.spec),
         "symbols": list(panel.symbols),
         "traded": [symbol for symbol in panel.symbols if symbol in request.universe.stocks],

@@ -1,0 +1,157 @@
+"""Features on disk: layers of parts, one for each symbol and month, in which every row is computed once.
+
+::
+
+    <root>/processed/features/<layer>/symbol=AAPL/_parts.json          the sessions of every part and their keys
+    <root>/processed/features/<layer>/symbol=AAPL/_states.npy          float64 [part, state] after each part's last row
+    <root>/processed/features/<layer>/symbol=AAPL/2025-03.values.npy   float32 [row, column], row by row: mapped
+    <root>/processed/features/<layer>/symbol=AAPL/2025-03.inputs.npy   float64 [row, 8]: what other layers read
+    <root>/processed/features/<layer>/symbol=AAPL/2025-03.parquet      the same for people, with names and times
+
+A layer holds columns that are computed together: `kernel` (one symbol by itself), `cross-<peers>` (against others),
+one for each extra, and `table-<columns>`, which repeats them for people. The key of a session hashes the key of the
+session before it and all that its rows are made of: equal keys are equal bits, and the first key that differs is where
+the computation goes on.
+"""
+
+import hashlib
+import io
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from daytrader_ray.adapters.folder import Folder
+from daytrader_ray.domain.errors import DataError
+from daytrader_ray.domain.panel import Float64
+
+FOLDER = "processed/features"
+VALUES, INPUTS = "values", "inputs"
+HINT = "run `daytrader features` again"
+_PARTS, _STATES = "_parts.json", "_states.npy"
+
+
+@dataclass(frozen=True)
+class Part:
+    """One month: the key `before` its first session, its sessions' dates and keys, the SHA-256 of its last state."""
+
+    before: str
+    dates: tuple[str, ...]
+    keys: tuple[str, ...]
+    state: str = ""
+
+
+class Computed(NamedTuple):
+    """A part with all its rows: `arrays` `[row, ...]` by name, the `state` after the last one, `table` for people."""
+
+    month: str
+    part: Part
+    arrays: Mapping[str, npt.NDArray[Any]]
+    state: Float64
+    table: pa.Table | None = None
+
+
+@dataclass(frozen=True)
+class Layer:
+    """The parts of one layer (`name` is its folder) and one symbol."""
+
+    store: Folder
+    name: str
+    symbol: str
+
+    def contents(self) -> dict[str, Part]:
+        """Return the parts that are whole, by month."""
+        found = self.store.read_json(self._place(_PARTS))
+        return {
+            month: Part(one["before"], tuple(one["dates"]), tuple(one["keys"]), one["state"])
+            for month, one in sorted(found.items())
+        }
+
+    def save(self, kept: Mapping[str, Part], new: Iterable[Computed]) -> None:
+        """Write new parts beside those that are `kept`; what is neither is no longer declared.
+
+        A kept part may grow: its rows are then the first ones of the new arrays, so it stays true all the while. Parts
+        that change are undeclared before their arrays are written: no key ever stands beside rows of another one.
+        """
+        if self.contents() != kept:
+            self._declare(kept)
+        contents, states = dict(kept), {month: self._state(month, kept) for month in kept}
+        for one in new:
+            for name, array in one.arrays.items():
+                self.store.write(self._place(f"{one.month}.{name}.npy"), _npy(array))
+            if one.table is not None:
+                self.store.write(self._place(f"{one.month}.parquet"), _parquet(one.table))
+            states[one.month] = one.state.ravel()
+            contents[one.month] = Part(one.part.before, one.part.dates, one.part.keys, _sha(one.state))
+        self.store.write(self._place(_STATES), _npy(np.stack([states[month] for month in sorted(contents)])))
+        self._declare(contents)
+
+    def array(self, month: str, name: str = VALUES) -> npt.NDArray[Any]:
+        """Return an array of a part: of a local root mapped into memory, of any other one read whole."""
+        return self._array(f"{month}.{name}.npy")
+
+    def verified(self, month: str, key: str) -> npt.NDArray[Any]:
+        """Return the values of a part that holds the session of `key`; `DataError` where another build replaced it.
+
+        The contents are read after the array: what changed in between has another key, or none.
+        """
+        values = self.array(month)
+        part = self.contents().get(month)
+        if part is None or key not in part.keys:
+            where = self.store.path(self._place(f"{month}.{VALUES}.npy"))
+            raise DataError(f"{where} was computed again from other bars while it was in use", HINT)
+        return values
+
+    def state(self, month: str) -> Float64 | None:
+        """Return the state after a part's last row, flat; None where it is not what was written."""
+        contents = self.contents()
+        state = self._state(month, contents)
+        return state if _sha(state) == contents[month].state else None
+
+    def _state(self, month: str, contents: Mapping[str, Part]) -> Float64:
+        states: Float64 = self._array(_STATES)
+        at = sorted(contents).index(month)
+        return np.array(states[at]) if at < len(states) else np.empty(0)
+
+    def _array(self, name: str) -> npt.NDArray[Any]:
+        place = self._place(name)
+        try:
+            if "://" not in self.store.root:
+                mapped: npt.NDArray[Any] = np.load(Path(self.store.root, place), mmap_mode="r", allow_pickle=False)
+                return mapped
+            loaded: npt.NDArray[Any] = np.load(io.BytesIO(self.store.read(place) or b""), allow_pickle=False)
+        except (OSError, ValueError) as error:
+            raise DataError(f"{self.store.path(place)}: no feature file: {str(error).splitlines()[0]}", HINT) from None
+        return loaded
+
+    def _declare(self, contents: Mapping[str, Part]) -> None:
+        values = {
+            month: {"before": part.before, "dates": part.dates, "keys": part.keys, "state": part.state}
+            for month, part in contents.items()
+        }
+        self.store.write_json(self._place(_PARTS), values)
+
+    def _place(self, name: str) -> str:
+        return f"{FOLDER}/{self.name}/symbol={self.symbol}/{name}"
+
+
+def _npy(array: npt.NDArray[Any]) -> bytes:
+    sink = io.BytesIO()
+    np.save(sink, np.ascontiguousarray(array), allow_pickle=False)
+    return sink.getvalue()
+
+
+def _parquet(table: pa.Table) -> bytes:
+    """Return the bytes of a table of floats: dictionaries of them cost five times the time and save nothing."""
+    sink = io.BytesIO()
+    pq.write_table(table, sink, compression="lz4", use_dictionary=False)
+    return sink.getvalue()
+
+
+def _sha(state: Float64) -> str:
+    return hashlib.sha256(state.tobytes()).hexdigest()

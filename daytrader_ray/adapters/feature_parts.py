@@ -3,7 +3,7 @@
 ::
 
     <root>/processed/features/<layer>/symbol=AAPL/_parts.json          the sessions of every part and their keys
-    <root>/processed/features/<layer>/symbol=AAPL/_states.npy          float64 [part, state] after each part's last row
+    <root>/processed/features/<layer>/symbol=AAPL/_states.npz          float64 [state] after each part's last row
     <root>/processed/features/<layer>/symbol=AAPL/2025-03.values.npy   float32 [row, column], row by row: mapped
     <root>/processed/features/<layer>/symbol=AAPL/2025-03.inputs.npy   float64 [row, 8]: what other layers read
     <root>/processed/features/<layer>/symbol=AAPL/2025-03.parquet      the same for people, with names and times
@@ -16,6 +16,7 @@ the computation goes on.
 
 import hashlib
 import io
+import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +34,7 @@ from daytrader_ray.domain.panel import Float64
 FOLDER = "processed/features"
 VALUES, INPUTS = "values", "inputs"
 HINT = "run `daytrader features` again"
-_PARTS, _STATES = "_parts.json", "_states.npy"
+_PARTS, _STATES = "_parts.json", "_states.npz"
 
 
 @dataclass(frozen=True)
@@ -73,27 +74,42 @@ class Layer:
         }
 
     def save(self, kept: Mapping[str, Part], new: Iterable[Computed]) -> None:
-        """Write new parts beside those that are `kept`; what is neither is no longer declared.
+        """Write new parts beside those that are `kept`; all others go.
 
         A kept part may grow: its rows are then the first ones of the new arrays, so it stays true all the while. Parts
         that change are undeclared before their arrays are written: no key ever stands beside rows of another one.
         """
-        if self.contents() != kept:
+        before = self.contents()
+        states = {month: state for month, state in self._states().items() if month in kept}
+        if before != kept:
             self._declare(kept)
-        contents, states = dict(kept), {month: self._state(month, kept) for month in kept}
+        contents = dict(kept)
         for one in new:
             for name, array in one.arrays.items():
                 self.store.write(self._place(f"{one.month}.{name}.npy"), _npy(array))
             if one.table is not None:
                 self.store.write(self._place(f"{one.month}.parquet"), _parquet(one.table))
-            states[one.month] = one.state.ravel()
+            states[one.month] = one.state
             contents[one.month] = Part(one.part.before, one.part.dates, one.part.keys, _sha(one.state))
-        self.store.write(self._place(_STATES), _npy(np.stack([states[month] for month in sorted(contents)])))
+        sink = io.BytesIO()
+        np.savez(sink, allow_pickle=False, **{month: states[month] for month in sorted(states)})
+        self.store.write(self._place(_STATES), sink.getvalue())
         self._declare(contents)
+        for month in before.keys() - contents.keys():
+            for path in self.store.find(self._place(f"{month}.*")):
+                self.store.remove(path)
 
     def array(self, month: str, name: str = VALUES) -> npt.NDArray[Any]:
         """Return an array of a part: of a local root mapped into memory, of any other one read whole."""
-        return self._array(f"{month}.{name}.npy")
+        place = self._place(f"{month}.{name}.npy")
+        try:
+            if "://" not in self.store.root:
+                mapped: npt.NDArray[Any] = np.load(Path(self.store.root, place), mmap_mode="r", allow_pickle=False)
+                return mapped
+            loaded: npt.NDArray[Any] = np.load(io.BytesIO(self.store.read(place) or b""), allow_pickle=False)
+        except (OSError, ValueError) as error:
+            raise DataError(f"{self.store.path(place)}: no feature file: {str(error).splitlines()[0]}", HINT) from None
+        return loaded
 
     def verified(self, month: str, key: str) -> npt.NDArray[Any]:
         """Return the values of a part that holds the session of `key`; `DataError` where another build replaced it.
@@ -108,26 +124,19 @@ class Layer:
         return values
 
     def state(self, month: str) -> Float64 | None:
-        """Return the state after a part's last row, flat; None where it is not what was written."""
-        contents = self.contents()
-        state = self._state(month, contents)
-        return state if _sha(state) == contents[month].state else None
+        """Return the state after a part's last row; None where it is not what was written."""
+        state = self._states().get(month)
+        return state if state is not None and _sha(state) == self.contents()[month].state else None
 
-    def _state(self, month: str, contents: Mapping[str, Part]) -> Float64:
-        states: Float64 = self._array(_STATES)
-        at = sorted(contents).index(month)
-        return np.array(states[at]) if at < len(states) else np.empty(0)
-
-    def _array(self, name: str) -> npt.NDArray[Any]:
-        place = self._place(name)
+    def _states(self) -> dict[str, Float64]:
+        content = self.store.read(self._place(_STATES))
+        if content is None:
+            return {}
         try:
-            if "://" not in self.store.root:
-                mapped: npt.NDArray[Any] = np.load(Path(self.store.root, place), mmap_mode="r", allow_pickle=False)
-                return mapped
-            loaded: npt.NDArray[Any] = np.load(io.BytesIO(self.store.read(place) or b""), allow_pickle=False)
-        except (OSError, ValueError) as error:
-            raise DataError(f"{self.store.path(place)}: no feature file: {str(error).splitlines()[0]}", HINT) from None
-        return loaded
+            with np.load(io.BytesIO(content), allow_pickle=False) as states:
+                return dict(states)
+        except (OSError, ValueError, zipfile.BadZipFile):
+            return {}
 
     def _declare(self, contents: Mapping[str, Part]) -> None:
         values = {

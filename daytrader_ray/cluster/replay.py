@@ -3,6 +3,7 @@
 import numpy as np
 
 from daytrader_ray.adapters.feature_inputs import event_scales
+from daytrader_ray.adapters.market_caps import market_caps
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.cluster.session import SessionSpec
 from daytrader_ray.domain.panel import Frames
@@ -13,7 +14,9 @@ from daytrader_ray.models.bundle import Bundle
 from daytrader_ray.models.ensemble import signals
 from daytrader_ray.regime.config import strategy_rows
 from daytrader_ray.regime.live import regime_states
-from daytrader_ray.universe.selection import sector_codes, tradable
+from daytrader_ray.universe.eligibility import tradable
+from daytrader_ray.universe.peers import sector_codes
+from daytrader_ray.universe.rotation import sector_budgets
 from daytrader_ray.walkforward.replay import bundle_scores
 
 
@@ -35,13 +38,14 @@ def replay(spec: SessionSpec, bundle: Bundle, cash: float) -> BacktestResult:
         np.ascontiguousarray(frames.features.return_30[rows]),
         np.ascontiguousarray(frames.features.sigma_30[rows]),
     )
-    sector = sector_codes(spec.universe, symbols)
+    universe, panel = spec.universe, frames.panel
+    store = ParquetStore(spec.root)
     plan = Plan(
-        tradable=tradable(spec.universe, symbols, frames.adv),
-        sector=sector,
+        tradable=tradable(universe, panel, market_caps(store, panel, universe.stocks)),
+        sector=sector_codes(universe, symbols),
         threshold=np.full(len(grid.sessions), bundle.threshold),
-        sector_limit=np.full((len(grid.sessions), sector.max() + 1), np.inf),
-        event_scale=event_scales(ParquetStore(spec.root), symbols, grid.part(session, session + 1), spec.kernel.events),
+        sector_limit=sector_budgets(universe, panel, spec.kernel.max_sector),
+        event_scale=event_scales(store, symbols, grid.part(session, session + 1), spec.kernel.events),
     )
     part = (session, session + 1)
     return backtest(frames, found, strategy.scale, plan, spec.kernel, spec.costs, part, cash, spec.run)

@@ -19,6 +19,7 @@ import numpy as np
 from daytrader_ray.adapters.atomic import atomic_write_json
 from daytrader_ray.adapters.feature_inputs import event_scales
 from daytrader_ray.adapters.frames import load_frames
+from daytrader_ray.adapters.market_caps import market_caps
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.cluster.content import digest_of_arrays, digest_of_panel, key_of, versions_of
 from daytrader_ray.cluster.features import build, without_absent_indices
@@ -43,7 +44,9 @@ from daytrader_ray.engine.config import KernelConfig
 from daytrader_ray.models.labels import LabelConfig, triple_barrier
 from daytrader_ray.regime.config import RegimeConfig
 from daytrader_ray.universe.config import UniverseConfig
-from daytrader_ray.universe.selection import sector_codes, tradable
+from daytrader_ray.universe.eligibility import tradable
+from daytrader_ray.universe.peers import sector_codes
+from daytrader_ray.universe.rotation import sector_budgets
 from daytrader_ray.walkforward.config import SearchConfig
 from daytrader_ray.walkforward.cut import without_features
 from daytrader_ray.walkforward.fit import Market
@@ -147,18 +150,17 @@ def market_of(request: SearchRequest, frames: Frames) -> Market:
 
 def study_of(request: SearchRequest, market: Market) -> Study:
     """Return what all trials share."""
-    frames = market.frames
-    grid, symbols = frames.panel.grid, frames.panel.symbols
-    sector = sector_codes(request.universe, symbols)
+    frames, universe = market.frames, request.universe
+    panel, store = frames.panel, ParquetStore(request.root)
     return Study(
         frames=without_features(frames),
         forward_return=market.labels.forward_return,
         span_end=market.labels.span_end,
         columns=market.columns,
-        tradable=tradable(request.universe, symbols, frames.adv),
-        sector=sector,
-        sector_limit=np.full((len(grid.sessions), sector.max() + 1), np.inf),
-        event_scale=event_scales(ParquetStore(request.root), symbols, grid, request.kernel.events),
+        tradable=tradable(universe, panel, market_caps(store, panel, universe.stocks)),
+        sector=sector_codes(universe, panel.symbols),
+        sector_limit=sector_budgets(universe, panel, request.kernel.max_sector),
+        event_scale=event_scales(store, panel.symbols, panel.grid, request.kernel.events),
         kernel=request.kernel,
         costs=request.costs,
         config=request.config,
@@ -236,8 +238,8 @@ def _result(
     files: Sequence[WindowFiles],
     trials: Sequence[TrialResult],
 ) -> dict[str, Any]:
-    frames, config = study.frames, request.config
-    grid = frames.panel.grid
+    panel, config = study.frames.panel, request.config
+    grid = panel.grid
     dates = [str(session.date) for session in grid.sessions]
     best = select_best(trials)
     hindsight = _hindsight(request.universe, grid.sessions[-1].date)
@@ -257,7 +259,8 @@ def _result(
     content = {
         "fits": [job.path.rsplit("/", 1)[-1] for job in jobs],
         "regimes": [file.regime.rsplit("/", 1)[-1] for file in files],
-        "bars": digest_of_panel(frames.panel),
+        "bars": digest_of_panel(panel),
+        "tradable": digest_of_arrays([study.tradable]),
         "sector_limit": digest_of_arrays([study.sector_limit]),
         "events": {str(date): digest_of_arrays([scale]) for date, scale in sorted(study.event_scale.items())},
         "settings": settings,
@@ -267,8 +270,8 @@ def _result(
         "id": f"search-{key_of(content)[:16]}",
         "schema": 1,
         "spec": str(request.spec),
-        "symbols": list(frames.panel.symbols),
-        "traded": [symbol for symbol in frames.panel.symbols if symbol in request.universe.stocks],
+        "symbols": list(panel.symbols),
+        "traded": [symbol for symbol in panel.symbols if symbol in request.universe.stocks],
         "sessions": {"first": dates[0], "last": dates[-1], "n": len(dates)},
         "dates": [date for window in used for date in dates[slice(*window.step)]],
         "windows": [

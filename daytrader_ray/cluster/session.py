@@ -24,6 +24,7 @@ from daytrader_ray.adapters.journal import open_journal
 from daytrader_ray.adapters.live_clock import LATE_SECONDS, LiveClock
 from daytrader_ray.adapters.live_config import FeedConfig
 from daytrader_ray.adapters.live_feed import LiveFeed
+from daytrader_ray.adapters.market_caps import market_caps
 from daytrader_ray.adapters.sandbox_clock import SandboxClock
 from daytrader_ray.adapters.store import IMPORTED, ParquetStore
 from daytrader_ray.cluster.ingest import market_at
@@ -42,7 +43,9 @@ from daytrader_ray.market_data.statistics import next_session_statistics, sessio
 from daytrader_ray.models.bundle import Bundle, first_difference
 from daytrader_ray.regime.config import RegimeConfig
 from daytrader_ray.universe.config import UniverseConfig
-from daytrader_ray.universe.selection import sector_codes, tradable
+from daytrader_ray.universe.eligibility import tradable
+from daytrader_ray.universe.peers import sector_codes
+from daytrader_ray.universe.rotation import sector_budgets
 
 log = structlog.get_logger(__name__)
 
@@ -268,9 +271,9 @@ def market_before(spec: SessionSpec, bundle: Bundle) -> tuple[Market, list[str]]
     history, share_factor = panel.part(0, len(panel.grid.sessions) - 1), panel.share_factor[-1]
     _, _, expected = session_statistics(history)
     statistics = next_session_statistics(history, session.n_minutes, share_factor)
-    may_trade = tradable(spec.universe, history.symbols, statistics.adv[None, :])[0]
-    sector, today = sector_codes(spec.universe, history.symbols), SessionGrid((session,))
-    near_events = event_scales(ParquetStore(spec.root), history.symbols, today, spec.kernel.events)
+    store, universe = ParquetStore(spec.root), spec.universe
+    may_trade = tradable(universe, panel, market_caps(store, panel, universe.stocks))[-1]
+    near_events = event_scales(store, history.symbols, SessionGrid((session,)), spec.kernel.events)
     market = Market(
         session=session,
         history=history,
@@ -279,8 +282,8 @@ def market_before(spec: SessionSpec, bundle: Bundle) -> tuple[Market, list[str]]
         price_factor=panel.price_factor[-1],
         share_factor=share_factor,
         tradable=may_trade & ~np.isin(history.symbols, behind),
-        sector=sector,
-        sector_limit=np.full(sector.max() + 1, np.inf),
+        sector=sector_codes(universe, history.symbols),
+        sector_limit=sector_budgets(universe, panel, spec.kernel.max_sector)[-1],
         event_scale=near_events.get(spec.date, np.ones((session.n_minutes, len(history.symbols)))),
     )
     return market, behind
@@ -310,7 +313,9 @@ def panel_until(spec: SessionSpec, bundle: Bundle) -> tuple[Panel, list[str]]:
     if first > end:
         raise DataError(f"no bars before {spec.date} in {spec.root}", "run `daytrader download` first")
     before = session_grid(end - dt.timedelta(days=10), end).sessions[-1].date
-    stocks = [symbol for symbol in bundle.symbols if not is_index(symbol)]
+    universe = spec.universe
+    due = [symbol for symbol in bundle.symbols if symbol in universe.references or universe.has(symbol, spec.date)]
+    stocks = [symbol for symbol in due if not is_index(symbol)]
     behind = _behind(store, stocks, before)
     if behind and 2 * len(behind) >= len(stocks):
         raise DataError(

@@ -16,7 +16,11 @@ from daytrader_ray.cluster.session import last_prices, market_before, panel_unti
 from daytrader_ray.domain.errors import BrokerError, DataError
 from daytrader_ray.domain.fakes import FakeBroker
 from daytrader_ray.domain.ports import Account
+from daytrader_ray.engine.config import KernelConfig
 from daytrader_ray.universe.config import UniverseConfig
+
+OFF = {"volume": "off", "atr": "off"}
+ONE = UniverseConfig(sectors={"all": ("AAA",)}, eligibility=OFF)
 
 
 async def test_a_session_starts_with_the_cash_of_an_account_without_positions():
@@ -38,7 +42,7 @@ def test_a_store_of_five_minute_bars_is_refused_for_a_session(tmp_path):
 
 def test_what_a_broken_session_left_is_no_day_of_a_downloaded_store(tmp_path):
     store, friday, monday = ParquetStore(str(tmp_path)), dt.date(2025, 3, 7), dt.date(2025, 3, 10)
-    spec = SimpleNamespace(root=str(tmp_path), date=dt.date(2025, 3, 11))
+    spec = SimpleNamespace(root=str(tmp_path), date=dt.date(2025, 3, 11), universe=ONE)
     store.claim("a vendor")
     store.write_bars("AAA", "2025-03", _minute_of(friday), (friday, friday))
     store.write_bars("AAA", "2025-03", _minute_of(monday), None)
@@ -56,8 +60,9 @@ def test_a_few_stocks_without_the_day_before_are_not_traded_and_the_others_are(t
     for name in names:
         for day in days if name in ("AAA", "BBB") else days[:-1]:
             store.write_bars(name, "2025-03", _minute_of(day), (day, day))
-    universe = UniverseConfig(sectors={"all": names[:3]}, references=names[3:], min_mean_volume=0)
-    spec = SimpleNamespace(root=str(tmp_path), date=dt.date(2025, 3, 11), universe=universe)
+    universe = UniverseConfig(sectors={"all": names[:3]}, references=names[3:], eligibility=OFF)
+    rules = KernelConfig()
+    spec = SimpleNamespace(root=str(tmp_path), date=dt.date(2025, 3, 11), universe=universe, kernel=rules)
     with capture_logs() as logs:
         market, behind = market_before(spec, SimpleNamespace(symbols=names))
     assert behind == ["CCC"]
@@ -71,7 +76,7 @@ def test_imported_days_need_no_download(tmp_path):
     store, monday = ParquetStore(str(tmp_path)), dt.date(2025, 3, 10)
     store.claim("imported")
     store.write_bars("AAA", "2025-03", _minute_of(monday), None)
-    spec = SimpleNamespace(root=str(tmp_path), date=dt.date(2025, 3, 11))
+    spec = SimpleNamespace(root=str(tmp_path), date=dt.date(2025, 3, 11), universe=ONE)
     assert panel_until(spec, SimpleNamespace(symbols=("AAA",)))[0].symbols == ("AAA",)
 
 

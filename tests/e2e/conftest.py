@@ -31,7 +31,8 @@ STOCKS = ("AAPL", "MRNA", "NVDA", "XOM")
 SYMBOLS = (*STOCKS, "SPY")
 SANDBOX = SandboxConfig(first_session=dt.date(2025, 11, 17), n_sessions=9, signal_strength=3.0)
 MASK = 0b01100
-UNIVERSE = UniverseConfig(sectors={"one": STOCKS[:2], "two": STOCKS[2:]}, references=("SPY",), min_mean_volume=0.0)
+OFF = {"volume": "off", "atr": "off"}
+UNIVERSE = UniverseConfig(sectors={"one": STOCKS[:2], "two": STOCKS[2:]}, references=("SPY",), eligibility=OFF)
 
 
 @dataclass(frozen=True)

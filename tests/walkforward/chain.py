@@ -23,7 +23,8 @@ from daytrader_ray.regime.config import RegimeConfig
 from daytrader_ray.sandbox.config import SandboxConfig
 from daytrader_ray.sandbox.market import Market as Sandbox
 from daytrader_ray.universe.config import UniverseConfig
-from daytrader_ray.universe.selection import sector_codes, tradable
+from daytrader_ray.universe.eligibility import tradable
+from daytrader_ray.universe.peers import sector_codes
 from daytrader_ray.walkforward.config import SearchConfig
 from daytrader_ray.walkforward.cut import cut, without_features
 from daytrader_ray.walkforward.fit import Market, fit_member
@@ -34,7 +35,7 @@ from daytrader_ray.walkforward.windows import training_window
 UNIVERSE = UniverseConfig(
     sectors={"Technology": ("META", "TSLA"), "Energy": ("XOM",)},
     references=("I:VIX", "I:VIX3M", "QQQ", "SPY"),
-    min_mean_volume=1.0,
+    eligibility={"volume": {"low": 1.0}, "atr": "off"},
 )
 N_SESSIONS, N_TRAIN = 12, 10
 CONFIG = SearchConfig(
@@ -88,7 +89,7 @@ def study_of(frames: Frames) -> tuple[Market, Study]:
         forward_return=labels.forward_return,
         span_end=labels.span_end,
         columns=columns,
-        tradable=tradable(UNIVERSE, symbols, frames.adv),
+        tradable=tradable(UNIVERSE, frames.panel, np.full(frames.adv.shape, np.nan)),
         sector=sector_codes(UNIVERSE, symbols),
         sector_limit=np.full((len(frames.panel.grid.sessions), len(UNIVERSE.sectors) + 1), np.inf),
         kernel=KernelConfig(),

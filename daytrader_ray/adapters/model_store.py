@@ -3,7 +3,7 @@
 ::
 
     <root>/models/<id>/manifest.json          schema version and the SHA-256 of every other file
-    <root>/models/<id>/bundle.json            names, configuration, provenance
+    <root>/models/<id>/bundle.json            selection of features, names, configuration, provenance
     <root>/models/<id>/arrays.safetensors     scaler, weights, q99, threshold
     <root>/models/<id>/members/<name>/...     one folder for each member
     <root>/models/<id>/regime/...             the regime model, where there is one
@@ -29,6 +29,7 @@ from safetensors.numpy import load_file, save_file
 from daytrader_ray.adapters.atomic import atomic_write_json
 from daytrader_ray.adapters.folder import Folder, local_root
 from daytrader_ray.domain.errors import BundleError
+from daytrader_ray.domain.selection import Selection
 from daytrader_ray.models import registry
 from daytrader_ray.models.bundle import SCHEMA, Bundle
 from daytrader_ray.models.members.surface import Fitted
@@ -39,7 +40,7 @@ MODELS = "models"
 MANIFEST = "manifest.json"
 LATEST = f"{MODELS}/latest.json"
 _ID = re.compile(r"[0-9a-f]{16}")
-_TUPLES = ("feature_set", "features", "symbols", "left_out")
+_TUPLES = ("symbols", "left_out")
 _PLAIN = ("mask", "seed", "fingerprint")
 _TRAIN_AGAIN = "train again: daytrader train"
 
@@ -145,7 +146,7 @@ def _write(bundle: Bundle, folder: Path) -> None:
     values: dict[str, Any] = {name: list(getattr(bundle, name)) for name in _TUPLES}
     values |= {name: getattr(bundle, name) for name in _PLAIN}
     values |= {"plan": dict(bundle.plan), "last_training_session": bundle.last_training_session.isoformat()}
-    values |= {"members": sorted(bundle.members)}
+    values |= {"members": sorted(bundle.members), "selection": bundle.selection.as_list()}
     atomic_write_json(folder / "bundle.json", values)
     arrays = {
         "mean": bundle.scaler.mean,
@@ -168,6 +169,7 @@ def _read(folder: Path) -> Bundle:
     named: dict[str, Any] = {name: tuple(values[name]) for name in _TUPLES} | {name: values[name] for name in _PLAIN}
     return Bundle(
         **named,
+        selection=Selection.from_list(values["selection"]),
         scaler=Scaler(arrays["mean"], arrays["std"]),
         members={name: registry.load(name, folder / "members" / name) for name in values["members"]},
         weights=arrays["weights"],

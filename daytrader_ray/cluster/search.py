@@ -2,6 +2,7 @@
 
 ::
 
+    <root>/processed/signals/<key>.json     features that one window chose, with their scale
     <root>/processed/signals/<key>.npy      scores of one (window, member); regime of one window
     <root>/reports/<id>.json                what the search found, without a clock or a path: same data, same bytes
     <root>/reports/latest.json              id of the last one
@@ -28,6 +29,7 @@ from daytrader_ray.cluster.fits import (
     Progress,
     exists,
     jobs_of,
+    load_view,
     run_fits,
     save_array,
     silent,
@@ -51,7 +53,7 @@ from daytrader_ray.walkforward.config import SearchConfig
 from daytrader_ray.walkforward.cut import without_features
 from daytrader_ray.walkforward.fit import Market
 from daytrader_ray.walkforward.regimes import window_states
-from daytrader_ray.walkforward.result import TrialResult, judge, select_best, stitch, trial_dict
+from daytrader_ray.walkforward.result import TrialResult, judge, select_best, selection_dict, stitch, trial_dict
 from daytrader_ray.walkforward.study import Study
 from daytrader_ray.walkforward.windows import Window, WindowSpec, windows
 
@@ -290,6 +292,7 @@ def _result(
         "best": {"mask": best.mask, "members": list(members_of(best.mask)), "sharpe": trial_sharpe(best)},
         "verdict": {"label": judged.label, "sentence": judged.sentence},
         "left_out": sorted(left_out),
+        "selection": selection_dict([load_view(path).selection for path in dict.fromkeys(job.view for job in jobs)]),
         "settings": settings,
         "members": list(MEMBERS),
         "trials": [trial_dict(trial, trials) for trial in trials],

@@ -158,7 +158,7 @@ class SessionEngine:
         minute = self._minute(slot, bars)
         self._close = minute.close
         self._quiet = np.where(minute.traded, 0, self._quiet + 1)
-        values, self._aux = self._features.step(slot, self.n_slots, self.market.session.date.weekday(), minute)
+        values, self._aux = self._features.step(self.market.session, slot, minute)
         if self._regime is not None:
             self._state = self._regime.step(slot, minute.close)
         due = self._windows.step(self.bundle.scaler.transform(values[:, self._selected])) & self.market.tradable

@@ -1,5 +1,6 @@
 """Features of a history: the kernels of `features.step` over all rows, one symbol at a time, then the cross-section."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,8 @@ from daytrader_ray.domain.peers import Peers
 from daytrader_ray.domain.sessions import SessionGrid
 from daytrader_ray.features import step as steps
 from daytrader_ray.features.bar import EVENTS, TICKS, Bars, Calendar, Crowd, Float32, Float64, without
+from daytrader_ray.features.extras import Extra
+from daytrader_ray.features.trailing import initial_tails, run_extras
 
 REFERENCE = "SPY"
 
@@ -101,6 +104,7 @@ def compute(
     peers: Peers | None = None,
     ticks: Float64 | None = None,
     events: Float64 | None = None,
+    extras: Sequence[Extra] = (),
 ) -> FeatureMatrix:
     """Compute all features of all symbols of a panel.
 
@@ -115,10 +119,13 @@ def compute(
         Whom the cross-section compares with.
     ticks, events
         `[row, symbol, 6]` (`TICKS`) and `[row, symbol, 2]` (`EVENTS`); all NaN where left out.
+    extras
+        The configured features (`FeatureSet.extras`), the last columns.
     """
-    state = steps.initial_state(len(panel.symbols))
+    n = len(panel.symbols)
     crowd = crowd_of(panel.symbols, len(panel.grid.sessions), peers)
-    return compute_from(state, panel, expected_volume, crowd, ticks, events)
+    state, tails = steps.initial_state(n), initial_tails(extras, n)
+    return compute_from(state, panel, expected_volume, crowd, ticks, events, extras, tails)
 
 
 def compute_from(
@@ -128,16 +135,25 @@ def compute_from(
     crowd: Crowd,
     ticks: Float64 | None = None,
     events: Float64 | None = None,
+    extras: Sequence[Extra] = (),
+    tails: Float64 | None = None,
 ) -> FeatureMatrix:
-    """`compute` from a snapshot: `state` `[symbol, N_STATE]` is that before the panel's first row, stepped in place."""
+    """`compute` from a snapshot, which is stepped in place.
+
+    `state` `[symbol, N_STATE]` and, with extras, `tails` `[symbol, field, bar]` are those before the panel's first row.
+    """
     calendar = calendar_of(panel.grid)
     shape = (panel.grid.n_rows, len(panel.symbols))
-    values: npt.NDArray[np.float32] = np.empty((*shape, steps.N_FEATURES), dtype=np.float32)
+    names = (*steps.NAMES, *(extra.feature.name for extra in extras))
+    values: npt.NDArray[np.float32] = np.empty((*shape, len(names)), dtype=np.float32)
     atr_5, return_30, sigma_30 = (np.empty(shape) for _ in range(steps.N_AUX))
     cross = np.empty((*shape, steps.N_CROSS))
     for column in range(len(panel.symbols)):
-        one = compute_symbol(bars_of(panel, expected_volume, column, ticks, events), calendar, state[column])
-        values[:, column], cross[:, column] = one.values, one.cross
+        bars = bars_of(panel, expected_volume, column, ticks, events)
+        one = compute_symbol(bars, calendar, state[column])
+        values[:, column, : steps.N_FEATURES], cross[:, column] = one.values, one.cross
         atr_5[:, column], return_30[:, column], sigma_30[:, column] = one.atr_5, one.return_30, one.sigma_30
+        if extras and tails is not None:
+            values[:, column, steps.N_FEATURES :] = run_extras(extras, bars, panel.grid.minute_of_row, tails[column])
     steps.run_cross(state, calendar, cross, crowd, values)
-    return FeatureMatrix(steps.NAMES, values, atr_5, return_30, sigma_30)
+    return FeatureMatrix(names, values, atr_5, return_30, sigma_30)

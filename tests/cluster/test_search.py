@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from daytrader_ray.cluster.content import digest_of_arrays, key_of
-from daytrader_ray.cluster.fits import jobs_of, load_array
+from daytrader_ray.cluster.fits import jobs_of, load_array, load_view
 from daytrader_ray.cluster.search import (
     SearchReport,
     SearchRequest,
@@ -25,6 +25,7 @@ from daytrader_ray.walkforward.config import SearchConfig
 from daytrader_ray.walkforward.fit import fit_and_score
 from daytrader_ray.walkforward.result import stitch, trial_dict
 from daytrader_ray.walkforward.study import run_trial
+from daytrader_ray.walkforward.view import view_of
 from daytrader_ray.walkforward.windows import windows
 from tests.cluster.stores import SYMBOLS, fill
 
@@ -93,7 +94,9 @@ def test_workers_change_nothing_one_process_gives_the_same_bits(report: SearchRe
     found = windows(frames.panel.grid, request_.spec)
     jobs = jobs_of(market, found, request_.config, request_.labels, request_.root)
     job = jobs[MEMBERS.index("xgboost")]
-    alone = fit_and_score(market, job.window, job.member, request_.config)
+    view = view_of(market, job.window, request_.config)
+    assert view.as_dict() == load_view(job.view).as_dict()
+    alone = fit_and_score(market, view, job.window, job.member, request_.config)
     assert alone.tobytes() == load_array(job.path).tobytes()
     regimes = [
         path

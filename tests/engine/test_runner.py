@@ -23,6 +23,7 @@ from daytrader_ray.models.bundle import Bundle
 from daytrader_ray.models.scaling import Scaler
 from daytrader_ray.walkforward.cut import cut
 from tests.engine.markets import frames
+from tests.models.samples import keeping
 
 FEATURES = ("lag.return_1", "trend.sma_20")
 FULL: Frames = frames(4, n_sessions=6, n_slots=390, n_symbols=3, minute_vol=0.0008)
@@ -33,8 +34,7 @@ N_MINUTES = 140
 
 def bundle(threshold: float = 0.5) -> Bundle:
     return Bundle(
-        feature_set=NAMES,
-        features=FEATURES,
+        selection=keeping(NAMES, FEATURES),
         symbols=HISTORY.symbols,
         scaler=Scaler(np.zeros(2), np.ones(2)),
         members={},

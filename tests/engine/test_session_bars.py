@@ -24,6 +24,7 @@ from daytrader_ray.regime.config import RegimeConfig
 from daytrader_ray.regime.hmm import fit
 from daytrader_ray.regime.live import LiveRegime
 from daytrader_ray.regime.observations import observe
+from tests.models.samples import keeping
 
 SYMBOLS = ("AAA", "I:VIX", "SPY")
 FEATURES = ("lag.return_1", "lag.overnight_gap", "trend.sma_20", "volume.relative_volume", "cross_section.excess_15")
@@ -81,8 +82,8 @@ def bundle(frames: Frames) -> Bundle:
     assert model is not None and "vix" in model.inputs
     n = len(FEATURES)
     return Bundle(
-        NAMES, FEATURES, SYMBOLS, Scaler(np.zeros(n), np.full(n, 0.01)), {}, 0b11111, np.full(5, 0.2), 1.0, 0.5, model,
-        model.left_out, {}, 0, panel_date(frames), "",
+        keeping(NAMES, FEATURES), SYMBOLS, Scaler(np.zeros(n), np.full(n, 0.01)), {}, 0b11111, np.full(5, 0.2), 1.0,
+        0.5, model, model.left_out, {}, 0, panel_date(frames), "",
     )  # fmt: skip
 
 
@@ -109,7 +110,7 @@ def engine_of(panel: Panel, bundle: Bundle) -> SessionEngine:
 
 def test_windows_and_atr_are_those_of_the_batch(panel: Panel, frames: Frames, bundle: Bundle) -> None:
     engine, first = engine_of(panel, bundle), int(panel.grid.first_row[TODAY])
-    values = bundle.scaler.transform(frames.features.values[:, 0][:, [NAMES.index(name) for name in FEATURES]])
+    values = bundle.scaler.transform(frames.features.values[:, 0][:, [NAMES.index(name) for name in bundle.features]])
     ends, windows = symbol_windows(values, valid_rows(values))
     expected = {int(end) - first: window for end, window in zip(ends, windows, strict=True)}
     for slot in range(N_SLOTS):

@@ -23,9 +23,7 @@ def live_features(panel, expected_volume, warm_rows=0):
         factors = panel.price_factor[session], panel.share_factor[session]
         none = without(len(panel.symbols), TICKS), without(len(panel.symbols), EVENTS)
         bars = Bars(*raw, expected_volume[row], *factors, *none)
-        n_slots = int(panel.grid.bars_per_session[session])
-        weekday = panel.grid.sessions[session].date.weekday()
-        step = live.step(int(panel.grid.slot_of_row[row]), n_slots, weekday, bars)
+        step = live.step(panel.grid.sessions[session], int(panel.grid.slot_of_row[row]), bars)
         values.append(step[0])
         aux.append(step[1])
     return np.array(values), np.array(aux)

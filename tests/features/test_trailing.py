@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from daytrader_ray.features.bar import Bars
-from daytrader_ray.features.compute import bars_of
+from daytrader_ray.features.compute import bars_of, compute
 from daytrader_ray.features.extras import parse
+from daytrader_ray.features.live import LiveFeatures
+from daytrader_ray.features.step import NAMES
 from daytrader_ray.features.trailing import initial_tails, run_extras, step_extras
 
 OWN = """
@@ -127,3 +129,21 @@ def test_without_extras_there_is_no_column_and_no_memory(split):
     assert tails.size == 0
     bars = Bars(*(np.array([field[0] for field in fields]) for fields in zip(*columns(split), strict=True)))
     assert step_extras((), bars, 0, tails).shape == (3, 0)
+
+
+def test_the_matrix_ends_with_the_extras_for_history_and_live_alike(extras, split, expected_volume):
+    expected = expected_volume[: split.grid.n_rows]
+    whole = compute(split, expected, extras=extras)
+    assert whole.names == (*NAMES, *(extra.feature.name for extra in extras))
+    same(np.ascontiguousarray(whole.values[:, :, len(NAMES) :]), batch(extras, split)[0])
+    same(np.ascontiguousarray(whole.values[:, :, : len(NAMES)]), compute(split, expected).values)
+    live = LiveFeatures(split.symbols, extras=extras)
+    begun = int(split.grid.first_row[2])
+    same(live.warm(split.part(0, 2), expected[:begun]), whole.values[:begun])
+    again = LiveFeatures(split.symbols, live.state, extras=extras, tails=live.tails)
+    by_symbol = columns(split)
+    for row in range(begun, begun + 100):
+        session, slot = split.grid.sessions[split.grid.session_of_row[row]], int(split.grid.slot_of_row[row])
+        bars = Bars(*(np.array([field[row] for field in fields]) for fields in zip(*by_symbol, strict=True)))
+        bars = bars._replace(expected_volume=expected[row])
+        same(again.step(session, slot, bars)[0], whole.values[row])

@@ -29,7 +29,8 @@ from daytrader_ray.walkforward.config import SearchConfig
 from daytrader_ray.walkforward.cut import cut, without_features
 from daytrader_ray.walkforward.fit import Market, fit_member
 from daytrader_ray.walkforward.study import Study
-from daytrader_ray.walkforward.train import assemble
+from daytrader_ray.walkforward.train import Learned, assemble
+from daytrader_ray.walkforward.view import view_of
 from daytrader_ray.walkforward.windows import training_window
 
 UNIVERSE = UniverseConfig(
@@ -103,6 +104,7 @@ def trained_on(frames: Frames) -> Bundle:
     """Fit on the first sessions of whatever history there is; the threshold is set low so that orders flow."""
     market, study = study_of(cut(frames, (0, N_TRAIN)))
     window = training_window((0, N_TRAIN))
-    fitted = {name: fit_member(market, window, name, study.config) for name in MEMBERS}
-    bundle = assemble(market, study, window, fitted, RegimeConfig(), 0b11111, {"data": "test"})
+    view = view_of(market, window, study.config)
+    learned = Learned(window, view, {name: fit_member(market, view, window, name, study.config) for name in MEMBERS})
+    bundle = assemble(market, study, learned, RegimeConfig(), 0b11111, {"data": "test"})
     return dataclasses.replace(bundle, threshold=0.2)

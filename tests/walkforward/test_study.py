@@ -10,9 +10,10 @@ from daytrader_ray.engine.config import KernelConfig
 from daytrader_ray.walkforward.config import SearchConfig
 from daytrader_ray.walkforward.costs import fill_costs, round_trip_costs
 from daytrader_ray.walkforward.cut import cut, without_features
-from daytrader_ray.walkforward.fit import Market, score, view_of
+from daytrader_ray.walkforward.fit import Market, score
 from daytrader_ray.walkforward.result import judge, select_best, stitch, trial_dict
 from daytrader_ray.walkforward.study import Regime, Study, WindowInputs, WindowResult, run_trial
+from daytrader_ray.walkforward.view import view_of
 from daytrader_ray.walkforward.windows import WindowSpec, windows
 from tests.walkforward.markets import N_SLOTS, LastRow, market, planted
 

@@ -32,6 +32,8 @@ from daytrader_ray.domain.errors import DataError
 from daytrader_ray.domain.panel import Float64
 
 FOLDER = "processed/features"
+KERNEL = "kernel"
+"""The layer of what one symbol's own bars say."""
 VALUES, INPUTS = "values", "inputs"
 HINT = "run `daytrader features` again"
 _PARTS, _STATES = "_parts.json", "_states.npz"
@@ -111,17 +113,18 @@ class Layer:
             raise DataError(f"{self.store.path(place)}: no feature file: {str(error).splitlines()[0]}", HINT) from None
         return loaded
 
-    def verified(self, month: str, key: str) -> npt.NDArray[Any]:
-        """Return the values of a part that holds the session of `key`; `DataError` where another build replaced it.
+    def verified(self, keys: Mapping[str, str]) -> list[npt.NDArray[np.float32]]:
+        """Return the values of months, each with a session of the given key; `DataError` where they are others now.
 
-        The contents are read after the array: what changed in between has another key, or none.
+        The contents are read after the arrays: what another build replaces in between has another key, or none.
         """
-        values = self.array(month)
-        part = self.contents().get(month)
-        if part is None or key not in part.keys:
-            where = self.store.path(self._place(f"{month}.{VALUES}.npy"))
-            raise DataError(f"{where} was computed again from other bars while it was in use", HINT)
-        return values
+        arrays = [self.array(month) for month in keys]
+        contents = self.contents() if keys else {}
+        for month, key in keys.items():
+            if month not in contents or key not in contents[month].keys:
+                where = self.store.path(self._place(f"{month}.{VALUES}.npy"))
+                raise DataError(f"{where}: another build replaced it", HINT)
+        return arrays
 
     def state(self, month: str) -> Float64 | None:
         """Return the state after a part's last row; None where it is not what was written."""

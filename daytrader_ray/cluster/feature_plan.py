@@ -1,5 +1,6 @@
 """What a build of features has to compute: keys of sessions, and where they part from those that are stored."""
 
+import datetime as dt
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -52,6 +53,21 @@ def months_of(grid: SessionGrid) -> list[Month]:
     return [Month(names[start], start, stop) for start, stop in zip(starts, stops, strict=True)]
 
 
+def dates_of(grid: SessionGrid) -> list[dt.date]:
+    """Return the date of each session."""
+    return [session.date for session in grid.sessions]
+
+
+def shared_rows(one: SessionGrid, other: SessionGrid) -> tuple[slice, slice]:
+    """Return the rows, in each of two grids, of the sessions that both have: a run of either."""
+    there = set(dates_of(other))
+    days = [day for day in dates_of(one) if day in there]
+    if not days:
+        return slice(0, 0), slice(0, 0)
+    ends = [[int(grid.first_row[grid.index_of(day) + k]) for k, day in enumerate((days[0], days[-1]))] for grid in (one, other)]
+    return slice(*ends[0]), slice(*ends[1])
+
+
 def digests_of(panel: Panel, ticks: Float64 | None, events: Float64 | None) -> list[bytes]:
     """Return the SHA-256 of all that the features of each session are made of, for a panel of one symbol."""
     grid = panel.grid
@@ -67,6 +83,11 @@ def digests_of(panel: Panel, ticks: Float64 | None, events: Float64 | None) -> l
             digest.update(np.ascontiguousarray(array[rows]).data)
         found.append(digest.digest())
     return found
+
+
+def root_of(made_by: str) -> str:
+    """Return the key before the first session of a history: the hash of what computes it."""
+    return hashlib.sha256(made_by.encode()).hexdigest()[:16]
 
 
 def chained(root: str, before: str, digests: Sequence[bytes]) -> tuple[str, ...]:
@@ -88,7 +109,7 @@ def plan(stored: Mapping[str, Part], grid: SessionGrid, digests: Sequence[bytes]
     first = stored.get(months[0].name)
     before = first.before if first else root
     keys = chained(root, before, digests)
-    dates = tuple(str(session.date) for session in grid.sessions)
+    dates = tuple(map(str, dates_of(grid)))
     kept: dict[str, Part] = {}
     start = 0
     for month in months:
@@ -132,5 +153,5 @@ def computed(layer: Layer, planned: Plan, grid: SessionGrid, state: Float64, run
 def part_of(planned: Plan, grid: SessionGrid, month: Month) -> Part:
     """Return the contents of a month as planned."""
     mine = slice(month.start, month.stop)
-    dates = tuple(str(session.date) for session in grid.sessions[mine])
+    dates = tuple(map(str, dates_of(grid)[mine]))
     return Part([planned.before, *planned.keys][month.start], dates, planned.keys[mine])

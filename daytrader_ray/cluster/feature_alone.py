@@ -1,37 +1,26 @@
-"""The two stages of a build: every symbol by itself, then groups of symbols against all others.
+"""Stage 1 of a build: the columns of one symbol by itself, the kernels' and the extras', in its parts on disk."""
 
-Each takes one item, brings its parts on disk up to date and tells what they hold; Ray runs the items side by side.
-"""
-
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import pyarrow as pa
 
 from daytrader_ray.adapters.feature_inputs import event_rows, tick_rows
-from daytrader_ray.adapters.feature_parts import INPUTS, VALUES, Computed, Layer, Part
+from daytrader_ray.adapters.feature_parts import INPUTS, KERNEL, VALUES, Layer
 from daytrader_ray.adapters.store import ParquetStore
-from daytrader_ray.adapters.tables import UTC
-from daytrader_ray.cluster.feature_plan import Month, Plan, chained, computed, digests_of, months_of, part_of, plan, state_of
+from daytrader_ray.cluster.feature_plan import Run, computed, digests_of, plan, root_of, state_of
 from daytrader_ray.domain.panel import Float64, Panel
-from daytrader_ray.domain.sessions import US_PER_MINUTE, SessionGrid
-from daytrader_ray.features.bar import CROSS_INPUTS, Bars
-from daytrader_ray.features.compute import Float32, bars_of, calendar_of, compare, compute_symbol, crowd_of
+from daytrader_ray.domain.sessions import SessionGrid
+from daytrader_ray.features.bar import Bars, Float32
+from daytrader_ray.features.compute import bars_of, calendar_of, compute_symbol
 from daytrader_ray.features.extras import Extra
 from daytrader_ray.features.feature_set import FeaturesConfig, feature_set
-from daytrader_ray.features.step import CROSS_SECTION, CROSS_STATE, FEATURES, initial_state
+from daytrader_ray.features.step import CROSS_SECTION, initial_state
 from daytrader_ray.features.trailing import initial_tails, run_extras
 from daytrader_ray.market_data.statistics import HISTORY, session_statistics
 from daytrader_ray.universe.config import UniverseConfig
-from daytrader_ray.universe.peers import peers_of
 
-KERNEL = "kernel"
-RANGES = ("atr_5", "return_30", "sigma_30")
-"""First columns of the kernel layer's `INPUTS`; those of `CROSS_INPUTS` follow."""
-N_CROSS = len(FEATURES) - CROSS_SECTION
 
 
 @dataclass(frozen=True)
@@ -130,7 +119,7 @@ def _advance(layer: Layer, inputs: Inputs, made_by: str, initial: Float64, run: 
     says must not depend on what had been pruned when it was made.
     """
     stored, grid = layer.contents(), inputs.grid
-    root = hashlib.sha256(made_by.encode()).hexdigest()[:16]
+    root = root_of(made_by)
     planned = plan(stored, grid, inputs.digests, root)
     if planned.n_new == 0 and stored.keys() == planned.kept.keys():
         return planned.keys, 0
@@ -140,3 +129,4 @@ def _advance(layer: Layer, inputs: Inputs, made_by: str, initial: Float64, run: 
     state = initial if state is None else state.reshape(initial.shape)
     layer.save(planned.kept, computed(layer, planned, grid, state, run))
     return planned.keys, int(grid.n_rows - grid.first_row[planned.start])
+

@@ -82,7 +82,8 @@ class Calendar(NamedTuple):
 class Crowd(NamedTuple):
     """Whom the cross-section compares with (`domain.peers.Peers`): columns (-1: none), sectors, members.
 
-    `sector`, `proxy` int64 `[symbol]`; `member` bool `[session, symbol]`, or `[1, symbol]` of the session that runs.
+    `sector`, `proxy` int64 `[symbol]`; `member` bool `[session, symbol]`, or `[1, symbol]` of the session that runs;
+    `columns` int64 `[k]` the symbols whose features are wanted: all of them, or one part of a build.
     """
 
     spy: int
@@ -90,6 +91,7 @@ class Crowd(NamedTuple):
     sector: Int64
     proxy: Int64
     member: Bool
+    columns: Int64
 
 
 def without(n: int, names: tuple[str, ...]) -> Float64:

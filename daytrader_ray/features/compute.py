@@ -74,8 +74,8 @@ def crowd_of(symbols: tuple[str, ...], n_sessions: int, peers: Peers | None = No
     if peers is None:
         spy = symbols.index(REFERENCE) if REFERENCE in symbols else -1
         nobody = np.full(n, -1, dtype=np.int64)
-        return Crowd(spy, -1, nobody, nobody, np.zeros((n_sessions, n), dtype=np.bool_))
-    return Crowd(peers.spy, peers.qqq, peers.sector, peers.proxy, peers.member)
+        return Crowd(spy, -1, nobody, nobody, np.zeros((n_sessions, n), dtype=np.bool_), np.arange(n))
+    return Crowd(peers.spy, peers.qqq, peers.sector, peers.proxy, peers.member, np.arange(n))
 
 
 def compute_symbol(bars: Bars, calendar: Calendar, state: Float64 | None = None) -> SymbolFeatures:
@@ -95,6 +95,23 @@ def compute_symbol(bars: Bars, calendar: Calendar, state: Float64 | None = None)
     steps.run(steps.initial_state(1)[0] if state is None else state, calendar, bars, values, aux, cross)
     atr_5, return_30, sigma_30 = (np.ascontiguousarray(aux[:, k]) for k in range(steps.N_AUX))
     return SymbolFeatures(values, atr_5, return_30, sigma_30, cross)
+
+
+def compare(state: Float64, calendar: Calendar, cross: Float64, crowd: Crowd) -> Float32:
+    """Compute the cross-section of the k `crowd.columns` alone, float32 `[row, k, column]`.
+
+    Parameters
+    ----------
+    state
+        `[k, N_STATE - CROSS_STATE]` before the first row, stepped in place.
+    calendar, cross
+        `[row]` and `[row, symbol, 5]`: what stage 1 left of all symbols (`SymbolFeatures.cross`).
+    crowd
+        With the members of the sessions of `calendar`.
+    """
+    values = np.empty((len(cross), len(state), steps.N_FEATURES - steps.CROSS_SECTION), dtype=np.float32)
+    steps.run_cross(state, 0, calendar, cross, crowd, values, 0)
+    return values
 
 
 def compute(
@@ -155,5 +172,5 @@ def compute_from(
         atr_5[:, column], return_30[:, column], sigma_30[:, column] = one.atr_5, one.return_30, one.sigma_30
         if extras and tails is not None:
             values[:, column, steps.N_FEATURES :] = run_extras(extras, bars, panel.grid.minute_of_row, tails[column])
-    steps.run_cross(state, calendar, cross, crowd, values)
+    steps.run_cross(state, steps.CROSS_STATE, calendar, cross, crowd, values, steps.CROSS_SECTION)
     return FeatureMatrix(names, values, atr_5, return_30, sigma_30)

@@ -9,6 +9,7 @@ from daytrader_ray.features.bar import CROSS_INPUTS, Bar, Bars, Calendar, Crowd,
 from daytrader_ray.features.kernels import (
     cross_section,
     lag,
+    microstructure,
     momentum,
     past,
     ranges,
@@ -26,6 +27,7 @@ FEATURES: tuple[Feature, ...] = (
     *volume.FEATURES,
     *lag.FEATURES,
     *time.FEATURES,
+    *microstructure.FEATURES,
     *cross_section.FEATURES,
 )
 NAMES = tuple(feature.name for feature in FEATURES)
@@ -39,17 +41,19 @@ _VOLATILITY = _TREND + len(trend.FEATURES)
 _VOLUME = _VOLATILITY + len(volatility.FEATURES)
 _LAG = _VOLUME + len(volume.FEATURES)
 _TIME = _LAG + len(lag.FEATURES)
-_CROSS_SECTION = _TIME + len(time.FEATURES)
+_MICROSTRUCTURE = _TIME + len(time.FEATURES)
+CROSS_SECTION = _MICROSTRUCTURE + len(microstructure.FEATURES)
 
 _MOMENTUM_STATE = past.STATE
 _TREND_STATE = _MOMENTUM_STATE + momentum.STATE
 _VOLATILITY_STATE = _TREND_STATE + trend.STATE
 _VOLUME_STATE = _VOLATILITY_STATE + volatility.STATE
 _RANGES_STATE = _VOLUME_STATE + volume.STATE
-_CROSS_STATE = _RANGES_STATE + ranges.STATE
-N_STATE = _CROSS_STATE + cross_section.STATE
+_MICROSTRUCTURE_STATE = _RANGES_STATE + ranges.STATE
+CROSS_STATE = _MICROSTRUCTURE_STATE + microstructure.STATE
+N_STATE = CROSS_STATE + cross_section.STATE
 
-_WARM_UP = np.array([feature.warm_up for feature in FEATURES[:_CROSS_SECTION]], dtype=np.int64)
+_WARM_UP = np.array([feature.warm_up for feature in FEATURES[:CROSS_SECTION]], dtype=np.int64)
 _LONGEST_WARM_UP = int(_WARM_UP.max())
 
 
@@ -92,6 +96,7 @@ def step_symbol(state: Float64, minute: Minute, bar: Bar, out: Float32, aux: Flo
     volume.step(state, _VOLUME_STATE, bar, out, _VOLUME)
     lag.step(state, bar, out, _LAG)
     time.step(minute, out, _TIME)
+    microstructure.step(state, _MICROSTRUCTURE_STATE, minute, bar, out, _MICROSTRUCTURE)
     ranges.step(state, _RANGES_STATE, minute, bar, aux)
     aux[0] /= bar.price_factor
     cross[0] = state[past.RETURN]
@@ -100,7 +105,7 @@ def step_symbol(state: Float64, minute: Minute, bar: Bar, out: Float32, aux: Flo
     cross[3] = state[past.RETURN_30] if state[past.BARS] >= 30 else math.nan
     cross[4] = bar.volume / bar.expected_volume if bar.expected_volume > 0.0 else math.nan
     if state[past.BARS] < _LONGEST_WARM_UP:
-        for k in range(_CROSS_SECTION):
+        for k in range(CROSS_SECTION):
             if state[past.BARS] < _WARM_UP[k]:
                 out[k] = np.nan
 
@@ -149,7 +154,7 @@ def step(state: Float64, minute: Minute, bars: Bars, crowd: Crowd, out: Float32,
     """
     for s in range(state.shape[0]):
         step_symbol(state[s], minute, _bar(bars, s), out[s], aux[s], cross[s])
-    cross_section.step(state, _CROSS_STATE, cross, crowd, crowd.member[0], out, _CROSS_SECTION)
+    cross_section.step(state, CROSS_STATE, cross, crowd, crowd.member[0], out, CROSS_SECTION)
 
 
 @njit
@@ -161,8 +166,13 @@ def run(state: Float64, calendar: Calendar, bars: Bars, out: Float32, aux: Float
 
 
 @njit
-def run_cross(state: Float64, calendar: Calendar, cross: Float64, crowd: Crowd, out: Float32) -> None:
-    """Stage 2 of a history of all symbols: `cross` `[row, symbol, 5]`, `out` `[row, symbol, feature]`, written."""
+def run_cross(
+    state: Float64, base: int, calendar: Calendar, cross: Float64, crowd: Crowd, out: Float32, first: int
+) -> None:
+    """Stage 2 of a history: `cross` `[row, symbol, 5]`, `out` `[row, k, ...]` of the k `crowd.columns`, from `first` on.
+
+    `state` `[k, ...]` is changed in place from `base` on.
+    """
     for row in range(cross.shape[0]):
         member = crowd.member[calendar.session[row]]
-        cross_section.step(state, _CROSS_STATE, cross[row], crowd, member, out[row], _CROSS_SECTION)
+        cross_section.step(state, base, cross[row], crowd, member, out[row], first)

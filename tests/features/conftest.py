@@ -4,10 +4,14 @@ import numpy as np
 import pytest
 
 from daytrader_ray.domain.panel import Panel
+from daytrader_ray.domain.peers import Peers
 from daytrader_ray.domain.sessions import Session, SessionGrid
 
 
-def make_panel(n_sessions=6, symbols=("AAA", "BBB", "SPY"), bar_minutes=1, seed=5):
+SYMBOLS = ("AAA", "BBB", "SPY", "CCC", "QQQ")
+
+
+def make_panel(n_sessions=10, symbols=SYMBOLS, bar_minutes=1, seed=5):
     """A random market with a half-day, quiet minutes, late first bars, a hole at a session's end and missing vwaps."""
     rng = np.random.default_rng(seed)
     first = dt.date(2025, 7, 1)
@@ -38,6 +42,21 @@ def make_panel(n_sessions=6, symbols=("AAA", "BBB", "SPY"), bar_minutes=1, seed=
     return Panel(grid, symbols, open_, high, low, close, volume, vwap, traded)
 
 
+def make_inputs(panel, seed=7):
+    """What features know beside the bars: three members in one sector, one of them late, and ticks of most minutes."""
+    rng = np.random.default_rng(seed)
+    ticks = rng.random((*panel.close.shape, 6)) * [4.0, 2.0, 800.0, 2.0, 40.0, 300.0] - [0.0, 1.0, 400.0, 1.0, 0.0, 0.0]
+    for part, share in ((slice(0, 3), 0.1), (slice(3, 6), 0.2)):
+        ticks[rng.random(panel.close.shape) < share, part] = np.nan
+    ticks[:, panel.column("CCC")] = 1.0
+    ticks[:, :, [2, 5]] *= np.repeat(panel.share_factor, panel.grid.bars_per_session, axis=0)[:, :, None]
+    member = np.tile([True, True, False, True, False], (len(panel.grid.sessions), 1))
+    member[:2, 1] = False
+    sector = np.where(member[-1], 0, -1)
+    peers = Peers(panel.column("SPY"), panel.column("QQQ"), sector, np.full(5, -1), member)
+    return {"peers": peers, "ticks": ticks}
+
+
 @pytest.fixture(scope="session")
 def panel():
     return make_panel()
@@ -46,6 +65,11 @@ def panel():
 @pytest.fixture(scope="session")
 def panel_maker():
     return make_panel
+
+
+@pytest.fixture(scope="session")
+def inputs(panel):
+    return make_inputs(panel)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,195 @@
+"""Microstructure: what quotes and trades of the minute say where the store has them, and estimates from bars alone.
+
+Quotes and trades: a minute without them gives NaN and `has_quotes` or `has_trades` 0, never a zero that looks like a
+value; the means they are measured by stand still meanwhile. Sizes and flow are in adjusted shares.
+
+The estimates run over the last 30 minutes of bars, across sessions. The night is taken out of a pair of bars: the last
+bar before it is moved by the gap, so that it closes at the session's open. A flat window gives 0 for both spreads and
+for Amihud's ratio; a bar without a change of price counts as half bought, half sold. They are features and no costs: on
+one-minute bars they measure volatility more than spread.
+"""
+
+import math
+
+from daytrader_ray.domain.jit import njit
+from daytrader_ray.features.bar import Bar, Float32, Float64, Minute
+from daytrader_ray.features.kernels import past
+from daytrader_ray.features.registry import Feature, ema_memory
+
+SPAN = 60
+WARM_UP = ema_memory(SPAN)
+_QUOTES, _TRADES = ("quotes",), ("trades",)
+_NO_QUOTES, _NO_TRADES = "no quotes in the minute", "no trades in the minute"
+_FEW = f"or in fewer than {WARM_UP} of the symbol's minutes so far"
+FEATURES = (
+    Feature("microstructure.spread_bps", "quoted spread / mid, bps, mean over time", 1, "quote bars", _QUOTES, _NO_QUOTES),
+    Feature(
+        "microstructure.depth_imbalance",
+        "(bid size - ask size) / (bid size + ask size), mean over time",
+        1,
+        "quote bars",
+        _QUOTES,
+        _NO_QUOTES,
+    ),
+    Feature(
+        "microstructure.order_flow_imbalance",
+        "e / EWMA(|e|), span 60 minutes with quotes, e the order flow imbalance in shares",
+        WARM_UP,
+        "Cont, Kukanov & Stoikov 2014",
+        _QUOTES,
+        f"{_NO_QUOTES}, {_FEW}",
+    ),
+    Feature("microstructure.has_quotes", "1 in a minute with quotes, else 0", 1, "definition", _QUOTES),
+    Feature(
+        "microstructure.tick_imbalance",
+        "(volume on upticks - on downticks) / volume",
+        1,
+        "Lee & Ready 1991",
+        _TRADES,
+        _NO_TRADES,
+    ),
+    Feature(
+        "microstructure.trade_count",
+        "trades / EWMA(trades), span 60 minutes with trades",
+        WARM_UP,
+        "definition",
+        _TRADES,
+        f"{_NO_TRADES}, {_FEW}",
+    ),
+    Feature(
+        "microstructure.mean_trade_size",
+        "shares a trade / EWMA(shares a trade), span 60 minutes with trades",
+        WARM_UP,
+        "definition",
+        _TRADES,
+        f"{_NO_TRADES}, {_FEW}",
+    ),
+    Feature("microstructure.has_trades", "1 in a minute with trades, else 0", 1, "definition", _TRADES),
+    Feature(
+        "microstructure.corwin_schultz",
+        "mean over 30 pairs of bars of max(0, 2 (e^a - 1) / (e^a + 1)), a from the ranges of one and of two bars",
+        31,
+        "Corwin & Schultz 2012",
+    ),
+    Feature(
+        "microstructure.abdi_ranaldo",
+        "mean over 30 pairs of bars of sqrt(max(0, 4 (c - m) (c - m'))), c = ln C, m = mid-range in logs, ' the next",
+        31,
+        "Abdi & Ranaldo 2017, two-day corrected",
+    ),
+    Feature(
+        "microstructure.amihud",
+        "mean of |r| / (V / expected V) over those of 30 minutes with volume",
+        30,
+        "Amihud 2002, volume for USD",
+        nan="no bar of the window has traded and an expected volume",
+    ),
+    Feature(
+        "microstructure.bulk_volume_imbalance",
+        "sum V (2 Z(r / sd) - 1) / sum V over 30 minutes, Z the normal distribution, sd = sqrt(mean r^2) of the 30 up to each",
+        59,
+        "Easley, Lopez de Prado & O'Hara 2012",
+        nan="no volume in the window",
+    ),
+)
+_FLOW, _COUNT, _SIZE = 0, 2, 4  # each the minutes that had a value, and its EWMA
+_TOP, _BOTTOM = 6, 7  # ln(H / C) and ln(L / C) of the bar before
+_OLDEST = 8  # number of the oldest bar in the ring
+_SUMS = 9
+_CS, _AR, _ILLIQUIDITY, _PRICED, _SIGNED, _VOLUME, _TRADED, _SQUARE = range(8)
+_RING = _SUMS + 8
+STATE = _RING + 8 * 30
+_ALPHA = 2.0 / (SPAN + 1.0)
+
+
+@njit
+def step(state: Float64, base: int, minute: Minute, bar: Bar, out: Float32, first: int) -> None:
+    """Step both: what quotes and trades say of the minute, and the estimates from bars."""
+    _ticks(state, base, bar, out, first)
+    _estimates(state, base, past.bars_of(30, minute.bar_minutes), bar, out, first + 8)
+
+
+@njit
+def _ticks(state: Float64, base: int, bar: Bar, out: Float32, first: int) -> None:
+    out[first] = bar.spread_bps
+    out[first + 1] = bar.depth_imbalance
+    out[first + 2] = _relative(state, base + _FLOW, bar.order_flow)
+    out[first + 3] = 0.0 if math.isnan(bar.spread_bps) else 1.0
+    out[first + 4] = bar.tick_imbalance
+    out[first + 5] = _relative(state, base + _COUNT, bar.trades)
+    out[first + 6] = _relative(state, base + _SIZE, bar.mean_size)
+    out[first + 7] = 0.0 if math.isnan(bar.trades) else 1.0
+
+
+@njit
+def _relative(state: Float64, at: int, value: float) -> float:
+    """Return `value` in units of the EWMA of its size, this minute included; 0 where it has always been 0."""
+    if math.isnan(value):
+        return math.nan
+    state[at] += 1.0
+    state[at + 1] += _ALPHA * (abs(value) - state[at + 1])
+    if state[at] < WARM_UP:
+        return math.nan
+    return value / state[at + 1] if value != 0.0 else 0.0
+
+
+@njit
+def _estimates(state: Float64, base: int, length: int, bar: Bar, out: Float32, first: int) -> None:
+    """Step the sums of the last `length` bars and write what they estimate."""
+    r = state[past.RETURN]
+    before = state[past.SESSION_OPEN] if state[past.FIRST] == 1.0 else state[past.PREVIOUS]
+    high, low = math.log(bar.high / before), math.log(bar.low / before)
+    top, bottom = state[base + _TOP], state[base + _BOTTOM]
+    state[base + _TOP] = high - r
+    state[base + _BOTTOM] = low - r
+
+    # With x = the sum of both squared ranges and y = the squared range of both bars together, Corwin and Schultz's
+    # a = (sqrt(2 x) - sqrt(x)) / (3 - 2 sqrt 2) - sqrt(y / (3 - 2 sqrt 2)) is (1 + sqrt 2) (sqrt(x) - sqrt(y)).
+    both = math.sqrt((top - bottom) * (top - bottom) + (high - low) * (high - low))
+    growth = math.expm1((1.0 + math.sqrt(2.0)) * max(both - (max(top, high) - min(bottom, low)), 0.0))
+    # From the close of the bar before, that bar's mid-range is (top + bottom) / 2 and this one's (high + low) / 2.
+    bounce = math.sqrt(max((top + bottom) * (high + low), 0.0))
+
+    traded = bar.volume > 0.0
+    priced = traded and bar.expected_volume > 0.0
+    side = 0.0
+    if r != 0.0:
+        leaving = state[base + _RING + 8 * int(state[base + _OLDEST]) + _SQUARE]
+        square = max(state[base + _SUMS + _SQUARE] + (r * r - leaving), r * r)
+        side = math.erf(r / math.sqrt(2.0 * square / length))
+    values = (
+        2.0 * growth / (growth + 2.0),
+        bounce,
+        abs(r) * bar.expected_volume / bar.volume if priced else 0.0,
+        1.0 if priced else 0.0,
+        bar.volume * side,
+        bar.volume,
+        1.0 if traded else 0.0,
+        r * r,
+    )
+    _roll(state, base, length, values)
+    sums = base + _SUMS
+    out[first] = max(state[sums + _CS], 0.0) / length
+    out[first + 1] = max(state[sums + _AR], 0.0) / length
+    n = state[sums + _PRICED]
+    out[first + 2] = max(state[sums + _ILLIQUIDITY], 0.0) / n if n > 0.0 else math.nan
+    out[first + 3] = state[sums + _SIGNED] / state[sums + _VOLUME] if state[sums + _TRADED] > 0.0 else math.nan
+
+
+@njit
+def _roll(state: Float64, base: int, length: int, values: tuple[float, ...]) -> None:
+    """Put `values` in the place of the oldest bar's; once a round the sums are added up afresh, so no error grows."""
+    oldest = int(state[base + _OLDEST])
+    row = base + _RING + 8 * oldest
+    for k in range(8):
+        state[base + _SUMS + k] += values[k] - state[row + k]
+        state[row + k] = values[k]
+    if oldest + 1 < length:
+        state[base + _OLDEST] = oldest + 1.0
+        return
+    state[base + _OLDEST] = 0.0
+    for k in range(8):
+        total = 0.0
+        for i in range(base + _RING + k, base + _RING + 8 * length, 8):
+            total += state[i]
+        state[base + _SUMS + k] = total

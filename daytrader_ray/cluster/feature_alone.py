@@ -22,7 +22,6 @@ from daytrader_ray.market_data.statistics import HISTORY, session_statistics
 from daytrader_ray.universe.config import UniverseConfig
 
 
-
 @dataclass(frozen=True)
 class Job:
     """What all items of a build share; `root` is the store's, `made_by` the hash of what computes."""
@@ -58,7 +57,9 @@ def step_alone(job: Job, symbol: str) -> Alone:
     inputs = Inputs(panel, ticks, event_rows(store, symbol, panel.grid))
     keys, minutes = {}, {}
     kernel = Layer(store, KERNEL, symbol)
-    keys[KERNEL], minutes[KERNEL] = _advance(kernel, inputs, f"{job.made_by} {KERNEL}", initial_state(1)[0], inputs.kernel)
+    keys[KERNEL], minutes[KERNEL] = _advance(
+        kernel, inputs, f"{job.made_by} {KERNEL}", initial_state(1)[0], inputs.kernel
+    )
     for extra in job.extras:
         name = extra.feature.name
 
@@ -66,7 +67,9 @@ def step_alone(job: Job, symbol: str) -> Alone:
             return inputs.extra(extra, start, stop, tail)
 
         made_by = f"{job.made_by} {name} {extra.window} {extra.origin}"
-        keys[name], minutes[name] = _advance(Layer(store, name, symbol), inputs, made_by, initial_tails([extra], 1)[0], run)
+        keys[name], minutes[name] = _advance(
+            Layer(store, name, symbol), inputs, made_by, initial_tails([extra], 1)[0], run
+        )
     return Alone(symbol, panel.grid, keys, minutes)
 
 
@@ -98,7 +101,7 @@ class Inputs:
     def part(self, start: int, stop: int) -> Bars:
         """Return the bars of the sessions `[start, stop)`."""
         rows = slice(int(self.grid.first_row[start]), int(self.grid.first_row[stop]))
-        return Bars(*(array[rows] for array in self.bars))
+        return Bars._make(array[rows] for array in self.bars)
 
     def kernel(self, start: int, stop: int, state: Float64) -> Mapping[str, Float32 | Float64]:
         """Step the kernels through the sessions `[start, stop)`."""
@@ -129,4 +132,3 @@ def _advance(layer: Layer, inputs: Inputs, made_by: str, initial: Float64, run: 
     state = initial if state is None else state.reshape(initial.shape)
     layer.save(planned.kept, computed(layer, planned, grid, state, run))
     return planned.keys, int(grid.n_rows - grid.first_row[planned.start])
-

@@ -64,7 +64,10 @@ def shared_rows(one: SessionGrid, other: SessionGrid) -> tuple[slice, slice]:
     days = [day for day in dates_of(one) if day in there]
     if not days:
         return slice(0, 0), slice(0, 0)
-    ends = [[int(grid.first_row[grid.index_of(day) + k]) for k, day in enumerate((days[0], days[-1]))] for grid in (one, other)]
+    ends = [
+        [int(grid.first_row[grid.index_of(day) + k]) for k, day in enumerate((days[0], days[-1]))]
+        for grid in (one, other)
+    ]
     return slice(*ends[0]), slice(*ends[1])
 
 

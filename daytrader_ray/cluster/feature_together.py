@@ -1,7 +1,6 @@
 """Stage 2 of a build: a group of symbols against all others, then the tables of all columns for people."""
 
 import datetime as dt
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -12,7 +11,17 @@ from daytrader_ray.adapters.feature_parts import INPUTS, KERNEL, VALUES, Compute
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.adapters.tables import UTC
 from daytrader_ray.cluster.feature_alone import Alone, Job
-from daytrader_ray.cluster.feature_plan import Plan, computed, dates_of, months_of, part_of, plan, root_of, shared_rows, state_of
+from daytrader_ray.cluster.feature_plan import (
+    Plan,
+    computed,
+    dates_of,
+    months_of,
+    part_of,
+    plan,
+    root_of,
+    shared_rows,
+    state_of,
+)
 from daytrader_ray.domain.panel import Float64
 from daytrader_ray.domain.sessions import US_PER_MINUTE, SessionGrid
 from daytrader_ray.features.bar import CROSS_INPUTS, Float32
@@ -85,7 +94,9 @@ def step_together(given: Together, group: Sequence[str]) -> list[Compared]:
         _compare(given, store, first, same)
     for work in works:
         if work.planned.n_new or work.layer.contents().keys() != work.planned.kept.keys():
-            work.layer.save(work.planned.kept, computed(work.layer, work.planned, work.alone.grid, work.state, work.run))
+            work.layer.save(
+                work.planned.kept, computed(work.layer, work.planned, work.alone.grid, work.state, work.run)
+            )
         _tabulate(given, store, work)
     return [_compared(work) for work in works]
 
@@ -161,5 +172,7 @@ def _tables(given: Together, store: ParquetStore, alone: Alone, planned: Plan) -
             minutes = alone.grid.part(month.start, month.stop).minute_of_row
             columns = [pa.array(minutes * US_PER_MINUTE).cast(UTC)]
             for name in given.layers:
-                columns += [pa.array(row) for row in np.ascontiguousarray(Layer(store, name, alone.symbol).array(month.name).T)]
+                columns += [
+                    pa.array(row) for row in np.ascontiguousarray(Layer(store, name, alone.symbol).array(month.name).T)
+                ]
             yield Computed(month.name, part_of(planned, alone.grid, month), {}, _NO_STATE, pa.table(columns, names))

@@ -147,9 +147,7 @@ def made_by() -> str:
     return _hash(digest_of_sources(SOURCES), versions_of(LIBRARIES))
 
 
-def _run(
-    job: Job, wanted: Sequence[str], told: Callable[[int], None]
-) -> tuple[list[Alone], Together, list[Compared]]:
+def _run(job: Job, wanted: Sequence[str], told: Callable[[int], None]) -> tuple[list[Alone], Together, list[Compared]]:
     """Do both stages; the first symbol in this process, which compiles the kernels once for all workers."""
     alone = [step_alone(job, wanted[0])]
     if len(wanted) == 1:
@@ -193,7 +191,9 @@ def _manifest(name: str, content: str, given: Together, compared: Sequence[Compa
     parts = {symbol: _parts(grid, given, symbol, keys[symbol]) for symbol in sorted(keys)}
     widths = (CROSS_SECTION, len(FEATURES) - CROSS_SECTION, *(1 for _ in given.job.extras))
     layers = tuple(zip(given.layers, widths, strict=True))
-    return Manifest(name, content, feature_set(given.job.features).names, layers, min(days), max(days), bar_minutes, parts)
+    return Manifest(
+        name, content, feature_set(given.job.features).names, layers, min(days), max(days), bar_minutes, parts
+    )
 
 
 def _parts(

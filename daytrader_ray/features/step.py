@@ -169,7 +169,7 @@ def run(state: Float64, calendar: Calendar, bars: Bars, out: Float32, aux: Float
 def run_cross(
     state: Float64, base: int, calendar: Calendar, cross: Float64, crowd: Crowd, out: Float32, first: int
 ) -> None:
-    """Stage 2 of a history: `cross` `[row, symbol, 5]`, `out` `[row, k, ...]` of the k `crowd.columns`, from `first` on.
+    """Stage 2 of a history: `cross` `[row, symbol, 5]`, `out` `[row, k, ...]` from `first` on, of k `crowd.columns`.
 
     `state` `[k, ...]` is changed in place from `base` on.
     """

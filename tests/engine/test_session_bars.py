@@ -27,7 +27,13 @@ from daytrader_ray.regime.observations import observe
 from tests.models.samples import keeping
 
 SYMBOLS = ("AAA", "I:VIX", "SPY")
-FEATURES = ("lag.return_1", "lag.overnight_gap", "trend.sma_20", "volume.relative_volume", "cross_section.excess_spy_15")
+FEATURES = (
+    "lag.return_1",
+    "lag.overnight_gap",
+    "trend.sma_20",
+    "volume.relative_volume",
+    "cross_section.excess_spy_15",
+)
 N_SESSIONS, N_SLOTS = 6, 120
 TODAY = N_SESSIONS - 1
 RATIO = 3.0

@@ -7,7 +7,6 @@ from daytrader_ray.domain.panel import Panel
 from daytrader_ray.domain.peers import Peers
 from daytrader_ray.domain.sessions import Session, SessionGrid
 
-
 SYMBOLS = ("AAA", "BBB", "SPY", "CCC", "QQQ")
 
 

@@ -22,7 +22,9 @@ _QUOTES, _TRADES = ("quotes",), ("trades",)
 _NO_QUOTES, _NO_TRADES = "no quotes in the minute", "no trades in the minute"
 _FEW = f"or in fewer than {WARM_UP} of the symbol's minutes so far"
 FEATURES = (
-    Feature("microstructure.spread_bps", "quoted spread / mid, bps, mean over time", 1, "quote bars", _QUOTES, _NO_QUOTES),
+    Feature(
+        "microstructure.spread_bps", "quoted spread / mid, bps, mean over time", 1, "quote bars", _QUOTES, _NO_QUOTES
+    ),
     Feature(
         "microstructure.depth_imbalance",
         "(bid size - ask size) / (bid size + ask size), mean over time",

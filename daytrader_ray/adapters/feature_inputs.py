@@ -14,12 +14,12 @@ from daytrader_ray.domain.panel import Float64
 from daytrader_ray.domain.sessions import US_PER_MINUTE, SessionGrid
 from daytrader_ray.engine.config import EventRule
 from daytrader_ray.engine.events import entry_scale
+from daytrader_ray.features.bar import EVENTS, TICKS, without
 from daytrader_ray.features.events import event_minutes
 
 QUOTE_COLUMNS = ("spread_mean_bps", "imbalance", "order_flow")
 TRADE_COLUMNS = ("tick_imbalance", "trades", "mean_size")
 """Columns of the store's quote and trade bars in the order of `features.bar.TICKS`."""
-N_TICKS = len(QUOTE_COLUMNS) + len(TRADE_COLUMNS)
 MARKET = "SPY"
 """The symbol whose events are those of the whole market."""
 
@@ -30,7 +30,7 @@ def tick_rows(store: ParquetStore, symbol: str, grid: SessionGrid, *, quotes: bo
     None where neither is wanted, the store has none of these days, or the bars are no minutes: ticks are stored by the
     minute.
     """
-    found = np.full((grid.n_rows, N_TICKS), np.nan)
+    found = without(grid.n_rows, TICKS)
     if grid.bar_minutes != 1 or not grid.sessions:
         return None
     first, last = grid.sessions[0].date, grid.sessions[-1].date
@@ -61,12 +61,12 @@ def tick_panel(
 ) -> Float64 | None:
     """Return `tick_rows` of all symbols `[row, symbol, 6]`, of those in `quotes` and `trades`; None for nothing."""
     rows = [tick_rows(store, one, grid, quotes=one in quotes, trades=one in trades) for one in symbols]
-    return _side_by_side(rows, (grid.n_rows, N_TICKS))
+    return _side_by_side(rows, without(grid.n_rows, TICKS))
 
 
 def event_panel(store: ParquetStore, symbols: Sequence[str], grid: SessionGrid) -> Float64 | None:
     """Return `event_rows` of all symbols `[row, symbol, 2]`; None where the store has no events of any."""
-    return _side_by_side([event_rows(store, symbol, grid) for symbol in symbols], (grid.n_rows, 2))
+    return _side_by_side([event_rows(store, symbol, grid) for symbol in symbols], without(grid.n_rows, EVENTS))
 
 
 def event_scales(
@@ -76,7 +76,7 @@ def event_scales(
 
     `ConfigError` where the calendar has events, but none of a kind that the rule names.
     """
-    calendar = {symbol: _events(store, symbol) for symbol in {*symbols, MARKET}}
+    calendar = {symbol: _events(store, symbol) for symbol in sorted({*symbols, MARKET})}
     _check_kinds(rule, {str(kind) for *_, kinds in calendar.values() for kind in kinds})
     now, own = grid.minute_of_row + grid.bar_minutes, dict[str, Float64]()
     for symbol, (timestamp, known_at, kinds) in calendar.items():
@@ -90,7 +90,7 @@ def event_scales(
             session, rows = grid.sessions[s], slice(grid.first_row[s], grid.first_row[s + 1])
             day = found.setdefault(session.date, np.ones((rows.stop - rows.start, len(symbols))))
             day[:, columns] = np.minimum(day[:, columns], scale[rows, None])
-    return found
+    return dict(sorted(found.items()))
 
 
 def _events(store: ParquetStore, symbol: str) -> tuple[Float64, Float64, npt.NDArray[np.str_]]:
@@ -100,10 +100,9 @@ def _events(store: ParquetStore, symbol: str) -> tuple[Float64, Float64, npt.NDA
     return *stamps, np.array(table["kind"].to_pylist(), dtype=np.str_)
 
 
-def _side_by_side(columns: list[Float64 | None], shape: tuple[int, int]) -> Float64 | None:
+def _side_by_side(columns: list[Float64 | None], nothing: Float64) -> Float64 | None:
     if all(column is None for column in columns):
         return None
-    nothing = np.broadcast_to(np.nan, shape)
     return np.stack([nothing if column is None else column for column in columns], axis=1)
 
 

@@ -7,7 +7,7 @@ from pydantic import SecretStr
 
 from daytrader_ray.adapters import model_store
 from daytrader_ray.adapters.alpaca_broker import BrokerConfig
-from daytrader_ray.adapters.live_config import FeedConfig
+from daytrader_ray.adapters.live_config import FeedConfig, LiveConfig
 from daytrader_ray.cli.profile import Profile
 from daytrader_ray.cluster.session import Pace, SessionSpec
 from daytrader_ray.domain.errors import ConfigError
@@ -35,7 +35,12 @@ def rehearsal_spec(profile: Profile, session: dt.date, bundle: str, url: str) ->
         kernel=profile.kernel,
         costs=profile.costs,
         regime=profile.regime,
-        feed=FeedConfig(stream_url=f"{streams}/stocks", url=url, key=SANDBOX_KEY),
+        feed=FeedConfig(
+            stream_url=f"{streams}/stocks",
+            url=url,
+            key=SANDBOX_KEY,
+            rules=LiveConfig(quotes=profile.live.quotes, trades=profile.live.trades),
+        ),
         broker=BrokerConfig(url=url, stream_url=f"{streams}/stream", key=SANDBOX_KEY, secret=SANDBOX_KEY),
         journal_root=profile.root,
         sandbox_url=url,

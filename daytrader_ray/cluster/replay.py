@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from daytrader_ray.adapters.feature_inputs import event_scales
+from daytrader_ray.adapters.feature_inputs import event_panel, event_scales, tick_panel
 from daytrader_ray.adapters.market_caps import market_caps
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.cluster.session import SessionSpec
@@ -53,6 +53,10 @@ def replay(spec: SessionSpec, bundle: Bundle, cash: float) -> BacktestResult:
 
 def frames_until(spec: SessionSpec, bundle: Bundle) -> Frames:
     """Return bars, features and statistics of the bundle's symbols up to and including the session."""
-    panel = ParquetStore(spec.root).panel(bundle.symbols, end=spec.date)
+    store = ParquetStore(spec.root)
+    panel = store.panel(bundle.symbols, end=spec.date)
     adv, sigma_day, expected = session_statistics(panel)
-    return Frames(panel, compute(panel, expected), adv, sigma_day, expected)
+    rules = spec.feed.rules
+    ticks = tick_panel(store, panel.symbols, panel.grid, rules.quotes, rules.trades)
+    events = event_panel(store, panel.symbols, panel.grid)
+    return Frames(panel, compute(panel, expected, ticks=ticks, events=events), adv, sigma_day, expected)

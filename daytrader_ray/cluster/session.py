@@ -18,7 +18,7 @@ from daytrader_ray.adapters.alpaca_broker import AlpacaBroker, BrokerConfig
 from daytrader_ray.adapters.bar_buffer import BarBuffer, buffer_folder
 from daytrader_ray.adapters.calendar import session_grid
 from daytrader_ray.adapters.compaction import compact, compact_leftovers
-from daytrader_ray.adapters.feature_inputs import event_scales
+from daytrader_ray.adapters.feature_inputs import event_panel, event_scales, tick_panel
 from daytrader_ray.adapters.folder import local_root
 from daytrader_ray.adapters.journal import open_journal
 from daytrader_ray.adapters.live_clock import LATE_SECONDS, LiveClock
@@ -273,7 +273,8 @@ def market_before(spec: SessionSpec, bundle: Bundle) -> tuple[Market, list[str]]
     statistics = next_session_statistics(history, session.n_minutes, share_factor)
     store, universe = ParquetStore(spec.root), spec.universe
     may_trade = tradable(universe, panel, market_caps(store, panel, universe.stocks))[-1]
-    near_events = event_scales(store, history.symbols, SessionGrid((session,)), spec.kernel.events)
+    rules, today = spec.feed.rules, SessionGrid((session,))
+    near_events = event_scales(store, history.symbols, today, spec.kernel.events)
     market = Market(
         session=session,
         history=history,
@@ -285,6 +286,9 @@ def market_before(spec: SessionSpec, bundle: Bundle) -> tuple[Market, list[str]]
         sector=sector_codes(universe, history.symbols),
         sector_limit=sector_budgets(universe, panel, spec.kernel.max_sector)[-1],
         event_scale=near_events.get(spec.date, np.ones((session.n_minutes, len(history.symbols)))),
+        past_ticks=tick_panel(store, history.symbols, history.grid, rules.quotes, rules.trades),
+        past_events=event_panel(store, history.symbols, history.grid),
+        events=event_panel(store, history.symbols, today),
     )
     return market, behind
 

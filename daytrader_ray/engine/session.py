@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +29,7 @@ from daytrader_ray.regime.live import LiveRegime
 from daytrader_ray.risk.checks import Exposure, refuse
 
 Float64 = npt.NDArray[np.float64]
+NO_TICKS: Mapping[str, Sequence[float]] = MappingProxyType({})
 _EXECUTIONS = ("fill", "partial_fill")
 _ENDS = ("fill", "canceled", "expired", "rejected", "done_for_day")
 _FAULTS = ("expired", "rejected")
@@ -40,6 +42,8 @@ class Market:
     `history` holds all earlier sessions of `symbols`; `expected_history` their expected volumes `[row, symbol]`;
     `statistics` what they say of today; `price_factor` and `share_factor` of today (`domain.panel.Panel`), `tradable`
     and `sector` are `[symbol]`; `sector_limit` `[sector]` and `event_scale` `[slot, symbol]` are as in `backtest.Plan`.
+    The history's `past_ticks` `[row, symbol, 6]` and `past_events` `[row, symbol, 2]` and today's `events`
+    `[slot, symbol, 2]` are as in `features.bar.Bars`, None where there are none. Today's ticks come with the bars.
     """
 
     session: Session
@@ -52,6 +56,9 @@ class Market:
     sector: npt.NDArray[np.int64]
     sector_limit: Float64
     event_scale: Float64
+    past_ticks: Float64 | None = None
+    past_events: Float64 | None = None
+    events: Float64 | None = None
 
 
 @dataclass(frozen=True)
@@ -114,7 +121,9 @@ class SessionEngine:
         """Run the history through features, windows and regime, so that the first bar continues where it ended."""
         market, bundle = self.market, self.bundle
         self._features = LiveFeatures(self.symbols, bar_minutes=self._bar_minutes)
-        history = self._features.warm(market.history, market.expected_history)
+        history = self._features.warm(
+            market.history, market.expected_history, ticks=market.past_ticks, events=market.past_events
+        )
         self._selected = np.array([self._features.names.index(name) for name in bundle.features], dtype=np.int64)
         self._windows = LiveWindows(len(self.symbols), self._selected.size)
         for row in bundle.scaler.transform(history[:, :, self._selected]):
@@ -149,13 +158,15 @@ class SessionEngine:
         """Ids of the entries and exits whose end the venue has not told."""
         return list(self._working)
 
-    def on_bars(self, slot: int, bars: Sequence[LiveBar]) -> npt.NDArray[np.float32]:
+    def on_bars(
+        self, slot: int, bars: Sequence[LiveBar], ticks: Mapping[str, Sequence[float]] = NO_TICKS
+    ) -> npt.NDArray[np.float32]:
         """Take in the minute's bars; return the windows `[n, WINDOW_ROWS, feature]` to be scored, by symbol.
 
         Bars of later minutes wait for theirs; bars of earlier ones come too late for a decision already made and are
-        counted in `late_bars`.
+        counted in `late_bars`. `ticks` are those of `MarketFeed.ticks`.
         """
-        minute = self._minute(slot, bars)
+        minute = self._minute(slot, bars, ticks)
         self._close = minute.close
         self._quiet = np.where(minute.traded, 0, self._quiet + 1)
         values, self._aux = self._features.step(self.market.session, slot, minute)
@@ -165,7 +176,7 @@ class SessionEngine:
         self._scored = np.flatnonzero(due)
         return self._windows.windows[self._scored]
 
-    def _minute(self, slot: int, bars: Sequence[LiveBar]) -> Bars:
+    def _minute(self, slot: int, bars: Sequence[LiveBar], ticks: Mapping[str, Sequence[float]]) -> Bars:
         """Lay the bars of one minute out `[symbol]` as `build_panel` does.
 
         A symbol without a bar did not trade: its last close of the session is carried, that of an index only so long.
@@ -198,8 +209,15 @@ class SessionEngine:
         return Bars(
             open_, high, low, close, volume, vwap, traded,
             self.market.statistics.expected_volume[slot], self.market.price_factor, self.market.share_factor,
-            without(n, TICKS), without(n, EVENTS),
+            *self._beside(slot, ticks),
         )  # fmt: skip
+
+    def _beside(self, slot: int, ticks: Mapping[str, Sequence[float]]) -> tuple[Float64, Float64]:
+        """Return the ticks and the events of one minute `[symbol, 6]`, `[symbol, 2]`, NaN where there are none."""
+        told, events = without(len(self.symbols), TICKS), self.market.events
+        for i, symbol in enumerate(self.symbols):
+            told[i] = ticks.get(symbol, np.nan)
+        return told, without(len(self.symbols), EVENTS) if events is None else events[slot]
 
     def freeze(self, frozen: Mapping[str, str]) -> None:
         """Open nothing in these symbols (with the reason of each) until told otherwise; exits and stops go on."""

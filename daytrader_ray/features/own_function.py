@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from daytrader_ray.domain.errors import DataError
-from daytrader_ray.features.extras import FAMILY, FIELDS, LONGEST, Call, Extra, History, refuse
+from daytrader_ray.features.extras import FAMILY, FIELDS, LONGEST, Call, Extra, Float64, History, refuse
 from daytrader_ray.features.registry import Feature
 
 WINDOW = 300
@@ -29,8 +29,11 @@ class OwnFunction:
     arguments: tuple[float, ...]
 
     def __call__(self, history: History, start: int, stop: int) -> float:
-        """Return the last value over the bars `[start, stop)`; whatever goes wrong in it is a `DataError`."""
-        bars = History(*(field[start:stop] for field in history))
+        """Return the last value over the bars `[start, stop)`."""
+        return float(self.values(History(*(field[start:stop] for field in history)))[-1])
+
+    def values(self, bars: History) -> Float64:
+        """Return a value for each of `bars`; whatever goes wrong in the function is a `DataError`."""
         try:
             values = np.asarray(function_of(self.path, self.source, self.name)(bars, *self.arguments), dtype=np.float64)
         except Exception as error:
@@ -38,7 +41,7 @@ class OwnFunction:
         if values.shape != bars.close.shape:
             found = f"an array of shape {values.shape}"
             raise DataError(f"{self.path}:{self.name}: expected an array of {len(bars.close)} values, found {found}")
-        return float(values[-1])
+        return values
 
 
 def own_extra(path: str, call: Call) -> Extra:

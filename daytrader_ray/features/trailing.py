@@ -33,17 +33,17 @@ def run_extras(extras: Sequence[Extra], bars: Bars, minutes: Int64, tail: Float6
     values
         float32 `[row, extra]`; NaN without a bar, before the window is full, and where a value is not finite.
     """
-    return _advance(extras, _adjusted(bars, minutes), tail)
+    return _advance(extras, adjusted(bars, minutes), tail)
 
 
 def step_extras(extras: Sequence[Extra], bars: Bars, minute: int, tails: Float64) -> Float32:
     """Take one minute's bars `[symbol]` into `tails` `[symbol, field, bar]`; return float32 `[symbol, extra]`."""
-    fields = _adjusted(bars, np.full(len(bars.close), minute, dtype=np.int64))
+    fields = adjusted(bars, np.full(len(bars.close), minute, dtype=np.int64))
     found = [_advance(extras, fields[:, s : s + 1], tail) for s, tail in enumerate(tails)]
     return np.concatenate(found)
 
 
-def _adjusted(bars: Bars, minutes: Int64) -> Float64:
+def adjusted(bars: Bars, minutes: Int64) -> Float64:
     """Return the fields of `History` as the kernels see the bars, float64 `[field, row]`."""
     price = bars.price_factor
     prices = (bars.open * price, bars.high * price, bars.low * price, bars.close * price)

@@ -19,7 +19,7 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -76,16 +76,25 @@ def latest(root: str | Path) -> str:
         raise BundleError(f"{folder.path(LATEST)} is not readable: expected the id of a bundle", _TRAIN_AGAIN) from None
 
 
-def load(root: str | Path, bundle_id: str, feature_set: Sequence[str] | None = None) -> Bundle:
+def load(
+    root: str | Path,
+    bundle_id: str,
+    feature_set: Sequence[str] | None = None,
+    origins: Mapping[str, str] | None = None,
+) -> Bundle:
     """Read a bundle after checking every byte of it.
 
-    A changed, missing or extra file, another schema or (where given) another `feature_set` is a `BundleError` that
-    names what is wrong.
+    A changed, missing or extra file, another schema or (where given) another `feature_set`, or extras of other
+    `origins` than those in its plan, is a `BundleError` that names what is wrong.
     """
     bundle = _read(_checked(root, bundle_id))
     if feature_set is not None and tuple(feature_set) != bundle.feature_set:
         differ = sorted(set(feature_set) ^ set(bundle.feature_set)) or ["their order"]
         raise BundleError(f"bundle {bundle_id} was trained on another feature set: {', '.join(differ)}", _TRAIN_AGAIN)
+    for name, origin in (origins or {}).items():
+        if (then := bundle.plan["extras"][name]) != origin:
+            found = f"{name}, then {then[:24]}, is now {origin[:24]}"
+            raise BundleError(f"bundle {bundle_id} was trained on another feature: {found}", _TRAIN_AGAIN)
     return bundle
 
 

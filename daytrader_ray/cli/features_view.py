@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from daytrader_ray.features.describe import Description
     from daytrader_ray.features.registry import Feature
 
+HORIZON_MINUTES = 30
+"""How far ahead the return is with which a feature is compared."""
+
 IN_SAMPLE = "in sample, overlapping returns, before costs: no evidence that it can be traded"
 
 
@@ -57,11 +60,30 @@ def definition(feature: "Feature") -> dict[str, Any]:
     }
 
 
+def measure(root: str, name: str, symbols: Sequence[str] | None) -> "Description":
+    """Return the statistics of a feature over what is stored of `symbols` (default: all); `DataError` without it."""
+    from daytrader_ray.adapters.frames import load_frames
+    from daytrader_ray.domain.errors import DataError
+    from daytrader_ray.features.describe import SymbolColumn, describe
+
+    frames = load_frames(root, symbols)
+    panel, features = frames.panel, frames.features
+    if name not in features.names:
+        raise DataError(f"{root} has no values of {name}", "run `daytrader features` first")
+    k = features.names.index(name)
+    columns = (
+        SymbolColumn(symbol, features.values[:, column][:, k], panel.close[:, column])
+        for column, symbol in enumerate(panel.symbols)
+    )
+    return describe(columns, panel.grid.session_of_row, HORIZON_MINUTES // panel.grid.bar_minutes)
+
+
 def statistics(found: "Description") -> dict[str, Any]:
     """Return the statistics as JSON takes them, None for what has no value."""
     from dataclasses import asdict
 
-    return {**{key: _jsonable(value) for key, value in asdict(found).items()}, "coverage": _jsonable(found.coverage)}
+    values = {key: _jsonable(value) for key, value in asdict(found).items()}
+    return {**values, "coverage": _jsonable(found.coverage), "next_return_is": IN_SAMPLE}
 
 
 def _statistics(found: "Description") -> list[tuple[str, str]]:

@@ -39,12 +39,12 @@ def search_request(
     request = SearchRequest(
         root=profile.root,
         universe=universe,
+        features=profile.features,
         config=profile.search.model_copy(update=spans),
         labels=profile.labels,
         kernel=profile.kernel,
         costs=profile.costs,
         regime=profile.regime,
-        features=profile.features,
         quotes=profile.live.quotes,
         trades=profile.live.trades,
     )

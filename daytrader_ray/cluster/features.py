@@ -43,6 +43,7 @@ SOURCES = (
     "adapters/store.py",
     "adapters/table_store.py",
     "adapters/tables.py",
+    "cluster/content.py",
     "cluster/feature_alone.py",
     "cluster/feature_plan.py",
     "cluster/feature_together.py",

@@ -85,12 +85,12 @@ class SearchRequest(Config):
 
     root: str
     universe: UniverseConfig
+    features: FeaturesConfig = FeaturesConfig()
     config: SearchConfig = SearchConfig()
     labels: LabelConfig = LabelConfig()
     kernel: KernelConfig = KernelConfig()
     costs: CostConfig = CostConfig()
     regime: RegimeConfig = RegimeConfig()
-    features: FeaturesConfig = FeaturesConfig()
     quotes: tuple[str, ...] = ()
     trades: tuple[str, ...] = ()
 

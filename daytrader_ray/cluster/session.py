@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import structlog
@@ -38,7 +39,7 @@ from daytrader_ray.domain.sessions import Session, SessionGrid
 from daytrader_ray.engine.config import KernelConfig
 from daytrader_ray.engine.runner import OPEN_HINT, SessionResult, run_session
 from daytrader_ray.engine.session import Market, SessionEngine
-from daytrader_ray.features.step import NAMES
+from daytrader_ray.features.feature_set import FeaturesConfig, feature_set
 from daytrader_ray.market_data.statistics import next_session_statistics, session_statistics
 from daytrader_ray.models.bundle import Bundle, first_difference
 from daytrader_ray.regime.config import RegimeConfig
@@ -81,6 +82,7 @@ class SessionSpec:
     date: dt.date
     bundle_id: str
     universe: UniverseConfig
+    features: FeaturesConfig
     kernel: KernelConfig
     costs: CostConfig
     regime: RegimeConfig
@@ -132,7 +134,7 @@ async def trade(spec: SessionSpec, scorer: Scorer) -> SessionResult:
         root = local_root(spec.journal_root)
         buffer = stack.enter_context(BarBuffer(buffer_folder(root, spec.buffer_name, spec.date), fresh=rehearses))
         rng, now, previous = np.random.default_rng(), _clock_of(spec, market.session), last_prices(market)
-        feed = LiveFeed(spec.feed, market.session, engine.symbols, buffer, rng, now, previous)
+        feed = LiveFeed(spec.feed, market.session, awaited(spec, market), buffer, rng, now, previous)
         await stack.enter_async_context(feed)
         opened = open_journal(spec.journal_root, spec.date, spec.journal_name, fresh=rehearses)
         journal = stack.enter_context(opened)
@@ -242,16 +244,20 @@ async def _rehearsed(
 def load_bundle(spec: SessionSpec) -> Bundle:
     """Load the session's bundle.
 
-    A `BundleError` when it has been trained on the session itself or later, or with other rules than the session's.
+    A `BundleError` when it has been trained on the session itself or later, or with other features or other rules than
+    the session's.
     """
-    bundle = model_store.load(spec.root, spec.bundle_id, NAMES)
+    wanted = feature_set(spec.features)
+    bundle = model_store.load(spec.root, spec.bundle_id, wanted.names, wanted.origins)
     if bundle.last_training_session >= spec.date:
         raise BundleError(
             f"bundle {spec.bundle_id} was trained up to {bundle.last_training_session}: it has seen {spec.date}",
             "choose a later session, or a bundle trained on earlier ones",
         )
-    sections = {name: getattr(spec, name).model_dump(mode="json") for name in TRADED_AS_TRAINED if name in bundle.plan}
-    found = first_difference({name: bundle.plan[name] for name in sections}, sections)
+    wishes: dict[str, Any] = {name: getattr(spec, name).model_dump(mode="json") for name in TRADED_AS_TRAINED}
+    wishes |= {name: list(getattr(spec.feed.rules, name)) for name in ("quotes", "trades")}
+    shared = wishes.keys() & bundle.plan.keys()
+    found = first_difference({name: bundle.plan[name] for name in shared}, {name: wishes[name] for name in shared})
     if found is not None:
         key, then, now = found
         raise BundleError(
@@ -289,8 +295,16 @@ def market_before(spec: SessionSpec, bundle: Bundle) -> tuple[Market, list[str]]
         past_ticks=tick_panel(store, history.symbols, history.grid, rules.quotes, rules.trades),
         past_events=event_panel(store, history.symbols, history.grid),
         events=event_panel(store, history.symbols, today),
+        extras=feature_set(spec.features).extras,
     )
     return market, behind
+
+
+def awaited(spec: SessionSpec, market: Market) -> list[str]:
+    """Return the symbols to subscribe to: all but stocks that have left the universe and trade no more."""
+    priced = zip(market.history.symbols, np.isfinite(market.history.close[-1]).tolist(), strict=True)
+    universe = spec.universe
+    return [s for s, trades in priced if trades or s in universe.references or universe.has(s, spec.date)]
 
 
 def last_prices(market: Market) -> dict[str, float]:

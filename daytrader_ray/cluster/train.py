@@ -15,6 +15,7 @@ from daytrader_ray.cluster.search import SearchRequest, frames_of, load_result, 
 from daytrader_ray.domain.errors import BundleError, ConfigError, DataError
 from daytrader_ray.domain.trading import MEMBERS, members_of
 from daytrader_ray.engine.backtest import BacktestResult
+from daytrader_ray.features.feature_set import feature_set
 from daytrader_ray.models.bundle import Bundle
 from daytrader_ray.models.members.surface import Fitted
 from daytrader_ray.universe.config import UniverseConfig
@@ -105,6 +106,7 @@ def train(
         "market": ParquetStore(request.root).market(),
         "bar_minutes": grid.bar_minutes,
         "chosen_until": None if mask is not None else load_result(request.root)["dates"][-1],
+        "extras": feature_set(request.features).origins,
         **request.model_dump(mode="json", exclude={"root"}),
     }
     bundle = assemble(market, study, learned, request.regime, chosen, plan)
@@ -120,7 +122,7 @@ def backtest(
     A session that the bundle was trained on is refused.
     """
     frames = frames_of(request, progress)
-    bundle = model_store.load(request.root, bundle_id, frames.features.names)
+    bundle = model_store.load(request.root, bundle_id, frames.features.names, feature_set(request.features).origins)
     if bundle.symbols != frames.panel.symbols:
         raise BundleError(
             f"bundle {bundle_id} was trained on {', '.join(bundle.symbols)}, not on {', '.join(frames.panel.symbols)}",

@@ -20,6 +20,7 @@ from daytrader_ray.engine.fills import costs_of, fill_fee
 from daytrader_ray.engine.kernel import Snapshot, new_intents, new_scratch, protect, rules_of, step
 from daytrader_ray.engine.orders import order_of
 from daytrader_ray.features.bar import EVENTS, TICKS, Bars, without
+from daytrader_ray.features.extras import Extra
 from daytrader_ray.features.live import LiveFeatures
 from daytrader_ray.models.bundle import Bundle
 from daytrader_ray.models.dataset import LiveWindows
@@ -44,6 +45,7 @@ class Market:
     and `sector` are `[symbol]`; `sector_limit` `[sector]` and `event_scale` `[slot, symbol]` are as in `backtest.Plan`.
     The history's `past_ticks` `[row, symbol, 6]` and `past_events` `[row, symbol, 2]` and today's `events`
     `[slot, symbol, 2]` are as in `features.bar.Bars`, None where there are none. Today's ticks come with the bars.
+    `extras` are the configured features beside those of the registry.
     """
 
     session: Session
@@ -59,6 +61,7 @@ class Market:
     past_ticks: Float64 | None = None
     past_events: Float64 | None = None
     events: Float64 | None = None
+    extras: tuple[Extra, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -120,7 +123,7 @@ class SessionEngine:
     def _warm(self) -> None:
         """Run the history through features, windows and regime, so that the first bar continues where it ended."""
         market, bundle = self.market, self.bundle
-        self._features = LiveFeatures(self.symbols, bar_minutes=self._bar_minutes)
+        self._features = LiveFeatures(self.symbols, bar_minutes=self._bar_minutes, extras=market.extras)
         history = self._features.warm(
             market.history, market.expected_history, ticks=market.past_ticks, events=market.past_events
         )

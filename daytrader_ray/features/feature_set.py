@@ -1,5 +1,6 @@
 """Which features there are: the kernels' fixed registry and the extras of the configuration, in this order."""
 
+import difflib
 from dataclasses import dataclass
 
 from daytrader_ray.domain.config import Config
@@ -31,6 +32,15 @@ class FeatureSet:
     def names(self) -> tuple[str, ...]:
         """Return the names, in order."""
         return tuple(feature.name for feature in self.features)
+
+    def find(self, name: str) -> Feature:
+        """Return a feature by its name; a `ConfigError` proposes the nearest one."""
+        if name in self.names:
+            return self.features[self.names.index(name)]
+        same = [known for known in self.names if known.endswith(f".{name}")]
+        near = same or difflib.get_close_matches(name, self.names, n=1)
+        hint = f"did you mean {near[0]}?" if near else "`daytrader features --list` shows all"
+        raise ConfigError(f"no feature {name}", hint)
 
     @property
     def origins(self) -> dict[str, str]:

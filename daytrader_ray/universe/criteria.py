@@ -49,17 +49,18 @@ class Rule(Config):
 
 @dataclass(frozen=True)
 class Criterion:
-    """A value of each stock before each session, how it is written, and the rule that holds by default."""
+    """A value of each stock before each session, the sessions it looks back, how it is written, its default rule."""
 
     title: str
     values: Callable[[Daily], Float64]
+    sessions: int
     written: str
     scale: float
     rule: Rule
 
-    def text(self, value: float) -> str:
+    def text(self, value: float | None) -> str:
         """Return a value as people read it; `-` where it is not known."""
-        return self.written.format(value / self.scale) if np.isfinite(value) else "-"
+        return "-" if value is None or not np.isfinite(value) else self.written.format(value / self.scale)
 
 
 def mean_volume(daily: Daily) -> Float64:
@@ -105,10 +106,10 @@ def market_cap(daily: Daily) -> Float64:
 
 
 REGISTRY: Mapping[str, Criterion] = {
-    "volume": Criterion("volume", mean_volume, "{:.1f} M", 1e6, Rule(use=Use.FILTER, low=10e6)),
-    "atr": Criterion("ATR", atr, "{:.1f} %", 0.01, Rule(use=Use.FILTER, low=0.02)),
-    "beta": Criterion("beta", beta, "{:.2f}", 1.0, Rule(use=Use.SCORE, low=1.5)),
-    "market_cap": Criterion("market cap", market_cap, "{:.1f} B", 1e9, Rule(use=Use.SCORE, low=1e9, high=100e9)),
+    "volume": Criterion("volume", mean_volume, VOLUME_SESSIONS, "{:.1f} M", 1e6, Rule(use=Use.FILTER, low=10e6)),
+    "atr": Criterion("ATR", atr, ATR_SESSIONS + 1, "{:.1f} %", 0.01, Rule(use=Use.FILTER, low=0.02)),
+    "beta": Criterion("beta", beta, BETA_SESSIONS + 1, "{:.2f}", 1.0, Rule(use=Use.SCORE, low=1.5)),
+    "market_cap": Criterion("market cap", market_cap, 0, "{:.1f} B", 1e9, Rule(use=Use.SCORE, low=1e9, high=100e9)),
 }
 """Every criterion by its key in the configuration: 20-session volume, ATR(14), 60-session beta, market cap in USD."""
 

@@ -121,9 +121,9 @@ def _fault(name: str, value: float, universe: UniverseConfig) -> str:
     criterion, rule = REGISTRY[name], universe.eligibility[name]
     if not np.isfinite(value):
         return f"{criterion.title} is not known"
-    if rule.low is not None and value < rule.low:
-        return f"{criterion.title} {criterion.text(value)} is below {criterion.text(rule.low)}"
-    return f"{criterion.title} {criterion.text(value)} is above {criterion.text(float(rule.high or 0.0))}"
+    below = rule.low is not None and value < rule.low
+    bound, side = (rule.low, "below") if below else (rule.high, "above")
+    return f"{criterion.title} {criterion.text(value)} is {side} {criterion.text(bound)}"
 
 
 def _not_a_member(span: Membership, day: dt.date) -> str:

@@ -9,6 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from daytrader_ray.adapters import bar_buffer
+from daytrader_ray.adapters.live_config import LiveConfig
 from daytrader_ray.adapters.store import FILE_SCHEMA, ParquetStore
 from daytrader_ray.adapters.tables import Kind
 from daytrader_ray.cluster import session
@@ -17,6 +18,7 @@ from daytrader_ray.domain.errors import BrokerError, DataError
 from daytrader_ray.domain.fakes import FakeBroker
 from daytrader_ray.domain.ports import Account
 from daytrader_ray.engine.config import KernelConfig
+from daytrader_ray.features.feature_set import FeaturesConfig
 from daytrader_ray.universe.config import UniverseConfig
 
 OFF = {"volume": "off", "atr": "off"}
@@ -62,7 +64,10 @@ def test_a_few_stocks_without_the_day_before_are_not_traded_and_the_others_are(t
             store.write_bars(name, "2025-03", _minute_of(day), (day, day))
     universe = UniverseConfig(sectors={"all": names[:3]}, references=names[3:], eligibility=OFF)
     rules = KernelConfig()
-    spec = SimpleNamespace(root=str(tmp_path), date=dt.date(2025, 3, 11), universe=universe, kernel=rules)
+    day, feed = dt.date(2025, 3, 11), SimpleNamespace(rules=LiveConfig())
+    spec = SimpleNamespace(
+        root=str(tmp_path), date=day, universe=universe, kernel=rules, features=FeaturesConfig(), feed=feed
+    )
     with capture_logs() as logs:
         market, behind = market_before(spec, SimpleNamespace(symbols=names))
     assert behind == ["CCC"]

@@ -112,6 +112,14 @@ def test_another_schema_or_feature_set_is_refused(bundle, saved, tmp_path, monke
         model_store.load(tmp_path, saved.name)
 
 
+def test_an_extra_whose_file_has_changed_is_another_feature(bundle, tmp_path):
+    own = {"extra.my_features.wick_14": "12ab"}
+    name = model_store.save(dataclasses.replace(bundle, plan={**bundle.plan, "extras": own}), tmp_path)
+    assert model_store.load(tmp_path, name, bundle.feature_set, own).plan["extras"] == own
+    with pytest.raises(BundleError, match=r"another feature: extra.my_features.wick_14, then 12ab, is now 34cd"):
+        model_store.load(tmp_path, name, bundle.feature_set, dict.fromkeys(own, "34cd"))
+
+
 def test_a_bundle_that_is_not_there_is_an_error_with_a_hint(tmp_path):
     with pytest.raises(BundleError, match="no bundle under") as found:
         model_store.latest(tmp_path)

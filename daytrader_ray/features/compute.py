@@ -10,7 +10,7 @@ from daytrader_ray.domain.panel import FeatureMatrix, Panel
 from daytrader_ray.domain.peers import Peers
 from daytrader_ray.domain.sessions import SessionGrid
 from daytrader_ray.features import step as steps
-from daytrader_ray.features.bar import EVENTS, TICKS, Bars, Calendar, Crowd, Float32, Float64, without
+from daytrader_ray.features.bar import EVENTS, TICKS, Bars, Calendar, Crowd, Float32, Float64, Int64, without
 from daytrader_ray.features.extras import Extra
 from daytrader_ray.features.trailing import initial_tails, run_extras
 
@@ -68,14 +68,13 @@ def bars_of(
     )
 
 
-def crowd_of(symbols: tuple[str, ...], n_sessions: int, peers: Peers | None = None) -> Crowd:
-    """Return whom the cross-section compares with; without `peers` SPY alone, where it is one of `symbols`."""
-    n = len(symbols)
+def crowd_of(n_symbols: int, n_sessions: int, peers: Peers | None, columns: Int64 | None = None) -> Crowd:
+    """Return whom the features of `columns` (all by default) are compared with; without `peers` with nobody."""
+    wanted = np.arange(n_symbols) if columns is None else columns
     if peers is None:
-        spy = symbols.index(REFERENCE) if REFERENCE in symbols else -1
-        nobody = np.full(n, -1, dtype=np.int64)
-        return Crowd(spy, -1, nobody, nobody, np.zeros((n_sessions, n), dtype=np.bool_), np.arange(n))
-    return Crowd(peers.spy, peers.qqq, peers.sector, peers.proxy, peers.member, np.arange(n))
+        nobody = np.full(n_symbols, -1, dtype=np.int64)
+        return Crowd(-1, -1, nobody, nobody, np.zeros((n_sessions, n_symbols), dtype=np.bool_), wanted)
+    return Crowd(peers.spy, peers.qqq, peers.sector, peers.proxy, peers.member, wanted)
 
 
 def compute_symbol(bars: Bars, calendar: Calendar, state: Float64 | None = None) -> SymbolFeatures:
@@ -98,18 +97,13 @@ def compute_symbol(bars: Bars, calendar: Calendar, state: Float64 | None = None)
 
 
 def compare(state: Float64, calendar: Calendar, cross: Float64, crowd: Crowd) -> Float32:
-    """Compute the cross-section of the k `crowd.columns` alone, float32 `[row, k, column]`.
+    """Return the cross-section of the symbols `crowd.columns`, float32 `[row, k, feature]`: `FEATURES[CROSS_SECTION:]`.
 
-    Parameters
-    ----------
-    state
-        `[k, N_STATE - CROSS_STATE]` before the first row, stepped in place.
-    calendar, cross
-        `[row]` and `[row, symbol, 5]`: what stage 1 left of all symbols (`SymbolFeatures.cross`).
-    crowd
-        With the members of the sessions of `calendar`.
+    `cross` is `[row, symbol, 5]` of all symbols; `state` `[k, STATE]` is the cross-section's part of the symbols' state
+    (`state[:, CROSS_STATE:]`) before the first row, stepped in place.
     """
-    values = np.empty((len(cross), len(state), steps.N_FEATURES - steps.CROSS_SECTION), dtype=np.float32)
+    shape = (len(cross), len(crowd.columns), steps.N_FEATURES - steps.CROSS_SECTION)
+    values = np.empty(shape, dtype=np.float32)
     steps.run_cross(state, 0, calendar, cross, crowd, values, 0)
     return values
 
@@ -140,7 +134,7 @@ def compute(
         The configured features (`FeatureSet.extras`), the last columns.
     """
     n = len(panel.symbols)
-    crowd = crowd_of(panel.symbols, len(panel.grid.sessions), peers)
+    crowd = crowd_of(n, len(panel.grid.sessions), peers)
     state, tails = steps.initial_state(n), initial_tails(extras, n)
     return compute_from(state, panel, expected_volume, crowd, ticks, events, extras, tails)
 

@@ -48,7 +48,7 @@ class LiveFeatures:
         self.state = steps.initial_state(len(self.symbols)) if state is None else state.copy()
         self.tails = initial_tails(extras, len(self.symbols)) if tails is None else tails.copy()
         self._extras = tuple(extras)
-        self._crowd = crowd_of(self.symbols, 1, peers)
+        self._crowd = crowd_of(len(self.symbols), 1, peers)
 
     def warm(
         self,
@@ -65,7 +65,7 @@ class LiveFeatures:
         """
         if panel.symbols != self.symbols or panel.grid.bar_minutes != self.bar_minutes:
             raise ValueError(f"history of {panel.symbols}, expected {self.symbols} in bars of {self.bar_minutes} min")
-        crowd = crowd_of(self.symbols, len(panel.grid.sessions), peers)
+        crowd = crowd_of(len(self.symbols), len(panel.grid.sessions), peers)
         extras = self._extras, self.tails
         return np.asarray(compute_from(self.state, panel, expected_volume, crowd, ticks, events, *extras).values)
 

@@ -169,9 +169,10 @@ def run(state: Float64, calendar: Calendar, bars: Bars, out: Float32, aux: Float
 def run_cross(
     state: Float64, base: int, calendar: Calendar, cross: Float64, crowd: Crowd, out: Float32, first: int
 ) -> None:
-    """Stage 2 of a history: `cross` `[row, symbol, 5]`, `out` `[row, k, ...]` from `first` on, of k `crowd.columns`.
+    """Stage 2 of the history of the k symbols `crowd.columns`.
 
-    `state` `[k, ...]` is changed in place from `base` on.
+    `cross` is `[row, symbol, 5]` of all symbols; `state` `[k, ...]`, whose part of the cross-section begins at `base`,
+    is stepped in place; `out` `[row, k, feature]` is written from column `first` on.
     """
     for row in range(cross.shape[0]):
         member = crowd.member[calendar.session[row]]

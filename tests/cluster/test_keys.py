@@ -22,6 +22,8 @@ from tests.walkforward.markets import market, planted
 
 BYTES_ONLY = ("adapters/atomic.py", "cluster/pipeline.py", "cluster/runtime.py")
 """These carry results and make none."""
+OF_THE_ENGINE = ("engine/config.py", "engine/events.py")
+"""What the file of the features' inputs makes of events for the engine's rule."""
 
 
 def key(store: ParquetStore) -> str:
@@ -88,7 +90,7 @@ def test_every_source_that_makes_regimes_is_in_their_key(package: Path) -> None:
 def test_every_source_that_makes_features_is_in_their_key(tmp_path: Path, package: Path) -> None:
     fill(str(tmp_path / "data"))
     store = ParquetStore(str(tmp_path / "data"))
-    read = imported(["cluster/features.py"], BYTES_ONLY)
+    read = imported(["cluster/features.py"], (*BYTES_ONLY, *OF_THE_ENGINE))
     assert {"adapters/store.py", "adapters/calendar.py", "domain/sessions.py", "market_data/panel.py"} <= read
     for name in sorted(read):
         before = key(store)

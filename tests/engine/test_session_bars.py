@@ -32,7 +32,7 @@ FEATURES = (
     "lag.overnight_gap",
     "trend.sma_20",
     "volume.relative_volume",
-    "cross_section.excess_spy_15",
+    "microstructure.abdi_ranaldo",
 )
 N_SESSIONS, N_SLOTS = 6, 120
 TODAY = N_SESSIONS - 1

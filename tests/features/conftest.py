@@ -50,7 +50,7 @@ def make_inputs(panel, seed=7):
     ticks[:, panel.column("CCC")] = 1.0
     ticks[:, :, [2, 5]] *= np.repeat(panel.share_factor, panel.grid.bars_per_session, axis=0)[:, :, None]
     member = np.tile([True, True, False, True, False], (len(panel.grid.sessions), 1))
-    member[:2, 1] = False
+    member[:2, 0] = False
     sector = np.where(member[-1], 0, -1)
     peers = Peers(panel.column("SPY"), panel.column("QQQ"), sector, np.full(5, -1), member)
     return {"peers": peers, "ticks": ticks}

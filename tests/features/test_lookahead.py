@@ -47,9 +47,9 @@ def columns_that_look_ahead(features_of, panel, inputs, rows, seed=11):
 
 @pytest.fixture(scope="module")
 def minutes(panel):
-    """Random minutes, and the last one of a session."""
-    drawn = np.random.default_rng(3).integers(400, panel.grid.n_rows - 2, 4)
-    return [*drawn, panel.grid.first_row[3] - 1]
+    """Random minutes, the last one of a session, and one by which everything is warm."""
+    drawn = np.random.default_rng(3).integers(400, panel.grid.n_rows - 2, 3)
+    return [*drawn, panel.grid.first_row[3] - 1, panel.grid.first_row[9] + 100]
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import pytest
 from daytrader_ray.features.bar import EVENTS, TICKS, Bars, without
 from daytrader_ray.features.compute import compute
 from daytrader_ray.features.live import LiveFeatures
-from daytrader_ray.features.step import FEATURES, NAMES
+from daytrader_ray.features.step import CROSS_SECTION, FEATURES, NAMES
 from tests.features.conftest import make_inputs
 
 
@@ -102,7 +102,7 @@ def test_a_warm_session_has_every_value_in_its_first_row(panel, batch):
 
 def test_without_peers_only_the_cross_section_is_missing(panel, expected_volume, inputs, batch):
     other = compute(panel, expected_volume, ticks=inputs["ticks"])
-    k = next(k for k, name in enumerate(NAMES) if name.startswith("cross_section."))
+    k = CROSS_SECTION
     assert np.isnan(other.values[:, :, k:]).all()
     assert other.values[:, :, :k].tobytes() == batch.values[:, :, :k].tobytes()
 

@@ -125,10 +125,10 @@ def test_a_split_does_not_change_what_a_function_sees(extras, split, panel_maker
 
 def test_without_extras_there_is_no_column_and_no_memory(split):
     values, tails = batch((), split)
-    assert values.shape == (split.grid.n_rows, 3, 0)
+    assert values.shape == (split.grid.n_rows, len(split.symbols), 0)
     assert tails.size == 0
     bars = Bars(*(np.array([field[0] for field in fields]) for fields in zip(*columns(split), strict=True)))
-    assert step_extras((), bars, 0, tails).shape == (3, 0)
+    assert step_extras((), bars, 0, tails).shape == (len(split.symbols), 0)
 
 
 def test_the_matrix_ends_with_the_extras_for_history_and_live_alike(extras, split, expected_volume):

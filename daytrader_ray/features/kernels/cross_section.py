@@ -133,7 +133,7 @@ def _slice(cross: Float64, crowd: Crowd, member: Bool) -> Slice:
 
 @njit
 def _reference(cross: Float64, column: int, k: int) -> float:
-    return cross[column, k] if column >= 0 else math.nan
+    return float(cross[column, k]) if column >= 0 else math.nan
 
 
 @njit
@@ -143,13 +143,13 @@ def _sector(now: Slice, cross: Float64, crowd: Crowd, s: int, k: int) -> float:
     if sector < 0:
         return math.nan
     if proxy >= 0:
-        return cross[proxy, k]
+        return float(cross[proxy, k])
     total, n = now.total[sector, k], now.n[sector, k]
     own = now.values[k, s]
     if not math.isnan(own):
         total -= own
         n -= 1
-    return total / n if n > 0 else math.nan
+    return float(total / n) if n > 0 else math.nan
 
 
 @njit
@@ -162,7 +162,7 @@ def _standing(now: Slice, s: int, k: int) -> float:
     balance = 0
     for i in range(values.shape[0]):
         balance += int(values[i] < value) - int(values[i] > value)
-    return balance / others
+    return float(balance / others)
 
 
 @njit
@@ -180,11 +180,11 @@ def _pair(state: Float64, at: int, own: float, other: float) -> None:
 def _beta(state: Float64, at: int) -> float:
     if state[at + _N] < WARM_UP or state[at + _OTHER] < _STILL:
         return math.nan
-    return state[at + _PRODUCT] / state[at + _OTHER]
+    return float(state[at + _PRODUCT] / state[at + _OTHER])
 
 
 @njit
 def _correlation(state: Float64, at: int) -> float:
     if state[at + _N] < WARM_UP or state[at + _OTHER] < _STILL or state[at + _OWN] < _STILL:
         return math.nan
-    return state[at + _PRODUCT] / math.sqrt(state[at + _OTHER] * state[at + _OWN])
+    return float(state[at + _PRODUCT]) / math.sqrt(state[at + _OTHER] * state[at + _OWN])

@@ -88,7 +88,7 @@ FEATURES = (
     ),
     Feature(
         "microstructure.bulk_volume_imbalance",
-        "sum V (2 Z(r / sd) - 1) / sum V over 30 minutes, Z the normal distribution, sd = sqrt(mean r^2) of the 30 up to each",
+        "sum V (2 Z(r / sd) - 1) / sum V over 30 minutes, Z the normal distribution, sd^2 the mean r^2 of its 30",
         59,
         "Easley, Lopez de Prado & O'Hara 2012",
         nan="no volume in the window",

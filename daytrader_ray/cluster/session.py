@@ -338,7 +338,7 @@ def panel_until(spec: SessionSpec, bundle: Bundle) -> tuple[Panel, list[str]]:
     if behind and 2 * len(behind) >= len(stocks):
         raise DataError(
             f"the session of {before} is missing in {spec.root} for {', '.join(behind)}",
-            "run `daytrader download`; a symbol that no longer trades leaves the universe, then train again",
+            "run `daytrader download`; for a stock that no longer trades set `universe.membership`, then train again",
         )
     if behind:
         log.warning("not traded: their session before is missing", session=str(before), symbols=behind)

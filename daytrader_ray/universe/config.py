@@ -108,8 +108,10 @@ class UniverseConfig(Config):
 
     def has(self, symbol: str, day: dt.date) -> bool:
         """Return whether the list has the stock `symbol` on `day`."""
-        span = self.membership.get(symbol, Membership())
-        return symbol in self.stocks and (span.since or day) <= day <= (span.until or day)
+        if not any(symbol in stocks for stocks in self.sectors.values()):
+            return False
+        span = self.membership.get(symbol)
+        return span is None or (span.since or day) <= day <= (span.until or day)
 
     def replaced_by(self, symbols: tuple[str, ...]) -> "UniverseConfig":
         """Return a universe of exactly `symbols`, all but indices traded, without rules, known sectors kept."""

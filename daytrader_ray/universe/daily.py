@@ -58,19 +58,27 @@ def _fill(
 ) -> None:
     """Write the adjusted highest, lowest and last price and the shares of each session with a trade."""
     highs, lows, closes, volumes = minutes
+    high, low, close, volume = out
+    n_symbols = closes.shape[1]
+    any_trade = np.zeros(n_symbols, dtype=np.bool_)
     for session in range(len(first_row) - 1):
-        for symbol in range(closes.shape[1]):
-            high, low, last, shares, any_trade = -np.inf, np.inf, np.nan, 0.0, False
-            for row in range(first_row[session], first_row[session + 1]):
+        any_trade[:] = False
+        for row in range(first_row[session], first_row[session + 1]):
+            for symbol in range(n_symbols):
                 if np.isnan(closes[row, symbol]):
                     continue
-                any_trade = any_trade or traded[row, symbol]
-                high, low = max(high, highs[row, symbol]), min(low, lows[row, symbol])
-                last = closes[row, symbol]
-                shares += volumes[row, symbol]
-            if any_trade:
-                factor = price_factor[session, symbol]
-                out[0][session, symbol] = high * factor
-                out[1][session, symbol] = low * factor
-                out[2][session, symbol] = last * factor
-                out[3][session, symbol] = shares
+                if np.isnan(close[session, symbol]):
+                    high[session, symbol], low[session, symbol] = highs[row, symbol], lows[row, symbol]
+                    volume[session, symbol] = 0.0
+                high[session, symbol] = max(high[session, symbol], highs[row, symbol])
+                low[session, symbol] = min(low[session, symbol], lows[row, symbol])
+                close[session, symbol] = closes[row, symbol]
+                volume[session, symbol] += volumes[row, symbol]
+                any_trade[symbol] |= traded[row, symbol]
+        for symbol in range(n_symbols):
+            factor = price_factor[session, symbol] if any_trade[symbol] else np.nan
+            high[session, symbol] *= factor
+            low[session, symbol] *= factor
+            close[session, symbol] *= factor
+            if not any_trade[symbol]:
+                volume[session, symbol] = np.nan

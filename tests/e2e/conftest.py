@@ -15,6 +15,8 @@ from daytrader_ray.cli.profile import Profile, load
 from daytrader_ray.domain.panel import Frames
 from daytrader_ray.domain.trading import MEMBERS
 from daytrader_ray.features.compute import compute
+from daytrader_ray.features.feature_set import FeaturesConfig, feature_set
+from daytrader_ray.features.selection import SelectionConfig
 from daytrader_ray.market_data.statistics import session_statistics
 from daytrader_ray.models.bundle import Bundle
 from daytrader_ray.models.labels import LabelConfig, triple_barrier
@@ -35,6 +37,9 @@ STOCKS = ("AAPL", "MRNA", "NVDA", "XOM")
 SYMBOLS = (*STOCKS, "SPY")
 SANDBOX = SandboxConfig(first_session=dt.date(2025, 11, 17), n_sessions=9, signal_strength=3.0)
 MASK = 0b01100
+FEATURES = FeaturesConfig(extra=("CCI(20)", "ADX(14)"))
+ALL = SearchConfig(selection=SelectionConfig(top=1000, max_correlation=1.0))
+"""Every feature is seen, so that one that differs between the two sides would show."""
 OFF = {"volume": "off", "atr": "off"}
 UNIVERSE = UniverseConfig(sectors={"one": STOCKS[:2], "two": STOCKS[2:]}, references=("SPY",), eligibility=OFF)
 
@@ -74,7 +79,8 @@ def table(market: Market, symbol: str, index: int) -> pa.Table:
 def frames_of(root: str, symbols: Sequence[str] = SYMBOLS) -> Frames:
     panel = ParquetStore(root).panel(symbols)
     adv, sigma_day, expected = session_statistics(panel)
-    return Frames(panel, compute(panel, expected), adv, sigma_day, expected)
+    features = compute(panel, expected, extras=feature_set(FEATURES).extras)
+    return Frames(panel, features, adv, sigma_day, expected)
 
 
 def fit_bundle(frames: Frames, last: int, stocks: Sequence[str] = STOCKS) -> Bundle:
@@ -82,8 +88,8 @@ def fit_bundle(frames: Frames, last: int, stocks: Sequence[str] = STOCKS) -> Bun
     labels = triple_barrier(cut(frames, (0, last)), LabelConfig())
     columns = np.array([frames.panel.symbols.index(symbol) for symbol in stocks])
     history = Bars(cut(frames, (0, last)), labels, columns)
-    view = view_of(history, training_window((0, last)), SearchConfig())
-    dataset = samples(history, view, (0, last), (0, last), SearchConfig())
+    view = view_of(history, training_window((0, last)), ALL)
+    dataset = samples(history, view, (0, last), (0, last), ALL)
     names = [name for bit, name in enumerate(MEMBERS) if MASK >> bit & 1]
     members = {name: member(name).fit(dataset.thinned(3000, 7), dataset.thinned(300, 8), seed=7) for name in names}
     weights = np.array([0.5 * (name in names) for name in MEMBERS])
@@ -99,7 +105,7 @@ def fit_bundle(frames: Frames, last: int, stocks: Sequence[str] = STOCKS) -> Bun
         threshold=0.25,
         regime=None,
         left_out=(),
-        plan={},
+        plan={"extras": feature_set(FEATURES).origins},
         seed=7,
         last_training_session=frames.panel.grid.sessions[last - 1].date,
         fingerprint="test",
@@ -120,7 +126,8 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Day:
 
 @pytest.fixture(scope="session")
 def profile(day: Day) -> Profile:
-    return load("sandbox", day.root, {}).model_copy(update={"sandbox": SANDBOX, "universe": UNIVERSE})
+    mine = {"sandbox": SANDBOX, "universe": UNIVERSE, "features": FEATURES}
+    return load("sandbox", day.root, {}).model_copy(update=mine)
 
 
 @pytest.fixture(scope="session")

@@ -122,11 +122,11 @@ def _compare(given: Together, store: ParquetStore, first: dt.date, works: Sequen
     """Compute the cross-section of symbols that all go on from the day `first`, month by month."""
     own = [work.alone.symbol for work in works]
     columns = tuple(sorted({*given.crowd, *own}))
+    wanted = np.array([columns.index(symbol) for symbol in own], dtype=np.int64)
     state = np.stack([work.state for work in works])
     for month in _joined_months([given.alone[symbol] for symbol in columns], first):
         dates = dates_of(month)
-        crowd = crowd_of(columns, len(dates), peers_of(given.job.universe, columns, dates))
-        crowd = crowd._replace(columns=np.array([columns.index(symbol) for symbol in own], dtype=np.int64))
+        crowd = crowd_of(len(columns), len(dates), peers_of(given.job.universe, columns, dates), wanted)
         inputs = np.stack([_inputs(store, given.alone[symbol], month) for symbol in columns], axis=1)
         values = compare(state, calendar_of(month), inputs, crowd)
         for k, work in enumerate(works):

@@ -59,7 +59,6 @@ SOURCES = (
     "features",
     "market_data",
     "universe/config.py",
-    "universe/criteria.py",
     "universe/peers.py",
 )
 LIBRARIES = ("numpy", "numba", "exchange_calendars")

@@ -22,8 +22,8 @@ from tests.walkforward.markets import market, planted
 
 BYTES_ONLY = ("adapters/atomic.py", "cluster/pipeline.py", "cluster/runtime.py")
 """These carry results and make none."""
-OF_THE_ENGINE = ("engine/config.py", "engine/events.py")
-"""What the file of the features' inputs makes of events for the engine's rule."""
+APART = ("engine/config.py", "engine/events.py", "universe/criteria.py", "universe/daily.py")
+"""Rules for entries: features read the events and the universe's list that these are made of, not the rules."""
 
 
 def key(store: ParquetStore) -> str:
@@ -90,7 +90,7 @@ def test_every_source_that_makes_regimes_is_in_their_key(package: Path) -> None:
 def test_every_source_that_makes_features_is_in_their_key(tmp_path: Path, package: Path) -> None:
     fill(str(tmp_path / "data"))
     store = ParquetStore(str(tmp_path / "data"))
-    read = imported(["cluster/features.py"], (*BYTES_ONLY, *OF_THE_ENGINE))
+    read = imported(["cluster/features.py"], (*BYTES_ONLY, *APART))
     assert {"adapters/store.py", "adapters/calendar.py", "domain/sessions.py", "market_data/panel.py"} <= read
     for name in sorted(read):
         before = key(store)

@@ -13,6 +13,7 @@ from daytrader_ray.features.kernels import (
     momentum,
     past,
     ranges,
+    rolling,
     time,
     trend,
     volatility,
@@ -26,6 +27,7 @@ FEATURES: tuple[Feature, ...] = (
     *volatility.FEATURES,
     *volume.FEATURES,
     *lag.FEATURES,
+    *rolling.FEATURES,
     *time.FEATURES,
     *microstructure.FEATURES,
     *cross_section.FEATURES,
@@ -40,7 +42,8 @@ _TREND = _MOMENTUM + len(momentum.FEATURES)
 _VOLATILITY = _TREND + len(trend.FEATURES)
 _VOLUME = _VOLATILITY + len(volatility.FEATURES)
 _LAG = _VOLUME + len(volume.FEATURES)
-_TIME = _LAG + len(lag.FEATURES)
+_ROLLING = _LAG + len(lag.FEATURES)
+_TIME = _ROLLING + len(rolling.FEATURES)
 _MICROSTRUCTURE = _TIME + len(time.FEATURES)
 CROSS_SECTION = _MICROSTRUCTURE + len(microstructure.FEATURES)
 
@@ -53,15 +56,20 @@ _MICROSTRUCTURE_STATE = _RANGES_STATE + ranges.STATE
 CROSS_STATE = _MICROSTRUCTURE_STATE + microstructure.STATE
 N_STATE = CROSS_STATE + cross_section.STATE
 
-_WARM_UP = np.array([feature.warm_up for feature in FEATURES[:CROSS_SECTION]], dtype=np.int64)
+_LONGEST_BAR = 30
+_WARM_UP = np.array(
+    [[feature.warm_up_of(minutes) for feature in FEATURES[:CROSS_SECTION]] for minutes in range(1, _LONGEST_BAR + 1)]
+)
+"""Bars before the first value `[bar_minutes - 1, feature]`."""
 _LONGEST_WARM_UP = int(_WARM_UP.max())
 
 
 def initial_state(n_symbols: int) -> Float64:
     """Return the state before the first bar, float64 `[symbol, N_STATE]`."""
     state = np.zeros((n_symbols, N_STATE))
-    state[:, past.CLOSE : past.STATE] = np.nan
+    state[:, past.CLOSE] = np.nan
     state[:, _RANGES_STATE + ranges.BUCKET] = ranges.NONE
+    momentum.start(state, _MOMENTUM_STATE)
     return state
 
 
@@ -91,23 +99,30 @@ def step_symbol(state: Float64, minute: Minute, bar: Bar, out: Float32, aux: Flo
         return
     past.step(state, bar, minute.bar_minutes)
     momentum.step(state, _MOMENTUM_STATE, bar, out, _MOMENTUM)
-    trend.step(state, _TREND_STATE, bar, out, _TREND)
+    trend.step(state, _TREND_STATE, minute, out, _TREND)
     volatility.step(state, _VOLATILITY_STATE, minute, bar, out, _VOLATILITY)
     volume.step(state, _VOLUME_STATE, bar, out, _VOLUME)
-    lag.step(state, bar, out, _LAG)
+    lag.step(state, out, _LAG)
+    rolling.step(state, minute, out, _ROLLING)
     time.step(minute, out, _TIME)
     microstructure.step(state, _MICROSTRUCTURE_STATE, minute, bar, out, _MICROSTRUCTURE)
     ranges.step(state, _RANGES_STATE, minute, bar, aux)
     aux[0] /= bar.price_factor
-    cross[0] = state[past.RETURN]
-    cross[1] = state[past.RETURN_5] if state[past.BARS] >= 5 else math.nan
-    cross[2] = state[past.RETURN_15] if state[past.BARS] >= 15 else math.nan
-    cross[3] = state[past.RETURN_30] if state[past.BARS] >= 30 else math.nan
-    cross[4] = bar.volume / bar.expected_volume if bar.expected_volume > 0.0 else math.nan
+    _inputs_of_cross(state, minute.bar_minutes, cross)
     if state[past.BARS] < _LONGEST_WARM_UP:
         for k in range(CROSS_SECTION):
-            if state[past.BARS] < _WARM_UP[k]:
+            if state[past.BARS] < _WARM_UP[minute.bar_minutes - 1, k]:
                 out[k] = np.nan
+
+
+@njit
+def _inputs_of_cross(state: Float64, bar_minutes: int, cross: Float64) -> None:
+    bars = state[past.BARS]
+    cross[0] = state[past.RETURN]
+    cross[1] = state[past.RETURN_5] if bars >= past.bars_of(5, bar_minutes) else math.nan
+    cross[2] = state[past.SUMS_15] if bars >= past.bars_of(15, bar_minutes) else math.nan
+    cross[3] = state[past.SUMS_30] if bars >= past.bars_of(30, bar_minutes) else math.nan
+    cross[4] = state[_VOLUME_STATE + volume.RELATIVE]
 
 
 @njit

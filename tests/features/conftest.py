@@ -10,7 +10,7 @@ from daytrader_ray.domain.sessions import Session, SessionGrid
 SYMBOLS = ("AAA", "BBB", "SPY", "CCC", "QQQ")
 
 
-def make_panel(n_sessions=10, symbols=SYMBOLS, bar_minutes=1, seed=5):
+def make_panel(n_sessions=18, symbols=SYMBOLS, bar_minutes=1, seed=5):
     """A random market with a half-day, quiet minutes, late first bars, a hole at a session's end and missing vwaps."""
     rng = np.random.default_rng(seed)
     first = dt.date(2025, 7, 1)

@@ -13,7 +13,7 @@ from tests.features.conftest import make_inputs
 from tests.features.test_parity import live_features
 
 PRICES = ("open", "high", "low", "close", "vwap")
-EX_SESSION = 4
+EX_SESSION = 16
 
 
 def split_in(panel, ratio, column=0):
@@ -37,7 +37,7 @@ def features_of(panel):
 
 @pytest.fixture(scope="module")
 def whole(panel_maker):
-    return panel_maker(n_sessions=11)
+    return panel_maker(n_sessions=18)
 
 
 @pytest.mark.parametrize("ratio", [2.0, 0.25])

@@ -25,6 +25,7 @@ from daytrader_ray.sandbox.market import Market as Sandbox
 from daytrader_ray.universe.config import UniverseConfig
 from daytrader_ray.universe.eligibility import tradable
 from daytrader_ray.universe.peers import sector_codes
+from daytrader_ray.universe.rotation import sector_budgets
 from daytrader_ray.walkforward.config import SearchConfig
 from daytrader_ray.walkforward.cut import cut, without_features
 from daytrader_ray.walkforward.fit import Market, fit_member
@@ -92,7 +93,7 @@ def study_of(frames: Frames) -> tuple[Market, Study]:
         columns=columns,
         tradable=tradable(UNIVERSE, frames.panel, np.full(frames.adv.shape, np.nan)),
         sector=sector_codes(UNIVERSE, symbols),
-        sector_limit=np.full((len(frames.panel.grid.sessions), len(UNIVERSE.sectors) + 1), np.inf),
+        sector_limit=sector_budgets(UNIVERSE, frames.panel, KernelConfig().max_sector),
         kernel=KernelConfig(),
         costs=CostConfig(),
         config=CONFIG,

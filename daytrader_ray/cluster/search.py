@@ -59,6 +59,9 @@ from daytrader_ray.walkforward.study import Study
 from daytrader_ray.walkforward.windows import Window, WindowSpec, windows
 
 REPORTS = "reports"
+SCHEMA = 2
+"""Version of what a stored result holds."""
+
 REGIME_SOURCES = (
     "domain/config.py",
     "domain/errors.py",
@@ -113,6 +116,7 @@ class SearchReport:
         """Return the figures that a command prints."""
         keys = ("id", "windows_used", "ensembles", "best", "verdict", "left_out")
         picked = {key: self.result[key] for key in keys}
+        picked["features"] = {key: self.result["selection"][key] for key in ("of", "kept", "stability")}
         return {**picked, "fits": self.fits, "fits_run": self.fits_run, "result": self.path}
 
 
@@ -195,7 +199,11 @@ def load_result(root: str, search_id: str | None = None) -> dict[str, Any]:
     path = f"{root}/{REPORTS}/{search_id}.json"
     if not exists(path):
         raise DataError(f"no search '{search_id}' in {root}/{REPORTS}", hint)
-    return _read_json(path)
+    result = _read_json(path)
+    if result["schema"] != SCHEMA:
+        found = f"the search '{search_id}' has schema {result['schema']}, this program reads {SCHEMA}"
+        raise DataError(found, "run `daytrader search` again")
+    return result
 
 
 def _read_json(path: str) -> dict[str, Any]:
@@ -259,10 +267,10 @@ def _result(
     grid = panel.grid
     dates = [str(session.date) for session in grid.sessions]
     best = select_best(trials)
-    hindsight = _hindsight(request.universe, grid.sessions[-1].date)
-    judged = judge(trials, hindsight)
     left_out = {name for file in files for name in _read_json(f"{file.regime.removesuffix('.npy')}.json")["left_out"]}
     used = [file.window for file in files]
+    tested = [date for window in used for date in dates[slice(*window.step)]]
+    judged = judge(trials, hindsight(request.universe, tested))
     steps = sum(window.step[1] - window.step[0] for window in used)
     tests = sum(window.test[1] - window.test[0] for window in used)
     settings = {
@@ -285,12 +293,12 @@ def _result(
     }
     return {
         "id": f"search-{key_of(content)[:16]}",
-        "schema": 1,
+        "schema": SCHEMA,
         "spec": str(request.spec),
         "symbols": list(panel.symbols),
         "traded": [symbol for symbol in panel.symbols if symbol in request.universe.stocks],
         "sessions": {"first": dates[0], "last": dates[-1], "n": len(dates)},
-        "dates": [date for window in used for date in dates[slice(*window.step)]],
+        "dates": tested,
         "windows": [
             {
                 "index": window.index,
@@ -320,7 +328,12 @@ def trial_sharpe(trial: TrialResult) -> float | None:
     return float(value) if value is not None else None
 
 
-def _hindsight(universe: UniverseConfig, last: dt.date) -> str:
-    if universe.chosen_on is None or universe.chosen_on <= last:
+def hindsight(universe: UniverseConfig, tested: Sequence[str]) -> str:
+    """Return in a sentence on how many of the days `tested` the list of symbols was not yet made; empty on none."""
+    chosen_on = universe.chosen_on
+    early = sum(dt.date.fromisoformat(day) < chosen_on for day in tested) if chosen_on else 0
+    if not early:
         return ""
-    return f"The symbols were chosen on {universe.chosen_on}, after these data: that flatters every figure."
+    return (
+        f"The symbols were chosen on {chosen_on}, after {early} of the {len(tested)} days: that flatters every figure."
+    )

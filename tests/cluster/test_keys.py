@@ -66,6 +66,19 @@ def test_every_source_that_a_fit_imports_is_in_its_key(here: Market, package: Pa
         assert keys(here)[member] != before, name
 
 
+def test_every_source_that_chooses_features_is_in_the_key_of_the_choice(here: Market, package: Path) -> None:
+    def view() -> str:
+        found = windows(here.frames.panel.grid, WindowSpec.parse("6s", "2s", "2s"))
+        return jobs_of(here, found, SearchConfig(), LabelConfig(), "root")[0].view
+
+    read = imported(["walkforward/view.py"])
+    assert {"features/selection.py", "models/judge.py", "domain/folds.py"} <= read
+    for name in sorted(read):
+        before = view()
+        edited(package, name)
+        assert view() != before, name
+
+
 def test_what_the_networks_share_is_in_their_keys(here: Market, package: Path) -> None:
     before = keys(here)
     edited(package, "models/members/network.py")

@@ -31,6 +31,7 @@ def search_request(
 ) -> "SearchRequest":
     """Return the request of a profile; `symbols` (A,B,C) replaces its universe, spans replace its own."""
     from daytrader_ray.cluster.search import SearchRequest
+    from daytrader_ray.features.feature_set import feature_set
 
     universe = profile.universe
     if symbols is not None:
@@ -48,7 +49,7 @@ def search_request(
         quotes=profile.live.quotes,
         trades=profile.live.trades,
     )
-    _ = request.spec
+    _ = request.spec, feature_set(request.features)
     return request
 
 

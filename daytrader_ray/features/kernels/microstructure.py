@@ -156,8 +156,7 @@ def _estimates(state: Float64, base: int, length: int, bar: Bar, out: Float32, f
     state[base + _BOTTOM] = low - r
 
     apart = math.sqrt((top - bottom) * (top - bottom) + (high - low) * (high - low))
-    growth = math.expm1((1.0 + math.sqrt(2.0)) * max(apart - (max(top, high) - min(bottom, low)), 0.0))
-    state[base + _CS] = 2.0 * growth / (growth + 2.0)
+    state[base + _CS] = _spread((1.0 + math.sqrt(2.0)) * max(apart - (max(top, high) - min(bottom, low)), 0.0))
     state[base + _AR] = math.sqrt(max((top + bottom) * (high + low), 0.0))
     priced = bar.volume > 0.0 and bar.expected_volume > 0.0
     state[base + _ILLIQUID] = abs(r) * bar.expected_volume / bar.volume if priced else 0.0
@@ -172,3 +171,12 @@ def _estimates(state: Float64, base: int, length: int, bar: Bar, out: Float32, f
     out[first + 1] = state[base + _AR + _SUM] * one_over
     out[first + 2] = state[base + _ILLIQUID + _SUM] / state[base + _PRICED + _SUM]
     out[first + 3] = state[base + _SIGNED + _SUM] / state[base + _VOLUME + _SUM]
+
+
+@njit
+def _spread(a: float) -> float:
+    """Return 2 (e^a - 1) / (e^a + 1), which is 2 tanh(a / 2); by its series where four terms give twelve digits."""
+    if a > 0.1:
+        return 2.0 * math.tanh(0.5 * a)
+    square = a * a
+    return a * (1.0 - square * (1.0 / 12.0 - square * (1.0 / 120.0 - square * (17.0 / 20160.0))))

@@ -7,7 +7,9 @@ from tests.features.oracles.case import Case, Float64, windows
 
 
 def tick(case: Case, name: str) -> Float64:
-    return np.asarray(case.ticks[case.rows, case.column, TICKS.index(name)]) if case.ticks is not None else case.r * np.nan
+    return (
+        np.asarray(case.ticks[case.rows, case.column, TICKS.index(name)]) if case.ticks is not None else case.r * np.nan
+    )
 
 
 def in_its_average(values: Float64) -> Float64:

@@ -45,7 +45,8 @@ def section(selection: Mapping[str, Any]) -> str:
     return (
         f"<section><h2>Features the models saw</h2><p class='muted'>{_summary(selection, kept)}</p>"
         "<p class='muted'>Mutual information: what a feature alone tells of the label, in thousandths of a nat, less "
-        "what chance alone would show; 0 tells nothing. A darker cell tells more, an empty one was left out.</p>"
+        "what chance alone would show; 0 tells nothing. What stands still for a whole session, such as the "
+        "weekday, looks better here than it is. A darker cell tells more, an empty one was left out.</p>"
         "<div class='scroll'><table class='features'><thead><tr>"
         f"{''.join(f'<th scope=col>{head}</th>' for head in heads)}</tr></thead><tbody>{rows}</tbody></table></div>"
         f"{_never(never)}</section>"

@@ -201,6 +201,17 @@ def weak(evidence: Evidence, kept: Int64, config: SelectionConfig) -> Mapping[in
     }
 
 
+def scattered(evidence: Evidence, kept: Int64, config: SelectionConfig) -> Mapping[int, str]:
+    """Drop what has the most gaps, one by one, while gaps here and there together cost more than `max_missing` rows."""
+    gaps = ~evidence.known[:, kept]
+    found: dict[int, str] = {}
+    while (lost := gaps.any(axis=1).sum() / max(len(gaps), 1)) > config.max_missing:
+        worst = int(gaps.sum(axis=0).argmax())
+        found[int(kept[worst])] = f"most gaps of those that together leave {lost:.0%} of the rows incomplete"
+        gaps[:, worst] = False
+    return found
+
+
 def eliminated(evidence: Evidence, kept: Int64, config: SelectionConfig) -> Mapping[int, str]:
     """Drop a fifth at a time, the least useful first, and keep the set with the most skill on held-out sessions.
 
@@ -226,6 +237,7 @@ RULES: Mapping[str, Rule] = {
     "constant": constant,
     "redundant": redundant,
     "weak": weak,
+    "scattered": scattered,
     "eliminated": eliminated,
 }
 """All rules in the order in which they are applied."""

@@ -1,7 +1,8 @@
 """Any function of TA-Lib as a feature."""
 
 import difflib
-from collections.abc import Mapping
+import inspect
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -35,7 +36,7 @@ class TalibFunction:
     def __call__(self, history: History, start: int, stop: int) -> float:
         """Return the last value over the bars `[start, stop)`."""
         bars = [getattr(history, name)[start:stop] for name in self.inputs]
-        found = getattr(talib, self.name)(*bars, *self.parameters)
+        found = _function(self.name)(*bars, *self.parameters)
         return float((found[self.output] if isinstance(found, tuple) else found)[-1])
 
 
@@ -129,6 +130,13 @@ def _lookback(call: Call, name: str, given: Mapping[str, float]) -> int:
     if lookback >= LONGEST:
         refuse(call.text, f"looks back {lookback} bars, at most {LONGEST} can be kept")
     return lookback
+
+
+@lru_cache
+def _function(name: str) -> Callable[..., Any]:
+    """Return the library's function without the search for pandas columns around it, which takes as long as itself."""
+    found: Callable[..., Any] = inspect.unwrap(getattr(talib, name))
+    return found
 
 
 @lru_cache

@@ -15,7 +15,7 @@ from daytrader_ray.adapters.tables import QUOTE_BARS, TRADE_BARS, Kind
 from daytrader_ray.adapters.tick_tables import tick_table
 from daytrader_ray.cli.profile import load
 from daytrader_ray.cli.session_spec import rehearsal_spec
-from daytrader_ray.domain.errors import DataError
+from daytrader_ray.domain.errors import BundleError, DataError
 from daytrader_ray.domain.panel import FeatureMatrix, Frames
 from daytrader_ray.domain.selection import Choice, Selection
 from daytrader_ray.domain.trading import OrderKind, Reason
@@ -90,7 +90,8 @@ def test_a_session_of_quotes_trades_and_events_has_no_difference_to_its_backtest
     kept = {choice.feature: choice for choice in bundle.selection.choices}
     every = tuple(kept.get(name, Choice(name, None, "not of this test")) for name in NAMES)
     assert set(FEATURES[:7]) & set(bundle.selection.features)
-    model_store.save(dataclasses.replace(bundle, selection=Selection(every), threshold=0.1), root)
+    plan = {**bundle.plan, "quotes": list(STOCKS), "trades": list(STOCKS)}
+    model_store.save(dataclasses.replace(bundle, selection=Selection(every), threshold=0.1, plan=plan), root)
     live = LiveConfig(quotes=STOCKS, trades=STOCKS)
     profile = load("sandbox", root, {}).model_copy(update={"sandbox": SANDBOX, "universe": UNIVERSE, "live": live})
     with running(profile.sandbox, profile.costs) as url:
@@ -102,6 +103,9 @@ def test_a_session_of_quotes_trades_and_events_has_no_difference_to_its_backtest
     entries = [order.slot for order in backtested.orders if order.kind is OrderKind.ENTRY]
     assert entries and not [slot for slot in entries if at - 30 <= slot + 1 < at + 30]
     assert backtested.verdicts[Reason.DENIED_EVENT] > 0
+    blind = dataclasses.replace(spec, feed=spec.feed.model_copy(update={"rules": LiveConfig(quotes=STOCKS)}))
+    with pytest.raises(BundleError, match=r"trained with trades = \['MRNA'\], this session has \[\]"):
+        load_bundle(blind)
     for path in tmp_path.glob("historical/trade_bars/symbol=MRNA/_*.json"):
         path.unlink()
     with pytest.raises(DataError, match=r"live.trades names MRNA: no trades of") as failure:

@@ -23,7 +23,7 @@ from daytrader_ray.adapters.frames import load_frames
 from daytrader_ray.adapters.market_caps import market_caps
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.cluster.content import digest_of_arrays, digest_of_panel, key_of, versions_of
-from daytrader_ray.cluster.features import build, without_absent_indices
+from daytrader_ray.cluster.features import FeatureRequest, build, without_absent_indices
 from daytrader_ray.cluster.fits import (
     Job,
     Progress,
@@ -81,7 +81,10 @@ STUDY_SOURCES = ("analytics", "domain", "engine", "models/ensemble.py", "regime"
 
 
 class SearchRequest(Config):
-    """What to search: the store, the universe and the configuration of every component that takes part."""
+    """What to search: the store, the universe and the configuration of every component that takes part.
+
+    `quotes` and `trades` name the symbols whose quotes and trades features read.
+    """
 
     root: str
     universe: UniverseConfig
@@ -91,6 +94,8 @@ class SearchRequest(Config):
     kernel: KernelConfig = KernelConfig()
     costs: CostConfig = CostConfig()
     regime: RegimeConfig = RegimeConfig()
+    quotes: tuple[str, ...] = ()
+    trades: tuple[str, ...] = ()
 
     @property
     def spec(self) -> WindowSpec:
@@ -120,7 +125,7 @@ def search(request: SearchRequest, progress: Progress = silent) -> SearchReport:
 
     The result depends on the stored bars and the request alone, not on the number of workers.
     """
-    frames = frames_of(request.root, request.universe, progress)
+    frames = frames_of(request, progress)
     found = windows(frames.panel.grid, request.spec)
     market = market_of(request, frames)
     jobs = jobs_of(market, found, request.config, request.labels, request.root)
@@ -142,10 +147,18 @@ def search(request: SearchRequest, progress: Progress = silent) -> SearchReport:
     return SearchReport(result, path, len(jobs), fits_run)
 
 
-def frames_of(root: str, universe: UniverseConfig, progress: Progress = silent) -> Frames:
-    """Return the frames of a universe, building the features that are not there yet; Ray must be running."""
-    report = build(root, universe.symbols, progress=lambda done, of: progress("features", done, of))
-    return load_frames(root, without_absent_indices(root, universe.symbols), report.key)
+def frames_of(request: SearchRequest, progress: Progress = silent) -> Frames:
+    """Return the frames of a request's universe, building the features that are not there yet; Ray must be running."""
+    wanted = FeatureRequest(
+        root=request.root,
+        symbols=request.universe.symbols,
+        universe=request.universe,
+        features=request.features,
+        quotes=request.quotes,
+        trades=request.trades,
+    )
+    report = build(wanted, lambda done, of: progress("features", done, of))
+    return load_frames(request.root, without_absent_indices(request.root, wanted.symbols), report.name)
 
 
 def market_of(request: SearchRequest, frames: Frames) -> Market:

@@ -89,7 +89,7 @@ def test_the_same_search_again_fits_nothing_and_writes_the_same_bytes(
 
 
 def test_workers_change_nothing_one_process_gives_the_same_bits(report: SearchReport, request_: SearchRequest) -> None:
-    frames = frames_of(request_.root, request_.universe)
+    frames = frames_of(request_)
     market = market_of(request_, frames)
     found = windows(frames.panel.grid, request_.spec)
     jobs = jobs_of(market, found, request_.config, request_.labels, request_.root)
@@ -123,7 +123,7 @@ def test_the_result_says_what_each_window_kept(report: SearchReport) -> None:
 def test_features_are_chosen_once_and_read_again_when_a_member_is_fitted_anew(
     report: SearchReport, request_: SearchRequest
 ) -> None:
-    market = market_of(request_, frames_of(request_.root, request_.universe))
+    market = market_of(request_, frames_of(request_))
     jobs = jobs_of(
         market, windows(market.frames.panel.grid, request_.spec), request_.config, request_.labels, request_.root
     )

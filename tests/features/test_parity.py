@@ -1,7 +1,5 @@
 """Batch and live are the same bits, for every feature and from any snapshot."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 
@@ -12,10 +10,6 @@ from daytrader_ray.features.step import CROSS_SECTION, FEATURES, NAMES
 from tests.features.conftest import make_inputs
 
 
-def peers_in(peers, start, stop):
-    return None if peers is None else dataclasses.replace(peers, member=peers.member[start:stop])
-
-
 def live_features(panel, expected_volume, warm_rows=0, peers=None, ticks=None, events=None):
     ticks = np.full((*panel.close.shape, len(TICKS)), np.nan) if ticks is None else ticks
     events = np.full((*panel.close.shape, len(EVENTS)), np.nan) if events is None else events
@@ -23,12 +17,12 @@ def live_features(panel, expected_volume, warm_rows=0, peers=None, ticks=None, e
     if warm_rows:
         n, rows = panel.grid.session_of_row[warm_rows], slice(0, warm_rows)
         known = {"ticks": ticks[rows], "events": events[rows]}
-        live.warm(panel.part(0, n), expected_volume[rows], peers=peers_in(peers, 0, n), **known)
+        live.warm(panel.part(0, n), expected_volume[rows], peers=peers and peers.part(0, n), **known)
     values, aux = [], []
     for row in range(warm_rows, panel.grid.n_rows):
         session = panel.grid.session_of_row[row]
         if row == panel.grid.first_row[session]:
-            today = peers_in(peers, session, session + 1)
+            today = peers and peers.part(session, session + 1)
             live = LiveFeatures(panel.symbols, live.state, panel.grid.bar_minutes, today)
         raw = (getattr(panel, name)[row] for name in ("open", "high", "low", "close", "volume", "vwap", "traded"))
         factors = panel.price_factor[session], panel.share_factor[session]

@@ -13,7 +13,7 @@ import math
 
 from daytrader_ray.domain.jit import njit
 from daytrader_ray.features.bar import Bar, Float32, Float64, Minute
-from daytrader_ray.features.kernels import past
+from daytrader_ray.features.kernels import past, sliding
 from daytrader_ray.features.registry import Feature, ema_memory
 
 SPAN = 60
@@ -72,12 +72,14 @@ FEATURES = (
         "mean over 30 pairs of bars of max(0, 2 (e^a - 1) / (e^a + 1)), a from the ranges of one and of two bars",
         31,
         "Corwin & Schultz 2012",
+        in_minutes=True,
     ),
     Feature(
         "microstructure.abdi_ranaldo",
         "mean over 30 pairs of bars of sqrt(max(0, 4 (c - m) (c - m'))), c = ln C, m = mid-range in logs, ' the next",
         31,
         "Abdi & Ranaldo 2017, two-day corrected",
+        in_minutes=True,
     ),
     Feature(
         "microstructure.amihud",
@@ -85,6 +87,7 @@ FEATURES = (
         30,
         "Amihud 2002, volume for USD",
         nan="no bar of the window has traded and an expected volume",
+        in_minutes=True,
     ),
     Feature(
         "microstructure.bulk_volume_imbalance",
@@ -92,15 +95,17 @@ FEATURES = (
         59,
         "Easley, Lopez de Prado & O'Hara 2012",
         nan="no volume in the window",
+        in_minutes=True,
     ),
 )
 _FLOW, _COUNT, _SIZE = 0, 2, 4  # each the minutes that had a value, and its EWMA
 _TOP, _BOTTOM = 6, 7  # ln(H / C) and ln(L / C) of the bar before
-_OLDEST = 8  # number of the oldest bar in the ring
-_SUMS = 9
-_CS, _AR, _ILLIQUIDITY, _PRICED, _SIGNED, _VOLUME, _TRADED, _SQUARE = range(8)
-_RING = _SUMS + 8
-STATE = _RING + 8 * 30
+_LANES = 6
+_WINDOW = 8
+_VALUE = _WINDOW + sliding.VALUE
+_CS, _AR, _ILLIQUID, _PRICED, _SIGNED, _VOLUME = range(_VALUE, _VALUE + _LANES)
+_SUM = _LANES
+STATE = _WINDOW + sliding.size(30, _LANES)
 _ALPHA = 2.0 / (SPAN + 1.0)
 
 
@@ -137,7 +142,12 @@ def _relative(state: Float64, at: int, value: float) -> float:
 
 @njit
 def _estimates(state: Float64, base: int, length: int, bar: Bar, out: Float32, first: int) -> None:
-    """Step the sums of the last `length` bars and write what they estimate."""
+    """Step the sums over the last `length` bars and write what they estimate.
+
+    Both spreads compare two bars as they stand to the close between them. With x the sum of their squared ranges and y
+    the squared range of both together, Corwin and Schultz's a = (sqrt(2 x) - sqrt(x)) / (3 - 2 sqrt 2) - sqrt(y / (3 -
+    2 sqrt 2)) is (1 + sqrt 2) (sqrt(x) - sqrt(y)).
+    """
     r = state[past.RETURN]
     before = state[past.SESSION_OPEN] if state[past.FIRST] == 1.0 else state[past.PREVIOUS]
     high, low = math.log(bar.high / before), math.log(bar.low / before)
@@ -145,53 +155,28 @@ def _estimates(state: Float64, base: int, length: int, bar: Bar, out: Float32, f
     state[base + _TOP] = high - r
     state[base + _BOTTOM] = low - r
 
-    # With x = the sum of both squared ranges and y = the squared range of both bars together, Corwin and Schultz's
-    # a = (sqrt(2 x) - sqrt(x)) / (3 - 2 sqrt 2) - sqrt(y / (3 - 2 sqrt 2)) is (1 + sqrt 2) (sqrt(x) - sqrt(y)).
-    both = math.sqrt((top - bottom) * (top - bottom) + (high - low) * (high - low))
-    growth = math.expm1((1.0 + math.sqrt(2.0)) * max(both - (max(top, high) - min(bottom, low)), 0.0))
-    # From the close of the bar before, that bar's mid-range is (top + bottom) / 2 and this one's (high + low) / 2.
-    bounce = math.sqrt(max((top + bottom) * (high + low), 0.0))
+    apart = math.sqrt((top - bottom) * (top - bottom) + (high - low) * (high - low))
+    state[base + _CS] = _spread((1.0 + math.sqrt(2.0)) * max(apart - (max(top, high) - min(bottom, low)), 0.0))
+    state[base + _AR] = math.sqrt(max((top + bottom) * (high + low), 0.0))
+    priced = bar.volume > 0.0 and bar.expected_volume > 0.0
+    state[base + _ILLIQUID] = abs(r) * bar.expected_volume / bar.volume if priced else 0.0
+    state[base + _PRICED] = 1.0 if priced else 0.0
+    side = math.erf(r * math.sqrt(0.5 * length / state[past.SUMS_30 + 1])) if r != 0.0 else 0.0
+    state[base + _SIGNED] = bar.volume * side
+    state[base + _VOLUME] = bar.volume
+    sliding.totals(state, base + _WINDOW, length, _LANES)
 
-    traded = bar.volume > 0.0
-    priced = traded and bar.expected_volume > 0.0
-    side = 0.0
-    if r != 0.0:
-        leaving = state[base + _RING + 8 * int(state[base + _OLDEST]) + _SQUARE]
-        square = max(state[base + _SUMS + _SQUARE] + (r * r - leaving), r * r)
-        side = math.erf(r / math.sqrt(2.0 * square / length))
-    values = (
-        2.0 * growth / (growth + 2.0),
-        bounce,
-        abs(r) * bar.expected_volume / bar.volume if priced else 0.0,
-        1.0 if priced else 0.0,
-        bar.volume * side,
-        bar.volume,
-        1.0 if traded else 0.0,
-        r * r,
-    )
-    _roll(state, base, length, values)
-    sums = base + _SUMS
-    out[first] = max(state[sums + _CS], 0.0) / length
-    out[first + 1] = max(state[sums + _AR], 0.0) / length
-    n = state[sums + _PRICED]
-    out[first + 2] = max(state[sums + _ILLIQUIDITY], 0.0) / n if n > 0.0 else math.nan
-    out[first + 3] = state[sums + _SIGNED] / state[sums + _VOLUME] if state[sums + _TRADED] > 0.0 else math.nan
+    one_over = 1.0 / length
+    out[first] = state[base + _CS + _SUM] * one_over
+    out[first + 1] = state[base + _AR + _SUM] * one_over
+    out[first + 2] = state[base + _ILLIQUID + _SUM] / state[base + _PRICED + _SUM]
+    out[first + 3] = state[base + _SIGNED + _SUM] / state[base + _VOLUME + _SUM]
 
 
 @njit
-def _roll(state: Float64, base: int, length: int, values: tuple[float, ...]) -> None:
-    """Put `values` in the place of the oldest bar's; once a round the sums are added up afresh, so no error grows."""
-    oldest = int(state[base + _OLDEST])
-    row = base + _RING + 8 * oldest
-    for k in range(8):
-        state[base + _SUMS + k] += values[k] - state[row + k]
-        state[row + k] = values[k]
-    if oldest + 1 < length:
-        state[base + _OLDEST] = oldest + 1.0
-        return
-    state[base + _OLDEST] = 0.0
-    for k in range(8):
-        total = 0.0
-        for i in range(base + _RING + k, base + _RING + 8 * length, 8):
-            total += state[i]
-        state[base + _SUMS + k] = total
+def _spread(a: float) -> float:
+    """Return 2 (e^a - 1) / (e^a + 1), which is 2 tanh(a / 2); by its series where four terms give twelve digits."""
+    if a > 0.1:
+        return 2.0 * math.tanh(0.5 * a)
+    square = a * a
+    return a * (1.0 - square * (1.0 / 12.0 - square * (1.0 / 120.0 - square * (17.0 / 20160.0))))

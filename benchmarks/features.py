@@ -8,8 +8,8 @@ import talib
 
 from benchmarks.registry import Result, alternating, benchmark, compared
 from daytrader_ray.domain.sessions import Session, SessionGrid
-from daytrader_ray.features.bar import Bars, Calendar
-from daytrader_ray.features.compute import calendar_of, compute_symbol, return_15
+from daytrader_ray.features.bar import EVENTS, TICKS, Bars, Calendar, without
+from daytrader_ray.features.compute import calendar_of, compute_symbol
 from daytrader_ray.features.step import NAMES
 
 Float64 = npt.NDArray[np.float64]
@@ -33,7 +33,8 @@ def _bars(grid: SessionGrid, seed: int) -> Bars:
     volume = rng.integers(1, 5000, n).astype(np.float64)
     vwap = (high + low + close) / 3
     ones = np.ones(n)
-    return Bars(open_, high, low, close, volume, vwap, np.ones(n, dtype=np.bool_), np.full(n, 2500.0), ones, ones)
+    traded, none = np.ones(n, dtype=np.bool_), (without(n, TICKS), without(n, EVENTS))
+    return Bars(open_, high, low, close, volume, vwap, traded, np.full(n, 2500.0), ones, ones, *none)
 
 
 def ranges_with_talib(bars: Bars, r: Float64) -> tuple[Float64, Float64]:
@@ -97,7 +98,7 @@ def with_talib(bars: Bars, calendar: Calendar, starts: npt.NDArray[np.int64], ma
 def _check(ours: Float32, peers: Float32, slot: npt.NDArray[np.int64]) -> None:
     """Hold both sides to the same numbers, away from the open (TA-Lib's ATR counts the night as range)."""
     late = slot > 350
-    for k, name in enumerate(NAMES):
+    for k, name in enumerate(NAMES[:-1]):
         mine, other = ours[late, k].astype(np.float64), peers[late, k].astype(np.float64)
         both = np.isfinite(mine) & np.isfinite(other)
         tolerance = 1e-4 * np.maximum(np.abs(other[both]), np.median(np.abs(other[both])))
@@ -110,11 +111,11 @@ def features_vs_talib() -> list[Result]:
     """Time all features and ranges of one symbol over 250,000 minutes: TA-Lib over arrays, ours bar by bar."""
     grid = _grid()
     calendar, bars = calendar_of(grid), _bars(grid, 1)
-    market = return_15(_bars(grid, 2), calendar)
+    market = compute_symbol(_bars(grid, 2), calendar).cross[:, 2]
     starts = grid.first_row[grid.session_of_row]
 
     def ours() -> Float32:
-        return compute_symbol(bars, calendar, market).values
+        return compute_symbol(bars, calendar).values
 
     def peers() -> Float32:
         return with_talib(bars, calendar, starts, market)

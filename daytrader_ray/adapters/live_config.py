@@ -23,7 +23,7 @@ class LiveConfig(Config):
 
     `second_stream_url` is Alpaca's stream of all exchanges (`wss://HOST/v2/sip`), beside Polygon's: a feed of a single
     exchange sees a few percent of the volume, and its bars must not win. `quotes` and `trades` name the symbols whose
-    ticks are folded into minutes.
+    ticks are folded into minutes: live, and by default in downloads; features read no others.
     """
 
     second_stream_url: str = ""

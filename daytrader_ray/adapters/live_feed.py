@@ -73,7 +73,7 @@ class LiveFeed:
         rules = config.rules
         self._config = config
         self._table = BarTable(session, symbols)
-        self._ticks = LiveTicks(rules.quotes, rules.trades)
+        self._ticks = LiveTicks(rules.quotes, rules.trades, session)
         self._receiver = Receiver(self._table, buffer, self._ticks, now)
         self._arrivals = self._receiver.arrivals
         self._rest = RestBars(config.url, config.key, rules.backfill_seconds, self._receiver.answered)
@@ -81,6 +81,7 @@ class LiveFeed:
         self._indices = _index_sources(config, self._table, self._receiver, rng)
         self._guard = PriceGuard(previous)
         self._frozen: dict[str, str] = {}
+        self._minute_ticks: Mapping[str, Sequence[float]] = {}
         self._is_counting = True
         self._dark = self._late_at_dark = 0
         self._reader: asyncio.Task[None] | None = None
@@ -143,13 +144,22 @@ class LiveFeed:
             source.checked = checked
         return bars
 
+    def ticks(self) -> Mapping[str, Sequence[float]]:
+        """Return what quotes and trades say of the minute just closed, by symbol: what is in the buffer."""
+        return self._minute_ticks
+
     def frozen(self) -> Mapping[str, str]:
         """Return why no entry may be made in a symbol: `halt`, `suspect price` or `stale`."""
         return self._frozen
 
     def is_complete(self, slot: int) -> bool:
-        """Return whether every stock has reported that minute."""
-        return self._table.is_complete(slot)
+        """Return whether every stock has reported that minute, and the stream of quotes and trades is past it.
+
+        Its bar of the minute comes behind the minute's ticks; a second stream's may come before them.
+        """
+        rules, stream = self._config.rules, self._stocks[0]
+        follows = bool(rules.quotes or rules.trades) and stream.up
+        return self._table.is_complete(slot) and (stream.latest >= slot or not follows)
 
     async def wake(self, seconds: float) -> None:
         """Sleep until something arrives, at most `seconds`."""
@@ -167,7 +177,7 @@ class LiveFeed:
         """Return in words what should not have happened."""
         counts = self.counts
         counted = [f"live bars: {words} {counts[name]} times" for name, words in _ALARMS.items() if counts.get(name)]
-        return [*self._refusals(), *counted]
+        return [*self._refusals(), *counted, *self._ticks.alarms()]
 
     def _refusals(self) -> list[str]:
         return [_failure(source) for source in self._sources if source.refused]
@@ -247,6 +257,7 @@ class LiveFeed:
         receiver = self._receiver
         receiver.closed = slot + 1
         receiver.keep_ticks(self._table.minute(slot + 1), self._stocks[0].is_whole)
+        self._minute_ticks = receiver.ticks(self._table.minute(slot))
         sound = [LiveBar(*bar[:8]) for bar in receiver.take(slot) if self._is_sound(bar)]
         self._frozen = (
             dict.fromkeys(stale, "stale")

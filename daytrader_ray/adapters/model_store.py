@@ -3,7 +3,7 @@
 ::
 
     <root>/models/<id>/manifest.json          schema version and the SHA-256 of every other file
-    <root>/models/<id>/bundle.json            names, configuration, provenance
+    <root>/models/<id>/bundle.json            selection of features, names, configuration, provenance
     <root>/models/<id>/arrays.safetensors     scaler, weights, q99, threshold
     <root>/models/<id>/members/<name>/...     one folder for each member
     <root>/models/<id>/regime/...             the regime model, where there is one
@@ -19,7 +19,7 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from safetensors.numpy import load_file, save_file
 from daytrader_ray.adapters.atomic import atomic_write_json
 from daytrader_ray.adapters.folder import Folder, local_root
 from daytrader_ray.domain.errors import BundleError
+from daytrader_ray.domain.selection import Selection
 from daytrader_ray.models import registry
 from daytrader_ray.models.bundle import SCHEMA, Bundle
 from daytrader_ray.models.members.surface import Fitted
@@ -39,7 +40,7 @@ MODELS = "models"
 MANIFEST = "manifest.json"
 LATEST = f"{MODELS}/latest.json"
 _ID = re.compile(r"[0-9a-f]{16}")
-_TUPLES = ("feature_set", "features", "symbols", "left_out")
+_TUPLES = ("symbols", "left_out")
 _PLAIN = ("mask", "seed", "fingerprint")
 _TRAIN_AGAIN = "train again: daytrader train"
 
@@ -75,16 +76,25 @@ def latest(root: str | Path) -> str:
         raise BundleError(f"{folder.path(LATEST)} is not readable: expected the id of a bundle", _TRAIN_AGAIN) from None
 
 
-def load(root: str | Path, bundle_id: str, feature_set: Sequence[str] | None = None) -> Bundle:
+def load(
+    root: str | Path,
+    bundle_id: str,
+    feature_set: Sequence[str] | None = None,
+    origins: Mapping[str, str] | None = None,
+) -> Bundle:
     """Read a bundle after checking every byte of it.
 
-    A changed, missing or extra file, another schema or (where given) another `feature_set` is a `BundleError` that
-    names what is wrong.
+    A changed, missing or extra file, another schema or (where given) another `feature_set`, or extras of other
+    `origins` than those in its plan, is a `BundleError` that names what is wrong.
     """
     bundle = _read(_checked(root, bundle_id))
     if feature_set is not None and tuple(feature_set) != bundle.feature_set:
         differ = sorted(set(feature_set) ^ set(bundle.feature_set)) or ["their order"]
         raise BundleError(f"bundle {bundle_id} was trained on another feature set: {', '.join(differ)}", _TRAIN_AGAIN)
+    for name, origin in (origins or {}).items():
+        if (then := bundle.plan["extras"][name]) != origin:
+            found = f"{name}, then {then[:24]}, is now {origin[:24]}"
+            raise BundleError(f"bundle {bundle_id} was trained on another feature: {found}", _TRAIN_AGAIN)
     return bundle
 
 
@@ -145,7 +155,7 @@ def _write(bundle: Bundle, folder: Path) -> None:
     values: dict[str, Any] = {name: list(getattr(bundle, name)) for name in _TUPLES}
     values |= {name: getattr(bundle, name) for name in _PLAIN}
     values |= {"plan": dict(bundle.plan), "last_training_session": bundle.last_training_session.isoformat()}
-    values |= {"members": sorted(bundle.members)}
+    values |= {"members": sorted(bundle.members), "selection": bundle.selection.as_list()}
     atomic_write_json(folder / "bundle.json", values)
     arrays = {
         "mean": bundle.scaler.mean,
@@ -168,6 +178,7 @@ def _read(folder: Path) -> Bundle:
     named: dict[str, Any] = {name: tuple(values[name]) for name in _TUPLES} | {name: values[name] for name in _PLAIN}
     return Bundle(
         **named,
+        selection=Selection.from_list(values["selection"]),
         scaler=Scaler(arrays["mean"], arrays["std"]),
         members={name: registry.load(name, folder / "members" / name) for name in values["members"]},
         weights=arrays["weights"],

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol
 
@@ -153,6 +153,10 @@ class Receiver:
         """Write the minutes of quotes and trades that are finished; without gaps unless `is_whole` is false."""
         for kind, symbol, columns in self._ticks.take(before_minute, is_whole):
             self._buffer.append({"kind": kind, "symbol": symbol, "columns": columns})
+
+    def ticks(self, minute: int) -> Mapping[str, Sequence[float]]:
+        """Return what quotes and trades say of an epoch minute whose ticks are kept, by symbol."""
+        return self._ticks.minute(minute)
 
     def _frame(self, source: Source, found: Decoded) -> None:
         if found.corrupt:

@@ -146,11 +146,12 @@ class TableStore(Folder):
         row: dict[str, Any] | None = table.slice(table.num_rows - 1).to_pylist()[0] if table.num_rows else None
         return row
 
-    def events(self, symbol: str, known_at: dt.datetime) -> pa.Table:
-        """Return the events, past and to come, that were known at a time."""
+    def events(self, symbol: str, known_at: dt.datetime | None = None) -> pa.Table:
+        """Return the events, past and to come, that were known at a time; by default all. `known_at` is never null."""
         table = self._all(EVENTS, Kind.EVENTS, symbol)
         since = pc.coalesce(table["known_at"], table["timestamp"])
-        return table.filter(pc.less_equal(since, pa.scalar(aware(known_at), UTC)))
+        table = table.set_column(1, EVENTS.field("known_at"), since)
+        return table if known_at is None else table.filter(pc.less_equal(since, pa.scalar(aware(known_at), UTC)))
 
     def quote_bars(self, symbol: str, start: dt.date | None = None, end: dt.date | None = None) -> pa.Table:
         """Return the minutes with quotes on the UTC days `start` to `end`."""

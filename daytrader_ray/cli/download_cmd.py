@@ -36,8 +36,8 @@ def command(  # noqa: PLR0913 - a parameter an option
     prune: Annotated[
         bool, typer.Option("--prune", help="Then remove the months before it, of symbols of which nothing is missing.")
     ] = False,
-    quotes: Annotated[str | None, typer.Option(help="Symbols whose quotes to fold into minutes.")] = None,
-    trades: Annotated[str | None, typer.Option(help="Symbols whose trades to fold into minutes.")] = None,
+    quotes: Annotated[str | None, typer.Option(help="Symbols with minutes of quotes; default: live.quotes.")] = None,
+    trades: Annotated[str | None, typer.Option(help="Symbols with minutes of trades; default: live.trades.")] = None,
     cpus: Annotated[int | None, typer.Option(min=1, help="Downloads at a time; default: all processors.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on the last line.")] = False,
 ) -> None:
@@ -63,7 +63,10 @@ def command(  # noqa: PLR0913 - a parameter an option
     now = dt.datetime.now(dt.UTC)  # noqa: TID251 - only this edge of the program knows what time it is
     asked = Days(start and start.date(), end and end.date(), years, roll)
     days = days_of(loaded, names, asked, now)
-    ticks = {"quotes": symbols_of(quotes) if quotes else (), "trades": symbols_of(trades) if trades else ()}
+    ticks = {
+        "quotes": symbols_of(quotes) if quotes else loaded.live.quotes,
+        "trades": symbols_of(trades) if trades else loaded.live.trades,
+    }
     began = time.perf_counter()
     with vendor(loaded) as access, started(cpus, loaded.root):
         request = request_of(loaded, access, names, days, now, **ticks)

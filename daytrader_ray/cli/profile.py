@@ -13,6 +13,7 @@ from daytrader_ray.domain.config import Config
 from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.errors import ConfigError
 from daytrader_ray.engine.config import KernelConfig
+from daytrader_ray.features.feature_set import FeaturesConfig
 from daytrader_ray.models.labels import LabelConfig
 from daytrader_ray.regime.config import RegimeConfig
 from daytrader_ray.sandbox.config import SandboxConfig
@@ -40,6 +41,7 @@ class ProfileConfig(Config):
 
     sandbox: SandboxConfig = SandboxConfig()
     universe: UniverseConfig
+    features: FeaturesConfig = FeaturesConfig()
     costs: CostConfig = CostConfig()
     labels: LabelConfig = LabelConfig()
     regime: RegimeConfig = RegimeConfig()

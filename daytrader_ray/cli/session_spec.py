@@ -7,10 +7,11 @@ from pydantic import SecretStr
 
 from daytrader_ray.adapters import model_store
 from daytrader_ray.adapters.alpaca_broker import BrokerConfig
-from daytrader_ray.adapters.live_config import FeedConfig
+from daytrader_ray.adapters.live_config import FeedConfig, LiveConfig
 from daytrader_ray.cli.profile import Profile
 from daytrader_ray.cluster.session import Pace, SessionSpec
 from daytrader_ray.domain.errors import ConfigError
+from daytrader_ray.features.feature_set import feature_set
 from daytrader_ray.sandbox.playing import state_at
 
 SANDBOX_KEY = SecretStr("sandbox")
@@ -25,17 +26,33 @@ def bundle_id(profile: Profile, bundle: str) -> str:
 
 
 def rehearsal_spec(profile: Profile, session: dt.date, bundle: str, url: str) -> SessionSpec:
-    """Describe a session on the loopback exchange at `url`, which holds the clock."""
+    """Describe a session on the loopback exchange at `url`, which holds the clock.
+
+    A `ConfigError` where the exchange plays recorded bars and could not send the quotes or trades that are followed.
+    """
+    followed = [name for name in ("quotes", "trades") if getattr(profile.live, name)]
+    if profile.sandbox.store is not None and followed:
+        raise ConfigError(
+            f"profile '{profile.name}': the market of {profile.sandbox.store} is recorded bars, it has no "
+            f"{' or '.join(followed)} to send",
+            f"leave out live.{followed[0]} and train without, or rehearse on the synthetic market",
+        )
     streams = "ws" + url.removeprefix("http").rstrip("/")
     return SessionSpec(
         root=profile.root,
         date=session,
         bundle_id=bundle_id(profile, bundle),
         universe=profile.universe,
+        features=feature_set(profile.features),
         kernel=profile.kernel,
         costs=profile.costs,
         regime=profile.regime,
-        feed=FeedConfig(stream_url=f"{streams}/stocks", url=url, key=SANDBOX_KEY),
+        feed=FeedConfig(
+            stream_url=f"{streams}/stocks",
+            url=url,
+            key=SANDBOX_KEY,
+            rules=LiveConfig(quotes=profile.live.quotes, trades=profile.live.trades),
+        ),
         broker=BrokerConfig(url=url, stream_url=f"{streams}/stream", key=SANDBOX_KEY, secret=SANDBOX_KEY),
         journal_root=profile.root,
         sandbox_url=url,
@@ -73,6 +90,7 @@ def live_spec(profile: Profile, today: dt.date, bundle: str) -> SessionSpec:
         date=session,
         bundle_id=bundle_id(profile, bundle),
         universe=profile.universe,
+        features=feature_set(profile.features),
         kernel=profile.kernel,
         costs=profile.costs,
         regime=profile.regime,

@@ -1,6 +1,10 @@
-"""The fits of a search as Ray tasks: each (window, member) once, its scores kept under a content key."""
+"""The fits of a search as Ray tasks: the view of each window once, then each (window, member) once.
+
+Both are kept under a content key: features and scale that a window chose as JSON, a member's scores as an array.
+"""
 
 import io
+import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,14 +14,16 @@ import fsspec
 import numpy as np
 import numpy.typing as npt
 
-from daytrader_ray.adapters.atomic import atomic_write_bytes
+from daytrader_ray.adapters.atomic import atomic_write_bytes, atomic_write_json
 from daytrader_ray.cluster.content import digest_of_arrays, key_of, versions_of
 from daytrader_ray.domain.errors import DaytraderError
 from daytrader_ray.domain.sources import digest_of_sources
 from daytrader_ray.domain.trading import MEMBERS
 from daytrader_ray.models.registry import member as member_called
+from daytrader_ray.models.scaling import View
 from daytrader_ray.walkforward.config import SearchConfig
 from daytrader_ray.walkforward.fit import Market, fit_and_score
+from daytrader_ray.walkforward.view import view_of
 from daytrader_ray.walkforward.windows import Window
 
 Float64 = npt.NDArray[np.float64]
@@ -30,6 +36,8 @@ FIT_SOURCES = (
     "domain/folds.py",
     "domain/jit.py",
     "domain/panel.py",
+    "domain/peers.py",
+    "domain/selection.py",
     "domain/sessions.py",
     "domain/sources.py",
     "domain/trading.py",
@@ -37,6 +45,7 @@ FIT_SOURCES = (
     "models",
     "walkforward/config.py",
     "walkforward/fit.py",
+    "walkforward/view.py",
     "walkforward/windows.py",
 )
 """What a fit runs, but of the members' own files only its own: a change in one member fits that member again."""
@@ -47,10 +56,11 @@ LIBRARIES = ("numpy", "torch", "xgboost", "xgboost-cpu", "scikit-learn", "numba"
 
 @dataclass(frozen=True)
 class Job:
-    """One fit to have: `path` is where its scores are or will be."""
+    """One fit to have: `view` is where what its window sees, `path` where its scores are or will be."""
 
     window: Window
     member: str
+    view: str
     path: str
 
 
@@ -60,51 +70,51 @@ def silent(_stage: str, _done: int, _of: int) -> None:
 
 def jobs_of(market: Market, windows: Sequence[Window], config: SearchConfig, label_config: Any, root: str) -> list[Job]:
     """Return every fit of a search with the key of all that goes into it; nothing is computed yet."""
-    sources = {
-        name: digest_of_sources(FIT_SOURCES, without=set(MEMBER_SOURCES.values()) - {file})
-        for name, file in MEMBER_SOURCES.items()
-    }
-    libraries = versions_of(LIBRARIES)
     members: dict[str, Any] = {name: member_called(name, config.members.get(name)) for name in MEMBERS}
+    files = set(MEMBER_SOURCES.values())
+    sources = {name: digest_of_sources(FIT_SOURCES, without=files - {file}) for name, file in MEMBER_SOURCES.items()}
+    shared = {
+        "labels": label_config.model_dump(mode="json"),
+        "sample_minutes": market.sample_minutes,
+        "fit": config.model_dump(mode="json", include={"seed", "max_samples", "selection"}),
+        "sources": digest_of_sources(FIT_SOURCES, without=files),
+        "libraries": versions_of(LIBRARIES),
+    }
     jobs: list[Job] = []
     for window in windows:
-        rows = _digest_of_rows(market, window)
+        view = key_of({"rows": _digest_of_rows(market, window), "blocks": _relative(window), **shared})
         for name in MEMBERS:
-            key = key_of(
-                {
-                    "rows": rows,
-                    "blocks": _relative(window),
-                    "member": name,
-                    "member_config": members[name].config.model_dump(mode="json"),
-                    "labels": label_config.model_dump(mode="json"),
-                    "sample_minutes": market.sample_minutes,
-                    "fit": config.model_dump(mode="json", include={"seed", "max_samples", "max_missing"}),
-                    "sources": sources[name],
-                    "libraries": libraries,
-                }
-            )
-            jobs.append(Job(window, name, f"{root}/processed/signals/{key}.npy"))
+            options = members[name].config.model_dump(mode="json")
+            key = key_of({"view": view, "member": name, "member_config": options, "sources": sources[name]})
+            folder = f"{root}/processed/signals"
+            jobs.append(Job(window, name, f"{folder}/{view}.json", f"{folder}/{key}.npy"))
     return jobs
 
 
 def run_fits(market: Market, jobs: Sequence[Job], config: SearchConfig, progress: Progress = silent) -> int:
-    """Fit what is not there yet, in parallel; return how many were fitted. Ray must be running.
+    """Fit what is not there yet, in parallel; return how many members were fitted. Ray must be running.
 
     Each result is written whole as soon as it is there, so that an interrupted search goes on where it stopped.
     """
     missing = [job for job in jobs if not exists(job.path)]
+    views = {job.view: job.window for job in jobs}
+    unseen = [(path, window) for path, window in views.items() if not exists(path)]
+    progress("selections", len(views) - len(unseen), len(views))
     progress("fits", len(jobs) - len(missing), len(jobs))
-    if not missing:
+    if not missing and not unseen:
         return 0
     import ray
 
     shared = ray.put(market)
-    task = ray.remote(num_cpus=1, max_retries=2)(fit_and_score)
-    done = len(jobs) - len(missing)
-    work = ((job, (shared, job.window, job.member, config)) for job in missing)
-    for job, scores in unordered(task, work):
+    choose = ray.remote(num_cpus=1, max_retries=2)(view_of)
+    chosen = unordered(choose, ((path, (shared, window, config)) for path, window in unseen))
+    for done, (path, view) in enumerate(chosen, start=len(views) - len(unseen) + 1):
+        atomic_write_json(path, view.as_dict())
+        progress("selections", done, len(views))
+    fit = ray.remote(num_cpus=1, max_retries=2)(fit_and_score)
+    work = ((job, (shared, load_view(job.view), job.window, job.member, config)) for job in missing)
+    for done, (job, scores) in enumerate(unordered(fit, work), start=len(jobs) - len(missing) + 1):
         save_array(job.path, scores)
-        done += 1
         progress("fits", done, len(jobs))
     return len(missing)
 
@@ -153,6 +163,12 @@ def exists(path: str) -> bool:
     return bool(filesystem.exists(target))
 
 
+def load_view(path: str) -> View:
+    """Read what a window's members see."""
+    filesystem, target = fsspec.core.url_to_fs(path)
+    return View.from_dict(json.loads(filesystem.cat_file(target)))
+
+
 def save_array(path: str, array: npt.NDArray[Any]) -> None:
     """Write an array whole or not at all."""
     sink = io.BytesIO()
@@ -180,7 +196,7 @@ def _digest_of_rows(market: Market, window: Window) -> str:
             calendar,
             names,
             features,
-            market.frames.features.values[rows][:, columns],
+            *(market.frames.features.values[rows, int(column)] for column in columns),
             np.isfinite(market.frames.panel.close[rows][:, columns]),
             labels.label[rows][:, columns],
             labels.span_end[rows][:, columns] - rows.start,

@@ -56,4 +56,10 @@ def _last_session(market: Market) -> Market:
     panel = market.history
     n = len(panel.grid.sessions)
     rows = slice(int(panel.grid.first_row[n - 1]), None)
-    return replace(market, history=panel.part(n - 1, n), expected_history=market.expected_history[rows])
+    return replace(
+        market,
+        history=panel.part(n - 1, n),
+        expected_history=market.expected_history[rows],
+        past_ticks=None if market.past_ticks is None else market.past_ticks[rows],
+        past_events=None if market.past_events is None else market.past_events[rows],
+    )

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from daytrader_ray.adapters.store import ParquetStore
+from daytrader_ray.adapters.tables import Kind
 from daytrader_ray.cluster.replay import replay
 from daytrader_ray.cluster.scoring import ProcessScorer
 from daytrader_ray.cluster.session import SessionSpec, load_bundle, session_of, trade
@@ -80,6 +81,7 @@ def rehearse(spec: SessionSpec, scorer: ScorerName = "process", one_replica: boo
     session_of(spec)
     bundle = load_bundle(spec)
     _require_bars(spec, bundle)
+    _require_ticks(spec, bundle)
     if spec.cash is None:
         raise ValueError("a rehearsal needs the cash that the account starts with")
     if scorer == "serve":
@@ -98,6 +100,21 @@ def _require_bars(spec: SessionSpec, bundle: Bundle) -> None:
             f"no bars of {spec.date} in {spec.root}: it has {first} to {last}",
             "run `daytrader download` up to that day",
         )
+
+
+def _require_ticks(spec: SessionSpec, bundle: Bundle) -> None:
+    """Refuse a session whose quotes and trades would be seen live but not by the backtest, which reads the store."""
+    store, rules = ParquetStore(spec.root), spec.feed.rules
+    for kind, symbols, word in (
+        (Kind.QUOTE_BARS, rules.quotes, "quotes"), (Kind.TRADE_BARS, rules.trades, "trades")
+    ):  # fmt: skip
+        followed = sorted(set(symbols).intersection(bundle.symbols))
+        missing = [symbol for symbol in followed if not store.is_downloaded(symbol, spec.date, spec.date, kind)]
+        if missing:
+            raise DataError(
+                f"live.{word} names {', '.join(missing)}: no {word} of {spec.date} in {spec.root}",
+                f"run `daytrader download --{word} {','.join(missing)}` up to that day",
+            )
 
 
 def compare(spec: SessionSpec, result: SessionResult, backtested: BacktestResult) -> Rehearsal:

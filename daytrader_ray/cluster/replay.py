@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from daytrader_ray.adapters.feature_inputs import event_panel, event_scales, tick_panel
+from daytrader_ray.adapters.market_caps import market_caps
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.cluster.session import SessionSpec
 from daytrader_ray.domain.panel import Frames
@@ -12,7 +14,9 @@ from daytrader_ray.models.bundle import Bundle
 from daytrader_ray.models.ensemble import signals
 from daytrader_ray.regime.config import strategy_rows
 from daytrader_ray.regime.live import regime_states
-from daytrader_ray.universe.selection import sector_codes, tradable
+from daytrader_ray.universe.eligibility import tradable
+from daytrader_ray.universe.peers import peers_of, sector_codes
+from daytrader_ray.universe.rotation import sector_budgets
 from daytrader_ray.walkforward.replay import bundle_scores
 
 
@@ -34,10 +38,14 @@ def replay(spec: SessionSpec, bundle: Bundle, cash: float) -> BacktestResult:
         np.ascontiguousarray(frames.features.return_30[rows]),
         np.ascontiguousarray(frames.features.sigma_30[rows]),
     )
+    universe, panel = spec.universe, frames.panel
+    store = ParquetStore(spec.root)
     plan = Plan(
-        tradable=tradable(spec.universe, symbols, frames.adv),
-        sector=sector_codes(spec.universe, symbols),
+        tradable=tradable(universe, panel, market_caps(store, panel, universe.stocks)),
+        sector=sector_codes(universe, symbols),
         threshold=np.full(len(grid.sessions), bundle.threshold),
+        sector_limit=sector_budgets(universe, panel, spec.kernel.max_sector),
+        event_scale=event_scales(store, symbols, grid.part(session, session + 1), spec.kernel.events),
     )
     part = (session, session + 1)
     return backtest(frames, found, strategy.scale, plan, spec.kernel, spec.costs, part, cash, spec.run)
@@ -45,6 +53,12 @@ def replay(spec: SessionSpec, bundle: Bundle, cash: float) -> BacktestResult:
 
 def frames_until(spec: SessionSpec, bundle: Bundle) -> Frames:
     """Return bars, features and statistics of the bundle's symbols up to and including the session."""
-    panel = ParquetStore(spec.root).panel(bundle.symbols, end=spec.date)
+    store = ParquetStore(spec.root)
+    panel = store.panel(bundle.symbols, end=spec.date)
     adv, sigma_day, expected = session_statistics(panel)
-    return Frames(panel, compute(panel, expected), adv, sigma_day, expected)
+    rules = spec.feed.rules
+    ticks = tick_panel(store, panel.symbols, panel.grid, rules.quotes, rules.trades)
+    events = event_panel(store, panel.symbols, panel.grid)
+    peers = peers_of(spec.universe, panel.symbols, [session.date for session in panel.grid.sessions])
+    features = compute(panel, expected, peers=peers, ticks=ticks, events=events, extras=spec.features.extras)
+    return Frames(panel, features, adv, sigma_day, expected)

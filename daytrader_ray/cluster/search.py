@@ -2,6 +2,7 @@
 
 ::
 
+    <root>/processed/signals/<key>.json     features that one window chose, with their scale
     <root>/processed/signals/<key>.npy      scores of one (window, member); regime of one window
     <root>/reports/<id>.json                what the search found, without a clock or a path: same data, same bytes
     <root>/reports/latest.json              id of the last one
@@ -17,14 +18,18 @@ import fsspec
 import numpy as np
 
 from daytrader_ray.adapters.atomic import atomic_write_json
+from daytrader_ray.adapters.feature_inputs import event_scales
 from daytrader_ray.adapters.frames import load_frames
+from daytrader_ray.adapters.market_caps import market_caps
+from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.cluster.content import digest_of_arrays, digest_of_panel, key_of, versions_of
-from daytrader_ray.cluster.features import build, without_absent_indices
+from daytrader_ray.cluster.features import FeatureRequest, build, without_absent_indices
 from daytrader_ray.cluster.fits import (
     Job,
     Progress,
     exists,
     jobs_of,
+    load_view,
     run_fits,
     save_array,
     silent,
@@ -38,25 +43,32 @@ from daytrader_ray.domain.panel import Frames
 from daytrader_ray.domain.sources import digest_of_sources
 from daytrader_ray.domain.trading import MEMBERS, members_of
 from daytrader_ray.engine.config import KernelConfig
+from daytrader_ray.features.feature_set import FeaturesConfig
 from daytrader_ray.models.labels import LabelConfig, triple_barrier
 from daytrader_ray.regime.config import RegimeConfig
 from daytrader_ray.universe.config import UniverseConfig
-from daytrader_ray.universe.selection import sector_codes, tradable
+from daytrader_ray.universe.eligibility import tradable
+from daytrader_ray.universe.peers import sector_codes
+from daytrader_ray.universe.rotation import sector_budgets
 from daytrader_ray.walkforward.config import SearchConfig
 from daytrader_ray.walkforward.cut import without_features
 from daytrader_ray.walkforward.fit import Market
 from daytrader_ray.walkforward.regimes import window_states
-from daytrader_ray.walkforward.result import TrialResult, judge, select_best, stitch, trial_dict
+from daytrader_ray.walkforward.result import TrialResult, judge, select_best, selection_dict, stitch, trial_dict
 from daytrader_ray.walkforward.study import Study
 from daytrader_ray.walkforward.windows import Window, WindowSpec, windows
 
 REPORTS = "reports"
+SCHEMA = 2
+"""Version of what a stored result holds."""
+
 REGIME_SOURCES = (
     "domain/config.py",
     "domain/errors.py",
     "domain/folds.py",
     "domain/jit.py",
     "domain/panel.py",
+    "domain/peers.py",
     "domain/regime.py",
     "domain/sessions.py",
     "domain/sources.py",
@@ -69,15 +81,21 @@ STUDY_SOURCES = ("analytics", "domain", "engine", "models/ensemble.py", "regime"
 
 
 class SearchRequest(Config):
-    """What to search: the store, the universe and the configuration of every component that takes part."""
+    """What to search: the store, the universe and the configuration of every component that takes part.
+
+    `quotes` and `trades` name the symbols whose quotes and trades features read.
+    """
 
     root: str
     universe: UniverseConfig
+    features: FeaturesConfig = FeaturesConfig()
     config: SearchConfig = SearchConfig()
     labels: LabelConfig = LabelConfig()
     kernel: KernelConfig = KernelConfig()
     costs: CostConfig = CostConfig()
     regime: RegimeConfig = RegimeConfig()
+    quotes: tuple[str, ...] = ()
+    trades: tuple[str, ...] = ()
 
     @property
     def spec(self) -> WindowSpec:
@@ -98,6 +116,7 @@ class SearchReport:
         """Return the figures that a command prints."""
         keys = ("id", "windows_used", "ensembles", "best", "verdict", "left_out")
         picked = {key: self.result[key] for key in keys}
+        picked["features"] = {key: self.result["selection"][key] for key in ("of", "kept", "stability")}
         return {**picked, "fits": self.fits, "fits_run": self.fits_run, "result": self.path}
 
 
@@ -106,7 +125,7 @@ def search(request: SearchRequest, progress: Progress = silent) -> SearchReport:
 
     The result depends on the stored bars and the request alone, not on the number of workers.
     """
-    frames = frames_of(request.root, request.universe, progress)
+    frames = frames_of(request, progress)
     found = windows(frames.panel.grid, request.spec)
     market = market_of(request, frames)
     jobs = jobs_of(market, found, request.config, request.labels, request.root)
@@ -121,17 +140,25 @@ def search(request: SearchRequest, progress: Progress = silent) -> SearchReport:
     results = run_trials(study, files, request.regime, progress)
     minutes = float(frames.panel.grid.bars_per_session.mean()) * frames.panel.grid.bar_minutes
     trials = [stitch(mask, results[mask], minutes) for mask in sorted(results)]
-    result = _result(request, frames, jobs, files, trials)
+    result = _result(request, study, jobs, files, trials)
     path = f"{request.root}/{REPORTS}/{result['id']}.json"
     atomic_write_json(path, result)
     atomic_write_json(f"{request.root}/{REPORTS}/latest.json", {"search": result["id"]})
     return SearchReport(result, path, len(jobs), fits_run)
 
 
-def frames_of(root: str, universe: UniverseConfig, progress: Progress = silent) -> Frames:
-    """Return the frames of a universe, building the features that are not there yet; Ray must be running."""
-    report = build(root, universe.symbols, progress=lambda done, of: progress("features", done, of))
-    return load_frames(root, without_absent_indices(root, universe.symbols), report.key)
+def frames_of(request: SearchRequest, progress: Progress = silent) -> Frames:
+    """Return the frames of a request's universe, building the features that are not there yet; Ray must be running."""
+    wanted = FeatureRequest(
+        root=request.root,
+        symbols=request.universe.symbols,
+        universe=request.universe,
+        features=request.features,
+        quotes=request.quotes,
+        trades=request.trades,
+    )
+    report = build(wanted, lambda done, of: progress("features", done, of))
+    return load_frames(request.root, without_absent_indices(request.root, wanted.symbols), report.name)
 
 
 def market_of(request: SearchRequest, frames: Frames) -> Market:
@@ -144,14 +171,17 @@ def market_of(request: SearchRequest, frames: Frames) -> Market:
 
 def study_of(request: SearchRequest, market: Market) -> Study:
     """Return what all trials share."""
-    frames = market.frames
+    frames, universe = market.frames, request.universe
+    panel, store = frames.panel, ParquetStore(request.root)
     return Study(
         frames=without_features(frames),
         forward_return=market.labels.forward_return,
         span_end=market.labels.span_end,
         columns=market.columns,
-        tradable=tradable(request.universe, frames.panel.symbols, frames.adv),
-        sector=sector_codes(request.universe, frames.panel.symbols),
+        tradable=tradable(universe, panel, market_caps(store, panel, universe.stocks)),
+        sector=sector_codes(universe, panel.symbols),
+        sector_limit=sector_budgets(universe, panel, request.kernel.max_sector),
+        event_scale=event_scales(store, panel.symbols, panel.grid, request.kernel.events),
         kernel=request.kernel,
         costs=request.costs,
         config=request.config,
@@ -169,7 +199,11 @@ def load_result(root: str, search_id: str | None = None) -> dict[str, Any]:
     path = f"{root}/{REPORTS}/{search_id}.json"
     if not exists(path):
         raise DataError(f"no search '{search_id}' in {root}/{REPORTS}", hint)
-    return _read_json(path)
+    result = _read_json(path)
+    if result["schema"] != SCHEMA:
+        found = f"the search '{search_id}' has schema {result['schema']}, this program reads {SCHEMA}"
+        raise DataError(found, "run `daytrader search` again")
+    return result
 
 
 def _read_json(path: str) -> dict[str, Any]:
@@ -224,18 +258,19 @@ def _run_regimes(
 
 def _result(
     request: SearchRequest,
-    frames: Frames,
+    study: Study,
     jobs: Sequence[Job],
     files: Sequence[WindowFiles],
     trials: Sequence[TrialResult],
 ) -> dict[str, Any]:
-    grid, config = frames.panel.grid, request.config
+    panel, config = study.frames.panel, request.config
+    grid = panel.grid
     dates = [str(session.date) for session in grid.sessions]
     best = select_best(trials)
-    hindsight = _hindsight(request.universe, grid.sessions[-1].date)
-    judged = judge(trials, hindsight)
     left_out = {name for file in files for name in _read_json(f"{file.regime.removesuffix('.npy')}.json")["left_out"]}
     used = [file.window for file in files]
+    tested = [date for window in used for date in dates[slice(*window.step)]]
+    judged = judge(trials, hindsight(request.universe, tested))
     steps = sum(window.step[1] - window.step[0] for window in used)
     tests = sum(window.test[1] - window.test[0] for window in used)
     settings = {
@@ -249,18 +284,21 @@ def _result(
     content = {
         "fits": [job.path.rsplit("/", 1)[-1] for job in jobs],
         "regimes": [file.regime.rsplit("/", 1)[-1] for file in files],
-        "bars": digest_of_panel(frames.panel),
+        "bars": digest_of_panel(panel),
+        "tradable": digest_of_arrays([study.tradable]),
+        "sector_limit": digest_of_arrays([study.sector_limit]),
+        "events": {str(date): digest_of_arrays([scale]) for date, scale in sorted(study.event_scale.items())},
         "settings": settings,
         "sources": digest_of_sources(STUDY_SOURCES),
     }
     return {
         "id": f"search-{key_of(content)[:16]}",
-        "schema": 1,
+        "schema": SCHEMA,
         "spec": str(request.spec),
-        "symbols": list(frames.panel.symbols),
-        "traded": [symbol for symbol in frames.panel.symbols if symbol in request.universe.stocks],
+        "symbols": list(panel.symbols),
+        "traded": [symbol for symbol in panel.symbols if symbol in request.universe.stocks],
         "sessions": {"first": dates[0], "last": dates[-1], "n": len(dates)},
-        "dates": [date for window in used for date in dates[slice(*window.step)]],
+        "dates": tested,
         "windows": [
             {
                 "index": window.index,
@@ -277,6 +315,7 @@ def _result(
         "best": {"mask": best.mask, "members": list(members_of(best.mask)), "sharpe": trial_sharpe(best)},
         "verdict": {"label": judged.label, "sentence": judged.sentence},
         "left_out": sorted(left_out),
+        "selection": selection_dict([load_view(path).selection for path in dict.fromkeys(job.view for job in jobs)]),
         "settings": settings,
         "members": list(MEMBERS),
         "trials": [trial_dict(trial, trials) for trial in trials],
@@ -289,7 +328,12 @@ def trial_sharpe(trial: TrialResult) -> float | None:
     return float(value) if value is not None else None
 
 
-def _hindsight(universe: UniverseConfig, last: dt.date) -> str:
-    if universe.chosen_on is None or universe.chosen_on <= last:
+def hindsight(universe: UniverseConfig, tested: Sequence[str]) -> str:
+    """Return in a sentence on how many of the days `tested` the list of symbols was not yet made; empty on none."""
+    chosen_on = universe.chosen_on
+    early = sum(dt.date.fromisoformat(day) < chosen_on for day in tested) if chosen_on else 0
+    if not early:
         return ""
-    return f"The symbols were chosen on {universe.chosen_on}, after these data: that flatters every figure."
+    return (
+        f"The symbols were chosen on {chosen_on}, after {early} of the {len(tested)} days: that flatters every figure."
+    )

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import structlog
@@ -18,11 +19,13 @@ from daytrader_ray.adapters.alpaca_broker import AlpacaBroker, BrokerConfig
 from daytrader_ray.adapters.bar_buffer import BarBuffer, buffer_folder
 from daytrader_ray.adapters.calendar import session_grid
 from daytrader_ray.adapters.compaction import compact, compact_leftovers
+from daytrader_ray.adapters.feature_inputs import event_panel, event_scales, tick_panel
 from daytrader_ray.adapters.folder import local_root
 from daytrader_ray.adapters.journal import open_journal
 from daytrader_ray.adapters.live_clock import LATE_SECONDS, LiveClock
 from daytrader_ray.adapters.live_config import FeedConfig
 from daytrader_ray.adapters.live_feed import LiveFeed
+from daytrader_ray.adapters.market_caps import market_caps
 from daytrader_ray.adapters.sandbox_clock import SandboxClock
 from daytrader_ray.adapters.store import IMPORTED, ParquetStore
 from daytrader_ray.cluster.ingest import market_at
@@ -32,16 +35,18 @@ from daytrader_ray.domain.errors import BrokerError, BundleError, DataError, Fee
 from daytrader_ray.domain.indices import is_index
 from daytrader_ray.domain.panel import Panel
 from daytrader_ray.domain.ports import Broker, Journal, Scorer
-from daytrader_ray.domain.sessions import Session
+from daytrader_ray.domain.sessions import Session, SessionGrid
 from daytrader_ray.engine.config import KernelConfig
 from daytrader_ray.engine.runner import OPEN_HINT, SessionResult, run_session
 from daytrader_ray.engine.session import Market, SessionEngine
-from daytrader_ray.features.step import NAMES
+from daytrader_ray.features.feature_set import FeatureSet
 from daytrader_ray.market_data.statistics import next_session_statistics, session_statistics
 from daytrader_ray.models.bundle import Bundle, first_difference
 from daytrader_ray.regime.config import RegimeConfig
 from daytrader_ray.universe.config import UniverseConfig
-from daytrader_ray.universe.selection import sector_codes, tradable
+from daytrader_ray.universe.eligibility import tradable
+from daytrader_ray.universe.peers import peers_of, sector_codes
+from daytrader_ray.universe.rotation import sector_budgets
 
 log = structlog.get_logger(__name__)
 
@@ -77,6 +82,7 @@ class SessionSpec:
     date: dt.date
     bundle_id: str
     universe: UniverseConfig
+    features: FeatureSet
     kernel: KernelConfig
     costs: CostConfig
     regime: RegimeConfig
@@ -128,7 +134,7 @@ async def trade(spec: SessionSpec, scorer: Scorer) -> SessionResult:
         root = local_root(spec.journal_root)
         buffer = stack.enter_context(BarBuffer(buffer_folder(root, spec.buffer_name, spec.date), fresh=rehearses))
         rng, now, previous = np.random.default_rng(), _clock_of(spec, market.session), last_prices(market)
-        feed = LiveFeed(spec.feed, market.session, engine.symbols, buffer, rng, now, previous)
+        feed = LiveFeed(spec.feed, market.session, awaited(spec, market), buffer, rng, now, previous)
         await stack.enter_async_context(feed)
         opened = open_journal(spec.journal_root, spec.date, spec.journal_name, fresh=rehearses)
         journal = stack.enter_context(opened)
@@ -238,16 +244,19 @@ async def _rehearsed(
 def load_bundle(spec: SessionSpec) -> Bundle:
     """Load the session's bundle.
 
-    A `BundleError` when it has been trained on the session itself or later, or with other rules than the session's.
+    A `BundleError` when it has been trained on the session itself or later, or with other features or other rules than
+    the session's.
     """
-    bundle = model_store.load(spec.root, spec.bundle_id, NAMES)
+    bundle = model_store.load(spec.root, spec.bundle_id, spec.features.names, spec.features.origins)
     if bundle.last_training_session >= spec.date:
         raise BundleError(
             f"bundle {spec.bundle_id} was trained up to {bundle.last_training_session}: it has seen {spec.date}",
             "choose a later session, or a bundle trained on earlier ones",
         )
-    sections = {name: getattr(spec, name).model_dump(mode="json") for name in TRADED_AS_TRAINED if name in bundle.plan}
-    found = first_difference({name: bundle.plan[name] for name in sections}, sections)
+    wishes: dict[str, Any] = {name: getattr(spec, name).model_dump(mode="json") for name in TRADED_AS_TRAINED}
+    wishes |= {name: list(getattr(spec.feed.rules, name)) for name in ("quotes", "trades")}
+    shared = wishes.keys() & bundle.plan.keys()
+    found = first_difference({name: bundle.plan[name] for name in shared}, {name: wishes[name] for name in shared})
     if found is not None:
         key, then, now = found
         raise BundleError(
@@ -267,7 +276,10 @@ def market_before(spec: SessionSpec, bundle: Bundle) -> tuple[Market, list[str]]
     history, share_factor = panel.part(0, len(panel.grid.sessions) - 1), panel.share_factor[-1]
     _, _, expected = session_statistics(history)
     statistics = next_session_statistics(history, session.n_minutes, share_factor)
-    may_trade = tradable(spec.universe, history.symbols, statistics.adv[None, :])[0]
+    store, universe = ParquetStore(spec.root), spec.universe
+    may_trade = tradable(universe, panel, market_caps(store, panel, universe.stocks))[-1]
+    rules, today = spec.feed.rules, SessionGrid((session,))
+    near_events = event_scales(store, history.symbols, today, spec.kernel.events)
     market = Market(
         session=session,
         history=history,
@@ -276,9 +288,23 @@ def market_before(spec: SessionSpec, bundle: Bundle) -> tuple[Market, list[str]]
         price_factor=panel.price_factor[-1],
         share_factor=share_factor,
         tradable=may_trade & ~np.isin(history.symbols, behind),
-        sector=sector_codes(spec.universe, history.symbols),
+        sector=sector_codes(universe, history.symbols),
+        sector_limit=sector_budgets(universe, panel, spec.kernel.max_sector)[-1],
+        event_scale=near_events.get(spec.date, np.ones((session.n_minutes, len(history.symbols)))),
+        past_ticks=tick_panel(store, history.symbols, history.grid, rules.quotes, rules.trades),
+        past_events=event_panel(store, history.symbols, history.grid),
+        events=event_panel(store, history.symbols, today),
+        peers=peers_of(universe, panel.symbols, [day.date for day in panel.grid.sessions]),
+        extras=spec.features.extras,
     )
     return market, behind
+
+
+def awaited(spec: SessionSpec, market: Market) -> list[str]:
+    """Return the symbols to subscribe to: all but stocks that have left the universe and trade no more."""
+    priced = zip(market.history.symbols, np.isfinite(market.history.close[-1]).tolist(), strict=True)
+    universe = spec.universe
+    return [s for s, trades in priced if trades or s in universe.references or universe.has(s, spec.date)]
 
 
 def last_prices(market: Market) -> dict[str, float]:
@@ -305,12 +331,14 @@ def panel_until(spec: SessionSpec, bundle: Bundle) -> tuple[Panel, list[str]]:
     if first > end:
         raise DataError(f"no bars before {spec.date} in {spec.root}", "run `daytrader download` first")
     before = session_grid(end - dt.timedelta(days=10), end).sessions[-1].date
-    stocks = [symbol for symbol in bundle.symbols if not is_index(symbol)]
+    universe = spec.universe
+    due = [symbol for symbol in bundle.symbols if symbol in universe.references or universe.has(symbol, spec.date)]
+    stocks = [symbol for symbol in due if not is_index(symbol)]
     behind = _behind(store, stocks, before)
     if behind and 2 * len(behind) >= len(stocks):
         raise DataError(
             f"the session of {before} is missing in {spec.root} for {', '.join(behind)}",
-            "run `daytrader download`; a symbol that no longer trades leaves the universe, then train again",
+            "run `daytrader download`; for a stock that no longer trades set `universe.membership`, then train again",
         )
     if behind:
         log.warning("not traded: their session before is missing", session=str(before), symbols=behind)

@@ -15,14 +15,17 @@ from daytrader_ray.cluster.search import SearchRequest, frames_of, load_result, 
 from daytrader_ray.domain.errors import BundleError, ConfigError, DataError
 from daytrader_ray.domain.trading import MEMBERS, members_of
 from daytrader_ray.engine.backtest import BacktestResult
+from daytrader_ray.features.feature_set import feature_set
 from daytrader_ray.models.bundle import Bundle
+from daytrader_ray.models.members.surface import Fitted
 from daytrader_ray.universe.config import UniverseConfig
 from daytrader_ray.walkforward.costs import fill_costs
 from daytrader_ray.walkforward.cut import cut
 from daytrader_ray.walkforward.fit import Market, fit_member
 from daytrader_ray.walkforward.replay import replay
 from daytrader_ray.walkforward.study import exposure, trade_table
-from daytrader_ray.walkforward.train import assemble
+from daytrader_ray.walkforward.train import Learned, assemble
+from daytrader_ray.walkforward.view import view_of
 from daytrader_ray.walkforward.windows import Window, latest_train, training_window
 
 
@@ -88,7 +91,7 @@ def train(
     chosen = _best_of_last_search(request) if mask is None else mask
     if not 1 <= chosen < 2 ** len(MEMBERS):
         raise ConfigError(f"mask {chosen}: expected 1 to {2 ** len(MEMBERS) - 1}, one bit for each member")
-    frames = frames_of(request.root, request.universe, progress)
+    frames = frames_of(request, progress)
     grid = frames.panel.grid
     stop = sum(session.date < until for session in grid.sessions) if until is not None else len(grid.sessions)
     if not stop:
@@ -97,15 +100,16 @@ def train(
     market = market_of(request, cut(frames, (0, stop)))
     window = training_window(sessions)
     study = study_of(request, market)
-    fitted = _fit_all(market, window, request, progress)
+    learned = _learn(market, window, request, progress)
     plan = {
         "data": digest_of_panel(market.frames.panel),
         "market": ParquetStore(request.root).market(),
         "bar_minutes": grid.bar_minutes,
         "chosen_until": None if mask is not None else load_result(request.root)["dates"][-1],
+        "extras": feature_set(request.features).origins,
         **request.model_dump(mode="json", exclude={"root"}),
     }
-    bundle = assemble(market, study, window, fitted, request.regime, chosen, plan)
+    bundle = assemble(market, study, learned, request.regime, chosen, plan)
     bundle_id = model_store.save(bundle, request.root)
     return Trained(bundle_id, bundle, grid.sessions[sessions[0]].date, grid.sessions[sessions[1] - 1].date)
 
@@ -117,8 +121,8 @@ def backtest(
 
     A session that the bundle was trained on is refused.
     """
-    frames = frames_of(request.root, request.universe, progress)
-    bundle = model_store.load(request.root, bundle_id, frames.features.names)
+    frames = frames_of(request, progress)
+    bundle = model_store.load(request.root, bundle_id, frames.features.names, feature_set(request.features).origins)
     if bundle.symbols != frames.panel.symbols:
         raise BundleError(
             f"bundle {bundle_id} was trained on {', '.join(bundle.symbols)}, not on {', '.join(frames.panel.symbols)}",
@@ -159,14 +163,17 @@ def _best_of_last_search(request: SearchRequest) -> int:
     return int(result["best"]["mask"])
 
 
-def _fit_all(market: Market, window: Window, request: SearchRequest, progress: Progress) -> dict[str, Any]:
+def _learn(market: Market, window: Window, request: SearchRequest, progress: Progress) -> Learned:
+    """Choose the features, then fit all members side by side."""
     import ray
 
     shared = ray.put(market)
-    task = ray.remote(num_cpus=1, max_retries=2)(fit_member)
-    fitted: dict[str, Any] = {}
+    task = ray.remote(num_cpus=1, max_retries=2)
     progress("members", 0, len(MEMBERS))
-    for name, found in unordered(task, iter([(name, (shared, window, name, request.config)) for name in MEMBERS])):
-        fitted[name] = found
-        progress("members", len(fitted), len(MEMBERS))
-    return fitted
+    ((_, view),) = unordered(task(view_of), iter([("view", (shared, window, request.config))]))
+    members: dict[str, Fitted] = {}
+    work = ((name, (shared, view, window, name, request.config)) for name in MEMBERS)
+    for name, fitted in unordered(task(fit_member), work):
+        members[name] = fitted
+        progress("members", len(members), len(MEMBERS))
+    return Learned(window, view, members)

@@ -29,18 +29,23 @@ class FakeClock:
 class FakeFeed:
     """A `MarketFeed` over a list of bars: each call returns those up to the asked count, or the rest.
 
-    What `stopped` holds is frozen.
+    What `stopped` holds is frozen, `told` what quotes and trades say.
     """
 
     def __init__(self, bars: Sequence[LiveBar]) -> None:
         self._bars = list(bars)
         self._given = 0
         self.stopped: dict[str, str] = {}
+        self.told: dict[str, Sequence[float]] = {}
 
     async def bars(self, n_bars: int | None) -> Sequence[LiveBar]:
         """Return the bars not yet returned."""
         start, self._given = self._given, len(self._bars) if n_bars is None else max(n_bars, self._given)
         return self._bars[start : self._given]
+
+    def ticks(self) -> Mapping[str, Sequence[float]]:
+        """Return `told`."""
+        return self.told
 
     def frozen(self) -> Mapping[str, str]:
         """Return `stopped`."""

@@ -27,3 +27,18 @@ def halved(start: int, stop: int) -> tuple[tuple[int, int], tuple[int, int]]:
     """
     middle = start + (stop - start) // 2
     return (start, middle), (middle, stop)
+
+
+def session_folds(sessions: Int64, n_folds: int, embargo: int = 1) -> list[tuple[Bool, Bool]]:
+    """Return (train, test) of each fold: whole sessions, `embargo` sessions on either side of the test in neither.
+
+    `sessions` is the number of each sample's session `[n]`; labels end with their session. Folds without a training
+    sample are left out.
+
+    >>> [(list(np.flatnonzero(a)), list(np.flatnonzero(b))) for a, b in session_folds(np.array([0, 1, 2, 3]), 2)]
+    [([3], [0, 1]), ([0], [2, 3])]
+    """
+    blocks = [block for block in np.array_split(np.unique(sessions), n_folds) if len(block)]
+    near = [(sessions >= block[0] - embargo) & (sessions <= block[-1] + embargo) for block in blocks]
+    tests = [(sessions >= block[0]) & (sessions <= block[-1]) for block in blocks]
+    return [(~around, test) for around, test in zip(near, tests, strict=True) if not around.all()]

@@ -1,4 +1,4 @@
-"""The one way a numba kernel is made: cached, strict IEEE arithmetic, one thread.
+"""The one way a numba kernel is made: cached, strict IEEE arithmetic (x / 0 is inf or NaN, no error), one thread.
 
 Numba checks only the file of a kernel itself for changes, not the files of the kernels it calls. The cache folder,
 below the user's `NUMBA_CACHE_DIR` where there is one, therefore carries a hash of all sources of the package: a
@@ -27,4 +27,4 @@ numba.config.CACHE_DIR = _cache_dir()  # type: ignore[attr-defined] # numba fill
 
 def njit(function: F) -> F:
     """Compile `function` in nopython mode, cached on disk, without fastmath and without threads."""
-    return cast(F, numba.njit(cache=True, fastmath=False, parallel=False)(function))
+    return cast(F, numba.njit(cache=True, fastmath=False, parallel=False, error_model="numpy")(function))

@@ -1,7 +1,7 @@
 """Bars of many symbols on the session grid: the form in which every pure function reads the market."""
 
 from dataclasses import dataclass, field, fields
-from typing import Self
+from typing import Protocol, Self, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +9,7 @@ import numpy.typing as npt
 from daytrader_ray.domain.sessions import SessionGrid
 
 Float64 = npt.NDArray[np.float64]
+Float32 = npt.NDArray[np.float32]
 Bool = npt.NDArray[np.bool_]
 
 _FACTORS = ("price_factor", "share_factor")
@@ -74,6 +75,26 @@ class SessionStatistics:
     expected_volume: Float64
 
 
+class Matrix(Protocol):
+    """Feature values `[row, symbol, feature]`, in memory or on disk: what can be asked of both.
+
+    Code that may meet features on disk uses these accesses alone, so that it reads what it needs and no more.
+    """
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Rows, symbols, features."""
+
+    @overload
+    def __getitem__(self, key: slice, /) -> "Matrix": ...
+
+    @overload
+    def __getitem__(self, key: tuple[slice, int], /) -> Float32: ...
+
+    def __getitem__(self, key: slice | tuple[slice, int], /) -> "Matrix | Float32":
+        """Return some rows (a view), or some rows of one symbol, float32 `[row, feature]`."""
+
+
 @dataclass(frozen=True)
 class FeatureMatrix:
     """Features of all symbols on the session grid.
@@ -84,7 +105,7 @@ class FeatureMatrix:
     """
 
     names: tuple[str, ...]
-    values: npt.NDArray[np.float32]
+    values: Matrix
     atr_5: Float64
     return_30: Float64
     sigma_30: Float64

@@ -76,10 +76,17 @@ class Clock(Protocol):
 
 
 class MarketFeed(Protocol):
-    """Live bars."""
+    """Live bars, and what quotes and trades say beside them."""
 
     async def bars(self, n_bars: int | None) -> Sequence[LiveBar]:
         """Return the bars not yet returned, waiting until `n_bars` in total have arrived (None: do not wait)."""
+        ...
+
+    def ticks(self) -> Mapping[str, Sequence[float]]:
+        """Return, by symbol, what quotes and trades say of the minute that `bars` has closed (`features.bar.TICKS`).
+
+        A symbol that is not followed, or of which nothing came, is not there.
+        """
         ...
 
     def frozen(self) -> Mapping[str, str]:

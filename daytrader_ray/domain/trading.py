@@ -68,6 +68,8 @@ class Reason(IntEnum):
     """An order of this symbol has an unknown fate, or is still on its way."""
     DENIED_QUIET = 32
     """No trade for some minutes: the last price is no basis, and a feed that is gone looks the same."""
+    DENIED_EVENT = 33
+    """Too near to an event of the calendar."""
 
 
 class Phase(StrEnum):

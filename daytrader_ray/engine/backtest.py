@@ -1,8 +1,8 @@
 """The backtest: a loop around the kernel, bar by bar, in the order of events of `docs/fills.md`."""
 
 import datetime as dt
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -34,7 +34,7 @@ OPEN, INTRABAR = 0, 1
 
 
 class Day(NamedTuple):
-    """Bars, signals and statistics of one session, `[slot, symbol]` or `[symbol]` or (scale) `[slot]`."""
+    """Bars, signals and statistics of one session: `[slot, symbol]`, `[symbol]`, (scale) `[slot]` or `[sector]`."""
 
     open: F8
     high: F8
@@ -49,6 +49,8 @@ class Day(NamedTuple):
     tradable: B1
     sector: I8
     quiet: I8
+    event_scale: F8
+    sector_limit: F8
     liquidity: Liquidity
 
 
@@ -71,14 +73,18 @@ class Log(NamedTuple):
 
 @dataclass(frozen=True)
 class Plan:
-    """Who may be traded and from which |signal| on, per session of the grid.
+    """Who may be traded, how much of it, and from which |signal| on, per session of the grid.
 
-    `tradable` `[session, symbol]`, `sector` numbers `[symbol]`, `threshold` `[session]` (inf: no entries that day).
+    `tradable` `[session, symbol]`, `sector` numbers `[symbol]`, `threshold` `[session]` (inf: no entries that day),
+    `sector_limit` `[session, sector]` most gross exposure as a fraction of equity beside the kernel's `max_sector`
+    (inf: none), `event_scale` by date `[slot, symbol]` what entries are sized by near events (no date: no event near).
     """
 
     tradable: npt.NDArray[np.bool_]
     sector: npt.NDArray[np.int64]
     threshold: npt.NDArray[np.float64]
+    sector_limit: npt.NDArray[np.float64]
+    event_scale: Mapping[dt.date, npt.NDArray[np.float64]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -176,8 +182,9 @@ def run_day(
         # C: the decision at the close, on what is known now.
         ahead = min(t + 1, n_slots - 1)
         now = Snapshot(
-            day.close[t], day.signal[t], day.atr[t], day.expected_volume[ahead], day.sector, day.tradable, day.quiet[t]
-        )
+            day.close[t], day.signal[t], day.atr[t], day.expected_volume[ahead], day.sector, day.tradable,
+            day.quiet[t], day.event_scale[t], day.sector_limit,
+        )  # fmt: skip
         pending = step(book, t, n_slots, now, threshold, day.scale[t], rules, scratch, out)
         first_pending = log.counts[0]
         _log_orders(log, t, out, pending)
@@ -264,6 +271,8 @@ def day_of(
         np.ascontiguousarray(plan.tradable[session]),
         plan.sector,
         _quiet(panel.volume[rows]),
+        plan.event_scale.get(grid.sessions[session].date, np.ones(panel.close[rows].shape)),
+        np.ascontiguousarray(plan.sector_limit[session]),
         Liquidity(np.ascontiguousarray(frames.adv[session]), np.ascontiguousarray(frames.sigma_day[session])),
     )
 

@@ -5,6 +5,18 @@ from pydantic import Field
 from daytrader_ray.domain.config import Config
 
 
+class EventRule(Config):
+    """Entries near the events of a stock (earnings, FDA dates ...) that are known by then.
+
+    An event of SPY is one of the whole market: it counts for every stock.
+    """
+
+    kinds: tuple[str, ...] = Field(default=(), description="kinds of the calendar that count; empty: all")
+    minutes_before: int = Field(default=30, ge=0, description="before an event it is near; 0: never")
+    minutes_after: int = Field(default=30, ge=0, description="after an event it is near; 0: never")
+    size: float = Field(default=0.0, ge=0, le=1, description="near an event times the usual size; 0: no entry")
+
+
 class KernelConfig(Config):
     """Sizing, limits and holding rules; fractions of equity unless the name says otherwise."""
 
@@ -21,3 +33,4 @@ class KernelConfig(Config):
     exit_hysteresis: float = Field(default=0.25, ge=0, le=1, description="exit below this share of the threshold")
     max_quiet_minutes: int = Field(default=5, ge=1, description="no entry in a stock without a trade for this long")
     allow_short: bool = Field(default=True, description="sell stocks short on negative signals")
+    events: EventRule = EventRule()

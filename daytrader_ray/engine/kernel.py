@@ -37,6 +37,7 @@ DENIED_GROSS = int(Reason.DENIED_GROSS)
 DENIED_SIZE = int(Reason.DENIED_SIZE)
 DENIED_BLOCKED = int(Reason.DENIED_BLOCKED)
 DENIED_QUIET = int(Reason.DENIED_QUIET)
+DENIED_EVENT = int(Reason.DENIED_EVENT)
 
 STOP_ATTEMPTS = 2
 """Stops of a symbol that may fail before its position is sold."""
@@ -62,11 +63,12 @@ class Rules(NamedTuple):
 
 
 class Snapshot(NamedTuple):
-    """What is known at the close of a bar, `[symbol]` each.
+    """What is known at the close of a bar, `[symbol]` each unless said otherwise.
 
     `close` USD (NaN: no price), `signal` in [-1, 1] (NaN: none), `atr` ATR_5 in USD, `expected_volume` shares of the
     NEXT bar's minute, `sector` numbers from 0, `tradable` whether the symbol may be entered today, `quiet` bars since
-    its last trade (0: it traded in this one).
+    its last trade (0: it traded in this one), `event_scale` what entries are sized by near an event (1: none is near,
+    0: no entry), `sector_limit` `[sector]` most gross exposure as a fraction of equity beside `max_sector` (inf: none).
     """
 
     close: F8
@@ -76,6 +78,8 @@ class Snapshot(NamedTuple):
     sector: I8
     tradable: B1
     quiet: I8
+    event_scale: F8
+    sector_limit: F8
 
 
 class Intents(NamedTuple):
@@ -195,6 +199,8 @@ def entry_denial(book: Book, i: int, slot: int, now: Snapshot, threshold: float,
         return DENIED_HISTORY
     if now.quiet[i] >= rules.max_quiet_bars:
         return DENIED_QUIET
+    if now.event_scale[i] == 0.0:
+        return DENIED_EVENT
     if signal < 0.0 and not rules.allow_short:
         return DENIED_SHORT
     return 0
@@ -287,9 +293,9 @@ def step(
     for r in range(n_entries):
         i = scratch.rank[r]
         sector = now.sector[i]
-        room_sector = rules.max_sector * equity - scratch.sector_gross[sector]
+        room_sector = min(rules.max_sector, now.sector_limit[sector]) * equity - scratch.sector_gross[sector]
         room_gross = rules.max_gross * equity - gross
-        wish = rules.max_position * equity * min(1.0, abs(now.signal[i])) * min(1.0, scale)
+        wish = rules.max_position * equity * min(1.0, abs(now.signal[i])) * min(1.0, scale) * now.event_scale[i]
         usd = min(wish, room_sector, room_gross)
         qty = int(np.floor(min(usd / now.close[i], rules.participation * now.expected_volume[i])))
         if qty < 1:

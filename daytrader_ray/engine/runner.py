@@ -63,7 +63,7 @@ async def run_session(
                 bars = await feed.bars(tick.n_bars)
                 read_at = stopwatch()
                 loop.freeze(tick.slot, feed.frozen())
-                await loop.send(tick, await loop.decide(tick.slot, bars, scorer), read_at)
+                await loop.send(tick, await loop.decide(tick.slot, bars, feed.ticks(), scorer), read_at)
             await clock.done(tick)
         return loop.close(await broker.snapshot())
     except asyncio.CancelledError:
@@ -104,12 +104,14 @@ class _Loop:
             self.frozen = dict(frozen)
             self.journal.note("frozen", {"slot": slot, "symbols": self.frozen})
 
-    async def decide(self, slot: int, bars: Sequence[LiveBar], scorer: Scorer) -> list[Order]:
+    async def decide(
+        self, slot: int, bars: Sequence[LiveBar], ticks: Mapping[str, Sequence[float]], scorer: Scorer
+    ) -> list[Order]:
         for name in self.engine.unanswered:
             if name not in self.named:
                 self.named.add(name)
                 self._alarm(slot, f"{name}: sent a bar ago, and its end is not known")
-        windows = self.engine.on_bars(slot, bars)
+        windows = self.engine.on_bars(slot, bars, ticks)
         scores = await scorer.score(windows) if len(windows) else None
         decision = self.engine.on_scores(slot, scores)
         if new := [name for name in decision.missing_members if name not in self.without_score]:

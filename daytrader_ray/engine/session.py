@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 
 from daytrader_ray.domain.costs import CostConfig
-from daytrader_ray.domain.indices import MAX_AGE_MINUTES, is_index
 from daytrader_ray.domain.panel import Panel, SessionStatistics
+from daytrader_ray.domain.peers import Peers
 from daytrader_ray.domain.ports import BrokerEvent, LiveBar
 from daytrader_ray.domain.regime import Regime
 from daytrader_ray.domain.sessions import Session
@@ -17,8 +18,10 @@ from daytrader_ray.engine.book import CASH, ENTERING, EQUITY, FREE, HANDS_OFF, a
 from daytrader_ray.engine.config import KernelConfig
 from daytrader_ray.engine.fills import costs_of, fill_fee
 from daytrader_ray.engine.kernel import Snapshot, new_intents, new_scratch, protect, rules_of, step
+from daytrader_ray.engine.minutes import LiveMinutes
 from daytrader_ray.engine.orders import order_of
-from daytrader_ray.features.bar import Bars
+from daytrader_ray.features.bar import EVENTS, TICKS, Bars, without
+from daytrader_ray.features.extras import Extra
 from daytrader_ray.features.live import LiveFeatures
 from daytrader_ray.models.bundle import Bundle
 from daytrader_ray.models.dataset import LiveWindows
@@ -28,6 +31,7 @@ from daytrader_ray.regime.live import LiveRegime
 from daytrader_ray.risk.checks import Exposure, refuse
 
 Float64 = npt.NDArray[np.float64]
+NO_TICKS: Mapping[str, Sequence[float]] = MappingProxyType({})
 _EXECUTIONS = ("fill", "partial_fill")
 _ENDS = ("fill", "canceled", "expired", "rejected", "done_for_day")
 _FAULTS = ("expired", "rejected")
@@ -39,7 +43,11 @@ class Market:
 
     `history` holds all earlier sessions of `symbols`; `expected_history` their expected volumes `[row, symbol]`;
     `statistics` what they say of today; `price_factor` and `share_factor` of today (`domain.panel.Panel`), `tradable`
-    and `sector` are `[symbol]`.
+    and `sector` are `[symbol]`; `sector_limit` `[sector]` and `event_scale` `[slot, symbol]` are as in `backtest.Plan`.
+    The history's `past_ticks` `[row, symbol, 6]` and `past_events` `[row, symbol, 2]` and today's `events`
+    `[slot, symbol, 2]` are as in `features.bar.Bars`, None where there are none. Today's ticks come with the bars.
+    `peers` of all sessions of the history and today are whom the cross-section compares with, None for nobody; `extras`
+    the configured features beside those of the registry.
     """
 
     session: Session
@@ -50,6 +58,13 @@ class Market:
     share_factor: Float64
     tradable: npt.NDArray[np.bool_]
     sector: npt.NDArray[np.int64]
+    sector_limit: Float64
+    event_scale: Float64
+    past_ticks: Float64 | None = None
+    past_events: Float64 | None = None
+    events: Float64 | None = None
+    peers: Peers | None = None
+    extras: tuple[Extra, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -88,7 +103,7 @@ class SessionEngine:
         self._costs = costs_of(costs, market.session.date, self.n_slots, grid.bar_minutes)
         self._book = new_book(n, cash)
         self._out, self._scratch = new_intents(n), new_scratch(market.sector)
-        self._close = np.full(n, np.nan)
+        self._minutes = LiveMinutes(self.symbols, market.session.open_minute, grid.bar_minutes)
         self._aux = np.full((n, 3), np.nan)
         self._scored = np.zeros(0, dtype=np.int64)
         self._signal = np.full(n, np.nan)
@@ -97,12 +112,7 @@ class SessionEngine:
         self._failed: set[int] = set()
         self._working: dict[str, Order] = {}
         self._unknown: dict[str, str] = {}
-        self._early: list[LiveBar] = []
-        self._quiet = np.zeros(n, dtype=np.int64)
-        self._age = np.zeros(n, dtype=np.int64)
-        self._is_index = np.array([is_index(symbol) for symbol in self.symbols], dtype=np.bool_)
         self.freeze({})
-        self.late_bars = 0
         self.fees = 0.0
         self._executions: set[str] = set()
         self._warm()
@@ -110,9 +120,12 @@ class SessionEngine:
 
     def _warm(self) -> None:
         """Run the history through features, windows and regime, so that the first bar continues where it ended."""
-        market, bundle = self.market, self.bundle
-        self._features = LiveFeatures(self.symbols, bar_minutes=self._bar_minutes)
-        history = self._features.warm(market.history, market.expected_history)
+        market, bundle, n = self.market, self.bundle, len(self.market.history.grid.sessions)
+        past, today = (None, None) if market.peers is None else (market.peers.part(0, n), market.peers.part(n, n + 1))
+        self._features = LiveFeatures(self.symbols, bar_minutes=self._bar_minutes, peers=today, extras=market.extras)
+        history = self._features.warm(
+            market.history, market.expected_history, peers=past, ticks=market.past_ticks, events=market.past_events
+        )
         self._selected = np.array([self._features.names.index(name) for name in bundle.features], dtype=np.int64)
         self._windows = LiveWindows(len(self.symbols), self._selected.size)
         for row in bundle.scaler.transform(history[:, :, self._selected]):
@@ -143,60 +156,41 @@ class SessionEngine:
         return {symbol: int(qty) for symbol, qty in zip(self.symbols, self._book.qty, strict=True) if qty}
 
     @property
+    def late_bars(self) -> int:
+        """Bars that came after their minute had been decided."""
+        return self._minutes.late
+
+    @property
     def unanswered(self) -> list[str]:
         """Ids of the entries and exits whose end the venue has not told."""
         return list(self._working)
 
-    def on_bars(self, slot: int, bars: Sequence[LiveBar]) -> npt.NDArray[np.float32]:
+    def on_bars(
+        self, slot: int, bars: Sequence[LiveBar], ticks: Mapping[str, Sequence[float]] = NO_TICKS
+    ) -> npt.NDArray[np.float32]:
         """Take in the minute's bars; return the windows `[n, WINDOW_ROWS, feature]` to be scored, by symbol.
 
         Bars of later minutes wait for theirs; bars of earlier ones come too late for a decision already made and are
-        counted in `late_bars`.
+        counted in `late_bars`. `ticks` are those of `MarketFeed.ticks`.
         """
-        minute = self._minute(slot, bars)
-        self._close = minute.close
-        self._quiet = np.where(minute.traded, 0, self._quiet + 1)
-        values, self._aux = self._features.step(slot, self.n_slots, self.market.session.date.weekday(), minute)
+        market = self.market
+        minute = Bars(
+            *self._minutes.lay(slot, bars), market.statistics.expected_volume[slot], market.price_factor,
+            market.share_factor, *self._beside(slot, ticks),
+        )  # fmt: skip
+        values, self._aux = self._features.step(market.session, slot, minute)
         if self._regime is not None:
             self._state = self._regime.step(slot, minute.close)
-        due = self._windows.step(self.bundle.scaler.transform(values[:, self._selected])) & self.market.tradable
+        due = self._windows.step(self.bundle.scaler.transform(values[:, self._selected])) & market.tradable
         self._scored = np.flatnonzero(due)
         return self._windows.windows[self._scored]
 
-    def _minute(self, slot: int, bars: Sequence[LiveBar]) -> Bars:
-        """Lay the bars of one minute out `[symbol]` as `build_panel` does.
-
-        A symbol without a bar did not trade: its last close of the session is carried, that of an index only so long.
-        A bar with volume 0 sets the price that is carried.
-        """
-        n = len(self.symbols)
-        open_, high, low, close = (self._close.copy() for _ in range(4))
-        volume, vwap, traded = np.zeros(n), np.full(n, np.nan), np.zeros(n, dtype=np.bool_)
-        self._age += 1
-        start = self.market.session.open_minute + slot * self._bar_minutes
-        columns = {symbol: i for i, symbol in enumerate(self.symbols)}
-        waiting, self._early = [*self._early, *bars], []
-        for bar in waiting:
-            i = columns.get(bar.symbol)
-            if i is None:
-                continue
-            if bar.minute != start:
-                self._early += [bar] if bar.minute > start else []
-                self.late_bars += bar.minute < start
-                continue
-            self._age[i] = 0
-            if bar.volume > 0:
-                open_[i], high[i], low[i], close[i] = bar.open, bar.high, bar.low, bar.close
-                volume[i], vwap[i], traded[i] = bar.volume, bar.vwap, True
-            elif not traded[i]:
-                open_[i] = high[i] = low[i] = close[i] = bar.close
-        stale = self._is_index & (self._age > MAX_AGE_MINUTES // self._bar_minutes)
-        for prices in (open_, high, low, close):
-            prices[stale] = np.nan
-        return Bars(
-            open_, high, low, close, volume, vwap, traded,
-            self.market.statistics.expected_volume[slot], self.market.price_factor, self.market.share_factor,
-        )  # fmt: skip
+    def _beside(self, slot: int, ticks: Mapping[str, Sequence[float]]) -> tuple[Float64, Float64]:
+        """Return the ticks and the events of one minute `[symbol, 6]`, `[symbol, 2]`, NaN where there are none."""
+        told, events = without(len(self.symbols), TICKS), self.market.events
+        for i, symbol in enumerate(self.symbols):
+            told[i] = ticks.get(symbol, np.nan)
+        return told, without(len(self.symbols), EVENTS) if events is None else events[slot]
 
     def freeze(self, frozen: Mapping[str, str]) -> None:
         """Open nothing in these symbols (with the reason of each) until told otherwise; exits and stops go on."""
@@ -218,13 +212,15 @@ class SessionEngine:
         )  # fmt: skip
         market = self.market
         now = Snapshot(
-            self._close,
+            self._minutes.close,
             self._signal,
             np.ascontiguousarray(self._aux[:, 0]),
             market.statistics.expected_volume[min(slot + 1, self.n_slots - 1)],
             market.sector,
             self._may_enter,
-            self._quiet,
+            self._minutes.quiet,
+            market.event_scale[slot],
+            market.sector_limit,
         )
         n = step(
             self._book,
@@ -265,7 +261,8 @@ class SessionEngine:
         """Return why our own limits forbid sending `order`, None if they do not."""
         i = self.symbols.index(order.symbol)
         worth = np.abs(self._book.qty * self._book.mark)
-        same = self.market.sector == self.market.sector[i]
+        sector = self.market.sector[i]
+        same = self.market.sector == sector
         exposure = Exposure(
             equity=self.equity,
             held=int(self._book.qty[i]),
@@ -273,7 +270,7 @@ class SessionEngine:
             sector_gross=float(worth[same].sum()),
             gross=float(worth.sum()),
             max_position=self._kernel.max_position,
-            max_sector=self._kernel.max_sector,
+            max_sector=min(self._kernel.max_sector, float(self.market.sector_limit[sector])),
             max_gross=self._kernel.max_gross,
         )
         return refuse(order, exposure)

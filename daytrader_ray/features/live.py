@@ -5,9 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from daytrader_ray.domain.panel import Panel
+from daytrader_ray.domain.peers import Peers
+from daytrader_ray.domain.sessions import Session
 from daytrader_ray.features import step as steps
 from daytrader_ray.features.bar import Bars, Float32, Float64, Minute
-from daytrader_ray.features.compute import REFERENCE, bars_of, calendar_of, compute_symbol, return_15
+from daytrader_ray.features.compute import compute_from, crowd_of
+from daytrader_ray.features.extras import Extra
+from daytrader_ray.features.trailing import initial_tails, step_extras
 
 
 class LiveFeatures:
@@ -17,47 +21,58 @@ class LiveFeatures:
     ----------
     symbols
         In the order of every array `[symbol]`.
-    reference
-        The market proxy that `excess_15` subtracts; without it `excess_15` is NaN.
     state
         A snapshot `[symbol, N_STATE]` to go on from (copied); the start of all history by default.
     bar_minutes
         Length of a bar.
+    peers
+        Whom the cross-section compares with, its only session the one that is stepped.
+    extras
+        The configured features (`FeatureSet.extras`), the last columns.
+    tails
+        The bars `[symbol, field, bar]` that they remember in the snapshot (copied); none by default.
     """
 
     def __init__(
         self,
         symbols: Sequence[str],
-        reference: str = REFERENCE,
         state: Float64 | None = None,
         bar_minutes: int = 1,
+        peers: Peers | None = None,
+        extras: Sequence[Extra] = (),
+        tails: Float64 | None = None,
     ) -> None:
         self.symbols = tuple(symbols)
-        self.names = steps.NAMES
+        self.names = (*steps.NAMES, *(extra.feature.name for extra in extras))
         self.bar_minutes = bar_minutes
         self.state = steps.initial_state(len(self.symbols)) if state is None else state.copy()
-        self._reference = self.symbols.index(reference) if reference in self.symbols else -1
+        self.tails = initial_tails(extras, len(self.symbols)) if tails is None else tails.copy()
+        self._extras = tuple(extras)
+        self._crowd = crowd_of(len(self.symbols), 1, peers)
 
-    def warm(self, panel: Panel, expected_volume: Float64) -> Float32:
-        """Step through history: every row of `panel`, which has the same symbols; `expected_volume` `[row, symbol]`.
+    def warm(
+        self,
+        panel: Panel,
+        expected_volume: Float64,
+        *,
+        peers: Peers | None = None,
+        ticks: Float64 | None = None,
+        events: Float64 | None = None,
+    ) -> Float32:
+        """Step through history: every row of `panel`, which has the same symbols; the rest as in `compute`.
 
         Returns the features of that history, float32 `[row, symbol, feature]`.
         """
         if panel.symbols != self.symbols or panel.grid.bar_minutes != self.bar_minutes:
             raise ValueError(f"history of {panel.symbols}, expected {self.symbols} in bars of {self.bar_minutes} min")
-        calendar = calendar_of(panel.grid)
-        market = None
-        if self._reference >= 0:
-            bars = bars_of(panel, expected_volume, self._reference)
-            market = return_15(bars, calendar, self.state[self._reference])
-        values = np.empty((panel.grid.n_rows, len(self.symbols), steps.N_FEATURES), dtype=np.float32)
-        for column in range(len(self.symbols)):
-            bars = bars_of(panel, expected_volume, column)
-            values[:, column] = compute_symbol(bars, calendar, market, self.state[column]).values
-        return values
+        crowd = crowd_of(len(self.symbols), len(panel.grid.sessions), peers)
+        extras = self._extras, self.tails
+        return np.asarray(compute_from(self.state, panel, expected_volume, crowd, ticks, events, *extras).values)
 
-    def step(self, slot: int, n_slots: int, weekday: int, bars: Bars) -> tuple[Float32, Float64]:
-        """Take in one minute, every slot of a session in order; `bars` are raw, `[symbol]`, by the panel's NaN rules.
+    def step(self, session: Session, slot: int, bars: Bars) -> tuple[Float32, Float64]:
+        """Take in one bar of all symbols, every slot of a session in order.
+
+        `bars` are raw, `[symbol]`, by the panel's NaN rules.
 
         Returns
         -------
@@ -66,8 +81,12 @@ class LiveFeatures:
         aux
             float64 `[symbol, 3]`: atr_5 (raw USD), return_30, sigma_30.
         """
-        values = np.empty((len(self.symbols), steps.N_FEATURES), dtype=np.float32)
-        aux = np.empty((len(self.symbols), steps.N_AUX))
-        minute = Minute(slot, n_slots, weekday, self.bar_minutes)
-        steps.step(self.state, minute, bars, self._reference, values, aux)
+        n = len(self.symbols)
+        values = np.empty((n, len(self.names)), dtype=np.float32)
+        aux, cross = np.empty((n, steps.N_AUX)), np.empty((n, steps.N_CROSS))
+        minute = Minute(slot, session.n_minutes // self.bar_minutes, session.date.weekday(), self.bar_minutes)
+        steps.step(self.state, minute, bars, self._crowd, values, aux, cross)
+        if self._extras:
+            start = session.open_minute + slot * self.bar_minutes
+            values[:, steps.N_FEATURES :] = step_extras(self._extras, bars, start, self.tails)
         return values, aux

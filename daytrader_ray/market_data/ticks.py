@@ -1,7 +1,8 @@
 """Quotes and trades of one symbol and session, folded minute by minute: the same code for history and live.
 
 Ticks come in pages of any size in the order of the tape; memory holds one open minute and the finished minutes that
-nobody has taken. Every sum runs tick by tick, so that the bits do not depend on how the pages are cut.
+nobody has taken. Every sum runs tick by tick, so that the bits do not depend on how the pages are cut. Stamps count in
+whole milliseconds, as the stream tells them, so that a minute of history is the same bits as the minute that was live.
 """
 
 import numpy as np
@@ -20,6 +21,7 @@ Columns = dict[str, npt.NDArray[np.generic]]
 """Columns of a table by name; `timestamp` is int64 microseconds since 1970 (START of the minute)."""
 
 _NO_MINUTE = -1
+_NS_PER_MS = 1_000_000
 
 _QUOTE_COLUMNS = (
     "quotes", "spread_mean_bps", "spread_close_bps", "bid_close", "ask_close", "bid_size_mean", "ask_size_mean",
@@ -53,6 +55,11 @@ class _Minutes:
         """Return rows for all minutes that a page can finish."""
         n = 1 + int(np.count_nonzero(np.diff(stamp_ns // NS_PER_MINUTE)))
         return np.empty(n, dtype=np.int64), np.empty((n, len(self._names)))
+
+    @staticmethod
+    def _in_ms(stamp_ns: Int64) -> Int64:
+        """Return stamps without what is below a millisecond."""
+        return np.asarray(stamp_ns, np.int64) // _NS_PER_MS * _NS_PER_MS
 
     def _keep(self, minutes: Int64, rows: Float64, n: int) -> None:
         self._minutes.append(minutes[:n].copy())
@@ -91,7 +98,7 @@ class QuoteAggregator(_Minutes):
         """Add a page of quotes `[n]`: epoch ns, USD, shares."""
         minutes, rows = self._room(stamp_ns)
         quotes = np.stack([bid, ask, bid_size, ask_size], dtype=np.float64)
-        n = _add_quotes(np.array(stamp_ns, np.int64), quotes, self._clock, self._state, minutes, rows)
+        n = _add_quotes(self._in_ms(stamp_ns), quotes, self._clock, self._state, minutes, rows)
         self._keep(minutes, rows, n)
 
     def take(self, before_minute: int) -> Columns:
@@ -119,7 +126,7 @@ class TradeAggregator(_Minutes):
         minutes, rows = self._room(stamp_ns)
         trades = np.stack([price, size], dtype=np.float64)
         n = _add_trades(
-            np.array(stamp_ns, np.int64), trades, np.array(updates, np.uint8), self._clock, self._state, minutes, rows
+            self._in_ms(stamp_ns), trades, np.array(updates, np.uint8), self._clock, self._state, minutes, rows
         )
         self._keep(minutes, rows, n)
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from daytrader_ray.domain.regime import RegimeModel
+from daytrader_ray.domain.selection import Selection
 from daytrader_ray.domain.trading import MEMBERS
 from daytrader_ray.models.members.surface import Fitted
 from daytrader_ray.models.scaling import Scaler
@@ -18,7 +19,7 @@ Float64 = npt.NDArray[np.float64]
 
 _MISSING = "nothing"
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of what a bundle holds and how it is stored."""
 
 
@@ -28,10 +29,8 @@ class Bundle:
 
     Attributes
     ----------
-    feature_set
-        Names of all features it was trained beside, in order; another set means other inputs.
-    features
-        Names of the selected ones, in the order of the scaler and of the windows.
+    selection
+        What became of each feature of the set that it was trained beside; another set means other inputs.
     symbols
         What it was trained on, sorted.
     scaler
@@ -50,8 +49,7 @@ class Bundle:
         Random seed, last session seen in training, and hash of the data trained on.
     """
 
-    feature_set: tuple[str, ...]
-    features: tuple[str, ...]
+    selection: Selection
     symbols: tuple[str, ...]
     scaler: Scaler
     members: Mapping[str, Fitted]
@@ -65,6 +63,16 @@ class Bundle:
     seed: int
     last_training_session: dt.date
     fingerprint: str
+
+    @property
+    def feature_set(self) -> tuple[str, ...]:
+        """Names of all features it was trained beside, in order."""
+        return self.selection.feature_set
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of the features its members see, in the order of the scaler and of the windows."""
+        return self.selection.features
 
     def score(self, windows: Float32) -> Float64:
         """Score scaled `windows` `[n, WINDOW_ROWS, feature]` to `[n, member]`; NaN for members that it lacks."""

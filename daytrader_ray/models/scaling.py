@@ -1,10 +1,14 @@
 """Which features the members see, and on what scale; both are fitted on training rows only."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
+
+from daytrader_ray.domain.selection import Selection
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
@@ -38,13 +42,29 @@ class Scaler:
         return np.clip(scaled, -LIMIT, LIMIT).astype(np.float32)
 
 
-def select(rows: Values, max_missing: float = 0.2) -> Int64:
-    """Return the features worth keeping of `rows` `[n, feature]`, as increasing indices.
+@dataclass(frozen=True)
+class View:
+    """How a window's members see the market: what became of each feature, and the scale of those kept."""
 
-    Dropped: constant ones, and ones that are NaN in more than `max_missing` of the rows.
-    """
-    known = np.isfinite(rows)
-    enough = known.sum(axis=0) >= (1.0 - max_missing) * max(len(rows), 1)
-    low = np.where(known, rows, np.inf).min(axis=0, initial=np.inf)
-    high = np.where(known, rows, -np.inf).max(axis=0, initial=-np.inf)
-    return np.flatnonzero(enough & (high > low)).astype(np.int64)
+    selection: Selection
+    scaler: Scaler
+
+    @cached_property
+    def features(self) -> Int64:
+        """Columns of the kept features, increasing."""
+        return self.selection.kept
+
+    def scaled(self, values: Float32) -> Float32:
+        """Return the kept features of `values` `[row, feature]`, scaled; NaN stays NaN."""
+        return self.scaler.transform(values[:, self.features])
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON, exact to the bit."""
+        scaler = {"mean": self.scaler.mean.tolist(), "std": self.scaler.std.tolist()}
+        return {"selection": self.selection.as_list(), **scaler}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Read what `as_dict` gave."""
+        mean, std = (np.array(values[name], dtype=np.float64) for name in ("mean", "std"))
+        return cls(Selection.from_list(values["selection"]), Scaler(mean, std))

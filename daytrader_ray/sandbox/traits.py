@@ -43,6 +43,7 @@ _FUNDS = {
     "QQQ": _etf(360.0, 45e6, 1.2, 1.2, "Synthetic Growth Trust"),
     "TLT": _etf(92.0, 30e6, -0.25, 2.6, "Synthetic Long Bond Fund"),
     "GLD": _etf(210.0, 12e6, 0.05, 3.0, "Synthetic Gold Shares"),
+    "VIXY": _etf(45.0, 4e6, -3.5, 8.0, "Synthetic Volatility Futures Fund"),
 }
 FUNDS = (*_FUNDS, *SECTOR_OF_FUND)
 """The named funds."""
@@ -59,14 +60,14 @@ def sector_of(symbol: str) -> str:
 
 
 def traits_of(seed: int, symbol: str) -> Traits:
-    """Return the traits of `symbol`: indices and the four broad ETFs are fixed, XL* are sector ETFs, others stocks."""
+    """Return the traits of `symbol`: indices and broad ETFs are fixed, XBI and XL* are sector ETFs, others stocks."""
     if symbol in INDICES:
         return Traits(18.0, 0.0, 0.0, 0.0, 0.0, False, INDICES[symbol], "INDEX")
     if symbol in _FUNDS:
         return _FUNDS[symbol]
     rng = np.random.default_rng((seed, symbol_key(symbol)))
     level, size, beta, noise, sector_beta = (float(u) for u in rng.uniform(size=5))
-    if re.fullmatch(r"XL[A-Z]{1,2}", symbol):
+    if symbol in SECTOR_OF_FUND or re.fullmatch(r"XL[A-Z]{1,2}", symbol):
         sector = SECTOR_OF_FUND.get(symbol) or sector_of(symbol)
         name = f"Synthetic Sector Fund {symbol}"
         return _etf(50.0 + 80.0 * level, 8e6 + 12e6 * size, 0.7 + 0.5 * beta, 1.8, name, sector)

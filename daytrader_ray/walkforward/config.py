@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import Field
 
 from daytrader_ray.domain.config import Config
+from daytrader_ray.features.selection import SelectionConfig
 
 
 class SearchConfig(Config):
@@ -20,8 +21,6 @@ class SearchConfig(Config):
     seed: int = Field(default=7, ge=0, description="seed of every fit")
     cash: float = Field(default=100_000.0, gt=0, description="USD at the start of the curve")
     max_samples: int = Field(default=50_000, ge=100, description="most training samples of a fit")
-    max_missing: float = Field(
-        default=0.2, ge=0, le=1, description="a feature missing in more training rows is dropped"
-    )
+    selection: SelectionConfig = SelectionConfig()
     trips_a_day: float = Field(default=400.0, gt=0, description="most round trips a day on B, for 60 stocks")
     members: Mapping[str, Mapping[str, Any]] = Field(default={}, description="options by member, over its defaults")

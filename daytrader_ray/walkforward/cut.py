@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import numpy as np
+
 from daytrader_ray.domain.panel import Frames
 from daytrader_ray.walkforward.windows import Block
 
@@ -28,4 +30,5 @@ def cut(frames: Frames, block: Block) -> Frames:
 def without_features(frames: Frames) -> Frames:
     """Return frames whose feature values are left out: all that a backtest on given signals reads."""
     features = frames.features
-    return replace(frames, features=replace(features, names=(), values=features.values[:, :, :0].copy()))
+    nothing = np.empty((*features.values.shape[:2], 0), dtype=np.float32)
+    return replace(frames, features=replace(features, names=(), values=nothing))

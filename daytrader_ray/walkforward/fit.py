@@ -1,5 +1,6 @@
 """One member fitted on one window, and its scores on the rows after it: pure, so that any worker may do it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,7 @@ from daytrader_ray.models.dataset import Dataset, symbol_windows, valid_rows
 from daytrader_ray.models.labels import NO_LABEL, Labels
 from daytrader_ray.models.members.surface import Fitted
 from daytrader_ray.models.registry import member as member_called
-from daytrader_ray.models.scaling import Scaler, select
+from daytrader_ray.models.scaling import View
 from daytrader_ray.walkforward.config import SearchConfig
 from daytrader_ray.walkforward.windows import Block, Window
 
@@ -40,32 +41,18 @@ class Market:
         first = self.frames.panel.grid.first_row
         return slice(int(first[block[0]]), int(first[block[1]]))
 
+    def usable(self, at: Int64, column: int, block: Block) -> Bool:
+        """Return which rows `at` of a symbol are samples of `block`: labelled, on the grid, purged at its end `[n]`."""
+        grid, rows, labels = self.frames.panel.grid, self.rows(block), self.labels
+        on_grid = (grid.slot_of_row[at] + 1) % max(1, self.sample_minutes // grid.bar_minutes) == 0
+        labelled = labels.label[at, column] != NO_LABEL
+        closed = purged(at, labels.span_end[at, column], rows.start, rows.stop)
+        return np.asarray(labelled & on_grid & closed)
 
-@dataclass(frozen=True)
-class View:
-    """How a window's members see the market: the features it kept and their scale, from training rows only."""
-
-    features: Int64
-    scaler: Scaler
-
-    def scaled(self, values: Float32) -> Float32:
-        """Return the kept features of `values` `[row, feature]`, scaled; NaN stays NaN."""
-        return self.scaler.transform(values[:, self.features])
-
-
-def view_of(market: Market, window: Window, config: SearchConfig) -> View:
-    """Choose features and scale on the rows of the window's `fit` block that have a price."""
-    rows = market.rows(window.fit)
-    priced = np.isfinite(market.frames.panel.close[rows][:, market.columns])
-    values = market.frames.features.values[rows][:, market.columns][priced]
-    features = select(values, config.max_missing)
-    if not len(features):
-        raise DataError(
-            f"window {window.index}: no feature has values in {1 - config.max_missing:.0%} of the training rows "
-            f"({_dates(market, window.fit)})",
-            "train on more sessions",
-        )
-    return View(features, Scaler.fit(values[:, features]))
+    def dates(self, block: Block) -> str:
+        """Return the first and the last day of a block in words."""
+        sessions = self.frames.panel.grid.sessions
+        return f"{sessions[block[0]].date} to {sessions[block[1] - 1].date}"
 
 
 def samples(market: Market, view: View, block: Block, history: Block, config: SearchConfig) -> Dataset:
@@ -73,52 +60,49 @@ def samples(market: Market, view: View, block: Block, history: Block, config: Se
 
     Windows may reach back to the start of the sessions `history`.
     """
-    grid, rows = market.frames.panel.grid, market.rows((history[0], block[1]))
-    start, stop = market.rows(block).start, rows.stop
-    on_grid = (grid.slot_of_row + 1) % max(1, market.sample_minutes // grid.bar_minutes) == 0
-    found: list[tuple[Float32, Int64, Int64]] = []
-    for column in market.columns:
-        scaled = view.scaled(market.frames.features.values[rows, column])
-        ends, windows = symbol_windows(scaled, valid_rows(scaled))
-        at = ends + rows.start
-        labelled = market.labels.label[at, column] != NO_LABEL
-        keep = labelled & on_grid[at] & purged(at, market.labels.span_end[at, column], start, stop)
-        found.append((windows, np.flatnonzero(keep), at))
-    n = sum(len(keep) for _, keep, _ in found)
-    chosen = _evenly(n, config.max_samples, config.seed)
+    rows, columns = market.rows((history[0], block[1])), [int(column) for column in market.columns]
+    usable = []
+    for column in columns:  # once for what there is, once for what is drawn: windows of one symbol at a time
+        at, _ = windows_of(market, view, rows, column)
+        usable.append(np.flatnonzero(market.usable(at, column, block)))
     parts: list[Dataset] = []
-    seen = 0
-    for column, (windows, keep, at) in zip(market.columns, found, strict=True):
-        mine = keep[chosen[seen : seen + len(keep)]]
-        seen += len(keep)
-        labels = market.labels.label[at[mine], column]
-        parts.append(Dataset(windows[mine], labels, market.labels.weight[at[mine], column].astype(np.float32)))
+    for column, mine in zip(columns, drawn(usable, config.max_samples, config.seed), strict=True):
+        at, windows = windows_of(market, view, rows, column)
+        weights = market.labels.weight[at[mine], column].astype(np.float32)
+        parts.append(Dataset(windows[mine], market.labels.label[at[mine], column], weights))
     return Dataset.joined(parts)
 
 
-def _evenly(n: int, cap: int, seed: int) -> Bool:
-    """Return which of `n` ordered samples to keep so that at most `cap` stay, evenly spaced from a seeded start."""
-    if n <= cap:
-        return np.ones(n, dtype=np.bool_)
-    step = n / cap
-    start = np.random.default_rng(seed).uniform(0.0, step)
-    keep = np.zeros(n, dtype=np.bool_)
-    keep[np.minimum((start + np.arange(cap) * step).astype(np.int64), n - 1)] = True
-    return keep
+def windows_of(market: Market, view: View, rows: slice, column: int) -> tuple[Int64, Float32]:
+    """Return the rows at which a symbol's windows end, and the windows `[n, WINDOW_ROWS, feature]`, all of `rows`."""
+    scaled = view.scaled(market.frames.features.values[rows, column])
+    ends, windows = symbol_windows(scaled, valid_rows(scaled))
+    return ends + rows.start, windows
 
 
-def fit_member(market: Market, window: Window, member: str, config: SearchConfig) -> tuple[Fitted, View]:
-    """Fit one member on the window's `fit` block, stopping early on A; return it with the view it must be scored in."""
-    view = view_of(market, window, config)
+def drawn(parts: Sequence[Int64], cap: int, seed: int) -> list[Int64]:
+    """Return `parts` thinned to at most `cap` entries in all, evenly spaced from a seeded start."""
+    count = [len(part) for part in parts]
+    n = sum(count)
+    keep = np.ones(n, dtype=np.bool_)
+    if n > cap:
+        start = np.random.default_rng(seed).uniform(0.0, n / cap)
+        keep[:] = False
+        keep[np.minimum((start + np.arange(cap) * (n / cap)).astype(np.int64), n - 1)] = True
+    return [part[mine] for part, mine in zip(parts, np.split(keep, np.cumsum(count)[:-1]), strict=True)]
+
+
+def fit_member(market: Market, view: View, window: Window, member: str, config: SearchConfig) -> Fitted:
+    """Fit one member on the window's `fit` block as `view` shows it, stopping early on A."""
     train = samples(market, view, window.fit, window.train, config)
     if not len(train):
         raise DataError(
-            f"window {window.index}: no training sample in {_dates(market, window.fit)}: each needs "
+            f"window {window.index}: no training sample in {market.dates(window.fit)}: each needs "
             f"{WINDOW_ROWS} complete rows of {len(view.features)} features and a closed label",
             "train on more sessions",
         )
     validation = samples(market, view, window.a, window.train, config)
-    return member_called(member, config.members.get(member)).fit(train, validation, config.seed), view
+    return member_called(member, config.members.get(member)).fit(train, validation, config.seed)
 
 
 def score(market: Market, view: View, fitted: Fitted, block: Block, history_from: int) -> Float64:
@@ -127,23 +111,17 @@ def score(market: Market, view: View, fitted: Fitted, block: Block, history_from
     Windows may reach back to session `history_from`.
     """
     rows = market.rows((history_from, block[1]))
-    skip = market.rows(block).start - rows.start
-    scores = np.full((rows.stop - rows.start - skip, len(market.columns)), np.nan)
+    start = market.rows(block).start
+    scores = np.full((rows.stop - start, len(market.columns)), np.nan)
     for k, column in enumerate(market.columns):
-        scaled = view.scaled(market.frames.features.values[rows, column])
-        ends, windows = symbol_windows(scaled, valid_rows(scaled))
-        inside = ends >= skip
+        at, windows = windows_of(market, view, rows, int(column))
+        inside = at >= start
         if inside.any():
-            scores[ends[inside] - skip, k] = fitted.predict(windows[inside])
+            scores[at[inside] - start, k] = fitted.predict(windows[inside])
     return scores
 
 
-def fit_and_score(market: Market, window: Window, member: str, config: SearchConfig) -> Float64:
+def fit_and_score(market: Market, view: View, window: Window, member: str, config: SearchConfig) -> Float64:
     """Return a member's scores on validation A, B and the test of a window `[row, column]`."""
-    fitted, view = fit_member(market, window, member, config)
+    fitted = fit_member(market, view, window, member, config)
     return score(market, view, fitted, (window.a[0], window.test[1]), window.train[0])
-
-
-def _dates(market: Market, block: Block) -> str:
-    sessions = market.frames.panel.grid.sessions
-    return f"{sessions[block[0]].date} to {sessions[block[1] - 1].date}"

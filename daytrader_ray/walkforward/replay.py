@@ -38,7 +38,7 @@ def bundle_scores(bundle: Bundle, frames: Frames, rows: slice, columns: npt.NDAr
     selected = [frames.features.names.index(name) for name in bundle.features]
     scores = np.full((rows.stop - rows.start, len(columns), len(bundle.weights)), np.nan)
     for k, column in enumerate(columns):
-        scaled = bundle.scaler.transform(frames.features.values[: rows.stop, column][:, selected])
+        scaled = bundle.scaler.transform(frames.features.values[: rows.stop, int(column)][:, selected])
         ends, windows = symbol_windows(scaled, valid_rows(scaled))
         inside = ends >= rows.start
         if inside.any():

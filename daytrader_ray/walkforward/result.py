@@ -10,6 +10,7 @@ import numpy as np
 from daytrader_ray.analytics.overfitting import daily_sharpe, dsr, psr
 from daytrader_ray.analytics.performance import CostTotals, Performance, TradeTable, daily_returns, performance, plain
 from daytrader_ray.analytics.verdict import Evidence, Verdict, verdict
+from daytrader_ray.domain.selection import Selection, stability
 from daytrader_ray.domain.trading import members_of
 from daytrader_ray.walkforward.study import WindowResult
 
@@ -89,4 +90,25 @@ def trial_dict(trial: TrialResult, trials: Sequence[TrialResult]) -> dict[str, A
         "psr": plain(psr(daily_returns(np.array(trial.equity)))),
         "dsr": plain(deflated(trial, trials)) if trial.mask else None,
         "windows": windows,
+    }
+
+
+def selection_dict(selections: Sequence[Selection]) -> dict[str, Any]:
+    """Return what each window kept, as plain values: of each feature of the set, mutual information and why not.
+
+    `kept` is the mean number over the windows, `of` that of all features.
+    """
+    features = selections[0].feature_set
+    return {
+        "features": list(features),
+        "of": len(features),
+        "kept": sum(len(selection.features) for selection in selections) / len(selections),
+        "stability": stability(selections),
+        "windows": [
+            {
+                "mutual_information": [choice.mutual_information for choice in selection.choices],
+                "dropped": [choice.dropped for choice in selection.choices],
+            }
+            for selection in selections
+        ],
     }

@@ -4,9 +4,10 @@ Nothing is fitted to the test: weights, scale and threshold come from validation
 their training before the test.
 """
 
+import datetime as dt
 import math
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,8 @@ class Study:
     """What all trials share.
 
     `forward_return` and `span_end` `[row, symbol]` are those of the labels; `columns` the symbols that the scores
-    belong to; `tradable` `[session, symbol]`; `sector` `[symbol]`.
+    belong to; `tradable` `[session, symbol]`, `sector` `[symbol]`, `sector_limit` `[session, sector]` and `event_scale`
+    by date are as in `engine.backtest.Plan`.
     """
 
     frames: Frames
@@ -49,9 +51,11 @@ class Study:
     columns: Int64
     tradable: Bool
     sector: Int64
+    sector_limit: Float64
     kernel: KernelConfig
     costs: CostConfig
     config: SearchConfig
+    event_scale: Mapping[dt.date, Float64] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -220,7 +224,8 @@ def _count_threshold(
 
 def plan_of(study: Study, block: Block, threshold: float) -> Plan:
     """Return who may be traded in the sessions of a block, from one |signal| on."""
-    return Plan(study.tradable[slice(*block)], study.sector, np.full(block[1] - block[0], threshold))
+    sessions, thresholds = slice(*block), np.full(block[1] - block[0], threshold)
+    return Plan(study.tradable[sessions], study.sector, thresholds, study.sector_limit[sessions], study.event_scale)
 
 
 def _rows(study: Study, block: Block) -> slice:

@@ -1,6 +1,7 @@
 """From fitted members to a bundle: the same validation, weights and threshold as in a window of the search."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -8,40 +9,47 @@ import numpy as np
 from daytrader_ray.domain.trading import MEMBERS
 from daytrader_ray.models.bundle import Bundle
 from daytrader_ray.models.members.surface import Fitted
+from daytrader_ray.models.scaling import View
 from daytrader_ray.regime.config import RegimeConfig
 from daytrader_ray.regime.live import regime_states
 from daytrader_ray.walkforward.cut import cut
-from daytrader_ray.walkforward.fit import Market, View, score
+from daytrader_ray.walkforward.fit import Market, score
 from daytrader_ray.walkforward.regimes import fit_regime, left_out, regime_of
 from daytrader_ray.walkforward.study import Study, WindowInputs, fit_ensemble
 from daytrader_ray.walkforward.windows import Window
 
 
+@dataclass(frozen=True)
+class Learned:
+    """All that was fitted on one window but the ensemble: what its members see, and the members by name."""
+
+    window: Window
+    view: View
+    members: Mapping[str, Fitted]
+
+
 def assemble(
     market: Market,
     study: Study,
-    window: Window,
-    fitted: Mapping[str, tuple[Fitted, View]],
+    learned: Learned,
     regime: RegimeConfig,
     mask: int,
     plan: Mapping[str, Any],
 ) -> Bundle:
-    """Weigh members that were fitted on `window` and put everything that trading needs into a bundle."""
+    """Weigh the members of a window and put everything that trading needs into a bundle."""
+    window, view = learned.window, learned.view
     frames = cut(market.frames, (0, window.train[1]))
-    view = next(iter(fitted.values()))[1]
     validation = window.a[0], window.b[1]
-    parts = [score(market, view, fitted[name][0], validation, window.train[0]) for name in MEMBERS]
+    parts = [score(market, view, learned.members[name], validation, window.train[0]) for name in MEMBERS]
     stocks = [frames.panel.symbols[column] for column in study.columns]
     model = fit_regime(frames, stocks, window, regime, study.config.seed)
     states = regime_states(model, frames)[market.rows(validation)]
     ensemble = fit_ensemble(mask, study, WindowInputs(window, np.stack(parts, axis=2), regime_of(states, regime)))
-    names = frames.features.names
     return Bundle(
-        feature_set=names,
-        features=tuple(names[index] for index in view.features),
+        selection=view.selection,
         symbols=frames.panel.symbols,
         scaler=view.scaler,
-        members={name: fitted[name][0] for name in MEMBERS},
+        members=dict(learned.members),
         mask=mask,
         weights=ensemble.weights,
         q99=ensemble.q99,

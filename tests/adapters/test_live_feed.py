@@ -367,6 +367,18 @@ async def test_ticks_of_chosen_symbols_become_minutes_in_the_buffer(vendors):
         found = {record["kind"]: record for record in bar_buffer.read(v.folder) if record["kind"] != "bars"}
         assert found["quote_bars"]["columns"]["quotes"] == [3] and found["trade_bars"]["columns"]["volume"] == [30.0]
         assert found["quote_bars"]["columns"]["bid_size_mean"] == [200.0]
+        assert v.feed.ticks()["SPY"] == pytest.approx([2.0, -0.2, 0.0, 0.0, 3.0, 10.0])
+        await v.closed(slot("SPY", 1))
+        assert v.feed.ticks() == {}
+
+
+async def test_with_ticks_a_minute_is_complete_once_their_own_stream_is_past_it(vendors):
+    async with vendors(second=True, trades=("SPY",)) as v:
+        await v.alpaca.send(alpaca_bar("AAPL", OPEN), alpaca_bar("SPY", OPEN))
+        await until(lambda: v.feed._n_bars == 2)
+        assert not v.feed.is_complete(0)
+        await v.send(slot("AAPL", 0))
+        assert v.feed.is_complete(0)
 
 
 async def test_ticks_ahead_of_time_are_dropped_and_minutes_with_a_gap_are_not_stored(vendors):

@@ -15,7 +15,7 @@ from daytrader_ray.domain.errors import BundleError
 from daytrader_ray.models import registry
 from daytrader_ray.models.bundle import Bundle
 from daytrader_ray.models.scaling import Scaler
-from tests.models.samples import N_FEATURES, samples
+from tests.models.samples import N_FEATURES, keeping, samples
 
 ROOT = "memory://bundles"
 
@@ -25,8 +25,7 @@ def bundle() -> Bundle:
     names = tuple(f"f{i}" for i in range(N_FEATURES))
     fitted = registry.member("xgboost").fit(samples(100, 1)[0], samples(60, 2)[0], seed=1)
     return Bundle(
-        feature_set=names,
-        features=names,
+        selection=keeping(names, names),
         symbols=("AAA",),
         scaler=Scaler(np.zeros(N_FEATURES), np.ones(N_FEATURES)),
         members={"xgboost": fitted},

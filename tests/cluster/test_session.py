@@ -9,14 +9,20 @@ import pytest
 from structlog.testing import capture_logs
 
 from daytrader_ray.adapters import bar_buffer
+from daytrader_ray.adapters.live_config import LiveConfig
 from daytrader_ray.adapters.store import FILE_SCHEMA, ParquetStore
 from daytrader_ray.adapters.tables import Kind
 from daytrader_ray.cluster import session
-from daytrader_ray.cluster.session import last_prices, market_before, panel_until, starting_cash
+from daytrader_ray.cluster.session import awaited, last_prices, market_before, panel_until, starting_cash
 from daytrader_ray.domain.errors import BrokerError, DataError
 from daytrader_ray.domain.fakes import FakeBroker
 from daytrader_ray.domain.ports import Account
+from daytrader_ray.engine.config import KernelConfig
+from daytrader_ray.features.feature_set import FeatureSet
 from daytrader_ray.universe.config import UniverseConfig
+
+OFF = {"volume": "off", "atr": "off"}
+ONE = UniverseConfig(sectors={"all": ("AAA",)}, eligibility=OFF)
 
 
 async def test_a_session_starts_with_the_cash_of_an_account_without_positions():
@@ -38,7 +44,7 @@ def test_a_store_of_five_minute_bars_is_refused_for_a_session(tmp_path):
 
 def test_what_a_broken_session_left_is_no_day_of_a_downloaded_store(tmp_path):
     store, friday, monday = ParquetStore(str(tmp_path)), dt.date(2025, 3, 7), dt.date(2025, 3, 10)
-    spec = SimpleNamespace(root=str(tmp_path), date=dt.date(2025, 3, 11))
+    spec = SimpleNamespace(root=str(tmp_path), date=dt.date(2025, 3, 11), universe=ONE)
     store.claim("a vendor")
     store.write_bars("AAA", "2025-03", _minute_of(friday), (friday, friday))
     store.write_bars("AAA", "2025-03", _minute_of(monday), None)
@@ -56,8 +62,12 @@ def test_a_few_stocks_without_the_day_before_are_not_traded_and_the_others_are(t
     for name in names:
         for day in days if name in ("AAA", "BBB") else days[:-1]:
             store.write_bars(name, "2025-03", _minute_of(day), (day, day))
-    universe = UniverseConfig(sectors={"all": names[:3]}, references=names[3:], min_mean_volume=0)
-    spec = SimpleNamespace(root=str(tmp_path), date=dt.date(2025, 3, 11), universe=universe)
+    universe = UniverseConfig(sectors={"all": names[:3]}, references=names[3:], eligibility=OFF)
+    rules = KernelConfig()
+    day, feed = dt.date(2025, 3, 11), SimpleNamespace(rules=LiveConfig())
+    spec = SimpleNamespace(
+        root=str(tmp_path), date=day, universe=universe, kernel=rules, features=FeatureSet(), feed=feed
+    )
     with capture_logs() as logs:
         market, behind = market_before(spec, SimpleNamespace(symbols=names))
     assert behind == ["CCC"]
@@ -71,7 +81,7 @@ def test_imported_days_need_no_download(tmp_path):
     store, monday = ParquetStore(str(tmp_path)), dt.date(2025, 3, 10)
     store.claim("imported")
     store.write_bars("AAA", "2025-03", _minute_of(monday), None)
-    spec = SimpleNamespace(root=str(tmp_path), date=dt.date(2025, 3, 11))
+    spec = SimpleNamespace(root=str(tmp_path), date=dt.date(2025, 3, 11), universe=ONE)
     assert panel_until(spec, SimpleNamespace(symbols=("AAA",)))[0].symbols == ("AAA",)
 
 
@@ -99,3 +109,15 @@ def _minute_of(day):
     stamp = dt.datetime.combine(day, dt.time(15), dt.UTC)
     values = dict.fromkeys(("open", "high", "low", "close", "vwap"), 10.0)
     return pa.Table.from_pylist([{"timestamp": stamp, **values, "volume": 100.0, "trades": 1}], FILE_SCHEMA)
+
+
+def test_a_stock_that_left_the_universe_and_trades_no_more_is_not_waited_for():
+    universe = UniverseConfig(
+        sectors={"all": ("GONE", "HALTED", "OUT")},
+        references=("I:VIX",),
+        membership={"GONE": {"until": "2025-03-07"}, "OUT": {"until": "2025-03-07"}},
+    )
+    closes = np.array([[np.nan, np.nan, np.nan, 5.0]])
+    history = SimpleNamespace(symbols=("GONE", "HALTED", "I:VIX", "OUT"), close=closes)
+    spec = SimpleNamespace(universe=universe, date=dt.date(2025, 3, 11))
+    assert awaited(spec, SimpleNamespace(history=history)) == ["HALTED", "I:VIX", "OUT"]

@@ -15,23 +15,34 @@ from daytrader_ray.cli.profile import Profile, load
 from daytrader_ray.domain.panel import Frames
 from daytrader_ray.domain.trading import MEMBERS
 from daytrader_ray.features.compute import compute
+from daytrader_ray.features.feature_set import FeaturesConfig, feature_set
+from daytrader_ray.features.selection import SelectionConfig
 from daytrader_ray.market_data.statistics import session_statistics
 from daytrader_ray.models.bundle import Bundle
-from daytrader_ray.models.dataset import Dataset, symbol_windows, valid_rows
-from daytrader_ray.models.labels import NO_LABEL, LabelConfig, triple_barrier
+from daytrader_ray.models.labels import LabelConfig, triple_barrier
 from daytrader_ray.models.registry import member
-from daytrader_ray.models.scaling import Scaler, select
 from daytrader_ray.sandbox.config import SandboxConfig
 from daytrader_ray.sandbox.market import Market
 from daytrader_ray.sandbox.process import running
 from daytrader_ray.sandbox.sessions import market_grid
 from daytrader_ray.universe.config import UniverseConfig
+from daytrader_ray.universe.peers import peers_of
+from daytrader_ray.walkforward.config import SearchConfig
+from daytrader_ray.walkforward.cut import cut
+from daytrader_ray.walkforward.fit import Market as Bars
+from daytrader_ray.walkforward.fit import samples
+from daytrader_ray.walkforward.view import view_of
+from daytrader_ray.walkforward.windows import training_window
 
 STOCKS = ("AAPL", "MRNA", "NVDA", "XOM")
 SYMBOLS = (*STOCKS, "SPY")
 SANDBOX = SandboxConfig(first_session=dt.date(2025, 11, 17), n_sessions=9, signal_strength=3.0)
 MASK = 0b01100
-UNIVERSE = UniverseConfig(sectors={"one": STOCKS[:2], "two": STOCKS[2:]}, references=("SPY",), min_mean_volume=0.0)
+FEATURES = FeaturesConfig(extra=("CCI(20)", "ADX(14)"))
+ALL = SearchConfig(selection=SelectionConfig(top=1000, max_correlation=1.0))
+"""Every feature is seen, so that one that differs between the two sides would show."""
+OFF = {"volume": "off", "atr": "off"}
+UNIVERSE = UniverseConfig(sectors={"one": STOCKS[:2], "two": STOCKS[2:]}, references=("SPY",), eligibility=OFF)
 
 
 @dataclass(frozen=True)
@@ -69,33 +80,26 @@ def table(market: Market, symbol: str, index: int) -> pa.Table:
 def frames_of(root: str, symbols: Sequence[str] = SYMBOLS) -> Frames:
     panel = ParquetStore(root).panel(symbols)
     adv, sigma_day, expected = session_statistics(panel)
-    return Frames(panel, compute(panel, expected), adv, sigma_day, expected)
+    peers = peers_of(UNIVERSE, panel.symbols, [session.date for session in panel.grid.sessions])
+    features = compute(panel, expected, peers=peers, extras=feature_set(FEATURES).extras)
+    return Frames(panel, features, adv, sigma_day, expected)
 
 
 def fit_bundle(frames: Frames, last: int, stocks: Sequence[str] = STOCKS) -> Bundle:
     """Fit two quick members on the sessions before `last`."""
-    stop = int(frames.panel.grid.first_row[last])
-    labels = triple_barrier(frames, LabelConfig())
-    selected = select(frames.features.values[:stop].reshape(-1, len(frames.features.names)))
-    scaler = Scaler.fit(frames.features.values[:stop][:, :, selected].reshape(-1, len(selected)))
-    parts = []
-    for column in (frames.panel.symbols.index(symbol) for symbol in stocks):
-        scaled = scaler.transform(frames.features.values[:stop, column][:, selected])
-        ends, windows = symbol_windows(scaled, valid_rows(scaled))
-        keep = (labels.label[ends, column] != NO_LABEL) & (labels.span_end[ends, column] < stop)
-        rows = ends[keep]
-        weights = labels.weight[rows, column].astype(np.float32)
-        parts.append(Dataset(windows[keep], labels.label[rows, column], weights))
-    dataset = Dataset.joined(parts)
+    labels = triple_barrier(cut(frames, (0, last)), LabelConfig())
+    columns = np.array([frames.panel.symbols.index(symbol) for symbol in stocks])
+    history = Bars(cut(frames, (0, last)), labels, columns)
+    view = view_of(history, training_window((0, last)), ALL)
+    dataset = samples(history, view, (0, last), (0, last), ALL)
     names = [name for bit, name in enumerate(MEMBERS) if MASK >> bit & 1]
     members = {name: member(name).fit(dataset.thinned(3000, 7), dataset.thinned(300, 8), seed=7) for name in names}
     weights = np.array([0.5 * (name in names) for name in MEMBERS])
     scores = sum(0.5 * fitted.predict(dataset.windows[::5]) for fitted in members.values())
     return Bundle(
-        feature_set=frames.features.names,
-        features=tuple(frames.features.names[i] for i in selected),
+        selection=view.selection,
         symbols=frames.panel.symbols,
-        scaler=scaler,
+        scaler=view.scaler,
         members=members,
         mask=MASK,
         weights=weights,
@@ -103,7 +107,7 @@ def fit_bundle(frames: Frames, last: int, stocks: Sequence[str] = STOCKS) -> Bun
         threshold=0.25,
         regime=None,
         left_out=(),
-        plan={},
+        plan={"extras": feature_set(FEATURES).origins},
         seed=7,
         last_training_session=frames.panel.grid.sessions[last - 1].date,
         fingerprint="test",
@@ -124,7 +128,8 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Day:
 
 @pytest.fixture(scope="session")
 def profile(day: Day) -> Profile:
-    return load("sandbox", day.root, {}).model_copy(update={"sandbox": SANDBOX, "universe": UNIVERSE})
+    mine = {"sandbox": SANDBOX, "universe": UNIVERSE, "features": FEATURES}
+    return load("sandbox", day.root, {}).model_copy(update=mine)
 
 
 @pytest.fixture(scope="session")

@@ -69,8 +69,9 @@ def test_a_bundle_is_traded_only_by_the_rules_it_was_trained_with(profile, excha
 
     spec = rehearsal_spec(profile, day.session, day.bundle_id, exchange)
     sections = {name: getattr(spec, name).model_dump(mode="json") for name in ("universe", "kernel", "costs", "regime")}
-    plan = json.loads(json.dumps({"data": "x", "labels": {}, **sections}))
-    bundle = dataclasses.replace(model_store.load(day.root, day.bundle_id), plan=plan)
+    bundle = model_store.load(day.root, day.bundle_id)
+    plan = json.loads(json.dumps({**bundle.plan, "data": "x", "labels": {}, **sections}))
+    bundle = dataclasses.replace(bundle, plan=plan)
     monkeypatch.setattr(model_store, "load", lambda *_: bundle)
     assert load_bundle(spec) is bundle
     wilder = dataclasses.replace(spec, kernel=spec.kernel.model_copy(update={"max_position": 0.5}))
@@ -80,6 +81,22 @@ def test_a_bundle_is_traded_only_by_the_rules_it_was_trained_with(profile, excha
     more = {**spec.universe.sectors, "three": ("IBM",)}
     with pytest.raises(BundleError, match=r"universe.sectors.three = nothing, this session has \['IBM'\]"):
         load_bundle(dataclasses.replace(spec, universe=spec.universe.model_copy(update={"sectors": more})))
+
+
+def test_a_bundle_of_other_features_is_refused_with_the_names_that_differ(profile, exchange, day):
+    from daytrader_ray.cluster.session import load_bundle
+    from daytrader_ray.features.feature_set import FeaturesConfig, feature_set
+
+    spec = rehearsal_spec(profile, day.session, day.bundle_id, exchange)
+    other = feature_set(FeaturesConfig(extra=("CCI(20)", "MOM(10)")))
+    with pytest.raises(BundleError, match=r"another feature set: extra.adx_14, extra.mom_10"):
+        load_bundle(dataclasses.replace(spec, features=other))
+
+
+def test_the_rehearsed_bundle_reads_the_extras(day):
+    from daytrader_ray.adapters import model_store
+
+    assert {"extra.cci_20", "extra.adx_14"} <= set(model_store.load(day.root, day.bundle_id).features)
 
 
 def test_a_day_without_a_session_is_refused(profile, exchange, day):

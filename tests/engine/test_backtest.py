@@ -20,7 +20,8 @@ CASH = 100_000.0
 
 def plan_for(market: Frames, threshold: float = 0.6, sectors: int = 3) -> Plan:
     n_sessions, n = len(market.panel.grid.sessions), len(market.panel.symbols)
-    return Plan(np.ones((n_sessions, n), dtype=np.bool_), np.arange(n) % sectors, np.full(n_sessions, threshold))
+    who, limit = np.ones((n_sessions, n), dtype=np.bool_), np.full((n_sessions, sectors), np.inf)
+    return Plan(who, np.arange(n) % sectors, np.full(n_sessions, threshold), limit)
 
 
 def run(market: Frames, seed: int, kernel: KernelConfig, threshold: float = 0.6) -> BacktestResult:
@@ -135,7 +136,7 @@ def test_the_order_of_symbols_does_not_matter() -> None:
         market.expected_volume,
     )
     plan = plan_for(market)
-    mirrored = Plan(plan.tradable, plan.sector[turn], plan.threshold)
+    mirrored = dataclasses.replace(plan, sector=plan.sector[turn])
     one = backtest(market, signals, ones, plan, KernelConfig(), CostConfig(), (0, 2))
     two = backtest(other, turned(signals), ones, mirrored, KernelConfig(), CostConfig(), (0, 2))
     assert one.session_equity.tolist() == pytest.approx(two.session_equity.tolist(), abs=1e-6)
@@ -172,3 +173,38 @@ def test_every_way_out_is_taken_somewhere() -> None:
         result = run(frames(seed, n_sessions=2, n_slots=90, n_symbols=6), seed, kernel, threshold=0.9)
         reasons |= {trade.reason for trade in result.trades}
     assert {Reason.STOP, Reason.SIGNAL_EXIT, Reason.REVERSED, Reason.FLATTEN} <= reasons
+
+
+@settings(max_examples=30, deadline=None)
+@given(markets, kernels, st.integers(0, 1000), st.sampled_from([0.0, 0.5]))
+def test_near_an_event_entries_are_smaller_or_none_and_no_sector_passes_its_limit_of_the_day(
+    market: Frames, kernel: KernelConfig, seed: int, size: float
+) -> None:
+    panel, rng = market.panel, np.random.default_rng(seed)
+    grid, n = panel.grid, len(panel.symbols)
+    plan = plan_for(market)
+    limit = rng.choice([0.0, 0.03, 0.2, np.inf], (len(grid.sessions), 3))
+    near = {grid.sessions[0].date: np.where(rng.random((60, n)) < 0.5, size, 1.0)}
+    plan = dataclasses.replace(plan, sector_limit=limit, event_scale=near)
+    signals = np.clip(rng.normal(0, 0.5, panel.close.shape), -1, 1)
+    sessions = (0, len(grid.sessions))
+    result = backtest(market, signals, np.ones(grid.n_rows), plan, kernel, CostConfig(), sessions, CASH)
+    for order in result.orders:
+        if order.kind is not OrderKind.ENTRY:
+            continue
+        s, i = grid.index_of(order.session), panel.column(order.symbol)
+        row = int(grid.first_row[s]) + order.slot
+        worth, equity = order.qty * panel.close[row, i], result.equity[row]
+        here = float(near[order.session][order.slot, i]) if order.session in near else 1.0
+        assert 0 < worth <= kernel.max_position * here * equity * (1 + 1e-9)
+        assert worth <= min(kernel.max_sector, limit[s, i % 3]) * equity * (1 + 1e-9)
+
+
+def test_a_day_of_events_has_no_entry_and_says_why() -> None:
+    market = frames(3)
+    grid = market.panel.grid
+    plan = dataclasses.replace(plan_for(market), event_scale={grid.sessions[1].date: np.zeros((60, 4))})
+    signals, ones = np.ones(market.panel.close.shape), np.ones(grid.n_rows)
+    result = backtest(market, signals, ones, plan, KernelConfig(), CostConfig(), (0, 2), CASH)
+    assert {o.session for o in result.orders if o.kind is OrderKind.ENTRY} == {grid.sessions[0].date}
+    assert result.verdicts[Reason.DENIED_EVENT] > 100

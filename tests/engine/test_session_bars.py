@@ -8,6 +8,7 @@ import pytest
 
 from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.panel import Frames, Panel
+from daytrader_ray.domain.peers import Peers
 from daytrader_ray.domain.ports import LiveBar
 from daytrader_ray.domain.sessions import Session, SessionGrid
 from daytrader_ray.engine.config import KernelConfig
@@ -24,12 +25,20 @@ from daytrader_ray.regime.config import RegimeConfig
 from daytrader_ray.regime.hmm import fit
 from daytrader_ray.regime.live import LiveRegime
 from daytrader_ray.regime.observations import observe
+from tests.models.samples import keeping
 
 SYMBOLS = ("AAA", "I:VIX", "SPY")
-FEATURES = ("lag.return_1", "lag.overnight_gap", "trend.sma_20", "volume.relative_volume", "cross_section.excess_15")
+FEATURES = (
+    "lag.return_1",
+    "lag.overnight_gap",
+    "trend.sma_20",
+    "volume.relative_volume",
+    "cross_section.excess_spy_15",
+)
 N_SESSIONS, N_SLOTS = 6, 120
 TODAY = N_SESSIONS - 1
 RATIO = 3.0
+PEERS = Peers(2, -1, np.array([0, -1, -1]), np.full(3, -1), np.tile([True, False, False], (N_SESSIONS, 1)))
 QUIET = {"AAA": (40, 41, 42), "I:VIX": range(20, 61), "SPY": (7,)}
 """Slots of today without a bar."""
 
@@ -72,7 +81,7 @@ def panel() -> Panel:
 @pytest.fixture(scope="module")
 def frames(panel: Panel) -> Frames:
     adv, sigma_day, expected = session_statistics(panel)
-    return Frames(panel, compute(panel, expected), adv, sigma_day, expected)
+    return Frames(panel, compute(panel, expected, peers=PEERS), adv, sigma_day, expected)
 
 
 @pytest.fixture(scope="module")
@@ -81,8 +90,8 @@ def bundle(frames: Frames) -> Bundle:
     assert model is not None and "vix" in model.inputs
     n = len(FEATURES)
     return Bundle(
-        NAMES, FEATURES, SYMBOLS, Scaler(np.zeros(n), np.full(n, 0.01)), {}, 0b11111, np.full(5, 0.2), 1.0, 0.5, model,
-        model.left_out, {}, 0, panel_date(frames), "",
+        keeping(NAMES, FEATURES), SYMBOLS, Scaler(np.zeros(n), np.full(n, 0.01)), {}, 0b11111, np.full(5, 0.2), 1.0,
+        0.5, model, model.left_out, {}, 0, panel_date(frames), "",
     )  # fmt: skip
 
 
@@ -101,13 +110,16 @@ def engine_of(panel: Panel, bundle: Bundle) -> SessionEngine:
         share_factor=panel.share_factor[TODAY],
         tradable=np.array([True, False, False]),
         sector=np.zeros(3, dtype=np.int64),
+        sector_limit=np.full(1, np.inf),
+        event_scale=np.ones((N_SLOTS, 3)),
+        peers=PEERS,
     )
     return SessionEngine(bundle, market, KernelConfig(), CostConfig(), 100_000.0, "run")
 
 
 def test_windows_and_atr_are_those_of_the_batch(panel: Panel, frames: Frames, bundle: Bundle) -> None:
     engine, first = engine_of(panel, bundle), int(panel.grid.first_row[TODAY])
-    values = bundle.scaler.transform(frames.features.values[:, 0][:, [NAMES.index(name) for name in FEATURES]])
+    values = bundle.scaler.transform(frames.features.values[:, 0][:, [NAMES.index(name) for name in bundle.features]])
     ends, windows = symbol_windows(values, valid_rows(values))
     expected = {int(end) - first: window for end, window in zip(ends, windows, strict=True)}
     for slot in range(N_SLOTS):
@@ -127,8 +139,8 @@ def test_prices_and_regime_are_those_of_the_panel_and_a_silent_index_goes_out(pa
     batch.warm(panel.part(0, TODAY))
     for slot in range(N_SLOTS):
         engine.on_bars(slot, bars_of(panel, slot))
-        assert engine._close.tobytes() == panel.close[first + slot].tobytes(), slot
+        assert engine._minutes.close.tobytes() == panel.close[first + slot].tobytes(), slot
         batch.step(slot, panel.close[first + slot])
         assert engine._regime.probabilities.tobytes() == batch.probabilities.tobytes(), slot
-        assert np.isnan(engine._close[1]) == (35 <= slot <= 60), slot
+        assert np.isnan(engine._minutes.close[1]) == (35 <= slot <= 60), slot
     assert np.isfinite(batch.probabilities).all()

@@ -9,10 +9,11 @@ from daytrader_ray.features.compute import compute
 from daytrader_ray.features.step import NAMES
 from daytrader_ray.market_data.adjust import Dividend, Split, factors
 from daytrader_ray.market_data.statistics import session_statistics
+from tests.features.conftest import make_inputs
 from tests.features.test_parity import live_features
 
 PRICES = ("open", "high", "low", "close", "vwap")
-EX_SESSION = 4
+EX_SESSION = 16
 
 
 def split_in(panel, ratio, column=0):
@@ -25,18 +26,18 @@ def split_in(panel, ratio, column=0):
     dates = [session.date for session in panel.grid.sessions]
     found = factors(dates, [Split(dates[EX_SESSION], ratio)], [], {})
     for name, mine in zip(("price_factor", "share_factor"), found, strict=True):
-        fields[name] = np.ones((len(dates), len(panel.symbols)))
+        fields[name] = getattr(panel, name).copy()
         fields[name][:, column] = mine
     return dataclasses.replace(panel, **fields)
 
 
 def features_of(panel):
-    return compute(panel, session_statistics(panel)[2])
+    return compute(panel, session_statistics(panel)[2], **make_inputs(panel))
 
 
 @pytest.fixture(scope="module")
 def whole(panel_maker):
-    return panel_maker(n_sessions=7)
+    return panel_maker(n_sessions=18)
 
 
 @pytest.mark.parametrize("ratio", [2.0, 0.25])
@@ -79,7 +80,7 @@ def test_a_dividend_is_no_loss(whole):
     fields = {name: getattr(whole, name).copy() for name in PRICES}
     for name in PRICES:
         fields[name][first:, 2] *= (before - 2.0) / before
-    price = np.ones((len(dates), 3))
+    price = np.ones((len(dates), len(whole.symbols)))
     price[:, 2], _ = factors(dates, [], [Dividend(dates[EX_SESSION], 2.0)], {dates[EX_SESSION - 1]: before})
     paid = features_of(dataclasses.replace(whole, **fields, price_factor=price))
     k = NAMES.index("lag.overnight_gap")
@@ -90,10 +91,10 @@ def test_batch_and_live_give_the_same_bits_across_splits_and_dividends(whole):
     panel = split_in(split_in(whole, 3.0), 0.1, column=2)
     price = panel.price_factor * np.cumprod(np.random.default_rng(1).uniform(1.0, 1.02, panel.price_factor.shape), 0)
     panel = dataclasses.replace(panel, price_factor=price)
-    expected = session_statistics(panel)[2]
-    batch = compute(panel, expected)
+    expected, inputs = session_statistics(panel)[2], make_inputs(panel)
+    batch = compute(panel, expected, **inputs)
     for warm in (0, int(panel.grid.first_row[EX_SESSION]), int(panel.grid.first_row[EX_SESSION + 1])):
-        values, aux = live_features(panel, expected, warm)
+        values, aux = live_features(panel, expected, warm, **inputs)
         assert values.tobytes() == batch.values[warm:].tobytes()
         for k, name in enumerate(("atr_5", "return_30", "sigma_30")):
             assert np.ascontiguousarray(aux[:, :, k]).tobytes() == getattr(batch, name)[warm:].tobytes()

@@ -3,38 +3,44 @@
 import numpy as np
 import pytest
 
-from daytrader_ray.features.bar import Bars
+from daytrader_ray.features.bar import EVENTS, TICKS, Bars
 from daytrader_ray.features.compute import compute
 from daytrader_ray.features.live import LiveFeatures
-from daytrader_ray.features.step import FEATURES, NAMES
+from daytrader_ray.features.step import CROSS_SECTION, FEATURES, NAMES
+from tests.features.conftest import make_inputs
 
 
-def live_features(panel, expected_volume, warm_rows=0):
+def live_features(panel, expected_volume, warm_rows=0, peers=None, ticks=None, events=None):
+    ticks = np.full((*panel.close.shape, len(TICKS)), np.nan) if ticks is None else ticks
+    events = np.full((*panel.close.shape, len(EVENTS)), np.nan) if events is None else events
     live = LiveFeatures(panel.symbols, bar_minutes=panel.grid.bar_minutes)
     if warm_rows:
-        sessions = panel.grid.session_of_row[warm_rows]
-        live.warm(panel.part(0, sessions), expected_volume[:warm_rows])
+        n, rows = panel.grid.session_of_row[warm_rows], slice(0, warm_rows)
+        known = {"ticks": ticks[rows], "events": events[rows]}
+        live.warm(panel.part(0, n), expected_volume[rows], peers=peers and peers.part(0, n), **known)
     values, aux = [], []
     for row in range(warm_rows, panel.grid.n_rows):
         session = panel.grid.session_of_row[row]
+        if row == panel.grid.first_row[session]:
+            today = peers and peers.part(session, session + 1)
+            live = LiveFeatures(panel.symbols, live.state, panel.grid.bar_minutes, today)
         raw = (getattr(panel, name)[row] for name in ("open", "high", "low", "close", "volume", "vwap", "traded"))
-        bars = Bars(*raw, expected_volume[row], panel.price_factor[session], panel.share_factor[session])
-        n_slots = int(panel.grid.bars_per_session[session])
-        weekday = panel.grid.sessions[session].date.weekday()
-        step = live.step(int(panel.grid.slot_of_row[row]), n_slots, weekday, bars)
+        factors = panel.price_factor[session], panel.share_factor[session]
+        bars = Bars(*raw, expected_volume[row], *factors, ticks[row], events[row])
+        step = live.step(panel.grid.sessions[session], int(panel.grid.slot_of_row[row]), bars)
         values.append(step[0])
         aux.append(step[1])
     return np.array(values), np.array(aux)
 
 
 @pytest.fixture(scope="module")
-def batch(panel, expected_volume):
-    return compute(panel, expected_volume)
+def batch(panel, expected_volume, inputs):
+    return compute(panel, expected_volume, **inputs)
 
 
 @pytest.fixture(scope="module")
-def live(panel, expected_volume):
-    return live_features(panel, expected_volume)
+def live(panel, expected_volume, inputs):
+    return live_features(panel, expected_volume, **inputs)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -50,19 +56,19 @@ def test_batch_and_live_give_the_same_ranges(batch, live):
         assert getattr(batch, name).tobytes() == np.ascontiguousarray(live[1][:, :, k]).tobytes()
 
 
-@pytest.mark.parametrize("n_sessions", [1, 3, 5])
-def test_live_continues_a_warmed_history_with_the_same_bits(n_sessions, panel, expected_volume, batch):
+@pytest.mark.parametrize("n_sessions", [1, 3, 17])
+def test_live_continues_a_warmed_history_with_the_same_bits(n_sessions, panel, expected_volume, inputs, batch):
     rows = int(panel.grid.first_row[n_sessions])
-    values, aux = live_features(panel, expected_volume, rows)
+    values, aux = live_features(panel, expected_volume, rows, **inputs)
     assert values.tobytes() == batch.values[rows:].tobytes()
     assert np.ascontiguousarray(aux[:, :, 0]).tobytes() == batch.atr_5[rows:].tobytes()
 
 
 def test_five_minute_bars_agree_too(panel_maker):
     panel = panel_maker(n_sessions=6, bar_minutes=5)
-    expected = np.full(panel.close.shape, 900.0)
-    values, _ = live_features(panel, expected)
-    assert values.tobytes() == compute(panel, expected).values.tobytes()
+    expected, inputs = np.full(panel.close.shape, 900.0), make_inputs(panel)
+    values, _ = live_features(panel, expected, **inputs)
+    assert values.tobytes() == compute(panel, expected, **inputs).values.tobytes()
 
 
 def test_every_feature_has_a_family_file_and_a_unique_name():
@@ -71,10 +77,11 @@ def test_every_feature_has_a_family_file_and_a_unique_name():
 
 
 def test_values_start_when_the_registry_says(panel, batch):
-    spy = batch.values[:, panel.column("SPY")]
+    whole = batch.values[:, panel.column("CCC")]
+    needs_volume = {"volume.relative_volume", "cross_section.rank_volume", "microstructure.amihud"}
     for k, feature in enumerate(FEATURES):
-        first = int(np.flatnonzero(np.isfinite(spy[:, k]))[0])
-        waits_for_a_session = feature.name in {"lag.overnight_gap", "volume.relative_volume"}
+        first = int(np.flatnonzero(np.isfinite(whole[:, k]))[0])
+        waits_for_a_session = feature.name in needs_volume | {"lag.overnight_gap"}
         assert first == (panel.grid.first_row[1] if waits_for_a_session else feature.warm_up - 1), feature.name
 
 
@@ -86,13 +93,13 @@ def test_minutes_without_data_are_nan_and_do_not_move_the_state(panel, expected_
 
 
 def test_a_warm_session_has_every_value_in_its_first_row(panel, batch):
-    assert np.isfinite(batch.values[panel.grid.first_row[5]]).all()
+    assert np.isfinite(batch.values[panel.grid.first_row[17], panel.column("CCC")]).all()
 
 
-def test_without_the_reference_only_the_excess_is_missing(panel, expected_volume, batch):
-    other = compute(panel, expected_volume, reference="QQQ")
-    k = NAMES.index("cross_section.excess_15")
-    assert np.isnan(other.values[:, :, k]).all()
+def test_without_peers_only_the_cross_section_is_missing(panel, expected_volume, inputs, batch):
+    other = compute(panel, expected_volume, ticks=inputs["ticks"], events=inputs["events"])
+    k = CROSS_SECTION
+    assert np.isnan(other.values[:, :, k:]).all()
     assert other.values[:, :, :k].tobytes() == batch.values[:, :, :k].tobytes()
 
 

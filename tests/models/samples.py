@@ -1,8 +1,11 @@
 """Synthetic windows whose class follows the features, for the tests of the members."""
 
+from collections.abc import Collection
+
 import numpy as np
 import numpy.typing as npt
 
+from daytrader_ray.domain.selection import Choice, Selection
 from daytrader_ray.models.dataset import Dataset, symbol_windows
 
 N_FEATURES = 8
@@ -17,3 +20,10 @@ def samples(n: int, seed: int, n_features: int = N_FEATURES) -> tuple[Dataset, n
     outcome = drift + generator.standard_normal(n)
     labels = np.where(outcome > 0.7, 1, np.where(outcome < -0.7, -1, 0)).astype(np.int8)
     return Dataset(windows, labels, generator.uniform(0.5, 1.5, n).astype(np.float32)), drift
+
+
+def keeping(names: Collection[str], kept: Collection[str]) -> Selection:
+    """Return the selection that kept some of the features."""
+    return Selection(
+        tuple(Choice(name, 0.01, "" if name in kept else "number 31 by mutual information") for name in names)
+    )

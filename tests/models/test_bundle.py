@@ -15,7 +15,7 @@ from daytrader_ray.domain.trading import MEMBERS
 from daytrader_ray.models import registry
 from daytrader_ray.models.bundle import Bundle
 from daytrader_ray.models.scaling import Scaler
-from tests.models.samples import N_FEATURES, samples
+from tests.models.samples import N_FEATURES, keeping, samples
 
 WINDOWS = samples(70, 5)[0].windows
 
@@ -29,8 +29,7 @@ def bundle() -> Bundle:
         ("log_rv",), ("vix",), ("AAA",), 1, one[0], one[0], one[0], one[:, 0] / 3, np.eye(3), one, one, np.arange(3)
     )
     return Bundle(
-        feature_set=("extra", *names),
-        features=names,
+        selection=keeping(("extra", *names), names),
         symbols=("AAA", "SPY"),
         scaler=Scaler(np.arange(N_FEATURES, dtype=np.float64), np.ones(N_FEATURES)),
         members={name: registry.member(name).fit(train, validation, seed=1) for name in MEMBERS},
@@ -108,9 +107,17 @@ def test_another_schema_or_feature_set_is_refused(bundle, saved, tmp_path, monke
         model_store.load(tmp_path, saved.name, ("new", *bundle.features))
     with pytest.raises(BundleError, match="another feature set: their order"):
         model_store.load(tmp_path, saved.name, tuple(reversed(bundle.feature_set)))
-    monkeypatch.setattr(model_store, "SCHEMA", 2)
-    with pytest.raises(BundleError, match="has schema 1, this program reads 2"):
+    monkeypatch.setattr(model_store, "SCHEMA", 3)
+    with pytest.raises(BundleError, match="has schema 2, this program reads 3"):
         model_store.load(tmp_path, saved.name)
+
+
+def test_an_extra_whose_file_has_changed_is_another_feature(bundle, tmp_path):
+    own = {"extra.my_features.wick_14": "12ab"}
+    name = model_store.save(dataclasses.replace(bundle, plan={**bundle.plan, "extras": own}), tmp_path)
+    assert model_store.load(tmp_path, name, bundle.feature_set, own).plan["extras"] == own
+    with pytest.raises(BundleError, match=r"another feature: extra.my_features.wick_14, then 12ab, is now 34cd"):
+        model_store.load(tmp_path, name, bundle.feature_set, dict.fromkeys(own, "34cd"))
 
 
 def test_a_bundle_that_is_not_there_is_an_error_with_a_hint(tmp_path):

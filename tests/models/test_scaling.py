@@ -1,6 +1,6 @@
 import numpy as np
 
-from daytrader_ray.models.scaling import LIMIT, Scaler, select
+from daytrader_ray.models.scaling import LIMIT, Scaler
 
 
 def test_scaled_training_rows_have_mean_0_and_deviation_1():
@@ -20,12 +20,3 @@ def test_scaling_clips_and_gives_equal_bits_row_by_row():
     together = scaler.transform(rows)
     assert together.max() == LIMIT
     assert np.array_equal(together, np.concatenate([scaler.transform(row[None]) for row in rows]))
-
-
-def test_constant_and_mostly_missing_features_are_dropped():
-    rows = np.random.default_rng(3).standard_normal((100, 4))
-    rows[:, 1] = 2.0
-    rows[:21, 2] = np.nan
-    rows[:20, 3] = np.nan
-    assert select(rows).tolist() == [0, 3]
-    assert select(rows[:0]).tolist() == []

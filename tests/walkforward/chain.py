@@ -23,18 +23,21 @@ from daytrader_ray.regime.config import RegimeConfig
 from daytrader_ray.sandbox.config import SandboxConfig
 from daytrader_ray.sandbox.market import Market as Sandbox
 from daytrader_ray.universe.config import UniverseConfig
-from daytrader_ray.universe.selection import sector_codes, tradable
+from daytrader_ray.universe.eligibility import tradable
+from daytrader_ray.universe.peers import sector_codes
+from daytrader_ray.universe.rotation import sector_budgets
 from daytrader_ray.walkforward.config import SearchConfig
 from daytrader_ray.walkforward.cut import cut, without_features
 from daytrader_ray.walkforward.fit import Market, fit_member
 from daytrader_ray.walkforward.study import Study
-from daytrader_ray.walkforward.train import assemble
+from daytrader_ray.walkforward.train import Learned, assemble
+from daytrader_ray.walkforward.view import view_of
 from daytrader_ray.walkforward.windows import training_window
 
 UNIVERSE = UniverseConfig(
     sectors={"Technology": ("META", "TSLA"), "Energy": ("XOM",)},
     references=("I:VIX", "I:VIX3M", "QQQ", "SPY"),
-    min_mean_volume=1.0,
+    eligibility={"volume": {"low": 1.0}, "atr": "off"},
 )
 N_SESSIONS, N_TRAIN = 12, 10
 CONFIG = SearchConfig(
@@ -88,8 +91,9 @@ def study_of(frames: Frames) -> tuple[Market, Study]:
         forward_return=labels.forward_return,
         span_end=labels.span_end,
         columns=columns,
-        tradable=tradable(UNIVERSE, symbols, frames.adv),
+        tradable=tradable(UNIVERSE, frames.panel, np.full(frames.adv.shape, np.nan)),
         sector=sector_codes(UNIVERSE, symbols),
+        sector_limit=sector_budgets(UNIVERSE, frames.panel, KernelConfig().max_sector),
         kernel=KernelConfig(),
         costs=CostConfig(),
         config=CONFIG,
@@ -101,6 +105,7 @@ def trained_on(frames: Frames) -> Bundle:
     """Fit on the first sessions of whatever history there is; the threshold is set low so that orders flow."""
     market, study = study_of(cut(frames, (0, N_TRAIN)))
     window = training_window((0, N_TRAIN))
-    fitted = {name: fit_member(market, window, name, study.config) for name in MEMBERS}
-    bundle = assemble(market, study, window, fitted, RegimeConfig(), 0b11111, {"data": "test"})
+    view = view_of(market, window, study.config)
+    learned = Learned(window, view, {name: fit_member(market, view, window, name, study.config) for name in MEMBERS})
+    bundle = assemble(market, study, learned, RegimeConfig(), 0b11111, {"data": "test"})
     return dataclasses.replace(bundle, threshold=0.2)

@@ -7,7 +7,8 @@ from daytrader_ray.domain.errors import DataError
 from daytrader_ray.domain.panel import Frames
 from daytrader_ray.models.labels import NO_LABEL
 from daytrader_ray.walkforward.config import SearchConfig
-from daytrader_ray.walkforward.fit import Market, fit_and_score, samples, score, view_of
+from daytrader_ray.walkforward.fit import Market, fit_and_score, samples, score
+from daytrader_ray.walkforward.view import view_of
 from daytrader_ray.walkforward.windows import Window, WindowSpec, windows
 from tests.walkforward.markets import N_SLOTS, LastRow, market, planted
 
@@ -85,8 +86,9 @@ def test_scores_are_missing_exactly_where_a_window_is_incomplete(frames: Frames)
 
 def test_a_fit_gives_the_same_bits_twice_and_finds_the_plant(frames: Frames) -> None:
     first, here = window(frames), market(frames)
-    one = fit_and_score(here, first, "xgboost", CONFIG)
-    two = fit_and_score(here, first, "xgboost", CONFIG)
+    view = view_of(here, first, CONFIG)
+    one = fit_and_score(here, view, first, "xgboost", CONFIG)
+    two = fit_and_score(here, view, first, "xgboost", CONFIG)
     assert one.tobytes() == two.tobytes()
     drift = frames.features.values[here.rows((first.a[0], first.test[1]))][:, :, 0]
     assert np.corrcoef(one.ravel(), drift.ravel())[0, 1] > 0.5
@@ -95,5 +97,5 @@ def test_a_fit_gives_the_same_bits_twice_and_finds_the_plant(frames: Frames) -> 
 def test_training_rows_without_values_are_refused_by_name(frames: Frames) -> None:
     empty = replace(frames.features, values=np.full_like(frames.features.values, np.nan))
     here = market(replace(frames, features=empty))
-    with pytest.raises(DataError, match="window 0: no feature has values"):
+    with pytest.raises(DataError, match=r"window 0: none of 2 features .* labelled rows of 2025-11-03"):
         view_of(here, window(frames), CONFIG)

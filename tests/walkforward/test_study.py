@@ -10,9 +10,10 @@ from daytrader_ray.engine.config import KernelConfig
 from daytrader_ray.walkforward.config import SearchConfig
 from daytrader_ray.walkforward.costs import fill_costs, round_trip_costs
 from daytrader_ray.walkforward.cut import cut, without_features
-from daytrader_ray.walkforward.fit import Market, score, view_of
+from daytrader_ray.walkforward.fit import Market, score
 from daytrader_ray.walkforward.result import judge, select_best, stitch, trial_dict
 from daytrader_ray.walkforward.study import Regime, Study, WindowInputs, WindowResult, run_trial
+from daytrader_ray.walkforward.view import view_of
 from daytrader_ray.walkforward.windows import WindowSpec, windows
 from tests.walkforward.markets import N_SLOTS, LastRow, market, planted
 
@@ -20,14 +21,15 @@ CONFIG = SearchConfig(trips_a_day=4000.0)
 
 
 def study_of(here: Market, config: SearchConfig = CONFIG) -> Study:
-    n_symbols = len(here.frames.panel.symbols)
+    n_symbols, n_sessions = len(here.frames.panel.symbols), len(here.frames.panel.grid.sessions)
     return Study(
         frames=without_features(here.frames),
         forward_return=here.labels.forward_return,
         span_end=here.labels.span_end,
         columns=here.columns,
-        tradable=np.ones((len(here.frames.panel.grid.sessions), n_symbols), dtype=np.bool_),
+        tradable=np.ones((n_sessions, n_symbols), dtype=np.bool_),
         sector=np.arange(n_symbols, dtype=np.int64),
+        sector_limit=np.full((n_sessions, n_symbols), np.inf),
         kernel=KernelConfig(),
         costs=CostConfig(),
         config=config,

@@ -2,7 +2,7 @@
 
 from daytrader_ray.domain.jit import njit
 from daytrader_ray.features.bar import Bar, Float32, Float64
-from daytrader_ray.features.kernels import past
+from daytrader_ray.features.kernels import past, sliding
 from daytrader_ray.features.registry import Feature, ema_memory, wilder_memory
 
 _MACD = ema_memory(26)
@@ -19,42 +19,50 @@ FEATURES = (
     Feature("momentum.roc_10", "C / C_t-10 - 1", 11, "common use"),
     Feature("momentum.roc_30", "C / C_t-30 - 1", 31, "common use"),
     Feature("momentum.williams_r_14", "-100 (max H - C) / (max H - min L) over 14 bars", 14, "Williams 1973"),
+    Feature("momentum.ema_strength_12_26", "EMA12 / EMA26 - 1", _MACD, "common use"),
 )
 GAIN, LOSS, EMA_12, EMA_26, SIGNAL = 0, 1, 2, 3, 4
-STATE = 5
+_HIGHS = 5
+_LOWS = _HIGHS + sliding.size(14)
+STATE = _LOWS + sliding.size(14)
+
+
+def start(state: Float64, base: int) -> None:
+    """Write what is not 0 before the first bar, `[symbol, N_STATE]`: empty windows of extremes."""
+    for window in (_HIGHS, _LOWS):
+        state[:, base + window + sliding.VALUE : base + window + sliding.size(14)] = sliding.NOTHING
 
 
 @njit
 def step(state: Float64, base: int, bar: Bar, out: Float32, first: int) -> None:
     """Step RSI, MACD, ROC and %R; a flat market gives RSI 50 and %R -50."""
     close = bar.close
-    oldest = state[past.BARS] == 1.0
-    change = 0.0 if oldest else close - state[past.PREVIOUS]
-    state[base + GAIN] += (max(change, 0.0) - state[base + GAIN]) / 14.0
-    state[base + LOSS] += (max(-change, 0.0) - state[base + LOSS]) / 14.0
+    inverse = state[past.INVERSE]
+    if state[past.BARS] == 1.0:
+        state[base + EMA_12] = close
+        state[base + EMA_26] = close
+    else:
+        change = close - state[past.PREVIOUS]
+        state[base + GAIN] += (max(change, 0.0) - state[base + GAIN]) * (1.0 / 14.0)
+        state[base + LOSS] += (max(-change, 0.0) - state[base + LOSS]) * (1.0 / 14.0)
     moved = state[base + GAIN] + state[base + LOSS]
     out[first] = 100.0 * state[base + GAIN] / moved if moved > 1e-12 * close else 50.0
 
-    if oldest:
-        state[base + EMA_12] = close
-        state[base + EMA_26] = close
-    state[base + EMA_12] += (close - state[base + EMA_12]) * (2.0 / 13.0)
-    state[base + EMA_26] += (close - state[base + EMA_26]) * (2.0 / 27.0)
-    line = state[base + EMA_12] - state[base + EMA_26]
-    state[base + SIGNAL] += (line - state[base + SIGNAL]) * 0.2
-    out[first + 1] = line / close
-    out[first + 2] = state[base + SIGNAL] / close
-    out[first + 3] = (line - state[base + SIGNAL]) / close
+    ema_12 = state[base + EMA_12] + (close - state[base + EMA_12]) * (2.0 / 13.0)
+    ema_26 = state[base + EMA_26] + (close - state[base + EMA_26]) * (2.0 / 27.0)
+    state[base + EMA_12] = ema_12
+    state[base + EMA_26] = ema_26
+    line = ema_12 - ema_26
+    signal = state[base + SIGNAL] + (line - state[base + SIGNAL]) * 0.2
+    state[base + SIGNAL] = signal
+    out[first + 1] = line * inverse
+    out[first + 2] = signal * inverse
+    out[first + 3] = (line - signal) * inverse
+    out[first + 7] = line / ema_26
 
-    newest = past.window(state, past.CLOSES, past.SHORT, 1)
-    out[first + 4] = close / state[newest - 10] - 1.0
-    out[first + 5] = close / state[newest - 30] - 1.0
+    out[first + 4] = close / past.close_before(state, 10) - 1.0
+    out[first + 5] = close / past.close_before(state, 30) - 1.0
 
-    high = bar.high
-    low = bar.low
-    highs = past.window(state, past.HIGHS, past.SHORT, 14)
-    lows = past.window(state, past.LOWS, past.SHORT, 14)
-    for i in range(14):
-        high = max(high, state[highs + i])
-        low = min(low, state[lows + i])
+    high = sliding.highest(state, base + _HIGHS, 14, bar.high)
+    low = -sliding.highest(state, base + _LOWS, 14, -bar.low)
     out[first + 6] = -100.0 * (high - close) / (high - low) if high - low > 1e-12 * close else -50.0

@@ -1,4 +1,4 @@
-"""What all families remember of one symbol: the session so far and the last bars.
+"""What several families remember of one symbol: the session so far, the last closes and sums of returns.
 
 Windows of price LEVELS (averages, bands, ROC) run across sessions. Returns r are intraday: the first bar of a session
 counts from its own open, so that the overnight gap is in no return (it is a feature of its own) and a window of
@@ -9,6 +9,7 @@ import math
 
 from daytrader_ray.domain.jit import njit
 from daytrader_ray.features.bar import Bar, Float64
+from daytrader_ray.features.kernels import sliding
 
 BARS = 0  # bars of this symbol so far
 SEEN = 1  # 1 when the symbol has had a bar in this session
@@ -19,100 +20,78 @@ SESSION_OPEN = 5  # open of the session's first bar
 GAP = 6  # ln(session open / last close before it)
 RETURN = 7  # r of this bar
 RETURN_5 = 8  # sum of r over 5 minutes
-RETURN_15 = 9  # sum of r over 15 minutes, NaN in a minute without data
-RETURN_30 = 10
-RETURN_60 = 11
+SINCE_OPEN = 9  # sum of r of this session
+TRUE_RANGE = 10  # range with the close before, H - L in a session's first bar
+INVERSE = 11  # 1 / C
+HEIGHT = 12  # ln(H / L)
 
-SHORT = 32  # bars kept of closes, highs and lows
-LONG = 64  # bars kept of returns
-CLOSES = 16  # each ring is written twice, so that every window is one contiguous stretch
-HIGHS = CLOSES + 2 * SHORT
-LOWS = HIGHS + 2 * SHORT
-RETURNS = LOWS + 2 * SHORT
-STATE = RETURNS + 2 * LONG
+KEPT = 32  # closes kept; a power of 2
+CLOSES = 13
+_WINDOW_5 = CLOSES + KEPT
+_WINDOW_15 = _WINDOW_5 + sliding.size(5)
+_WINDOW_30 = _WINDOW_15 + sliding.size(15, 4)
+_WINDOW_60 = _WINDOW_30 + sliding.size(30, 6)
+STATE = _WINDOW_60 + sliding.size(60, 6)
+
+SUMS_15 = _WINDOW_15 + sliding.VALUE + 4  # of r, r^2, r^3, r^4 over 15 minutes
+SUMS_30 = _WINDOW_30 + sliding.VALUE + 6  # the same over 30; of ln(H / L)^2; of Garman and Klass's variance of a bar
+SUMS_60 = _WINDOW_60 + sliding.VALUE + 6  # the same over 60; of the realised volatility over 15 and its square
+_LN_CLOSE = 2.0 * math.log(2.0) - 1.0
 
 
 @njit
 def step(state: Float64, bar: Bar, bar_minutes: int) -> None:
     """Take in one bar of `bar_minutes`."""
     previous = state[CLOSE]
+    body = math.log(bar.close / bar.open)
     if state[SEEN] == 0.0:
         state[SEEN] = 1.0
         state[FIRST] = 1.0
         state[SESSION_OPEN] = bar.open
         state[GAP] = math.log(bar.open / previous)
-        state[RETURN] = math.log(bar.close / bar.open)
+        state[RETURN] = state[SINCE_OPEN] = body
+        state[TRUE_RANGE] = bar.high - bar.low
     else:
         state[FIRST] = 0.0
         state[RETURN] = math.log(bar.close / previous)
+        state[SINCE_OPEN] += state[RETURN]
+        state[TRUE_RANGE] = max(bar.high, previous) - min(bar.low, previous)
     state[PREVIOUS] = previous
     state[CLOSE] = bar.close
-    n = int(state[BARS])
-    put(state, CLOSES, SHORT, n, bar.close)
-    put(state, HIGHS, SHORT, n, bar.high)
-    put(state, LOWS, SHORT, n, bar.low)
-    put(state, RETURNS, LONG, n, state[RETURN])
-    state[BARS] = n + 1.0
-    _sum_returns(state, bar_minutes)
+    state[INVERSE] = 1.0 / bar.close
+    state[CLOSES + (int(state[BARS]) & (KEPT - 1))] = bar.close
+    state[BARS] += 1.0
+    state[HEIGHT] = math.log(bar.high / bar.low)
+    _sum_returns(state, body, bar_minutes)
 
 
 @njit
-def _sum_returns(state: Float64, bar_minutes: int) -> None:
-    """Write the sums of r over 5, 15, 30 and 60 minutes, each part of the last hour added up once."""
-    n_5, n_15 = bars_of(5, bar_minutes), bars_of(15, bar_minutes)
-    n_30, n_60 = bars_of(30, bar_minutes), bars_of(60, bar_minutes)
-    newest = window(state, RETURNS, LONG, 0)
-    state[RETURN_5] = total(state, newest - n_5, n_5)
-    state[RETURN_15] = state[RETURN_5] + total(state, newest - n_15, n_15 - n_5)
-    state[RETURN_30] = state[RETURN_15] + total(state, newest - n_30, n_30 - n_15)
-    state[RETURN_60] = state[RETURN_30] + total(state, newest - n_60, n_60 - n_30)
+def _sum_returns(state: Float64, body: float, bar_minutes: int) -> None:
+    """Sum the powers of r, and what goes with them, over 5, 15, 30 and 60 minutes."""
+    n_15, n_30, n_60 = bars_of(15, bar_minutes), bars_of(30, bar_minutes), bars_of(60, bar_minutes)
+    r = state[RETURN]
+    r_2 = r * r
+    state[RETURN_5] = sliding.total(state, _WINDOW_5, bars_of(5, bar_minutes), r)
+    for window in (_WINDOW_15, _WINDOW_30, _WINDOW_60):
+        state[window + 1] = r
+        state[window + 2] = r_2
+        state[window + 3] = r_2 * r
+        state[window + 4] = r_2 * r_2
+    sliding.totals(state, _WINDOW_15, n_15, 4)
+    height_2 = state[HEIGHT] * state[HEIGHT]
+    state[_WINDOW_30 + 5] = height_2
+    state[_WINDOW_30 + 6] = 0.5 * height_2 - _LN_CLOSE * body * body
+    sliding.totals(state, _WINDOW_30, n_30, 6)
+    state[_WINDOW_60 + 5] = math.sqrt(state[SUMS_15 + 1])
+    state[_WINDOW_60 + 6] = state[SUMS_15 + 1]
+    sliding.totals(state, _WINDOW_60, n_60, 6)
 
 
 @njit
-def put(state: Float64, ring: int, size: int, n: int, value: float) -> None:
-    """Write the `n`-th value of a ring."""
-    at = ring + n % size
-    state[at] = value
-    state[at + size] = value
-
-
-@njit
-def window(state: Float64, ring: int, size: int, length: int) -> int:
-    """Return the index of the oldest of the last `length` values; the rest follow it."""
-    return ring + (int(state[BARS]) - 1) % size + size + 1 - length
-
-
-@njit
-def total(state: Float64, start: int, length: int) -> float:
-    """Add a window up afresh: no running sum, so no error that grows and no trace of old history.
-
-    Four partial sums, always in the same order, keep the processor's adders busy.
-    """
-    a = b = c = d = 0.0
-    whole = start + length - length % 4
-    for i in range(start, whole, 4):
-        a += state[i]
-        b += state[i + 1]
-        c += state[i + 2]
-        d += state[i + 3]
-    for i in range(whole, start + length):
-        a += state[i]
-    return (a + b) + (c + d)
-
-
-@njit
-def deviation(state: Float64, start: int, length: int, mean: float, divisor: float) -> float:
-    """Return the standard deviation about `mean`, in a second pass."""
-    a = b = c = d = 0.0
-    whole = start + length - length % 4
-    for i in range(start, whole, 4):
-        a += (state[i] - mean) * (state[i] - mean)
-        b += (state[i + 1] - mean) * (state[i + 1] - mean)
-        c += (state[i + 2] - mean) * (state[i + 2] - mean)
-        d += (state[i + 3] - mean) * (state[i + 3] - mean)
-    for i in range(whole, start + length):
-        a += (state[i] - mean) * (state[i] - mean)
-    return math.sqrt(((a + b) + (c + d)) / divisor)
+def close_before(state: Float64, n: int) -> float:
+    """Return the close `n` bars before this one, at most 31; 0 where there is none."""
+    close: float = state[CLOSES + ((int(state[BARS]) - 1 - n) & (KEPT - 1))]
+    return close
 
 
 @njit

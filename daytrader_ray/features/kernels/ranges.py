@@ -37,12 +37,11 @@ def step(state: Float64, base: int, minute: Minute, bar: Bar, aux: Float64) -> N
         _complete(state, base)
     aux[0] = state[base + ATR] if state[base + N_RANGES] >= ATR_WARM_UP else math.nan
 
-    n_30 = past.bars_of(30, minute.bar_minutes)
+    aux[1] = state[past.SUMS_30]
     n_60 = past.bars_of(60, minute.bar_minutes)
-    aux[1] = state[past.RETURN_30]
-    start = past.window(state, past.RETURNS, past.LONG, n_60)
-    mean = state[past.RETURN_60] / n_60
-    sigma = past.deviation(state, start, n_60, mean, n_60 - 1.0) * math.sqrt(n_30)
+    mean = state[past.SUMS_60] / n_60
+    squares = max(state[past.SUMS_60 + 1] - mean * state[past.SUMS_60], 0.0)
+    sigma = math.sqrt(squares * past.bars_of(30, minute.bar_minutes) / (n_60 - 1.0))
     aux[2] = sigma if sigma > 1e-12 else math.nan
 
 

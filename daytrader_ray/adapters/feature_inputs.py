@@ -1,0 +1,116 @@
+"""What features and rules read beside bars: the minutes' quotes and trades, and the calendar of events."""
+
+import datetime as dt
+import difflib
+from collections.abc import Collection, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from daytrader_ray.adapters.store import ParquetStore
+from daytrader_ray.domain.errors import ConfigError
+from daytrader_ray.domain.panel import Float64
+from daytrader_ray.domain.sessions import US_PER_MINUTE, SessionGrid
+from daytrader_ray.engine.config import EventRule
+from daytrader_ray.engine.events import entry_scale
+from daytrader_ray.features.bar import EVENTS, TICKS, without
+from daytrader_ray.features.events import event_minutes
+
+QUOTE_COLUMNS = ("spread_mean_bps", "imbalance", "order_flow")
+TRADE_COLUMNS = ("tick_imbalance", "trades", "mean_size")
+"""Columns of the store's quote and trade bars in the order of `features.bar.TICKS`."""
+MARKET = "SPY"
+"""The symbol whose events are those of the whole market."""
+
+
+def tick_rows(store: ParquetStore, symbol: str, grid: SessionGrid, *, quotes: bool, trades: bool) -> Float64 | None:
+    """Return what one symbol's quotes and trades say of each minute `[row, 6]` (`features.bar.TICKS`), NaN for nothing.
+
+    None where neither is wanted, the store has none of these days, or the bars are no minutes: ticks are stored by the
+    minute.
+    """
+    found = without(grid.n_rows, TICKS)
+    if grid.bar_minutes != 1 or not grid.sessions:
+        return None
+    first, last = grid.sessions[0].date, grid.sessions[-1].date
+    parts = [(0, QUOTE_COLUMNS, store.quote_bars)] if quotes else []
+    parts += [(len(QUOTE_COLUMNS), TRADE_COLUMNS, store.trade_bars)] if trades else []
+    there = False
+    for at, names, read in parts:
+        table = read(symbol, first, last)
+        rows = grid.rows_of_minutes(table["timestamp"].cast(pa.int64()).to_numpy() // US_PER_MINUTE)
+        for k, name in enumerate(names):
+            values = table[name].cast(pa.float64()).to_numpy()
+            found[rows[rows >= 0], at + k] = values[rows >= 0]
+        there |= bool((rows >= 0).any())
+    return found if there else None
+
+
+def event_rows(store: ParquetStore, symbol: str, grid: SessionGrid) -> Float64 | None:
+    """Return the minutes to the next event of one symbol and since its last one at the end of each bar `[row, 2]`.
+
+    What was known then counts. None where the store has no events of the symbol.
+    """
+    timestamp, known_at, _ = events_of(store, symbol)
+    return event_minutes(timestamp, known_at, grid.minute_of_row + grid.bar_minutes) if len(timestamp) else None
+
+
+def tick_panel(
+    store: ParquetStore, symbols: Sequence[str], grid: SessionGrid, quotes: Collection[str], trades: Collection[str]
+) -> Float64 | None:
+    """Return `tick_rows` of all symbols `[row, symbol, 6]`, of those in `quotes` and `trades`; None for nothing."""
+    rows = [tick_rows(store, one, grid, quotes=one in quotes, trades=one in trades) for one in symbols]
+    return _side_by_side(rows, without(grid.n_rows, TICKS))
+
+
+def event_panel(store: ParquetStore, symbols: Sequence[str], grid: SessionGrid) -> Float64 | None:
+    """Return `event_rows` of all symbols `[row, symbol, 2]`; None where the store has no events of any."""
+    return _side_by_side([event_rows(store, symbol, grid) for symbol in symbols], without(grid.n_rows, EVENTS))
+
+
+def event_scales(
+    store: ParquetStore, symbols: Sequence[str], grid: SessionGrid, rule: EventRule
+) -> dict[dt.date, Float64]:
+    """Return what entries are sized by near events `[slot, symbol]`, by date, of the sessions in which any is near.
+
+    `ConfigError` where the calendar has events, but none of a kind that the rule names.
+    """
+    calendar = {symbol: events_of(store, symbol) for symbol in sorted({*symbols, MARKET})}
+    _check_kinds(rule, {str(kind) for *_, kinds in calendar.values() for kind in kinds})
+    now, own = grid.minute_of_row + grid.bar_minutes, dict[str, Float64]()
+    for symbol, (timestamp, known_at, kinds) in calendar.items():
+        counts = np.isin(kinds, rule.kinds) if rule.kinds else np.ones(len(kinds), dtype=np.bool_)
+        if counts.any():
+            own[symbol] = entry_scale(rule, event_minutes(timestamp[counts], known_at[counts], now))
+    found: dict[dt.date, Float64] = {}
+    for symbol, scale in own.items():
+        columns = [k for k, one in enumerate(symbols) if symbol in (one, MARKET)]
+        for s in np.unique(grid.session_of_row[scale < 1.0]):
+            session, rows = grid.sessions[s], slice(grid.first_row[s], grid.first_row[s + 1])
+            day = found.setdefault(session.date, np.ones((rows.stop - rows.start, len(symbols))))
+            day[:, columns] = np.minimum(day[:, columns], scale[rows, None])
+    return dict(sorted(found.items()))
+
+
+def events_of(store: ParquetStore, symbol: str) -> tuple[Float64, Float64, npt.NDArray[np.str_]]:
+    """Return when each event of a symbol is and since when it is known (minutes since 1970), and its kind."""
+    table = store.events(symbol)
+    stamps = (table[name].cast(pa.int64()).to_numpy() / US_PER_MINUTE for name in ("timestamp", "known_at"))
+    return *stamps, np.array(table["kind"].to_pylist(), dtype=np.str_)
+
+
+def _side_by_side(columns: list[Float64 | None], nothing: Float64) -> Float64 | None:
+    if all(column is None for column in columns):
+        return None
+    return np.stack([nothing if column is None else column for column in columns], axis=1)
+
+
+def _check_kinds(rule: EventRule, there: set[str]) -> None:
+    for kind in rule.kinds:
+        if there and kind not in there:
+            close = difflib.get_close_matches(kind, there, n=1)
+            raise ConfigError(
+                f"kernel.events.kinds: the calendar has no '{kind}'; it has {', '.join(sorted(there))}",
+                f"did you mean '{close[0]}'?" if close else "",
+            )

@@ -13,7 +13,7 @@ import math
 
 from daytrader_ray.domain.jit import njit
 from daytrader_ray.features.bar import Bar, Float32, Float64, Minute
-from daytrader_ray.features.kernels import past
+from daytrader_ray.features.kernels import past, sliding
 from daytrader_ray.features.registry import Feature, ema_memory
 
 SPAN = 60
@@ -96,12 +96,13 @@ FEATURES = (
 )
 _FLOW, _COUNT, _SIZE = 0, 2, 4  # each the minutes that had a value, and its EWMA
 _TOP, _BOTTOM = 6, 7  # ln(H / C) and ln(L / C) of the bar before
-_OLDEST = 8  # number of the oldest bar in the ring
-_SUMS = 9
-_CS, _AR, _ILLIQUIDITY, _PRICED, _SIGNED, _VOLUME, _TRADED, _SQUARE = range(8)
-_RING = _SUMS + 8
-STATE = _RING + 8 * 30
+_WINDOW = 8
+_LANES = 7
+_SUMS = _WINDOW + sliding.VALUE + _LANES
+_CS, _AR, _ILLIQUIDITY, _PRICED, _SIGNED, _VOLUME, _TRADED = range(_LANES)
+STATE = _WINDOW + sliding.size(30, _LANES)
 _ALPHA = 2.0 / (SPAN + 1.0)
+_STEEP = 1.0 + math.sqrt(2.0)
 
 
 @njit
@@ -138,60 +139,36 @@ def _relative(state: Float64, at: int, value: float) -> float:
 @njit
 def _estimates(state: Float64, base: int, length: int, bar: Bar, out: Float32, first: int) -> None:
     """Step the sums of the last `length` bars and write what they estimate."""
-    r = state[past.RETURN]
-    before = state[past.SESSION_OPEN] if state[past.FIRST] == 1.0 else state[past.PREVIOUS]
-    high, low = math.log(bar.high / before), math.log(bar.low / before)
+    r, one_over = state[past.RETURN], 1.0 / length
     top, bottom = state[base + _TOP], state[base + _BOTTOM]
-    state[base + _TOP] = high - r
-    state[base + _BOTTOM] = low - r
+    state[base + _TOP] = math.log(bar.high / bar.close)
+    state[base + _BOTTOM] = state[base + _TOP] - state[past.HEIGHT]
+    high, low = r + state[base + _TOP], r + state[base + _BOTTOM]
 
     # With x = the sum of both squared ranges and y = the squared range of both bars together, Corwin and Schultz's
     # a = (sqrt(2 x) - sqrt(x)) / (3 - 2 sqrt 2) - sqrt(y / (3 - 2 sqrt 2)) is (1 + sqrt 2) (sqrt(x) - sqrt(y)).
     both = math.sqrt((top - bottom) * (top - bottom) + (high - low) * (high - low))
-    growth = math.expm1((1.0 + math.sqrt(2.0)) * max(both - (max(top, high) - min(bottom, low)), 0.0))
+    apart = both - (max(top, high) - min(bottom, low))
+    growth = math.exp(_STEEP * apart) - 1.0 if apart > 0.0 else 0.0
     # From the close of the bar before, that bar's mid-range is (top + bottom) / 2 and this one's (high + low) / 2.
     bounce = math.sqrt(max((top + bottom) * (high + low), 0.0))
 
     traded = bar.volume > 0.0
     priced = traded and bar.expected_volume > 0.0
-    side = 0.0
-    if r != 0.0:
-        leaving = state[base + _RING + 8 * int(state[base + _OLDEST]) + _SQUARE]
-        square = max(state[base + _SUMS + _SQUARE] + (r * r - leaving), r * r)
-        side = math.erf(r / math.sqrt(2.0 * square / length))
-    values = (
-        2.0 * growth / (growth + 2.0),
-        bounce,
-        abs(r) * bar.expected_volume / bar.volume if priced else 0.0,
-        1.0 if priced else 0.0,
-        bar.volume * side,
-        bar.volume,
-        1.0 if traded else 0.0,
-        r * r,
-    )
-    _roll(state, base, length, values)
+    # The window of r^2 holds this bar's.
+    side = math.erf(r / math.sqrt(2.0 * state[past.SUMS_30 + 1] * one_over)) if r != 0.0 else 0.0
+    value = base + _WINDOW + sliding.VALUE
+    state[value + _CS] = 2.0 * growth / (growth + 2.0)
+    state[value + _AR] = bounce
+    state[value + _ILLIQUIDITY] = abs(r) * bar.expected_volume / bar.volume if priced else 0.0
+    state[value + _PRICED] = 1.0 if priced else 0.0
+    state[value + _SIGNED] = bar.volume * side
+    state[value + _VOLUME] = bar.volume
+    state[value + _TRADED] = 1.0 if traded else 0.0
+    sliding.totals(state, base + _WINDOW, length, _LANES)
     sums = base + _SUMS
-    out[first] = max(state[sums + _CS], 0.0) / length
-    out[first + 1] = max(state[sums + _AR], 0.0) / length
+    out[first] = state[sums + _CS] * one_over
+    out[first + 1] = state[sums + _AR] * one_over
     n = state[sums + _PRICED]
-    out[first + 2] = max(state[sums + _ILLIQUIDITY], 0.0) / n if n > 0.0 else math.nan
+    out[first + 2] = state[sums + _ILLIQUIDITY] / n if n > 0.0 else math.nan
     out[first + 3] = state[sums + _SIGNED] / state[sums + _VOLUME] if state[sums + _TRADED] > 0.0 else math.nan
-
-
-@njit
-def _roll(state: Float64, base: int, length: int, values: tuple[float, ...]) -> None:
-    """Put `values` in the place of the oldest bar's; once a round the sums are added up afresh, so no error grows."""
-    oldest = int(state[base + _OLDEST])
-    row = base + _RING + 8 * oldest
-    for k in range(8):
-        state[base + _SUMS + k] += values[k] - state[row + k]
-        state[row + k] = values[k]
-    if oldest + 1 < length:
-        state[base + _OLDEST] = oldest + 1.0
-        return
-    state[base + _OLDEST] = 0.0
-    for k in range(8):
-        total = 0.0
-        for i in range(base + _RING + k, base + _RING + 8 * length, 8):
-            total += state[i]
-        state[base + _SUMS + k] = total

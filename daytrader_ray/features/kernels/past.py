@@ -23,9 +23,10 @@ RETURN_5 = 8  # sum of r over 5 minutes
 SINCE_OPEN = 9  # sum of r of this session
 TRUE_RANGE = 10  # range with the close before, H - L in a session's first bar
 INVERSE = 11  # 1 / C
+HEIGHT = 12  # ln(H / L)
 
 KEPT = 32  # closes kept; a power of 2
-CLOSES = 12
+CLOSES = 13
 _WINDOW_5 = CLOSES + KEPT
 _WINDOW_15 = _WINDOW_5 + sliding.size(5)
 _WINDOW_30 = _WINDOW_15 + sliding.size(15, 4)
@@ -60,11 +61,12 @@ def step(state: Float64, bar: Bar, bar_minutes: int) -> None:
     state[INVERSE] = 1.0 / bar.close
     state[CLOSES + (int(state[BARS]) & (KEPT - 1))] = bar.close
     state[BARS] += 1.0
-    _sum_returns(state, math.log(bar.high / bar.low), body, bar_minutes)
+    state[HEIGHT] = math.log(bar.high / bar.low)
+    _sum_returns(state, body, bar_minutes)
 
 
 @njit
-def _sum_returns(state: Float64, height: float, body: float, bar_minutes: int) -> None:
+def _sum_returns(state: Float64, body: float, bar_minutes: int) -> None:
     """Sum the powers of r, and what goes with them, over 5, 15, 30 and 60 minutes."""
     n_15, n_30, n_60 = bars_of(15, bar_minutes), bars_of(30, bar_minutes), bars_of(60, bar_minutes)
     r = state[RETURN]
@@ -76,7 +78,7 @@ def _sum_returns(state: Float64, height: float, body: float, bar_minutes: int) -
         state[window + 3] = r_2 * r
         state[window + 4] = r_2 * r_2
     sliding.totals(state, _WINDOW_15, n_15, 4)
-    height_2 = height * height
+    height_2 = state[HEIGHT] * state[HEIGHT]
     state[_WINDOW_30 + 5] = height_2
     state[_WINDOW_30 + 6] = 0.5 * height_2 - _LN_CLOSE * body * body
     sliding.totals(state, _WINDOW_30, n_30, 6)

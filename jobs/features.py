@@ -8,6 +8,7 @@ from typing import Any
 
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.cli.profile import load
+from daytrader_ray.cli.requests import feature_request
 from daytrader_ray.cluster.features import build
 from daytrader_ray.cluster.job import options, run
 from daytrader_ray.cluster.runtime import started
@@ -17,8 +18,8 @@ def main() -> dict[str, Any]:
     """Compute what is missing and return what was done."""
     given = options(__doc__).parse_args()
     with started(data_root=given.data):
-        root = load(given.profile, given.data).root
-        report = build(root, ParquetStore(root).symbols())
+        profile = load(given.profile, given.data)
+        report = build(feature_request(profile, ParquetStore(profile.root).symbols()))
     return asdict(report)
 
 

@@ -52,7 +52,7 @@ def event_rows(store: ParquetStore, symbol: str, grid: SessionGrid) -> Float64 |
 
     What was known then counts. None where the store has no events of the symbol.
     """
-    timestamp, known_at, _ = _events(store, symbol)
+    timestamp, known_at, _ = events_of(store, symbol)
     return event_minutes(timestamp, known_at, grid.minute_of_row + grid.bar_minutes) if len(timestamp) else None
 
 
@@ -76,7 +76,7 @@ def event_scales(
 
     `ConfigError` where the calendar has events, but none of a kind that the rule names.
     """
-    calendar = {symbol: _events(store, symbol) for symbol in sorted({*symbols, MARKET})}
+    calendar = {symbol: events_of(store, symbol) for symbol in sorted({*symbols, MARKET})}
     _check_kinds(rule, {str(kind) for *_, kinds in calendar.values() for kind in kinds})
     now, own = grid.minute_of_row + grid.bar_minutes, dict[str, Float64]()
     for symbol, (timestamp, known_at, kinds) in calendar.items():
@@ -93,7 +93,7 @@ def event_scales(
     return dict(sorted(found.items()))
 
 
-def _events(store: ParquetStore, symbol: str) -> tuple[Float64, Float64, npt.NDArray[np.str_]]:
+def events_of(store: ParquetStore, symbol: str) -> tuple[Float64, Float64, npt.NDArray[np.str_]]:
     """Return when each event of a symbol is and since when it is known (minutes since 1970), and its kind."""
     table = store.events(symbol)
     stamps = (table[name].cast(pa.int64()).to_numpy() / US_PER_MINUTE for name in ("timestamp", "known_at"))

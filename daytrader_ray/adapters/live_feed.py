@@ -153,8 +153,13 @@ class LiveFeed:
         return self._frozen
 
     def is_complete(self, slot: int) -> bool:
-        """Return whether every stock has reported that minute."""
-        return self._table.is_complete(slot)
+        """Return whether every stock has reported that minute, and the stream of quotes and trades is past it.
+
+        Its bar of the minute comes behind the minute's ticks; a second stream's may come before them.
+        """
+        rules, stream = self._config.rules, self._stocks[0]
+        follows = bool(rules.quotes or rules.trades) and stream.up
+        return self._table.is_complete(slot) and (stream.latest >= slot or not follows)
 
     async def wake(self, seconds: float) -> None:
         """Sleep until something arrives, at most `seconds`."""
@@ -172,7 +177,7 @@ class LiveFeed:
         """Return in words what should not have happened."""
         counts = self.counts
         counted = [f"live bars: {words} {counts[name]} times" for name, words in _ALARMS.items() if counts.get(name)]
-        return [*self._refusals(), *counted]
+        return [*self._refusals(), *counted, *self._ticks.alarms()]
 
     def _refusals(self) -> list[str]:
         return [_failure(source) for source in self._sources if source.refused]

@@ -26,6 +26,7 @@ class LiveTicks:
         self._trades = {symbol: TradeAggregator() for symbol in trades}
         self._opens, self._closes = session.open_minute * NS_PER_MINUTE, session.close_minute * NS_PER_MINUTE
         self._finished: dict[int, dict[str, list[float]]] = {}
+        self._silent = {"quote_bars": set(quotes), "trade_bars": set(trades)}
         self._future = self._lost = 0
         self._broken_until = -1
 
@@ -37,6 +38,14 @@ class LiveTicks:
         return {
             "ticks future": self._future, "ticks late": late, "ticks unsound": unsound, "tick minutes lost": self._lost
         }  # fmt: skip
+
+    def alarms(self) -> list[str]:
+        """Return in words of which symbols no minute came; features that read it had no value."""
+        return [
+            f"live bars: no {kind.removesuffix('_bars')}s came of {', '.join(sorted(symbols))}"
+            for kind, symbols in self._silent.items()
+            if symbols
+        ]
 
     def add(self, quotes: Sequence[Quote], trades: Sequence[Trade], last_minute: int) -> None:
         """Take the quotes and trades of one frame, in its order, up to an epoch minute: later ones are no clock's."""
@@ -75,6 +84,7 @@ class LiveTicks:
                 if whole.any():
                     columns = {name: column[whole] for name, column in columns.items()}
                     self._remember(symbol, columns, inputs)
+                    self._silent[kind].discard(symbol)
                     yield kind, symbol, columns
 
     def minute(self, minute: int) -> Mapping[str, Sequence[float]]:

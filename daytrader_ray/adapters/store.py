@@ -142,9 +142,12 @@ class ParquetStore(TableStore):
         found = self.find("historical/minute_bars/symbol=*/????-??.parquet")
         return tuple(sorted({path.split("/")[-2].removeprefix("symbol=") for path in found}))
 
-    def contents(self, symbol: str) -> Iterator[tuple[str, bytes]]:
-        """Yield name and bytes of all of a symbol that a panel reads: bars, complete days, actions, daily closes."""
-        for kind, pattern in _CONTENTS:
+    def contents(self, symbol: str, more: Collection[Kind] = ()) -> Iterator[tuple[str, bytes]]:
+        """Yield name and bytes of all of a symbol that a panel reads: bars, complete days, actions, daily closes.
+
+        The tables of the kinds `more` follow.
+        """
+        for kind, pattern in (*_CONTENTS, *((kind, "*.parquet") for kind in more)):
             for path in self.find(self.place(kind, symbol, pattern)):
                 yield path, self.read(path) or b""
 

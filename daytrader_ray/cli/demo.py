@@ -129,7 +129,7 @@ def run(profile: "Profile", cpus: int | None, tell: Tell) -> Done:
         wanted = DownloadRequest(url, "sandbox", profile.root, symbols, *days, requests_per_minute=SANDBOX_PER_MINUTE)
         downloaded = download(wanted, lambda done, of, _: tell("download", done, of))
         laps.end("download")
-        frames = frames_of(profile.root, profile.universe, progress=tell)
+        frames = frames_of(request, tell)
         laps.end("features")
         found = search(request, tell)
         laps.end("search")

@@ -73,6 +73,7 @@ def _explain(profile: "Profile", name: str, symbols: str | None, json: bool) -> 
 
 
 def _build(profile: "Profile", symbols: str | None, json: bool) -> None:
+    import time
     from dataclasses import asdict
 
     import orjson
@@ -80,7 +81,7 @@ def _build(profile: "Profile", symbols: str | None, json: bool) -> None:
     from rich.progress import Progress
 
     from daytrader_ray.adapters.store import ParquetStore
-    from daytrader_ray.cli.requests import symbols_of
+    from daytrader_ray.cli.requests import feature_request, symbols_of
     from daytrader_ray.cluster.features import build
     from daytrader_ray.domain.errors import DataError
 
@@ -91,10 +92,12 @@ def _build(profile: "Profile", symbols: str | None, json: bool) -> None:
         raise DataError(f"no bars in {root}", "run `daytrader download` or `daytrader import` first")
     with Progress(console=Console(stderr=True), transient=True) as screen:
         task = screen.add_task("features", total=len(chosen))
-        report = build(root, chosen, progress=lambda done, total: screen.update(task, completed=done, total=total))
+        request, start = feature_request(profile, chosen), time.perf_counter()
+        report = build(request, lambda done, total: screen.update(task, completed=done, total=total))
+    computed, seconds = report.computed.get("kernel", 0), time.perf_counter() - start
     Console(stderr=True).print(
         f"{report.n_features} features of {report.symbols} symbols over {report.sessions} sessions "
-        f"({report.rows} minutes each), {report.computed} computed now"
+        f"({report.rows} minutes of symbols), {computed} computed now ({computed / seconds:,.0f} rows/s)"
     )
     if json:
         typer.echo(orjson.dumps(asdict(report)).decode())

@@ -13,6 +13,7 @@ COMMANDS = {
     "download": "download_cmd",
     "import": "import_cmd",
     "features": "features_cmd",
+    "audit": "audit_cmd",
     "universe": "universe_cmd",
     "search": "search_cmd",
     "train": "train_cmd",

@@ -4,7 +4,22 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from daytrader_ray.cli.profile import Profile
+    from daytrader_ray.cluster.features import FeatureRequest
     from daytrader_ray.cluster.search import SearchRequest
+
+
+def feature_request(profile: "Profile", symbols: tuple[str, ...]) -> "FeatureRequest":
+    """Return the request to build the features of `symbols` by a profile."""
+    from daytrader_ray.cluster.features import FeatureRequest
+
+    return FeatureRequest(
+        root=profile.root,
+        symbols=symbols,
+        universe=profile.universe,
+        features=profile.features,
+        quotes=profile.live.quotes,
+        trades=profile.live.trades,
+    )
 
 
 def search_request(
@@ -16,6 +31,7 @@ def search_request(
 ) -> "SearchRequest":
     """Return the request of a profile; `symbols` (A,B,C) replaces its universe, spans replace its own."""
     from daytrader_ray.cluster.search import SearchRequest
+    from daytrader_ray.features.feature_set import feature_set
 
     universe = profile.universe
     if symbols is not None:
@@ -30,8 +46,10 @@ def search_request(
         kernel=profile.kernel,
         costs=profile.costs,
         regime=profile.regime,
+        quotes=profile.live.quotes,
+        trades=profile.live.trades,
     )
-    _ = request.spec
+    _ = request.spec, feature_set(request.features)
     return request
 
 

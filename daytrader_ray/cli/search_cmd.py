@@ -1,5 +1,6 @@
 """`daytrader search`: 32 ensembles through every walk-forward window."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -55,11 +56,20 @@ def show(report: "SearchReport", n_best: int = 5) -> None:
         table.add_row(*_row(trial))
     console.print(report.result["verdict"]["sentence"], style="bold", soft_wrap=True)
     console.print(table)
+    console.print(_features(report.result["selection"]), soft_wrap=True)
     console.print(
         f"{report.result['windows_used']} windows, {report.fits} fits needed, {report.fits_run} run now. "
         f"Result: {report.path}\nNext: daytrader report",
         soft_wrap=True,
     )
+
+
+def _features(selection: Mapping[str, Any]) -> str:
+    """Say how many features a window kept and how much two windows share."""
+    said = f"Features: {selection['kept']:.3g} of {selection['of']} kept in a window"
+    if selection["stability"] is None:
+        return f"{said}."
+    return f"{said}, two windows share {selection['stability']:.0%} of theirs."
 
 
 def _row(trial: dict[str, Any]) -> tuple[str, ...]:

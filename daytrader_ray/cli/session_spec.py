@@ -25,7 +25,17 @@ def bundle_id(profile: Profile, bundle: str) -> str:
 
 
 def rehearsal_spec(profile: Profile, session: dt.date, bundle: str, url: str) -> SessionSpec:
-    """Describe a session on the loopback exchange at `url`, which holds the clock."""
+    """Describe a session on the loopback exchange at `url`, which holds the clock.
+
+    A `ConfigError` where the exchange plays recorded bars and could not send the quotes or trades that are followed.
+    """
+    followed = [name for name in ("quotes", "trades") if getattr(profile.live, name)]
+    if profile.sandbox.store is not None and followed:
+        raise ConfigError(
+            f"profile '{profile.name}': the market of {profile.sandbox.store} is recorded bars, it has no "
+            f"{' or '.join(followed)} to send",
+            f"leave out live.{followed[0]} and train without, or rehearse on the synthetic market",
+        )
     streams = "ws" + url.removeprefix("http").rstrip("/")
     return SessionSpec(
         root=profile.root,

@@ -41,8 +41,8 @@ def command(  # noqa: PLR0913 - one argument for each option
         f"opens at |signal| {summary['threshold']:.2f}" if summary["threshold"] else "opens nothing: no edge over cost"
     )
     Console(stderr=True).print(
-        f"bundle [bold]{trained.bundle_id}[/]: {' + '.join(summary['members'])}, {summary['features']} features, "
-        f"trained {trained.first} to {trained.last}, {opens}",
+        f"bundle [bold]{trained.bundle_id}[/]: {' + '.join(summary['members'])}, {summary['features']} of "
+        f"{len(trained.bundle.feature_set)} features, trained {trained.first} to {trained.last}, {opens}",
         soft_wrap=True,
     )
     if json:

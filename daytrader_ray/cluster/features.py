@@ -1,90 +1,123 @@
-"""Features as a Ray Data pipeline: one item per symbol, so that no window ever meets another symbol's bars."""
+"""Features as a Ray Data pipeline: symbols one by one, then groups of symbols against all others.
 
-import datetime as dt
-from collections.abc import Callable, Collection
+What is stored is kept: only sessions whose inputs are new, or differ, are computed, and what follows them.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from daytrader_ray.adapters.frames import (
-    Manifest,
-    SymbolFrames,
-    find_manifest,
-    frames_key,
-    is_saved,
-    publish,
-    save_manifest,
-    save_symbol,
-)
+from daytrader_ray.adapters.calendar import session_grid
+from daytrader_ray.adapters.feature_matrix import PartRows
+from daytrader_ray.adapters.feature_parts import KERNEL
+from daytrader_ray.adapters.frames import Manifest, find_manifest, publish
 from daytrader_ray.adapters.store import ParquetStore
+from daytrader_ray.adapters.tables import Kind
+from daytrader_ray.cluster.content import versions_of
+from daytrader_ray.cluster.feature_alone import Alone, Job, step_alone
+from daytrader_ray.cluster.feature_plan import dates_of, months_of, shared_rows
+from daytrader_ray.cluster.feature_together import Compared, Together, step_together
 from daytrader_ray.cluster.pipeline import mapped
 from daytrader_ray.cluster.runtime import started
+from daytrader_ray.domain.config import Config
 from daytrader_ray.domain.indices import is_index
-from daytrader_ray.features.bar import Calendar
-from daytrader_ray.features.compute import REFERENCE, bars_of, calendar_of, compare, compute_symbol, crowd_of
-from daytrader_ray.features.step import CROSS_SECTION, CROSS_STATE, NAMES, initial_state
-from daytrader_ray.market_data.statistics import session_statistics
+from daytrader_ray.domain.sessions import SessionGrid
+from daytrader_ray.domain.sources import digest_of_sources
+from daytrader_ray.features.feature_set import FeaturesConfig, feature_set
+from daytrader_ray.features.step import CROSS_SECTION, FEATURES
+from daytrader_ray.universe.config import UniverseConfig
+from daytrader_ray.universe.peers import GROWTH, MARKET, peers_of
 
-Float64 = npt.NDArray[np.float64]
+SOURCES = (
+    "adapters/actions.py",
+    "adapters/calendar.py",
+    "adapters/feature_inputs.py",
+    "adapters/feature_matrix.py",
+    "adapters/feature_parts.py",
+    "adapters/folder.py",
+    "adapters/frames.py",
+    "adapters/revisions.py",
+    "adapters/store.py",
+    "adapters/table_store.py",
+    "adapters/tables.py",
+    "cluster/content.py",
+    "cluster/feature_alone.py",
+    "cluster/feature_plan.py",
+    "cluster/feature_together.py",
+    "cluster/features.py",
+    "domain/config.py",
+    "domain/errors.py",
+    "domain/indices.py",
+    "domain/jit.py",
+    "domain/panel.py",
+    "domain/peers.py",
+    "domain/sessions.py",
+    "domain/sources.py",
+    "features",
+    "market_data",
+    "universe/config.py",
+    "universe/peers.py",
+)
+LIBRARIES = ("numpy", "numba", "exchange_calendars")
+GROUP = 8
+"""Symbols that one item of stage 2 takes: each reads what stage 1 left of all symbols."""
+
+
+class FeatureRequest(Config):
+    """What to build: the store, its symbols, whom they are compared with, and what else features read.
+
+    `quotes` and `trades` name the symbols whose quote and trade bars are used: those that live follows.
+    """
+
+    root: str
+    symbols: tuple[str, ...]
+    universe: UniverseConfig
+    features: FeaturesConfig = FeaturesConfig()
+    quotes: tuple[str, ...] = ()
+    trades: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class FeaturesReport:
-    """What is there now: `rows` minutes in `sessions` sessions per symbol; `computed` symbols were not there before."""
+    """What is there now, and what of it is new.
 
-    key: str
+    `rows` are the minutes of all symbols together; `computed` counts those computed now by layer: of the kernels, of
+    the cross-section, of each extra. `name` is what `load_frames` asks for.
+    """
+
+    name: str
     symbols: int
     sessions: int
     rows: int
     n_features: int
-    computed: int
+    computed: Mapping[str, int]
 
 
-@dataclass(frozen=True)
-class _Job:
-    """What all symbols of one build share; `market` is the reference's `[row, 5]` of stage 1, None without one."""
+def build(request: FeatureRequest, progress: Callable[[int, int], None] | None = None) -> FeaturesReport:
+    """Bring the features of a request up to date with the bars of its store, absent indices left out.
 
-    root: str
-    key: str
-    start: dt.date
-    end: dt.date
-    market: Float64 | None
-
-
-def build(
-    root: str,
-    symbols: Collection[str],
-    reference: str = REFERENCE,
-    progress: Callable[[int, int], None] | None = None,
-) -> FeaturesReport:
-    """Compute and store the features of `symbols` over all sessions that their bars span, absent indices left out.
-
-    What is stored under the same content key is not computed again, so the same command resumes after any
-    interruption. Uses the Ray that runs, or starts one where there is something to compute. `reference` is the market
-    that the cross-section compares with, where it is one of `symbols`. `progress` is told (done, all) symbols.
+    Uses the Ray that runs, or starts one where there is something to do. Interrupted, it goes on where it stopped.
+    `progress` is told (done, all): every symbol counts once in either stage.
     """
-    store = ParquetStore(root)
-    wanted = without_absent_indices(root, symbols)
-    start, end = store.span(wanted)
-    key = frames_key(store, wanted, reference)
-    manifest = find_manifest(store, key)
-    missing = [] if manifest else [symbol for symbol in wanted if not is_saved(store, key, symbol)]
-    if manifest is None:
-        panel = store.panel([reference if reference in wanted else wanted[0]], start, end)
-        market = None
-        if reference in wanted:
-            bars = bars_of(panel, np.full(panel.close.shape, np.nan), 0)
-            market = compute_symbol(bars, calendar_of(panel.grid)).cross
-        job = _Job(root, key, start, end, market)
-        there = len(wanted) - len(missing)
-        _compute(job, missing, lambda done: progress(there + done, len(wanted)) if progress else None)
-        manifest = Manifest(key, panel.grid, wanted, NAMES)
-        save_manifest(store, manifest)
-    publish(store, key)
-    grid = manifest.grid
-    return FeaturesReport(key, len(wanted), len(grid.sessions), grid.n_rows, len(NAMES), len(missing))
+    store = ParquetStore(request.root)
+    wanted = without_absent_indices(request.root, request.symbols)
+    content = content_key(store, request, wanted)
+    name = f"{_hash(request.features, wanted, request.universe.symbols)[:12]}"
+    found, computed = find_manifest(store, name), Counter[str]()
+    if found is None or found.content != content:
+        told = progress or (lambda _done, _of: None)
+        job = Job(request.root, made_by(), request.universe, request.features, request.quotes, request.trades)
+        alone, given, compared = _run(job, wanted, lambda done: told(done, 2 * len(wanted)))
+        found = _manifest(name, content, given, compared)
+        for one in alone:
+            computed.update(one.computed)
+        computed["cross"] = sum(one.computed for one in compared)
+    publish(store, found)
+    rows = sum(part.stop - part.start for parts in found.parts.values() for part in parts)
+    return FeaturesReport(name, len(wanted), len(found.grid.sessions), rows, len(found.names), dict(computed))
 
 
 def without_absent_indices(root: str, symbols: Collection[str]) -> tuple[str, ...]:
@@ -98,39 +131,88 @@ def without_absent_indices(root: str, symbols: Collection[str]) -> tuple[str, ..
     return tuple(symbol for symbol in wanted if symbol not in absent)
 
 
-def _compute(job: _Job, symbols: list[str], progress: Callable[[int], None]) -> None:
-    """Build the first symbol in this process, which compiles the kernels once for all workers, the others on Ray."""
-    for symbol in symbols[:1]:
-        _build_symbol(job, symbol)
-        progress(1)
-    if len(symbols) > 1:
-        with started(data_root=job.root):
-            for done, _ in enumerate(mapped(symbols[1:], partial(_build_symbol, job)), start=2):
-                progress(done)
+def content_key(store: ParquetStore, request: FeatureRequest, symbols: Collection[str]) -> str:
+    """Return the hash of all that the features of `symbols` are made of: with the same one there is nothing to do."""
+    digest = hashlib.sha256(f"{made_by()} {request.model_dump_json(exclude={'root'})} {store.bar_minutes}".encode())
+    digest.update(repr(feature_set(request.features).origins).encode())
+    for symbol in sorted(symbols):
+        ticks = [Kind.QUOTE_BARS] * (symbol in request.quotes) + [Kind.TRADE_BARS] * (symbol in request.trades)
+        for name, content in store.contents(symbol, (Kind.EVENTS, *ticks)):
+            digest.update(name.encode() + content)
+    return digest.hexdigest()
 
 
-def _build_symbol(job: _Job, symbol: str) -> str:
-    store = ParquetStore(job.root)
-    panel = store.panel([symbol], job.start, job.end)
-    adv, sigma_day, expected_volume = session_statistics(panel)
-    bars = bars_of(panel, expected_volume, 0)
-    calendar = calendar_of(panel.grid)
-    one = compute_symbol(bars, calendar)
-    _compare(job, calendar, one.cross, one.values)
-    frames = SymbolFrames(
-        bars=np.stack([bars.open, bars.high, bars.low, bars.close, bars.volume, bars.vwap, bars.expected_volume]),
-        traded=bars.traded,
-        values=one.values,
-        aux=np.stack([one.atr_5, one.return_30, one.sigma_30]),
-        sessions=np.concatenate([adv, sigma_day, panel.price_factor, panel.share_factor], axis=1).T.copy(),
+def made_by() -> str:
+    """Return the hash of what computes features: sources and libraries."""
+    return _hash(digest_of_sources(SOURCES), versions_of(LIBRARIES))
+
+
+def _run(job: Job, wanted: Sequence[str], told: Callable[[int], None]) -> tuple[list[Alone], Together, list[Compared]]:
+    """Do both stages; the first symbol in this process, which compiles the kernels once for all workers."""
+    alone = [step_alone(job, wanted[0])]
+    if len(wanted) == 1:
+        given = _together(job, alone)
+        return alone, given, step_together(given, wanted)
+    with started(data_root=job.root):
+        for one in mapped(wanted[1:], partial(step_alone, job)):
+            alone.append(one)
+            told(len(alone))
+        given, compared = _together(job, alone), list[Compared]()
+        groups = [wanted[at : at + GROUP] for at in range(0, len(wanted), GROUP)]
+        for group in mapped(groups, partial(step_together, given)):
+            compared += group
+            told(len(alone) + len(compared))
+    return alone, given, compared
+
+
+def _together(job: Job, alone: Sequence[Alone]) -> Together:
+    """Return what stage 2 has to know: who is compared with whom, and the hash of that by day."""
+    symbols = {one.symbol: one for one in sorted(alone, key=lambda one: one.symbol)}
+    crowd = tuple(symbol for symbol in symbols if symbol in {*job.universe.symbols, MARKET, GROWTH})
+    keys = {s: dict(zip(dates_of(symbols[s].grid), symbols[s].keys[KERNEL], strict=True)) for s in crowd}
+    days = sorted({day for own in keys.values() for day in own})
+    peers = peers_of(job.universe, crowd, days)
+    who = _hash(crowd, peers.spy, peers.qqq, peers.sector.tolist(), peers.proxy.tolist())
+    marks = {
+        day: _hash(who, [keys[symbol].get(day) for symbol in crowd], peers.member[k].tolist())
+        for k, day in enumerate(days)
+    }
+    cross = f"cross-{_hash(crowd)[:12]}"
+    table = f"table-{_hash(cross, job.features)[:12]}"
+    return Together(job, cross, table, crowd, symbols, marks)
+
+
+def _manifest(name: str, content: str, given: Together, compared: Sequence[Compared]) -> Manifest:
+    """Return where the columns of every symbol are."""
+    days = [day for one in given.alone.values() for day in dates_of(one.grid)]
+    bar_minutes = next(iter(given.alone.values())).grid.bar_minutes
+    grid = session_grid(min(days), max(days), bar_minutes)
+    keys = {one.symbol: {**given.alone[one.symbol].keys, given.cross: one.keys} for one in compared}
+    parts = {symbol: _parts(grid, given, symbol, keys[symbol]) for symbol in sorted(keys)}
+    widths = (CROSS_SECTION, len(FEATURES) - CROSS_SECTION, *(1 for _ in given.job.extras))
+    layers = tuple(zip(given.layers, widths, strict=True))
+    return Manifest(
+        name, content, feature_set(given.job.features).names, layers, min(days), max(days), bar_minutes, parts
     )
-    save_symbol(store, job.key, symbol, frames)
-    return symbol
 
 
-def _compare(job: _Job, calendar: Calendar, cross: Float64, values: npt.NDArray[np.float32]) -> None:
-    """Write the cross-section of one symbol `[row, feature]`: stage 2 of it and the reference."""
-    pair = [cross] if job.market is None else [cross, job.market]
-    crowd = crowd_of(len(pair), calendar.session[-1] + 1, None)
-    state = initial_state(len(pair))[:, CROSS_STATE:].copy()
-    values[:, CROSS_SECTION:] = compare(state, calendar, np.stack(pair, axis=1), crowd)[:, 0]
+def _parts(
+    grid: SessionGrid, given: Together, symbol: str, keys: Mapping[str, tuple[str, ...]]
+) -> tuple[PartRows, ...]:
+    own = given.alone[symbol].grid
+    _, here = shared_rows(own, grid)
+    months = months_of(own)
+    rows = own.first_row + here.start
+    return tuple(
+        PartRows(
+            month.name,
+            int(rows[month.start]),
+            int(rows[month.stop]),
+            tuple(keys[layer][month.stop - 1] for layer in given.layers),
+        )
+        for month in months
+    )
+
+
+def _hash(*parts: Any) -> str:
+    return hashlib.sha256(repr(parts).encode()).hexdigest()

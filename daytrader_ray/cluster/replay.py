@@ -16,7 +16,7 @@ from daytrader_ray.models.ensemble import signals
 from daytrader_ray.regime.config import strategy_rows
 from daytrader_ray.regime.live import regime_states
 from daytrader_ray.universe.eligibility import tradable
-from daytrader_ray.universe.peers import sector_codes
+from daytrader_ray.universe.peers import peers_of, sector_codes
 from daytrader_ray.universe.rotation import sector_budgets
 from daytrader_ray.walkforward.replay import bundle_scores
 
@@ -61,5 +61,6 @@ def frames_until(spec: SessionSpec, bundle: Bundle) -> Frames:
     ticks = tick_panel(store, panel.symbols, panel.grid, rules.quotes, rules.trades)
     events = event_panel(store, panel.symbols, panel.grid)
     extras = feature_set(spec.features).extras
-    features = compute(panel, expected, ticks=ticks, events=events, extras=extras)
+    peers = peers_of(spec.universe, panel.symbols, [session.date for session in panel.grid.sessions])
+    features = compute(panel, expected, peers=peers, ticks=ticks, events=events, extras=extras)
     return Frames(panel, features, adv, sigma_day, expected)

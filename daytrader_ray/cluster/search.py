@@ -23,7 +23,7 @@ from daytrader_ray.adapters.frames import load_frames
 from daytrader_ray.adapters.market_caps import market_caps
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.cluster.content import digest_of_arrays, digest_of_panel, key_of, versions_of
-from daytrader_ray.cluster.features import build, without_absent_indices
+from daytrader_ray.cluster.features import FeatureRequest, build, without_absent_indices
 from daytrader_ray.cluster.fits import (
     Job,
     Progress,
@@ -59,6 +59,9 @@ from daytrader_ray.walkforward.study import Study
 from daytrader_ray.walkforward.windows import Window, WindowSpec, windows
 
 REPORTS = "reports"
+SCHEMA = 2
+"""Version of what a stored result holds."""
+
 REGIME_SOURCES = (
     "domain/config.py",
     "domain/errors.py",
@@ -78,7 +81,10 @@ STUDY_SOURCES = ("analytics", "domain", "engine", "models/ensemble.py", "regime"
 
 
 class SearchRequest(Config):
-    """What to search: the store, the universe and the configuration of every component that takes part."""
+    """What to search: the store, the universe and the configuration of every component that takes part.
+
+    `quotes` and `trades` name the symbols whose quotes and trades features read.
+    """
 
     root: str
     universe: UniverseConfig
@@ -88,6 +94,8 @@ class SearchRequest(Config):
     kernel: KernelConfig = KernelConfig()
     costs: CostConfig = CostConfig()
     regime: RegimeConfig = RegimeConfig()
+    quotes: tuple[str, ...] = ()
+    trades: tuple[str, ...] = ()
 
     @property
     def spec(self) -> WindowSpec:
@@ -108,6 +116,7 @@ class SearchReport:
         """Return the figures that a command prints."""
         keys = ("id", "windows_used", "ensembles", "best", "verdict", "left_out")
         picked = {key: self.result[key] for key in keys}
+        picked["features"] = {key: self.result["selection"][key] for key in ("of", "kept", "stability")}
         return {**picked, "fits": self.fits, "fits_run": self.fits_run, "result": self.path}
 
 
@@ -116,7 +125,7 @@ def search(request: SearchRequest, progress: Progress = silent) -> SearchReport:
 
     The result depends on the stored bars and the request alone, not on the number of workers.
     """
-    frames = frames_of(request.root, request.universe, progress)
+    frames = frames_of(request, progress)
     found = windows(frames.panel.grid, request.spec)
     market = market_of(request, frames)
     jobs = jobs_of(market, found, request.config, request.labels, request.root)
@@ -138,10 +147,18 @@ def search(request: SearchRequest, progress: Progress = silent) -> SearchReport:
     return SearchReport(result, path, len(jobs), fits_run)
 
 
-def frames_of(root: str, universe: UniverseConfig, progress: Progress = silent) -> Frames:
-    """Return the frames of a universe, building the features that are not there yet; Ray must be running."""
-    report = build(root, universe.symbols, progress=lambda done, of: progress("features", done, of))
-    return load_frames(root, without_absent_indices(root, universe.symbols), report.key)
+def frames_of(request: SearchRequest, progress: Progress = silent) -> Frames:
+    """Return the frames of a request's universe, building the features that are not there yet; Ray must be running."""
+    wanted = FeatureRequest(
+        root=request.root,
+        symbols=request.universe.symbols,
+        universe=request.universe,
+        features=request.features,
+        quotes=request.quotes,
+        trades=request.trades,
+    )
+    report = build(wanted, lambda done, of: progress("features", done, of))
+    return load_frames(request.root, without_absent_indices(request.root, wanted.symbols), report.name)
 
 
 def market_of(request: SearchRequest, frames: Frames) -> Market:
@@ -182,7 +199,11 @@ def load_result(root: str, search_id: str | None = None) -> dict[str, Any]:
     path = f"{root}/{REPORTS}/{search_id}.json"
     if not exists(path):
         raise DataError(f"no search '{search_id}' in {root}/{REPORTS}", hint)
-    return _read_json(path)
+    result = _read_json(path)
+    if result["schema"] != SCHEMA:
+        found = f"the search '{search_id}' has schema {result['schema']}, this program reads {SCHEMA}"
+        raise DataError(found, "run `daytrader search` again")
+    return result
 
 
 def _read_json(path: str) -> dict[str, Any]:
@@ -246,10 +267,10 @@ def _result(
     grid = panel.grid
     dates = [str(session.date) for session in grid.sessions]
     best = select_best(trials)
-    hindsight = _hindsight(request.universe, grid.sessions[-1].date)
-    judged = judge(trials, hindsight)
     left_out = {name for file in files for name in _read_json(f"{file.regime.removesuffix('.npy')}.json")["left_out"]}
     used = [file.window for file in files]
+    tested = [date for window in used for date in dates[slice(*window.step)]]
+    judged = judge(trials, hindsight(request.universe, tested))
     steps = sum(window.step[1] - window.step[0] for window in used)
     tests = sum(window.test[1] - window.test[0] for window in used)
     settings = {
@@ -272,12 +293,12 @@ def _result(
     }
     return {
         "id": f"search-{key_of(content)[:16]}",
-        "schema": 1,
+        "schema": SCHEMA,
         "spec": str(request.spec),
         "symbols": list(panel.symbols),
         "traded": [symbol for symbol in panel.symbols if symbol in request.universe.stocks],
         "sessions": {"first": dates[0], "last": dates[-1], "n": len(dates)},
-        "dates": [date for window in used for date in dates[slice(*window.step)]],
+        "dates": tested,
         "windows": [
             {
                 "index": window.index,
@@ -307,7 +328,12 @@ def trial_sharpe(trial: TrialResult) -> float | None:
     return float(value) if value is not None else None
 
 
-def _hindsight(universe: UniverseConfig, last: dt.date) -> str:
-    if universe.chosen_on is None or universe.chosen_on <= last:
+def hindsight(universe: UniverseConfig, tested: Sequence[str]) -> str:
+    """Return in a sentence on how many of the days `tested` the list of symbols was not yet made; empty on none."""
+    chosen_on = universe.chosen_on
+    early = sum(dt.date.fromisoformat(day) < chosen_on for day in tested) if chosen_on else 0
+    if not early:
         return ""
-    return f"The symbols were chosen on {universe.chosen_on}, after these data: that flatters every figure."
+    return (
+        f"The symbols were chosen on {chosen_on}, after {early} of the {len(tested)} days: that flatters every figure."
+    )

@@ -45,7 +45,7 @@ from daytrader_ray.models.bundle import Bundle, first_difference
 from daytrader_ray.regime.config import RegimeConfig
 from daytrader_ray.universe.config import UniverseConfig
 from daytrader_ray.universe.eligibility import tradable
-from daytrader_ray.universe.peers import sector_codes
+from daytrader_ray.universe.peers import peers_of, sector_codes
 from daytrader_ray.universe.rotation import sector_budgets
 
 log = structlog.get_logger(__name__)
@@ -295,6 +295,7 @@ def market_before(spec: SessionSpec, bundle: Bundle) -> tuple[Market, list[str]]
         past_ticks=tick_panel(store, history.symbols, history.grid, rules.quotes, rules.trades),
         past_events=event_panel(store, history.symbols, history.grid),
         events=event_panel(store, history.symbols, today),
+        peers=peers_of(universe, panel.symbols, [day.date for day in panel.grid.sessions]),
         extras=feature_set(spec.features).extras,
     )
     return market, behind

@@ -91,7 +91,7 @@ def train(
     chosen = _best_of_last_search(request) if mask is None else mask
     if not 1 <= chosen < 2 ** len(MEMBERS):
         raise ConfigError(f"mask {chosen}: expected 1 to {2 ** len(MEMBERS) - 1}, one bit for each member")
-    frames = frames_of(request.root, request.universe, progress)
+    frames = frames_of(request, progress)
     grid = frames.panel.grid
     stop = sum(session.date < until for session in grid.sessions) if until is not None else len(grid.sessions)
     if not stop:
@@ -121,7 +121,7 @@ def backtest(
 
     A session that the bundle was trained on is refused.
     """
-    frames = frames_of(request.root, request.universe, progress)
+    frames = frames_of(request, progress)
     bundle = model_store.load(request.root, bundle_id, frames.features.names, feature_set(request.features).origins)
     if bundle.symbols != frames.panel.symbols:
         raise BundleError(

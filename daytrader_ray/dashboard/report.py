@@ -4,15 +4,15 @@ A content security policy in the page forbids the browser every request; scripts
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from importlib.resources import files
 from typing import Any
 
 from daytrader_ray.analytics.verdict import MIN_DAYS, TOO_SHORT
 from daytrader_ray.dashboard.figures import equity_figure
-
-MINUS, DASH = "\u2212", "\u2013"
+from daytrader_ray.dashboard.formats import DASH, Format, depth, number, percent, share, text, whole
+from daytrader_ray.dashboard.selection import section as features_section
 
 SHORT = {"lstm": "LSTM", "cnn": "CNN", "random_forest": "RF", "xgboost": "XGB", "transformer": "TF"}
 
@@ -35,34 +35,6 @@ WARNING = (
     "looked best. Past results, simulated ones above all, do not tell what comes next. Trade on paper first, and never "
     "with money you cannot lose."
 )
-
-Format = Callable[[float], str]
-
-
-def percent(value: float) -> str:
-    """Write a return as per cent with its sign."""
-    return f"{100 * value:+.3f} %".replace("-", MINUS)
-
-
-def share(value: float) -> str:
-    """Write a fraction as per cent without a sign."""
-    return f"{100 * value:.1f} %"
-
-
-def depth(value: float) -> str:
-    """Write a positive fraction of loss."""
-    return f"{100 * value:.2f} %"
-
-
-def number(value: float) -> str:
-    """Write a ratio with two places."""
-    return f"{value:.2f}".replace("-", MINUS)
-
-
-def whole(value: float) -> str:
-    """Write a count or an amount of USD."""
-    return f"{value:,.0f}".replace("-", MINUS)
-
 
 COLUMNS: tuple[tuple[str, str, Format], ...] = (
     ("sharpe", "Sharpe", number),
@@ -119,6 +91,7 @@ def render(result: Mapping[str, Any], notice: str = "") -> str:
             _curves(result, best),
             _ensembles(result, best),
             _windows(result, best),
+            features_section(result["selection"]),
             _figures(best),
             _made(result),
             f"<section class='risk'><h2>Before you trade</h2><p>{escape(WARNING)}</p></section>",
@@ -157,11 +130,11 @@ def _cards(result: Mapping[str, Any], best: Mapping[str, Any]) -> str:
     cards = (
         _card(_chips(best["members"], result["members"]), "best ensemble", "wide"),
         _card(f"<em class='{tone}'>{percent(total)}</em>", "net return"),
-        _card(_text(metrics["sharpe"], number), f"Sharpe ratio a year{caveat}", doubt),
-        _card(_text(metrics["intraday_drawdown"], depth), "deepest drawdown, minute by minute"),
+        _card(text(metrics["sharpe"], number), f"Sharpe ratio a year{caveat}", doubt),
+        _card(text(metrics["intraday_drawdown"], depth), "deepest drawdown, minute by minute"),
         _card(str(metrics["days"]), "days out of sample"),
-        _card(_text(metrics["trades_a_day"], number), "round trips a day"),
-        _card(_text(best["dsr"], number), f"deflated Sharpe ratio (0 to 1){caveat}", doubt),
+        _card(text(metrics["trades_a_day"], number), "round trips a day"),
+        _card(text(best["dsr"], number), f"deflated Sharpe ratio (0 to 1){caveat}", doubt),
     )
     return f"<div class='cards'>{''.join(cards)}</div>"
 
@@ -209,11 +182,7 @@ def _ensemble_row(result: Mapping[str, Any], index: int, chosen: int) -> str:
 
 
 def _cell(value: float | None, form: Format) -> str:
-    return f"<td data-value='{'' if value is None else value}'>{_text(value, form)}</td>"
-
-
-def _text(value: float | None, form: Format) -> str:
-    return DASH if value is None else escape(form(value))
+    return f"<td data-value='{'' if value is None else value}'>{text(value, form)}</td>"
 
 
 def _chips(members: Sequence[str], every: Sequence[str]) -> str:
@@ -253,7 +222,7 @@ def _windows(result: Mapping[str, Any], best: Mapping[str, Any]) -> str:
 
 def _figures(best: Mapping[str, Any]) -> str:
     lines = "".join(
-        f"<div><dt>{escape(name)}</dt><dd>{_text(best['metrics'][key], form)}</dd></div>" for key, name, form in METRICS
+        f"<div><dt>{escape(name)}</dt><dd>{text(best['metrics'][key], form)}</dd></div>" for key, name, form in METRICS
     )
     return (
         "<section><h2>All figures of the best ensemble</h2><p class='muted'>After selection, not corrected. A dash: "

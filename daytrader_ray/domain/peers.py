@@ -1,6 +1,6 @@
 """Whom a symbol is compared with: the market's references, its sector, and who belongs to the universe when."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -30,3 +30,7 @@ class Peers:
     sector: Int64
     proxy: Int64
     member: Bool
+
+    def part(self, start: int, stop: int) -> "Peers":
+        """Return the peers of the sessions `[start, stop)`."""
+        return replace(self, member=self.member[start:stop])

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.indices import MAX_AGE_MINUTES, is_index
 from daytrader_ray.domain.panel import Panel, SessionStatistics
+from daytrader_ray.domain.peers import Peers
 from daytrader_ray.domain.ports import BrokerEvent, LiveBar
 from daytrader_ray.domain.regime import Regime
 from daytrader_ray.domain.sessions import Session
@@ -45,7 +46,8 @@ class Market:
     and `sector` are `[symbol]`; `sector_limit` `[sector]` and `event_scale` `[slot, symbol]` are as in `backtest.Plan`.
     The history's `past_ticks` `[row, symbol, 6]` and `past_events` `[row, symbol, 2]` and today's `events`
     `[slot, symbol, 2]` are as in `features.bar.Bars`, None where there are none. Today's ticks come with the bars.
-    `extras` are the configured features beside those of the registry.
+    `peers` of all sessions of the history and today are whom the cross-section compares with, None for nobody; `extras`
+    the configured features beside those of the registry.
     """
 
     session: Session
@@ -61,6 +63,7 @@ class Market:
     past_ticks: Float64 | None = None
     past_events: Float64 | None = None
     events: Float64 | None = None
+    peers: Peers | None = None
     extras: tuple[Extra, ...] = ()
 
 
@@ -122,10 +125,11 @@ class SessionEngine:
 
     def _warm(self) -> None:
         """Run the history through features, windows and regime, so that the first bar continues where it ended."""
-        market, bundle = self.market, self.bundle
-        self._features = LiveFeatures(self.symbols, bar_minutes=self._bar_minutes, extras=market.extras)
+        market, bundle, n = self.market, self.bundle, len(self.market.history.grid.sessions)
+        past, today = (None, None) if market.peers is None else (market.peers.part(0, n), market.peers.part(n, n + 1))
+        self._features = LiveFeatures(self.symbols, bar_minutes=self._bar_minutes, peers=today, extras=market.extras)
         history = self._features.warm(
-            market.history, market.expected_history, ticks=market.past_ticks, events=market.past_events
+            market.history, market.expected_history, peers=past, ticks=market.past_ticks, events=market.past_events
         )
         self._selected = np.array([self._features.names.index(name) for name in bundle.features], dtype=np.int64)
         self._windows = LiveWindows(len(self.symbols), self._selected.size)

@@ -4,57 +4,25 @@ What is audited is passed in as a `Compute`, from a history to tables of values,
 function, the universe and the regime are held to the same rules.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from daytrader_ray.domain.sessions import Int64
+from daytrader_ray.features.audit_table import Bool, Compute, Live, Table, Values
+from daytrader_ray.features.registry import SEED_WEIGHT
 from daytrader_ray.features.world import World, moments
 
-Bool = npt.NDArray[np.bool_]
-Values = npt.NDArray[Any]
 Progress = Callable[[int, int], None]
+Tolerance = tuple[float, float]
+"""Fractions of max(|x|, median |x|) and of the largest |x|."""
+EXACT: Tolerance = (0.0, 0.0)
+"""Equal bits."""
 
 TOLERANCE = 1e-6
-"""Of max(|x|, median |x|): what may remain of a forgotten start (METHODS 1)."""
-
-
-@dataclass(frozen=True)
-class Table:
-    """Values of named quantities, line by line as they become known.
-
-    Attributes
-    ----------
-    names, columns
-        The quantities, and the symbols (or `market`) they are of.
-    values
-        Floating point `[line, column, name]`, NaN for no value.
-    known, minute
-        `[line]`: the row at whose close the line is known (-1: before the first), and the minute (epoch, UTC) it is of.
-    age
-        `[line, column]`: how many bars (or sessions) of the column there have been, this one included.
-    warm_up
-        `[name]`: the age from which on a value must not depend on where the history begins.
-    shared
-        `[name]`: whether it is made of other columns too, so that all of them must have that age.
-    """
-
-    names: tuple[str, ...]
-    columns: tuple[str, ...]
-    values: Values
-    known: Int64
-    minute: Int64
-    age: Int64
-    warm_up: Int64
-    shared: Bool
-
-
-Compute = Callable[[World], Sequence[Table]]
-Live = Callable[[World, int], Sequence[Table]]
-"""Tables of the lines known from a session's first row on, made minute by minute."""
+"""Of max(|x|, median |x|): by how much equal values may differ (METHODS 1)."""
+SEEDS = 3.0 * SEED_WEIGHT
+"""Of the largest |x|: what a warm-up leaves of where averages began; some features are differences of averages."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +54,7 @@ class _Ledger:
     def __init__(self, tables: Iterable[Table]) -> None:
         self.findings = {name: Finding(name) for table in tables for name in table.names}
 
-    def enter(self, then: Table, now: Values, ready: Bool | None, tolerance: float, cause: str) -> None:
+    def enter(self, then: Table, now: Values, ready: Bool | None, tolerance: Tolerance, cause: str) -> None:
         """Compare `then` with `now` `[line, column, name]`, where `ready` (same shape) or everywhere."""
         known = np.isfinite(then.values)
         differ = _differences(then.values, now, tolerance)
@@ -112,13 +80,13 @@ def lookahead(
     compute: Compute,
     n_moments: int,
     rng: np.random.Generator,
-    tolerance: float = 0.0,
+    rounding: float = 0.0,
     progress: Progress | None = None,
 ) -> list[Finding]:
     """Change, and then cut, everything after random moments: all that was known before must stay what it was.
 
-    `tolerance` 0 asks for equal bits; above 0 it is a fraction of max(|x|, median |x|). `progress` is told (done, all)
-    moments.
+    `rounding` is how far values may differ, a fraction of max(|x|, median |x|); 0 asks for equal bits. `progress` is
+    told (done, all) moments.
     """
     truth = compute(world)
     ledger = _Ledger(truth)
@@ -129,8 +97,10 @@ def lookahead(
         for other, verb in zip(others, ("changes", "is cut off"), strict=True):
             for then, now in zip(truth, compute(other), strict=True):
                 n = int(np.searchsorted(then.known, row, side="right"))
-                before = _lines(then, 0, min(n, len(now.known)))
-                ledger.enter(before, now.values[: len(before.known)], None, tolerance, f"all {verb} after {minute}")
+                before = then.part(0, min(n, len(now.known)))
+                ledger.enter(
+                    before, now.values[: len(before.known)], None, (rounding, 0.0), f"all {verb} after {minute}"
+                )
         if progress is not None:
             progress(done, len(rows))
     return ledger.close()
@@ -148,8 +118,8 @@ def warmup(world: World, compute: Compute, starts: Iterable[int], progress: Prog
     for done, start in enumerate(wanted, start=1):
         cause = f"history begins on {sessions[start].date}, not on {sessions[0].date}"
         for whole, now in zip(truth, compute(world.part(start, last)), strict=True):
-            then = _lines(whole, len(whole.known) - len(now.known), len(whole.known))
-            ledger.enter(then, now.values, _ready(then, now), TOLERANCE, cause)
+            then = whole.part(len(whole.known) - len(now.known), len(whole.known))
+            ledger.enter(then, now.values, _ready(then, now), (TOLERANCE, SEEDS), cause)
         if progress is not None:
             progress(done, len(wanted))
     return ledger.close()
@@ -160,25 +130,14 @@ def parity(world: World, compute: Compute, live: Live, session: int) -> list[Fin
     truth = compute(world)
     ledger = _Ledger(truth)
     for whole, now in zip(truth, live(world, session), strict=True):
-        then = _lines(whole, len(whole.known) - len(now.known), len(whole.known))
-        ledger.enter(then, now.values, None, 0.0, "made minute by minute")
+        then = whole.part(len(whole.known) - len(now.known), len(whole.known))
+        ledger.enter(then, now.values, None, EXACT, "made minute by minute")
     return ledger.close()
 
 
 def utc(minute: int) -> str:
     """Return an epoch minute as text."""
     return f"{np.datetime64(minute, 'm')}Z".replace("T", " ")
-
-
-def _lines(table: Table, start: int, stop: int) -> Table:
-    lines = slice(start, stop)
-    return replace(
-        table,
-        values=table.values[lines],
-        known=table.known[lines],
-        minute=table.minute[lines],
-        age=table.age[lines],
-    )
 
 
 def _ready(then: Table, now: Table) -> Bool:
@@ -188,20 +147,22 @@ def _ready(then: Table, now: Table) -> Bool:
     return np.asarray(ready & ~np.isnan(now.values), dtype=np.bool_)
 
 
-def _differences(then: Values, now: Values, tolerance: float) -> Bool:
+def _differences(then: Values, now: Values, tolerance: Tolerance) -> Bool:
     """Return where two arrays `[line, column, name]` differ; NaN equals NaN."""
-    if tolerance == 0.0:
+    if tolerance == EXACT:
         bits = f"u{then.dtype.itemsize}"
         differ = then.view(bits) != now.view(bits)
     else:
         size = np.where(np.isfinite(then), np.abs(then), np.nan)
-        middle = np.array([_median(size[:, :, k]) for k in range(size.shape[2])])
+        middle, largest = (
+            np.array([_of(size[:, :, k], what) for k in range(size.shape[2])]) for what in (np.median, np.max)
+        )
         with np.errstate(invalid="ignore"):
-            near = np.abs(now - then) <= tolerance * np.fmax(size, middle)
+            near = np.abs(now - then) <= np.fmax(tolerance[0] * np.fmax(size, middle), tolerance[1] * largest)
         differ = (then != now) & ~near
     return np.asarray(differ & ~(np.isnan(then) & np.isnan(now)), dtype=np.bool_)
 
 
-def _median(values: Values) -> float:
-    known = values[np.isfinite(values)]
-    return float(np.median(known)) if len(known) else 0.0
+def _of(values: Values, what: Callable[[Values], float]) -> float:
+    known = values[~np.isnan(values)]
+    return float(what(known)) if len(known) else 0.0

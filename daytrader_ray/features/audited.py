@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from daytrader_ray.domain.panel import FeatureMatrix, Panel
 from daytrader_ray.domain.peers import Peers
-from daytrader_ray.features.audit import Compute, Table
+from daytrader_ray.features.audit_table import Compute, Table, row_table
 from daytrader_ray.features.bar import EVENTS, TICKS, Bars, Bool, Float64, without
 from daytrader_ray.features.compute import bars_of, compute
 from daytrader_ray.features.events import event_minutes
@@ -26,27 +26,6 @@ Function = Callable[[History], npt.ArrayLike]
 RANGES = ("atr_5", "return_30", "sigma_30")
 ROUNDING = 1e-9
 """Tolerance of `lookahead` for a user's function: sums of vectorised libraries may depend on the length of the data."""
-
-
-def row_table(
-    world: World,
-    names: Sequence[str],
-    values: npt.NDArray[np.floating],
-    warm_up: Sequence[int],
-    shared: Sequence[bool] | None = None,
-) -> Table:
-    """Return the table of `values` `[row, symbol, name]`, each known at the close of its row."""
-    grid = world.grid
-    return Table(
-        names=tuple(names),
-        columns=world.panel.symbols,
-        values=values,
-        known=np.arange(grid.n_rows, dtype=np.int64),
-        minute=grid.minute_of_row,
-        age=np.cumsum(np.isfinite(world.panel.close), axis=0),
-        warm_up=np.array(warm_up, dtype=np.int64),
-        shared=np.zeros(len(names), dtype=np.bool_) if shared is None else np.array(shared, dtype=np.bool_),
-    )
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -56,9 +56,7 @@ def own_extra(path: str, call: Call) -> Extra:
     except (OSError, ValueError) as error:
         refuse(call.text, f"{path} is not readable: {error}", "the path counts from the folder the program runs in")
     arguments = _arguments(call, path, source)
-    window = getattr(module_of(path, source), "LOOKBACK", {}).get(call.name, WINDOW)
-    if not 1 <= window <= LONGEST:
-        refuse(call.text, f"LOOKBACK of {window} bars in {path}, expected 1 to {LONGEST}")
+    window = _window(call, path, source)
     function = OwnFunction(path, source, call.name, arguments)
     function(_sample(window), 0, window)
     words = "_".join([call.name, *(f"{value:g}" for value in arguments)])
@@ -85,12 +83,21 @@ def module_of(path: str, source: str) -> ModuleType:
 
 def function_of(path: str, source: str, name: str) -> Callable[..., Any]:
     """Return a function of a file; a `DataError` lists those it has where there is no such one."""
-    found = getattr(module_of(path, source), name, None)
-    if not inspect.isfunction(found):
-        members = inspect.getmembers(module_of(path, source), inspect.isfunction)
-        there = [key for key, value in members if value.__code__.co_filename == path]
+    module = module_of(path, source)
+    own = {key: value for key, value in vars(module).items() if getattr(value, "__module__", "") == module.__name__}
+    there = {key: value for key, value in own.items() if callable(value)}
+    if name not in there:
         raise DataError(f"{path} has no function {name}", f"it has {', '.join(there) or 'none'}")
-    return found
+    return cast(Callable[..., Any], there[name])
+
+
+def _window(call: Call, path: str, source: str) -> int:
+    lookback = getattr(module_of(path, source), "LOOKBACK", {})
+    window = lookback.get(call.name, WINDOW) if isinstance(lookback, dict) else lookback
+    if not (isinstance(lookback, dict) and isinstance(window, int) and 1 <= window <= LONGEST):
+        expected = f'expected such as {{"{call.name}": {WINDOW}}}, 1 to {LONGEST} bars'
+        refuse(call.text, f"LOOKBACK in {path} is {lookback!r}, {expected}")
+    return window
 
 
 def _arguments(call: Call, path: str, source: str) -> tuple[float, ...]:

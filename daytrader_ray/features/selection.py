@@ -25,6 +25,9 @@ Int64 = npt.NDArray[np.int64]
 BINS = 10
 """Quantile bins of the mutual information."""
 
+CHUNK = 4096
+"""So many rows are correlated at a time: they fit the processor's cache."""
+
 N_CLASSES = 3
 FOLDS = 4
 """Blocks of sessions that recursive elimination holds out in turn."""
@@ -133,11 +136,17 @@ def rank_correlation(ranks: Float64) -> Float64:
 
     0 where it is not defined. Rounded to 1e-9, so that no library's order of summing decides about a limit.
     """
-    known = np.isfinite(ranks)
-    values, mask = np.where(known, ranks - 0.5, 0.0), known.astype(np.float64)
-    n = np.maximum(mask @ mask.T, 1.0)
-    sums, squares = values @ mask.T, (values**2) @ mask.T
-    covariance = values @ values.T - sums * sums.T / n
+    n, sums, squares, products = np.zeros((4, len(ranks), len(ranks)))
+    for start in range(0, ranks.shape[1], CHUNK):
+        part = ranks[:, start : start + CHUNK]
+        known = np.isfinite(part)
+        values, mask = np.where(known, part - 0.5, 0.0), known.astype(np.float64)
+        n += mask @ mask.T
+        sums += values @ mask.T
+        squares += values**2 @ mask.T
+        products += values @ values.T
+    n = np.maximum(n, 1.0)
+    covariance = products - sums * sums.T / n
     variance = squares - sums**2 / n
     scale = np.sqrt(np.maximum(variance * variance.T, 0.0))
     found = np.divide(covariance, scale, out=np.zeros_like(scale), where=scale > 1e-9)
@@ -172,10 +181,11 @@ def redundant(evidence: Evidence, kept: Int64, config: SelectionConfig) -> Mappi
     stay: list[int] = []
     found: dict[int, str] = {}
     for k in _by_information(evidence, kept):
-        twin = next((s for s in stay if abs(correlation[k, s]) > config.max_correlation), None)
-        if twin is None:
+        twins = np.flatnonzero(np.abs(correlation[k, np.array(stay, dtype=np.int64)]) > config.max_correlation)
+        if not len(twins):
             stay.append(k)
         else:
+            twin = stay[twins[0]]
             name = evidence.names[kept[twin]]
             found[int(kept[k])] = f"Spearman {correlation[k, twin]:+.3f} with {name}, which tells more"
     return found
@@ -189,6 +199,17 @@ def weak(evidence: Evidence, kept: Int64, config: SelectionConfig) -> Mapping[in
         for place, k in enumerate(order, start=1)
         if place > config.top
     }
+
+
+def scattered(evidence: Evidence, kept: Int64, config: SelectionConfig) -> Mapping[int, str]:
+    """Drop what has the most gaps, one by one, while gaps here and there together cost more than `max_missing` rows."""
+    gaps = ~evidence.known[:, kept]
+    found: dict[int, str] = {}
+    while (lost := gaps.any(axis=1).sum() / max(len(gaps), 1)) > config.max_missing:
+        worst = int(gaps.sum(axis=0).argmax())
+        found[int(kept[worst])] = f"most gaps of those that together leave {lost:.0%} of the rows incomplete"
+        gaps[:, worst] = False
+    return found
 
 
 def eliminated(evidence: Evidence, kept: Int64, config: SelectionConfig) -> Mapping[int, str]:
@@ -216,6 +237,7 @@ RULES: Mapping[str, Rule] = {
     "constant": constant,
     "redundant": redundant,
     "weak": weak,
+    "scattered": scattered,
     "eliminated": eliminated,
 }
 """All rules in the order in which they are applied."""

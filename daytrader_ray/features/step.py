@@ -8,6 +8,7 @@ from daytrader_ray.domain.jit import njit
 from daytrader_ray.features.bar import CROSS_INPUTS, Bar, Bars, Calendar, Crowd, Float32, Float64, Minute
 from daytrader_ray.features.kernels import (
     cross_section,
+    events,
     lag,
     microstructure,
     momentum,
@@ -30,6 +31,7 @@ FEATURES: tuple[Feature, ...] = (
     *rolling.FEATURES,
     *time.FEATURES,
     *microstructure.FEATURES,
+    *events.FEATURES,
     *cross_section.FEATURES,
 )
 NAMES = tuple(feature.name for feature in FEATURES)
@@ -45,7 +47,8 @@ _LAG = _VOLUME + len(volume.FEATURES)
 _ROLLING = _LAG + len(lag.FEATURES)
 _TIME = _ROLLING + len(rolling.FEATURES)
 _MICROSTRUCTURE = _TIME + len(time.FEATURES)
-CROSS_SECTION = _MICROSTRUCTURE + len(microstructure.FEATURES)
+_EVENTS = _MICROSTRUCTURE + len(microstructure.FEATURES)
+CROSS_SECTION = _EVENTS + len(events.FEATURES)
 
 _MOMENTUM_STATE = past.STATE
 _TREND_STATE = _MOMENTUM_STATE + momentum.STATE
@@ -106,6 +109,7 @@ def step_symbol(state: Float64, minute: Minute, bar: Bar, out: Float32, aux: Flo
     rolling.step(state, minute, out, _ROLLING)
     time.step(minute, out, _TIME)
     microstructure.step(state, _MICROSTRUCTURE_STATE, minute, bar, out, _MICROSTRUCTURE)
+    events.step(bar, out, _EVENTS)
     ranges.step(state, _RANGES_STATE, minute, bar, aux)
     aux[0] /= bar.price_factor
     _inputs_of_cross(state, minute.bar_minutes, cross)

@@ -1,7 +1,8 @@
 """Any function of TA-Lib as a feature."""
 
 import difflib
-from collections.abc import Mapping
+import inspect
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -19,7 +20,7 @@ FORGOTTEN = 1e-7
 ANCHORED = 390
 """Window of a function that never forgets, such as OBV: its sum runs over the last 390 bars."""
 
-_ENDS, _APART = 32, 17
+_ENDS, _APART = 64, 61
 _AVERAGE_TYPE = "matype"
 
 
@@ -35,7 +36,7 @@ class TalibFunction:
     def __call__(self, history: History, start: int, stop: int) -> float:
         """Return the last value over the bars `[start, stop)`."""
         bars = [getattr(history, name)[start:stop] for name in self.inputs]
-        found = getattr(talib, self.name)(*bars, *self.parameters)
+        found = _function(self.name)(*bars, *self.parameters)
         return float((found[self.output] if isinstance(found, tuple) else found)[-1])
 
 
@@ -100,7 +101,11 @@ def _output(call: Call, info: Mapping[str, Any]) -> int:
     fitting = [name for name in names if name == call.output] or [n for n in names if n.startswith(call.output)]
     if len(fitting) != 1:
         asked = f"output '{call.output}' is not clear" if call.output else f"{len(names)} outputs"
-        refuse(call.text, f"{asked}, expected one of {', '.join(names)}", f"write {call.text}.{names[0]}")
+        refuse(
+            call.text,
+            f"{asked}, expected one of {', '.join(names)}",
+            "" if call.output else f"write {call.text}.{names[0]}",
+        )
     return names.index(fitting[0])
 
 
@@ -128,11 +133,19 @@ def _lookback(call: Call, name: str, given: Mapping[str, float]) -> int:
 
 
 @lru_cache
+def _function(name: str) -> Callable[..., Any]:
+    """Return the library's function without the search for pandas columns around it, which takes as long as itself."""
+    found: Callable[..., Any] = inspect.unwrap(getattr(talib, name))
+    return found
+
+
+@lru_cache
 def _window(function: TalibFunction, lookback: int) -> int:
     """Return the bars of the function's window: the fewest, in steps of a quarter, before which nothing matters.
 
     What TA-Lib smooths recursively (flagged as unstable or built of such parts, as MACD is) has a seed; how soon it is
-    forgotten is measured on a made-up market of large moves.
+    forgotten is measured on a made-up market. Adaptive averages (KAMA, MAMA) and SAR may take longer on others: their
+    value is that of their window.
     """
     tried = lookback + 1
     while tried <= LONGEST:
@@ -153,11 +166,13 @@ def _values(function: TalibFunction, bars: int) -> Float64:
 
 @lru_cache
 def _market() -> History:
-    """Return prices that stay within a factor of 2.7, by moves of a few percent a bar."""
+    """Return a market that is hard to forget: small moves or none, and each session at another price, range, volume."""
     rng, n = np.random.default_rng(1), 2 * LONGEST + _APART * _ENDS
-    close = 100.0 * np.exp(0.5 * np.sin(np.cumsum(rng.normal(0.0, 0.05, n))))
-    open_ = close * np.exp(rng.normal(0.0, 0.01, n))
-    high = np.maximum(open_, close) * (1.0 + 0.01 * rng.random(n))
-    low = np.minimum(open_, close) * (1.0 - 0.01 * rng.random(n))
-    volume = rng.integers(100, 10_000, n).astype(np.float64)
+    session = np.arange(n) // 390
+    calm, busy = (np.exp(rng.normal(0.0, 2.0, session[-1] + 1))[session] for _ in range(2))
+    moves = np.where(rng.random(n) < 0.1, 0.0, rng.normal(0.0, 3e-4, n))
+    close = 100.0 * np.exp(np.cumsum(moves) + 0.7 * (session % 2) + rng.normal(0.0, 0.1, session[-1] + 1)[session])
+    high, low = (close * (1.0 + sign * 1e-4 * calm * rng.random(n)) for sign in (1.0, -1.0))
+    open_ = low + (high - low) * rng.random(n)
+    volume = np.ceil(1000.0 * busy * rng.random(n))
     return History(open_, high, low, close, volume, close, np.arange(n, dtype=np.float64))

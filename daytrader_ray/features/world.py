@@ -78,7 +78,14 @@ class World:
 
         The session keeps its length and its factors: both are known before it opens.
         """
-        short = self.part(0, int(self.grid.session_of_row[row]) + 1)
+        return self._ended(row, int(self.grid.session_of_row[row]) + 1)
+
+    def eve_of(self, session: int) -> "World":
+        """Return what is known before a session opens: no bar of it, but all that is fixed by session."""
+        return self._ended(int(self.grid.first_row[session]) - 1, session + 1)
+
+    def _ended(self, row: int, n_sessions: int) -> "World":
+        short = self.part(0, n_sessions)
         bars = {name: getattr(short.panel, name).copy() for name in BAR_FIELDS}
         _empty(bars, np.arange(short.grid.n_rows) > row)
         ticks = None if short.ticks is None else short.ticks.copy()

@@ -102,19 +102,17 @@ def _best(places: int, passed: Bool, pinned: Bool, score: Float64, daily: Daily)
 
 
 def _is_met(rule: Rule, values: Float64) -> Bool:
-    low = -np.inf if rule.low is None else rule.low
-    high = np.inf if rule.high is None else rule.high
-    return np.isfinite(values) & (values >= low) & (values <= high)
+    return np.asarray(values == np.clip(values, rule.low, rule.high), dtype=np.bool_)
 
 
 def _degree(rule: Rule, values: Float64) -> Float64:
-    """Return 1 between the bounds, outside the ratio to the bound that is missed, 0 for what is not known."""
-    degree = np.where(np.isfinite(values), 1.0, 0.0)
-    if rule.low is not None:
-        degree[values < rule.low] = np.clip(values[values < rule.low] / rule.low, 0.0, 1.0) if rule.low > 0 else 0.0
-    if rule.high is not None:
-        degree[values > rule.high] = np.clip(rule.high / values[values > rule.high], 0.0, 1.0) if rule.high > 0 else 0.0
-    return degree
+    """Return 1 between the bounds, outside the ratio to the bound that is missed, 0 for what is not known.
+
+    A bound of 0 or less has no ratio: what misses it has degree 0.
+    """
+    bound = np.clip(values, rule.low, rule.high)
+    ratio = np.divide(np.minimum(values, bound), np.maximum(values, bound), out=np.zeros_like(values), where=bound > 0)
+    return np.where(values == bound, 1.0, np.clip(np.nan_to_num(ratio), 0.0, 1.0))
 
 
 def _fault(name: str, value: float, universe: UniverseConfig) -> str:

@@ -94,9 +94,15 @@ def trial_dict(trial: TrialResult, trials: Sequence[TrialResult]) -> dict[str, A
 
 
 def selection_dict(selections: Sequence[Selection]) -> dict[str, Any]:
-    """Return what each window kept, as plain values: of each feature of the set, mutual information and why not."""
+    """Return what each window kept, as plain values: of each feature of the set, mutual information and why not.
+
+    `kept` is the mean number over the windows, `of` that of all features.
+    """
+    features = selections[0].feature_set
     return {
-        "features": list(selections[0].feature_set),
+        "features": list(features),
+        "of": len(features),
+        "kept": sum(len(selection.features) for selection in selections) / len(selections),
         "stability": stability(selections),
         "windows": [
             {

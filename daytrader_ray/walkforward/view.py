@@ -21,9 +21,9 @@ def view_of(market: Market, window: Window, config: SearchConfig) -> View:
     selection = select(evidence, config.selection)
     if not selection.features:
         raise DataError(
-            f"window {window.index}: no feature has values in {1 - config.selection.max_missing:.0%} of the "
-            f"{len(evidence.sessions)} training rows ({market.dates(window.fit)})",
-            "train on more sessions",
+            f"window {window.index}: none of {len(evidence.names)} features can be used on the "
+            f"{len(evidence.sessions)} labelled rows of {market.dates(window.fit)}",
+            "train on more sessions: the first of a history only warm up",
         )
     return View(selection, Scaler.fit(evidence.rows.values[:, selection.kept]))
 

@@ -372,6 +372,15 @@ async def test_ticks_of_chosen_symbols_become_minutes_in_the_buffer(vendors):
         assert v.feed.ticks() == {}
 
 
+async def test_with_ticks_a_minute_is_complete_once_their_own_stream_is_past_it(vendors):
+    async with vendors(second=True, trades=("SPY",)) as v:
+        await v.alpaca.send(alpaca_bar("AAPL", OPEN), alpaca_bar("SPY", OPEN))
+        await until(lambda: v.feed._n_bars == 2)
+        assert not v.feed.is_complete(0)
+        await v.send(slot("AAPL", 0))
+        assert v.feed.is_complete(0)
+
+
 async def test_ticks_ahead_of_time_are_dropped_and_minutes_with_a_gap_are_not_stored(vendors):
     def quote(number):
         stamp = (OPEN + number) * 60_000 + 1

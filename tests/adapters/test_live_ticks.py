@@ -96,6 +96,7 @@ def test_what_is_quoted_out_of_the_session_is_no_part_of_it() -> None:
     (only,) = ticks.take(OPEN + 9, True)
     assert only[2]["timestamp"].tolist() == [OPEN * 60_000_000]
     assert ticks.minute(OPEN)["SPY"][:3] == [200.0, 0.5, 0.0]
+    assert ticks.alarms() == ["live bars: no trades came of SPY"]
 
 
 def test_a_minute_that_is_ahead_waits_for_its_own_and_an_earlier_one_is_forgotten() -> None:

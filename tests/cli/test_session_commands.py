@@ -63,6 +63,15 @@ def test_real_money_is_refused_by_its_address_whatever_the_profile_is_called(tmp
     assert f"'{url.strip(chr(39))}'" in failure.value.message
 
 
+def test_a_recorded_market_that_has_no_quotes_to_send_is_refused(tmp_path):
+    from daytrader_ray.cli.session_spec import rehearsal_spec
+
+    recorded = {"DAYTRADER__SANDBOX__STORE": str(tmp_path), "DAYTRADER__LIVE__QUOTES": "[SPY]"}
+    with pytest.raises(ConfigError, match=r"is recorded bars, it has no quotes to send") as failure:
+        rehearsal_spec(load("sandbox", str(tmp_path), recorded), MONDAY.date(), "0123456789abcdef", "http://x")
+    assert "live.quotes" in failure.value.hint
+
+
 def test_a_broker_on_this_machine_is_no_real_money(tmp_path):
     from daytrader_ray.cli.session_spec import live_spec
 

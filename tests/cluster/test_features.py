@@ -1,6 +1,6 @@
 import dataclasses
 import datetime as dt
-from pathlib import Path
+import shutil
 
 import numpy as np
 import pyarrow as pa
@@ -10,14 +10,14 @@ from daytrader_ray.adapters.calendar import session_grid
 from daytrader_ray.adapters.frames import load_frames
 from daytrader_ray.adapters.store import FILE_SCHEMA, ParquetStore
 from daytrader_ray.adapters.tables import Kind
+from daytrader_ray.cluster import features
 from daytrader_ray.cluster.content import digest_of_panel
-from daytrader_ray.cluster.features import build
-from daytrader_ray.cluster.search import frames_of
+from daytrader_ray.cluster.features import FeatureRequest, build
+from daytrader_ray.cluster.search import SearchRequest, frames_of
 from daytrader_ray.domain.errors import DataError
-from daytrader_ray.domain.panel import Panel
-from daytrader_ray.features.compute import compute
 from daytrader_ray.market_data.statistics import session_statistics
 from daytrader_ray.universe.config import UniverseConfig
+from tests.cluster.feature_stores import copied, files, in_one_pass
 
 pytestmark = pytest.mark.ray
 SPANS = {"AAA": (0, 5), "BBB": (1, 6), "SPY": (0, 6)}
@@ -49,52 +49,39 @@ def store(tmp_path_factory):
     return store
 
 
+def request(store, symbols=("SPY", "AAA", "BBB")):
+    universe = UniverseConfig(sectors={"one": ("AAA", "BBB")}, references=("SPY",))
+    return FeatureRequest(root=store.root, symbols=symbols, universe=universe)
+
+
 @pytest.fixture(scope="module")
 def report(store, ray_cluster):
-    return build(store.root, ["SPY", "AAA", "BBB"])
+    return build(request(store))
 
 
-def same_bits(one, other):
-    return all(
-        getattr(one, field.name).tobytes() == getattr(other, field.name).tobytes()
-        for field in dataclasses.fields(one)
-        if isinstance(getattr(one, field.name), np.ndarray)
-    )
+def test_workers_make_the_files_that_one_process_makes(store, report, monkeypatch, tmp_path):
+    other = copied(store.root, tmp_path)
+    shutil.rmtree(tmp_path / "processed")
+    monkeypatch.setattr(features, "mapped", lambda items, function: map(function, items))
+    assert dataclasses.asdict(build(request(other))) == dataclasses.asdict(report)
+    assert files(other) == files(store)
 
 
-def test_the_pipeline_gives_the_bits_of_the_core(store, report):
+def test_the_frames_are_the_bars_and_what_is_known_before_each_session(store, report):
     panel = store.panel(("AAA", "BBB", "SPY"))
     adv, sigma_day, expected_volume = session_statistics(panel)
     frames = load_frames(store.root)
-    assert frames.panel.symbols == ("AAA", "BBB", "SPY")
-    assert frames.panel.grid == panel.grid
-    assert same_bits(frames.panel, panel)
-    assert same_bits(frames.features, compute(panel, expected_volume))
-    assert frames.features.names == compute(panel, expected_volume).names
+    assert frames.panel.symbols == ("AAA", "BBB", "SPY") and frames.panel.grid == panel.grid
+    for field in dataclasses.fields(panel)[2:]:
+        assert getattr(frames.panel, field.name).tobytes() == getattr(panel, field.name).tobytes()
     assert frames.adv.tobytes() == adv.tobytes()
     assert frames.sigma_day.tobytes() == sigma_day.tobytes()
     assert frames.expected_volume.tobytes() == expected_volume.tobytes()
-    assert np.isfinite(frames.features.values).any()
 
 
 def test_the_report_counts_what_was_built(report):
-    assert (report.symbols, report.sessions, report.rows, report.computed) == (3, 6, 6 * 390, 3)
-
-
-def test_the_same_bars_are_not_computed_again(store, report):
-    again = build(store.root, ["AAA", "BBB", "SPY"])
-    assert again.computed == 0
-    assert again.key == report.key
-
-
-def test_an_interrupted_build_goes_on_with_the_same_bits(store, report):
-    folder = store.path("processed", "features", report.key)
-    before = {path.name: path.read_bytes() for path in Path(folder, "AAA").iterdir()}
-    Path(folder, "manifest.json").unlink()
-    for path in Path(folder, "AAA").iterdir():
-        path.unlink()
-    assert build(store.root, ["AAA", "BBB", "SPY"]).computed == 1
-    assert {path.name: path.read_bytes() for path in Path(folder, "AAA").iterdir()} == before
+    assert (report.symbols, report.sessions, report.rows) == (3, 6, (5 + 5 + 6) * 390)
+    assert report.computed == {"kernel": report.rows, "cross": report.rows}
 
 
 def test_chosen_symbols_come_with_the_sessions_they_share(store, report):
@@ -102,7 +89,9 @@ def test_chosen_symbols_come_with_the_sessions_they_share(store, report):
     assert frames.panel.symbols == ("AAA", "BBB")
     assert [str(s.date) for s in frames.panel.grid.sessions] == ["2025-03-04", "2025-03-05", "2025-03-06", "2025-03-07"]
     rows = slice(390, 5 * 390)
-    assert frames.features.values.tobytes() == load_frames(store.root).features.values[rows, :2].tobytes()
+    every = load_frames(store.root).features.values
+    for column in (0, 1):
+        assert frames.features.values[0 : 4 * 390, column].tobytes() == every[rows, column].tobytes()
 
 
 def test_what_is_not_there_is_named(store, report, tmp_path):
@@ -113,15 +102,6 @@ def test_what_is_not_there_is_named(store, report, tmp_path):
     assert "daytrader features" in caught.value.hint
 
 
-def test_other_bars_have_another_key(store, report, ray_cluster):
-    grid = session_grid(dt.date(2025, 3, 10), dt.date(2025, 3, 10))
-    write_bars(store, "AAA", grid.minute_of_row[:10], 9)
-    later = build(store.root, ["AAA", "BBB", "SPY"])
-    assert later.key != report.key
-    assert later.computed == 3
-    assert isinstance(load_frames(store.root).panel, Panel)
-
-
 def test_an_index_comes_with_the_others_and_neither_its_absence_nor_a_short_history_takes_sessions(
     tmp_path, ray_cluster
 ):
@@ -130,7 +110,7 @@ def test_an_index_comes_with_the_others_and_neither_its_absence_nor_a_short_hist
         write_bars(store, symbol, grid.minute_of_row, seed)
     write_bars(store, "I:VIX", grid.minute_of_row[-390:], 5, volumes=(0, 1))
     universe = UniverseConfig(sectors={"one": ("AAA",)}, references=("I:VIX", "I:VIX3M", "SPY"))
-    frames = frames_of(store.root, universe)
+    frames = frames_of(SearchRequest(root=store.root, universe=universe))
     assert frames.panel.symbols == ("AAA", "I:VIX", "SPY")
     assert len(frames.panel.grid.sessions) == len(grid.sessions)
     vix = frames.panel.close[:, 1]
@@ -142,20 +122,21 @@ def test_a_store_of_five_minute_bars_gives_five_minute_features(tmp_path, ray_cl
     store.claim("imported", bar_minutes=5)
     for seed, symbol in enumerate(("AAA", "SPY")):
         write_bars(store, symbol, grid.minute_of_row, seed)
-    frames = load_frames(store.root, key=build(store.root, ["AAA", "SPY"]).key)
+    wanted = request(store, ("AAA", "SPY"))
+    frames, whole = load_frames(store.root, name=build(wanted).name), in_one_pass(wanted)
     assert frames.panel.grid.bar_minutes == 5 and frames.panel.grid.bars_per_session.tolist() == [78] * 6
-    expected = session_statistics(store.panel(["AAA", "SPY"]))[2]
-    assert frames.features.values.tobytes() == compute(frames.panel, expected).values.tobytes()
+    for column in (0, 1):
+        values = frames.features.values[0 : frames.panel.grid.n_rows, column]
+        assert values.tobytes() == np.ascontiguousarray(whole.values[:, column]).tobytes()
 
 
-def test_a_split_is_in_the_frames_and_another_one_gives_another_key(store, report):
-    before = load_frames(store.root, key=report.key)
+def test_a_split_is_in_the_frames_and_computes_what_follows_it(store, report, ray_cluster):
+    before = load_frames(store.root)
     assert (before.panel.price_factor == 1.0).all()
     row = {"execution_date": [dt.date(2025, 3, 6)], "split_from": [1.0], "split_to": [3.0]}
     store.write_table(Kind.SPLITS, "AAA", "splits", pa.table(row, Kind.SPLITS.schema))
-    again = build(store.root, ["SPY", "AAA", "BBB"])
-    assert again.key != report.key
-    after = load_frames(store.root, key=again.key)
+    assert build(request(store)).computed["kernel"] == 5 * 390
+    after = load_frames(store.root)
     assert after.panel.share_factor[:, 0].tolist() == [1.0, 1.0, 1.0, 3.0, 3.0, 3.0]
     assert after.panel.price_factor.tobytes() == after.panel.share_factor.tobytes()
     assert after.adv[-1, 0] != before.adv[-1, 0] and after.adv[-1, 1:].tolist() == before.adv[-1, 1:].tolist()

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from daytrader_ray.adapters import frames
 from daytrader_ray.adapters.store import ParquetStore
-from daytrader_ray.cluster import fits, search
+from daytrader_ray.cluster import content, features, fits, search
+from daytrader_ray.cluster.features import FeatureRequest, content_key
 from daytrader_ray.cluster.fits import jobs_of
 from daytrader_ray.domain import sources
 from daytrader_ray.domain.trading import MEMBERS
 from daytrader_ray.models.labels import LabelConfig
+from daytrader_ray.universe.config import UniverseConfig
 from daytrader_ray.walkforward.config import SearchConfig
 from daytrader_ray.walkforward.fit import Market
 from daytrader_ray.walkforward.windows import WindowSpec, windows
@@ -21,6 +22,13 @@ from tests.walkforward.markets import market, planted
 
 BYTES_ONLY = ("adapters/atomic.py", "cluster/pipeline.py", "cluster/runtime.py")
 """These carry results and make none."""
+APART = ("engine/config.py", "engine/events.py", "universe/criteria.py", "universe/daily.py")
+"""Rules for entries: features read the events and the universe's list that these are made of, not the rules."""
+
+
+def key(store: ParquetStore) -> str:
+    universe = UniverseConfig(sectors={"one": ("AAPL", "XOM")}, references=("SPY",))
+    return content_key(store, FeatureRequest(root=store.root, symbols=SYMBOLS, universe=universe), SYMBOLS)
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +66,19 @@ def test_every_source_that_a_fit_imports_is_in_its_key(here: Market, package: Pa
         assert keys(here)[member] != before, name
 
 
+def test_every_source_that_chooses_features_is_in_the_key_of_the_choice(here: Market, package: Path) -> None:
+    def view() -> str:
+        found = windows(here.frames.panel.grid, WindowSpec.parse("6s", "2s", "2s"))
+        return jobs_of(here, found, SearchConfig(), LabelConfig(), "root")[0].view
+
+    read = imported(["walkforward/view.py"])
+    assert {"features/selection.py", "models/judge.py", "domain/folds.py"} <= read
+    for name in sorted(read):
+        before = view()
+        edited(package, name)
+        assert view() != before, name
+
+
 def test_what_the_networks_share_is_in_their_keys(here: Market, package: Path) -> None:
     before = keys(here)
     edited(package, "models/members/network.py")
@@ -82,24 +103,24 @@ def test_every_source_that_makes_regimes_is_in_their_key(package: Path) -> None:
 def test_every_source_that_makes_features_is_in_their_key(tmp_path: Path, package: Path) -> None:
     fill(str(tmp_path / "data"))
     store = ParquetStore(str(tmp_path / "data"))
-    read = imported(["cluster/features.py"], BYTES_ONLY)
+    read = imported(["cluster/features.py"], (*BYTES_ONLY, *APART))
     assert {"adapters/store.py", "adapters/calendar.py", "domain/sessions.py", "market_data/panel.py"} <= read
     for name in sorted(read):
-        before = frames.frames_key(store, SYMBOLS, "SPY")
+        before = key(store)
         edited(package, name)
-        assert frames.frames_key(store, SYMBOLS, "SPY") != before, name
+        assert key(store) != before, name
 
 
 def test_another_calendar_gives_other_features(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = ParquetStore(str(tmp_path))
-    before = frames.frames_key(store, SYMBOLS, "SPY")
-    true = frames.version
-    monkeypatch.setattr(frames, "version", lambda name: "9.9" if name == "exchange_calendars" else true(name))
-    assert frames.frames_key(store, SYMBOLS, "SPY") != before
+    before = key(store)
+    true = content.version
+    monkeypatch.setattr(content, "version", lambda name: "9.9" if name == "exchange_calendars" else true(name))
+    assert key(store) != before
 
 
 def test_the_lists_name_files_that_exist() -> None:
-    for name in (*fits.FIT_SOURCES, *fits.MEMBER_SOURCES.values(), *search.REGIME_SOURCES, *frames.SOURCES):
+    for name in (*fits.FIT_SOURCES, *fits.MEMBER_SOURCES.values(), *search.REGIME_SOURCES, *features.SOURCES):
         assert (PACKAGE / name).exists(), name
     assert all((PACKAGE / name).exists() for name in search.STUDY_SOURCES)
 
@@ -107,8 +128,8 @@ def test_the_lists_name_files_that_exist() -> None:
 def test_hidden_files_and_leftovers_are_no_bars(tmp_path: Path) -> None:
     fill(str(tmp_path))
     store = ParquetStore(str(tmp_path))
-    before = frames.frames_key(store, SYMBOLS, "SPY"), store.span(["AAPL"])
+    before = key(store), store.span(["AAPL"])
     folder = tmp_path / "historical/minute_bars/symbol=AAPL"
     for name in (".2025-11.parquet.x1.aside", "._2025-11.parquet", ".DS_Store"):
         (folder / name).write_bytes(b"left by a crash")
-    assert (frames.frames_key(store, SYMBOLS, "SPY"), store.span(["AAPL"])) == before
+    assert (key(store), store.span(["AAPL"])) == before

@@ -89,7 +89,7 @@ def test_the_same_search_again_fits_nothing_and_writes_the_same_bytes(
 
 
 def test_workers_change_nothing_one_process_gives_the_same_bits(report: SearchReport, request_: SearchRequest) -> None:
-    frames = frames_of(request_.root, request_.universe)
+    frames = frames_of(request_)
     market = market_of(request_, frames)
     found = windows(frames.panel.grid, request_.spec)
     jobs = jobs_of(market, found, request_.config, request_.labels, request_.root)
@@ -110,6 +110,37 @@ def test_workers_change_nothing_one_process_gives_the_same_bits(report: SearchRe
     assert list(trial.equity) == expected["equity"]
     assert trial.performance.as_dict() == {k: v for k, v in expected["metrics"].items() if k != "intraday_drawdown"}
     assert trial_dict(trial, [trial])["windows"] == expected["windows"]
+
+
+def test_the_result_says_what_each_window_kept(report: SearchReport) -> None:
+    selection = report.result["selection"]
+    assert len(selection["windows"]) == report.result["windows_used"] == 1
+    assert selection["of"] == len(selection["features"]) == len(selection["windows"][0]["dropped"])
+    assert 0 < selection["kept"] == selection["windows"][0]["dropped"].count("") <= 30
+    assert report.summary()["features"] == {"of": selection["of"], "kept": selection["kept"], "stability": None}
+
+
+def test_features_are_chosen_once_and_read_again_when_a_member_is_fitted_anew(
+    report: SearchReport, request_: SearchRequest
+) -> None:
+    market = market_of(request_, frames_of(request_))
+    jobs = jobs_of(
+        market, windows(market.frames.panel.grid, request_.spec), request_.config, request_.labels, request_.root
+    )
+    assert len({job.view for job in jobs}) == 1
+    stamp = Path(jobs[0].view).stat().st_mtime_ns
+    Path(jobs[0].path).unlink()
+    assert search(request_).fits_run == 1
+    assert Path(jobs[0].view).stat().st_mtime_ns == stamp
+
+
+def test_a_result_of_another_version_is_refused_with_a_hint(report: SearchReport, tmp_path: Path) -> None:
+    folder = tmp_path / "reports"
+    folder.mkdir()
+    (folder / "search-1.json").write_text('{"schema": 1}')
+    with pytest.raises(DataError, match="search-1' has schema 1, this program reads 2") as caught:
+        load_result(str(tmp_path), "search-1")
+    assert "daytrader search" in caught.value.hint
 
 
 def test_regime_inputs_that_are_absent_are_named(report: SearchReport) -> None:

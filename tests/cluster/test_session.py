@@ -13,7 +13,7 @@ from daytrader_ray.adapters.live_config import LiveConfig
 from daytrader_ray.adapters.store import FILE_SCHEMA, ParquetStore
 from daytrader_ray.adapters.tables import Kind
 from daytrader_ray.cluster import session
-from daytrader_ray.cluster.session import last_prices, market_before, panel_until, starting_cash
+from daytrader_ray.cluster.session import awaited, last_prices, market_before, panel_until, starting_cash
 from daytrader_ray.domain.errors import BrokerError, DataError
 from daytrader_ray.domain.fakes import FakeBroker
 from daytrader_ray.domain.ports import Account
@@ -109,3 +109,15 @@ def _minute_of(day):
     stamp = dt.datetime.combine(day, dt.time(15), dt.UTC)
     values = dict.fromkeys(("open", "high", "low", "close", "vwap"), 10.0)
     return pa.Table.from_pylist([{"timestamp": stamp, **values, "volume": 100.0, "trades": 1}], FILE_SCHEMA)
+
+
+def test_a_stock_that_left_the_universe_and_trades_no_more_is_not_waited_for():
+    universe = UniverseConfig(
+        sectors={"all": ("GONE", "HALTED", "OUT")},
+        references=("I:VIX",),
+        membership={"GONE": {"until": "2025-03-07"}, "OUT": {"until": "2025-03-07"}},
+    )
+    closes = np.array([[np.nan, np.nan, np.nan, 5.0]])
+    history = SimpleNamespace(symbols=("GONE", "HALTED", "I:VIX", "OUT"), close=closes)
+    spec = SimpleNamespace(universe=universe, date=dt.date(2025, 3, 11))
+    assert awaited(spec, SimpleNamespace(history=history)) == ["HALTED", "I:VIX", "OUT"]

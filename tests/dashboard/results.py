@@ -52,5 +52,21 @@ def result(label: str = "too short", sentence: str = "Too short: 4 days.") -> di
         "verdict": {"label": label, "sentence": sentence},
         "left_out": ["corr_qqq", "vix"],
         "members": list(MEMBERS),
+        "selection": {
+            "features": ["lag.return_1", "lag.return_5", "trend.sma_20", "volume.obv", "volume.relative_volume"],
+            "of": 5,
+            "kept": 2.0,
+            "stability": 1 / 3,
+            "windows": [
+                {
+                    "mutual_information": [0.004, 0.002, 0.001, 0.0, None],
+                    "dropped": ["", "", "", "one value only", "unknown in 100% of the rows"],
+                },
+                {
+                    "mutual_information": [0.002, 0.001, -0.0004, 0.0, None],
+                    "dropped": ["", "Spearman +0.970 with <b>", "number 31 of 40", "one value only", "unknown in 90%"],
+                },
+            ],
+        },
         "trials": trials,
     }

@@ -26,6 +26,7 @@ from daytrader_ray.sandbox.market import Market
 from daytrader_ray.sandbox.process import running
 from daytrader_ray.sandbox.sessions import market_grid
 from daytrader_ray.universe.config import UniverseConfig
+from daytrader_ray.universe.peers import peers_of
 from daytrader_ray.walkforward.config import SearchConfig
 from daytrader_ray.walkforward.cut import cut
 from daytrader_ray.walkforward.fit import Market as Bars
@@ -79,7 +80,8 @@ def table(market: Market, symbol: str, index: int) -> pa.Table:
 def frames_of(root: str, symbols: Sequence[str] = SYMBOLS) -> Frames:
     panel = ParquetStore(root).panel(symbols)
     adv, sigma_day, expected = session_statistics(panel)
-    features = compute(panel, expected, extras=feature_set(FEATURES).extras)
+    peers = peers_of(UNIVERSE, panel.symbols, [session.date for session in panel.grid.sessions])
+    features = compute(panel, expected, peers=peers, extras=feature_set(FEATURES).extras)
     return Frames(panel, features, adv, sigma_day, expected)
 
 

@@ -51,7 +51,7 @@ def bundle(threshold: float = 0.5) -> Bundle:
     )
 
 
-def engine() -> SessionEngine:
+def engine(sector_limit: float = np.inf, event_scale: np.ndarray | None = None) -> SessionEngine:
     _, _, expected = session_statistics(HISTORY)
     market = Market(
         session=FULL.panel.grid.sessions[LAST],
@@ -62,8 +62,8 @@ def engine() -> SessionEngine:
         share_factor=np.ones(3),
         tradable=np.ones(3, dtype=np.bool_),
         sector=np.zeros(3, dtype=np.int64),
-        sector_limit=np.full(1, np.inf),
-        event_scale=np.ones((390, 3)),
+        sector_limit=np.full(1, sector_limit),
+        event_scale=np.ones((390, 3)) if event_scale is None else event_scale,
     )
     return SessionEngine(bundle(), market, KernelConfig(), CostConfig(), 100_000.0, "run")
 
@@ -127,11 +127,12 @@ async def session(
     journal: FakeJournal | None = None,
     phases: str = "ABC",
     feed: FakeFeed | None = None,
+    here: SessionEngine | None = None,
 ) -> SessionResult:
     ticks = [Tick(slot, Phase(phase), None, None) for slot in range(N_MINUTES) for phase in phases]
     seconds = itertools.count()
     return await run_session(
-        engine(), FakeClock(ticks), feed or Minutes(), broker, scorer, journal or FakeJournal(),
+        here or engine(), FakeClock(ticks), feed or Minutes(), broker, scorer, journal or FakeJournal(),
         lambda: next(seconds) / 1e3,
     )  # fmt: skip
 
@@ -523,3 +524,25 @@ async def test_the_journal_says_why_each_strong_signal_traded_or_did_not() -> No
     assert notes[0] == {"S00": "SIGNAL", "S01": "SIGNAL", "S02": "SIGNAL"}
     assert notes[1] == dict.fromkeys(("S00", "S01", "S02"), "DENIED_POSITION")
     assert len(notes) < 12 and all(notes)
+
+
+async def test_near_an_event_nothing_is_entered_and_the_journal_says_so() -> None:
+    scale = np.ones((390, 3))
+    scale[:40, 1], scale[:40, 2] = 0.0, 0.5
+    broker, journal = FakeBroker(reply=filled), FakeJournal()
+    await session(broker, Scores({0: 1.0}, 0.0), journal, here=engine(event_scale=scale))
+    entries = {order.symbol: order for order in broker.submitted if order.kind is OrderKind.ENTRY}
+    assert set(entries) == {"S00", "S02"}
+    worth = {symbol: order.qty * event("fill", order).price for symbol, order in entries.items()}
+    assert 0.9 * 5000 < worth["S00"] <= 5000 and 0.9 * 2500 < worth["S02"] <= 2500
+    reasons = next(values["reasons"] for kind, values in journal.records if kind == "decision")
+    assert reasons == {"S00": "SIGNAL", "S01": "DENIED_EVENT", "S02": "SIGNAL"}
+
+
+async def test_a_sector_is_entered_up_to_its_limit_of_the_day_and_our_own_checks_agree() -> None:
+    broker, here = FakeBroker(reply=filled), engine(sector_limit=0.04)
+    result = await session(broker, Scores({0: 1.0}, 0.0), here=here)
+    (entry,) = [order for order in broker.submitted if order.kind is OrderKind.ENTRY]
+    assert 0.95 * 4000 < entry.qty * event("fill", entry).price <= 4000
+    assert not [alarm for alarm in result.alarms if "not sent" in alarm]
+    assert here.is_flat and "sector of" in str(here.refuse(dataclasses.replace(entry, qty=entry.qty * 6 // 5)))

@@ -8,6 +8,7 @@ import pytest
 
 from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.panel import Frames, Panel
+from daytrader_ray.domain.peers import Peers
 from daytrader_ray.domain.ports import LiveBar
 from daytrader_ray.domain.sessions import Session, SessionGrid
 from daytrader_ray.engine.config import KernelConfig
@@ -32,11 +33,12 @@ FEATURES = (
     "lag.overnight_gap",
     "trend.sma_20",
     "volume.relative_volume",
-    "microstructure.abdi_ranaldo",
+    "cross_section.excess_spy_15",
 )
 N_SESSIONS, N_SLOTS = 6, 120
 TODAY = N_SESSIONS - 1
 RATIO = 3.0
+PEERS = Peers(2, -1, np.array([0, -1, -1]), np.full(3, -1), np.tile([True, False, False], (N_SESSIONS, 1)))
 QUIET = {"AAA": (40, 41, 42), "I:VIX": range(20, 61), "SPY": (7,)}
 """Slots of today without a bar."""
 
@@ -79,7 +81,7 @@ def panel() -> Panel:
 @pytest.fixture(scope="module")
 def frames(panel: Panel) -> Frames:
     adv, sigma_day, expected = session_statistics(panel)
-    return Frames(panel, compute(panel, expected), adv, sigma_day, expected)
+    return Frames(panel, compute(panel, expected, peers=PEERS), adv, sigma_day, expected)
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +112,7 @@ def engine_of(panel: Panel, bundle: Bundle) -> SessionEngine:
         sector=np.zeros(3, dtype=np.int64),
         sector_limit=np.full(1, np.inf),
         event_scale=np.ones((N_SLOTS, 3)),
+        peers=PEERS,
     )
     return SessionEngine(bundle, market, KernelConfig(), CostConfig(), 100_000.0, "run")
 

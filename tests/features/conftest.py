@@ -6,6 +6,7 @@ import pytest
 from daytrader_ray.domain.panel import Panel
 from daytrader_ray.domain.peers import Peers
 from daytrader_ray.domain.sessions import Session, SessionGrid
+from daytrader_ray.features.events import event_minutes
 
 SYMBOLS = ("AAA", "BBB", "SPY", "CCC", "QQQ")
 
@@ -42,7 +43,7 @@ def make_panel(n_sessions=18, symbols=SYMBOLS, bar_minutes=1, seed=5):
 
 
 def make_inputs(panel, seed=7):
-    """What features know beside the bars: three members in one sector, one of them late, and ticks of most minutes."""
+    """What features know beside the bars: three members of a sector, one of them late, ticks, events."""
     rng = np.random.default_rng(seed)
     ticks = rng.random((*panel.close.shape, 6)) * [4.0, 2.0, 800.0, 2.0, 40.0, 300.0] - [0.0, 1.0, 400.0, 1.0, 0.0, 0.0]
     for part, share in ((slice(0, 3), 0.1), (slice(3, 6), 0.2)):
@@ -53,7 +54,23 @@ def make_inputs(panel, seed=7):
     member[:2, 0] = False
     sector = np.where(member[-1], 0, -1)
     peers = Peers(panel.column("SPY"), panel.column("QQQ"), sector, np.full(5, -1), member)
-    return {"peers": peers, "ticks": ticks}
+    return {"peers": peers, "ticks": ticks, "events": make_events(panel, rng)}
+
+
+def make_events(panel, rng):
+    """One event a day and symbol, known some days before; of CCC also one before the first bar and one after the last.
+
+    `[row, symbol, 2]`.
+    """
+    first, ends = panel.grid.minute_of_row[0], panel.grid.minute_of_row + panel.grid.bar_minutes
+    columns = []
+    for symbol in panel.symbols:
+        stamps = first + 1440.0 * (np.arange(len(panel.grid.sessions)) + rng.random(len(panel.grid.sessions)))
+        known_at = stamps - rng.integers(-100, 3000, len(stamps))
+        if symbol == "CCC":
+            stamps, known_at = np.append(stamps, [first - 60.5, ends[-1] + 9e4]), np.append(known_at, [0.0, 0.0])
+        columns.append(event_minutes(stamps, known_at, ends))
+    return np.stack(columns, axis=1)
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,8 @@ import pytest
 
 from daytrader_ray.domain.peers import Peers
 from daytrader_ray.features.audit import lookahead, parity, warmup
-from daytrader_ray.features.audited import FeatureTables, event_rows, row_table
+from daytrader_ray.features.audit_table import row_table
+from daytrader_ray.features.audited import FeatureTables, event_rows
 from daytrader_ray.features.feature_set import FeaturesConfig, feature_set
 from daytrader_ray.features.world import Known, World, moments
 from daytrader_ray.market_data.statistics import session_statistics

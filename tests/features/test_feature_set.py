@@ -151,13 +151,20 @@ def test_the_same_feature_twice_is_refused():
         ("scalar", "expected an array of 300 values"),
         ("broken", "AttributeError"),
         ("greedy", "read-only"),
-        ("absent", "it has broken, greedy, long, scalar, wick"),
+        ("absent", "it has wick, long, scalar, broken, greedy"),
     ],
 )
 def test_an_own_function_that_fails_is_named_when_it_is_configured(call, message, own):
     with pytest.raises(DataError) as error:
         parse(f"{own}:{call}")
     assert message in f"{error.value.message} {error.value.hint}"
+
+
+@pytest.mark.parametrize("lookback", ["60", '{"wick": 0}', '{"wick": "60"}', '{"wick": 5001}'])
+def test_a_lookback_that_is_no_number_of_bars_is_named(lookback, tmp_path):
+    (tmp_path / "mine.py").write_text(f"LOOKBACK = {lookback}\ndef wick(bars):\n    return bars.close\n")
+    with pytest.raises(ConfigError, match=r'expected such as \{"wick": 300\}, 1 to 5000 bars'):
+        parse(f"{tmp_path}/mine.py:wick")
 
 
 def test_a_file_that_does_not_run_is_named(tmp_path):

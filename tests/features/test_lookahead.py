@@ -29,9 +29,11 @@ def changed_after(panel, inputs, row, rng):
         fields[name][tomorrow] *= rng.uniform(0.1, 7.0, fields[name][tomorrow].shape)
     ticks, member = inputs["ticks"].copy(), inputs["peers"].member.copy()
     ticks[later] = rng.permutation(ticks[later])
+    events = inputs["events"].copy()
+    events[later] = rng.permutation(events[later])
     member[tomorrow] = rng.random(member[tomorrow].shape) < 0.5
     peers = dataclasses.replace(inputs["peers"], member=member)
-    return dataclasses.replace(panel, **fields), {"peers": peers, "ticks": ticks}
+    return dataclasses.replace(panel, **fields), {"peers": peers, "ticks": ticks, "events": events}
 
 
 def columns_that_look_ahead(features_of, panel, inputs, rows, seed=11):

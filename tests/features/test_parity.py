@@ -1,36 +1,32 @@
 """Batch and live are the same bits, for every feature and from any snapshot."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 
-from daytrader_ray.features.bar import EVENTS, TICKS, Bars, without
+from daytrader_ray.features.bar import EVENTS, TICKS, Bars
 from daytrader_ray.features.compute import compute
 from daytrader_ray.features.live import LiveFeatures
 from daytrader_ray.features.step import CROSS_SECTION, FEATURES, NAMES
 from tests.features.conftest import make_inputs
 
 
-def peers_in(peers, start, stop):
-    return None if peers is None else dataclasses.replace(peers, member=peers.member[start:stop])
-
-
-def live_features(panel, expected_volume, warm_rows=0, peers=None, ticks=None):
+def live_features(panel, expected_volume, warm_rows=0, peers=None, ticks=None, events=None):
     ticks = np.full((*panel.close.shape, len(TICKS)), np.nan) if ticks is None else ticks
+    events = np.full((*panel.close.shape, len(EVENTS)), np.nan) if events is None else events
     live = LiveFeatures(panel.symbols, bar_minutes=panel.grid.bar_minutes)
     if warm_rows:
         n, rows = panel.grid.session_of_row[warm_rows], slice(0, warm_rows)
-        live.warm(panel.part(0, n), expected_volume[rows], peers=peers_in(peers, 0, n), ticks=ticks[rows])
+        known = {"ticks": ticks[rows], "events": events[rows]}
+        live.warm(panel.part(0, n), expected_volume[rows], peers=peers and peers.part(0, n), **known)
     values, aux = [], []
     for row in range(warm_rows, panel.grid.n_rows):
         session = panel.grid.session_of_row[row]
         if row == panel.grid.first_row[session]:
-            today = peers_in(peers, session, session + 1)
+            today = peers and peers.part(session, session + 1)
             live = LiveFeatures(panel.symbols, live.state, panel.grid.bar_minutes, today)
         raw = (getattr(panel, name)[row] for name in ("open", "high", "low", "close", "volume", "vwap", "traded"))
         factors = panel.price_factor[session], panel.share_factor[session]
-        bars = Bars(*raw, expected_volume[row], *factors, ticks[row], without(len(panel.symbols), EVENTS))
+        bars = Bars(*raw, expected_volume[row], *factors, ticks[row], events[row])
         step = live.step(panel.grid.sessions[session], int(panel.grid.slot_of_row[row]), bars)
         values.append(step[0])
         aux.append(step[1])
@@ -101,7 +97,7 @@ def test_a_warm_session_has_every_value_in_its_first_row(panel, batch):
 
 
 def test_without_peers_only_the_cross_section_is_missing(panel, expected_volume, inputs, batch):
-    other = compute(panel, expected_volume, ticks=inputs["ticks"])
+    other = compute(panel, expected_volume, ticks=inputs["ticks"], events=inputs["events"])
     k = CROSS_SECTION
     assert np.isnan(other.values[:, :, k:]).all()
     assert other.values[:, :, :k].tobytes() == batch.values[:, :, :k].tobytes()

@@ -16,6 +16,7 @@ from daytrader_ray.features.selection import (
     mutual_information,
     rank_correlation,
     redundant,
+    scattered,
     select,
     weak,
 )
@@ -145,6 +146,17 @@ def test_the_best_by_mutual_information_stay() -> None:
     assert {0, 1, 2}.isdisjoint(dropped)
     assert len(dropped) == 9
     assert any("number 4 of 12" in reason for reason in dropped.values())
+
+
+def test_gaps_of_several_features_may_together_cost_no_more_rows_than_those_of_one() -> None:
+    values = np.random.default_rng(9).standard_normal((1000, 4))
+    values[:150, 0] = np.nan
+    values[100:200, 1] = np.nan
+    values[300:390, 2] = np.nan
+    here = evidence(values, np.zeros(1000))
+    dropped = scattered(here, np.arange(4), SelectionConfig(max_missing=0.2))
+    assert dropped == {0: "most gaps of those that together leave 29% of the rows incomplete"}
+    assert scattered(here, np.arange(4), SelectionConfig(max_missing=0.3)) == {}
 
 
 def test_elimination_keeps_what_tells_and_is_off_unless_asked_for() -> None:

@@ -4,26 +4,37 @@ import numpy as np
 import pytest
 import torch
 import xgboost as xgb
+from sklearn import decomposition
 
 from daytrader_ray.domain.errors import ConfigError
 from daytrader_ray.domain.trading import MEMBERS
 from daytrader_ray.models import registry
 from daytrader_ray.models.members.random_forest import RandomForest, flat
-from daytrader_ray.models.members.surface import SCORE_STEPS, Fitted, tabular
+from daytrader_ray.models.members.surface import SCORE_STEPS, Fitted
+from daytrader_ray.models.members.tabular import Inputs, TabularConfig, tabular
 from daytrader_ray.models.members.xgboost import XGBoost
 from tests.models.samples import samples
 
 TRAIN, VALIDATION, TEST = samples(2000, 1), samples(400, 2), samples(500, 3)
 
 
-@pytest.fixture(scope="module", params=MEMBERS)
-def name(request) -> str:
-    return str(request.param)
+PCA = {"pca_variance": 0.95}
+KINDS = [(name, {}) for name in MEMBERS] + [("random_forest", PCA), ("xgboost", PCA)]
+
+
+@pytest.fixture(scope="module", params=KINDS, ids=lambda kind: kind[0] + "_pca" * bool(kind[1]))
+def kind(request) -> tuple[str, dict[str, float]]:
+    return request.param
 
 
 @pytest.fixture(scope="module")
-def fitted(name) -> Fitted:
-    return registry.member(name).fit(TRAIN[0], VALIDATION[0], seed=7)
+def name(kind) -> str:
+    return kind[0]
+
+
+@pytest.fixture(scope="module")
+def fitted(kind) -> Fitted:
+    return registry.member(*kind).fit(TRAIN[0], VALIDATION[0], seed=7)
 
 
 def test_scores_follow_the_planted_signal(fitted):
@@ -65,26 +76,26 @@ def test_a_saved_member_scores_the_same_and_saves_the_same_bytes(name, fitted, t
     assert all((first / file).read_bytes() == (second / file).read_bytes() for file in files)
 
 
-def test_the_seed_decides_the_fit_and_no_ambient_state_does(name, fitted):
+def test_the_seed_decides_the_fit_and_no_ambient_state_does(kind, fitted):
     np.random.seed(1)  # noqa: TID251 - the ambient state is disturbed on purpose
-    same = registry.member(name).fit(TRAIN[0], VALIDATION[0], seed=7)
-    other = registry.member(name).fit(TRAIN[0], VALIDATION[0], seed=8)
+    same = registry.member(*kind).fit(TRAIN[0], VALIDATION[0], seed=7)
+    other = registry.member(*kind).fit(TRAIN[0], VALIDATION[0], seed=8)
     windows = TEST[0].windows
     assert np.array_equal(same.predict(windows), fitted.predict(windows))
     assert not np.array_equal(other.predict(windows), fitted.predict(windows))
 
 
-def test_a_fit_without_validation_or_without_one_class_still_scores(name):
+def test_a_fit_without_validation_or_without_one_class_still_scores(kind):
     dataset = TRAIN[0]
     keep = np.flatnonzero(dataset.labels != 0)[:300]
     two_classes = type(dataset)(dataset.windows[keep], dataset.labels[keep], dataset.weights[keep])
     empty = type(dataset)(dataset.windows[:0], dataset.labels[:0], dataset.weights[:0])
-    scores = registry.member(name).fit(two_classes, empty, seed=1).predict(TEST[0].windows[:10])
+    scores = registry.member(*kind).fit(two_classes, empty, seed=1).predict(TEST[0].windows[:10])
     assert np.isfinite(scores).all()
 
 
 def test_flat_trees_score_as_the_library_that_grew_them():
-    grown = RandomForest().grow(TRAIN[0], seed=7)
+    grown = RandomForest().grow(TRAIN[0], Inputs(), seed=7)
     windows = TEST[0].windows
     shares = grown.predict_proba(tabular(windows))
     assert np.abs(flat(grown).score(windows) - (shares[:, 2] - shares[:, 0])).max() <= 1e-6
@@ -120,3 +131,23 @@ def test_an_unknown_member_or_option_is_named():
         registry.member("svm")
     with pytest.raises(ConfigError, match=r"members\.lstm: unknown key 'hiden'"):
         registry.member("lstm", {"hiden": 3})
+
+
+def test_principal_components_are_the_fewest_that_keep_the_variance():
+    rng = np.random.default_rng(9)
+    windows = rng.standard_normal((800, 30, 6)).astype(np.float32)
+    windows[:, :, 3:] = windows[:, :, :3] + 0.01 * windows[:, :, 3:]
+    dataset = type(TRAIN[0])(windows, np.zeros(800, np.int8), np.ones(800, np.float32))
+    rows = tabular(windows).astype(np.float64)
+    oracle = decomposition.PCA(n_components=0.95, svd_solver="full").fit(rows)
+    inputs = Inputs.fit(dataset, TabularConfig(pca_variance=0.95))
+    turned = inputs.rows(windows)
+    assert turned.shape == (800, oracle.n_components_)
+    np.testing.assert_allclose(np.abs(turned.var(axis=0)), oracle.explained_variance_ * 799 / 800, rtol=1e-4)
+    np.testing.assert_allclose(turned, rows @ inputs.components, atol=1e-5)
+
+
+def test_all_of_the_variance_takes_all_components():
+    inputs = Inputs.fit(TRAIN[0], TabularConfig(pca_variance=1.0))
+    assert inputs.components.shape == (16, 16)
+    np.testing.assert_allclose(inputs.components.T @ inputs.components, np.eye(16), atol=1e-12)

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from daytrader_ray.cli.profile import load
 from daytrader_ray.domain.errors import ConfigError
 from daytrader_ray.universe.config import UniverseConfig
-from daytrader_ray.universe.criteria import Rule, Use
+from daytrader_ray.universe.criteria import REGISTRY, Rule, Use
 
 
 def test_an_index_among_the_stocks_is_refused() -> None:
@@ -35,7 +35,7 @@ def parsed(text: str) -> UniverseConfig:
         ("proxies: {Tech: XLK}", "proxies names XLK: expected references"),
         ("membership: {GONE: {since: 2025-02-01, until: 2025-01-01}}", "since 2025-02-01 is after until 2025-01-01"),
         ("eligibility: {volum: off}", "no criterion 'volum'; did you mean 'volume'?"),
-        ("eligibility: {zzz: off}", "no criterion 'zzz': expected volume, atr, beta, market_cap"),
+        ("eligibility: {zzz: off}", f"no criterion 'zzz': expected {', '.join(REGISTRY)}"),
         ("eligibility: [volume]", "expected criteria by name"),
         ("eligibility: {volume: sometimes}", "'filter', 'score' or 'off'"),
         ("eligibility: {volume: {lower: 3}}", "lower"),

@@ -77,6 +77,14 @@ def test_scores_are_the_mean_degree_to_which_the_criteria_are_met() -> None:
     assert verdict.score[-1, 0] == pytest.approx(0.5 * min(beta[0] / 1.5, 1.0))
 
 
+def test_what_misses_a_bound_of_zero_or_less_has_no_degree_and_what_meets_it_has_all() -> None:
+    for low, met in ((-5.0, 1.0), (0.0, 1.0)):
+        verdict = judged(eligibility={**OFF, "beta": {"use": "score", "low": low, "high": None}})
+        assert verdict.score[-1, 0] == met
+    verdict = judged(eligibility={**OFF, "beta": {"use": "score", "low": -9.0, "high": -5.0}})
+    assert verdict.score[-1, 0] == 0.0
+
+
 def test_only_the_best_keep_a_place_and_pinned_stocks_always_do() -> None:
     rules = {**OFF, "beta": {"use": "score", "low": 3.0}}
     verdict = judged(eligibility=rules, max_symbols=2)

@@ -71,7 +71,7 @@ def test_the_session_after_the_last_bars_is_shown_with_a_reason_for_every_stock(
     assert stocks["XOM"]["reason"] == "meets volume, ATR" and stocks["XOM"]["tradable"]
     assert stocks["AMC"]["reason"].startswith("volume ") and stocks["AMC"]["reason"].endswith(" M is below 12.0 M")
     assert stocks["SLB"]["pinned"] and stocks["SLB"]["tradable"]
-    assert set(stocks["XOM"]["values"]) == {"volume", "atr", "market_cap"}
+    assert {"volume", "atr", "market_cap"} <= set(stocks["XOM"]["values"]) and "beta" not in stocks["XOM"]["values"]
     assert stocks["XOM"]["values"]["market_cap"] is None and stocks["XOM"]["score"] == 0.0
     sectors = {sector["sector"]: sector for sector in values["sectors"]}
     assert sectors["Energy"]["proxy"] == "XLE" and sectors["Meme"]["proxy"] is None

@@ -25,12 +25,12 @@ _SOURCE = "definition"
 
 def _excess(of: str, minutes: int, nan: str) -> Feature:
     name, formula = f"cross_section.excess_{of.lower()}_{minutes}", f"return_{minutes} - return_{minutes} of {of}"
-    return Feature(name, formula, minutes, _SOURCE, _INPUTS, nan)
+    return Feature(name, formula, minutes, _SOURCE, _INPUTS, nan, in_minutes=True)
 
 
 def _rank(of: str, value: str, lookback: int, nan: str = _NO_RANK) -> Feature:
     formula = f"(members with a lower {value} - members with a higher one) / (members - 1)"
-    return Feature(f"cross_section.rank_{of}", formula, lookback, _SOURCE, _INPUTS, nan)
+    return Feature(f"cross_section.rank_{of}", formula, lookback, _SOURCE, _INPUTS, nan, in_minutes=True)
 
 
 FEATURES = (
@@ -61,7 +61,7 @@ _N, _PRODUCT, _OTHER, _OWN = range(4)  # of a pair: bars in common, EWMA of x y,
 _SPY, _SECTOR = 0, 4
 STATE = 8
 _ALPHA = 2.0 / (SPAN + 1.0)
-_STILL = 1e-24  # a mean square below it is no movement: 1e-12 a bar
+_TIE = 1e-12  # values that differ by less than rounding may are equal
 
 
 class Slice(NamedTuple):
@@ -159,9 +159,9 @@ def _standing(now: Slice, s: int, k: int) -> float:
     value = values[s]
     if math.isnan(value) or others < 1:
         return math.nan
-    balance = 0
+    low, high, balance = value - _TIE, value + _TIE, 0
     for i in range(values.shape[0]):
-        balance += int(values[i] < value) - int(values[i] > value)
+        balance += int(values[i] < low) - int(values[i] > high)
     return float(balance / others)
 
 
@@ -178,13 +178,13 @@ def _pair(state: Float64, at: int, own: float, other: float) -> None:
 
 @njit
 def _beta(state: Float64, at: int) -> float:
-    if state[at + _N] < WARM_UP or state[at + _OTHER] < _STILL:
+    if state[at + _N] < WARM_UP:
         return math.nan
     return float(state[at + _PRODUCT] / state[at + _OTHER])
 
 
 @njit
 def _correlation(state: Float64, at: int) -> float:
-    if state[at + _N] < WARM_UP or state[at + _OTHER] < _STILL or state[at + _OWN] < _STILL:
+    if state[at + _N] < WARM_UP:
         return math.nan
     return float(state[at + _PRODUCT]) / math.sqrt(state[at + _OTHER] * state[at + _OWN])

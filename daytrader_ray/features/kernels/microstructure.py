@@ -72,12 +72,14 @@ FEATURES = (
         "mean over 30 pairs of bars of max(0, 2 (e^a - 1) / (e^a + 1)), a from the ranges of one and of two bars",
         31,
         "Corwin & Schultz 2012",
+        in_minutes=True,
     ),
     Feature(
         "microstructure.abdi_ranaldo",
         "mean over 30 pairs of bars of sqrt(max(0, 4 (c - m) (c - m'))), c = ln C, m = mid-range in logs, ' the next",
         31,
         "Abdi & Ranaldo 2017, two-day corrected",
+        in_minutes=True,
     ),
     Feature(
         "microstructure.amihud",
@@ -85,6 +87,7 @@ FEATURES = (
         30,
         "Amihud 2002, volume for USD",
         nan="no bar of the window has traded and an expected volume",
+        in_minutes=True,
     ),
     Feature(
         "microstructure.bulk_volume_imbalance",
@@ -92,17 +95,18 @@ FEATURES = (
         59,
         "Easley, Lopez de Prado & O'Hara 2012",
         nan="no volume in the window",
+        in_minutes=True,
     ),
 )
 _FLOW, _COUNT, _SIZE = 0, 2, 4  # each the minutes that had a value, and its EWMA
 _TOP, _BOTTOM = 6, 7  # ln(H / C) and ln(L / C) of the bar before
+_LANES = 6
 _WINDOW = 8
-_LANES = 7
-_SUMS = _WINDOW + sliding.VALUE + _LANES
-_CS, _AR, _ILLIQUIDITY, _PRICED, _SIGNED, _VOLUME, _TRADED = range(_LANES)
+_VALUE = _WINDOW + sliding.VALUE
+_CS, _AR, _ILLIQUID, _PRICED, _SIGNED, _VOLUME = range(_VALUE, _VALUE + _LANES)
+_SUM = _LANES
 STATE = _WINDOW + sliding.size(30, _LANES)
 _ALPHA = 2.0 / (SPAN + 1.0)
-_STEEP = 1.0 + math.sqrt(2.0)
 
 
 @njit
@@ -138,37 +142,40 @@ def _relative(state: Float64, at: int, value: float) -> float:
 
 @njit
 def _estimates(state: Float64, base: int, length: int, bar: Bar, out: Float32, first: int) -> None:
-    """Step the sums of the last `length` bars and write what they estimate."""
-    r, one_over = state[past.RETURN], 1.0 / length
+    """Step the sums over the last `length` bars and write what they estimate.
+
+    Both spreads compare two bars as they stand to the close between them. With x the sum of their squared ranges and y
+    the squared range of both together, Corwin and Schultz's a = (sqrt(2 x) - sqrt(x)) / (3 - 2 sqrt 2) - sqrt(y / (3 -
+    2 sqrt 2)) is (1 + sqrt 2) (sqrt(x) - sqrt(y)).
+    """
+    r = state[past.RETURN]
     top, bottom = state[base + _TOP], state[base + _BOTTOM]
     state[base + _TOP] = math.log(bar.high / bar.close)
     state[base + _BOTTOM] = state[base + _TOP] - state[past.HEIGHT]
     high, low = r + state[base + _TOP], r + state[base + _BOTTOM]
 
-    # With x = the sum of both squared ranges and y = the squared range of both bars together, Corwin and Schultz's
-    # a = (sqrt(2 x) - sqrt(x)) / (3 - 2 sqrt 2) - sqrt(y / (3 - 2 sqrt 2)) is (1 + sqrt 2) (sqrt(x) - sqrt(y)).
-    both = math.sqrt((top - bottom) * (top - bottom) + (high - low) * (high - low))
-    apart = both - (max(top, high) - min(bottom, low))
-    growth = math.exp(_STEEP * apart) - 1.0 if apart > 0.0 else 0.0
-    # From the close of the bar before, that bar's mid-range is (top + bottom) / 2 and this one's (high + low) / 2.
-    bounce = math.sqrt(max((top + bottom) * (high + low), 0.0))
-
-    traded = bar.volume > 0.0
-    priced = traded and bar.expected_volume > 0.0
-    # The window of r^2 holds this bar's.
-    side = math.erf(r / math.sqrt(2.0 * state[past.SUMS_30 + 1] * one_over)) if r != 0.0 else 0.0
-    value = base + _WINDOW + sliding.VALUE
-    state[value + _CS] = 2.0 * growth / (growth + 2.0)
-    state[value + _AR] = bounce
-    state[value + _ILLIQUIDITY] = abs(r) * bar.expected_volume / bar.volume if priced else 0.0
-    state[value + _PRICED] = 1.0 if priced else 0.0
-    state[value + _SIGNED] = bar.volume * side
-    state[value + _VOLUME] = bar.volume
-    state[value + _TRADED] = 1.0 if traded else 0.0
+    apart = math.sqrt((top - bottom) * (top - bottom) + (high - low) * (high - low))
+    state[base + _CS] = _spread((1.0 + math.sqrt(2.0)) * max(apart - (max(top, high) - min(bottom, low)), 0.0))
+    state[base + _AR] = math.sqrt(max((top + bottom) * (high + low), 0.0))
+    priced = bar.volume > 0.0 and bar.expected_volume > 0.0
+    state[base + _ILLIQUID] = abs(r) * bar.expected_volume / bar.volume if priced else 0.0
+    state[base + _PRICED] = 1.0 if priced else 0.0
+    side = math.erf(r * math.sqrt(0.5 * length / state[past.SUMS_30 + 1])) if r != 0.0 else 0.0
+    state[base + _SIGNED] = bar.volume * side
+    state[base + _VOLUME] = bar.volume
     sliding.totals(state, base + _WINDOW, length, _LANES)
-    sums = base + _SUMS
-    out[first] = state[sums + _CS] * one_over
-    out[first + 1] = state[sums + _AR] * one_over
-    n = state[sums + _PRICED]
-    out[first + 2] = state[sums + _ILLIQUIDITY] / n if n > 0.0 else math.nan
-    out[first + 3] = state[sums + _SIGNED] / state[sums + _VOLUME] if state[sums + _TRADED] > 0.0 else math.nan
+
+    one_over = 1.0 / length
+    out[first] = state[base + _CS + _SUM] * one_over
+    out[first + 1] = state[base + _AR + _SUM] * one_over
+    out[first + 2] = state[base + _ILLIQUID + _SUM] / state[base + _PRICED + _SUM]
+    out[first + 3] = state[base + _SIGNED + _SUM] / state[base + _VOLUME + _SUM]
+
+
+@njit
+def _spread(a: float) -> float:
+    """Return 2 (e^a - 1) / (e^a + 1), which is 2 tanh(a / 2); by its series where four terms give twelve digits."""
+    if a > 0.1:
+        return 2.0 * math.tanh(0.5 * a)
+    square = a * a
+    return a * (1.0 - square * (1.0 / 12.0 - square * (1.0 / 120.0 - square * (17.0 / 20160.0))))

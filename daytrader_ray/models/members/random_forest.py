@@ -1,6 +1,6 @@
 """A random forest (Breiman 2001), grown by scikit-learn and scored as flat arrays."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,21 +9,20 @@ from pydantic import Field
 from safetensors.numpy import load_file, save_file
 from sklearn.ensemble import RandomForestClassifier
 
-from daytrader_ray.domain.config import Config
 from daytrader_ray.domain.jit import njit
 from daytrader_ray.models.dataset import Dataset
-from daytrader_ray.models.members.surface import Float32, Float64, score_in_blocks, tabular
+from daytrader_ray.models.members.surface import Float32, Float64, score_in_blocks
+from daytrader_ray.models.members.tabular import Inputs, TabularConfig
 
 Int32 = npt.NDArray[np.int32]
 
 
-class RandomForestConfig(Config):
-    """Size of the forest; `max_samples` caps the training rows."""
+class RandomForestConfig(TabularConfig):
+    """Size of the forest."""
 
     trees: int = Field(default=60, ge=1)
     depth: int = Field(default=6, ge=1)
     min_leaf: int = Field(default=20, ge=1)
-    max_samples: int = Field(default=50_000, ge=1)
 
 
 @dataclass(frozen=True)
@@ -39,6 +38,7 @@ class FittedRandomForest:
     left: Int32
     right: Int32
     value: Float64
+    inputs: Inputs = field(default_factory=Inputs)
 
     def predict(self, windows: Float32) -> Float64:
         """See `Fitted.predict`."""
@@ -46,11 +46,15 @@ class FittedRandomForest:
 
     def score(self, block: Float32) -> Float64:
         """Return the scores of one block before rounding [row]."""
-        return _score(tabular(block), self.root, self.feature, self.threshold, self.left, self.right, self.value)
+        return _score(
+            self.inputs.rows(block), self.root, self.feature, self.threshold, self.left, self.right, self.value
+        )
 
     def save(self, folder: Path) -> None:
         """See `Fitted.save`."""
-        save_file(vars(self), folder / "forest.safetensors")
+        nodes = {name: array for name, array in vars(self).items() if name != "inputs"}
+        save_file(nodes, folder / "forest.safetensors")
+        self.inputs.save(folder)
 
 
 @dataclass(frozen=True)
@@ -62,11 +66,12 @@ class RandomForest:
 
     def fit(self, dataset: Dataset, validation: Dataset, seed: int) -> FittedRandomForest:  # noqa: ARG002 - no stopping
         """See `Member.fit`; a forest needs no validation."""
-        return flat(self.grow(dataset, seed))
-
-    def grow(self, dataset: Dataset, seed: int) -> RandomForestClassifier:
-        """Grow the trees with scikit-learn."""
         dataset = dataset.thinned(self.config.max_samples, seed)
+        inputs = Inputs.fit(dataset, self.config)
+        return replace(flat(self.grow(dataset, inputs, seed)), inputs=inputs)
+
+    def grow(self, dataset: Dataset, inputs: Inputs, seed: int) -> RandomForestClassifier:
+        """Grow the trees with scikit-learn."""
         forest = RandomForestClassifier(
             self.config.trees,
             max_depth=self.config.depth,
@@ -74,12 +79,12 @@ class RandomForest:
             random_state=seed,
             n_jobs=1,
         )
-        return forest.fit(tabular(dataset.windows), dataset.labels, sample_weight=dataset.balanced_weights())
+        return forest.fit(inputs.rows(dataset.windows), dataset.labels, sample_weight=dataset.balanced_weights())
 
     @staticmethod
     def load(folder: Path) -> FittedRandomForest:
         """Read what `FittedRandomForest.save` wrote."""
-        return FittedRandomForest(**load_file(folder / "forest.safetensors"))
+        return FittedRandomForest(**load_file(folder / "forest.safetensors"), inputs=Inputs.load(folder))
 
 
 def flat(forest: RandomForestClassifier) -> FittedRandomForest:

@@ -59,9 +59,3 @@ def score_in_blocks(windows: Float32, score_block: Callable[[Float32], npt.NDArr
         block[size:] = 0.0
         scores[start : start + size] = score_block(block)[:size]
     return np.clip(np.rint(scores * SCORE_STEPS) / SCORE_STEPS, -1.0, 1.0)
-
-
-def tabular(windows: Float32) -> Float32:
-    """Return what the tree members see `[n, 2 * feature]`: the last row of each window and its mean over the window."""
-    mean = np.add.reduce(windows, axis=1, dtype=np.float32) / np.float32(WINDOW_ROWS)
-    return np.concatenate([windows[:, -1], mean], axis=1)

@@ -8,13 +8,13 @@ import numpy as np
 import xgboost as xgb
 from pydantic import Field
 
-from daytrader_ray.domain.config import Config
 from daytrader_ray.models.dataset import CLASSES, Dataset
-from daytrader_ray.models.members.surface import Float32, Float64, score_in_blocks, tabular
+from daytrader_ray.models.members.surface import Float32, Float64, score_in_blocks
+from daytrader_ray.models.members.tabular import Inputs, TabularConfig
 
 
-class XGBoostConfig(Config):
-    """Size and learning of the boosted trees; `max_samples` caps the training rows."""
+class XGBoostConfig(TabularConfig):
+    """Size and learning of the boosted trees."""
 
     rounds: int = Field(default=80, ge=1)
     early_stopping: int = Field(default=15, ge=1)
@@ -24,7 +24,6 @@ class XGBoostConfig(Config):
     subsample: float = Field(default=0.8, gt=0, le=1)
     column_share: float = Field(default=0.7, gt=0, le=1)
     max_bins: int = Field(default=64, ge=2)
-    max_samples: int = Field(default=50_000, ge=1)
 
 
 @dataclass(frozen=True)
@@ -32,6 +31,7 @@ class FittedXGBoost:
     """Boosted trees, cut at the best round."""
 
     booster: xgb.Booster
+    inputs: Inputs = field(default_factory=Inputs)
 
     def predict(self, windows: Float32) -> Float64:
         """See `Fitted.predict`."""
@@ -39,12 +39,13 @@ class FittedXGBoost:
 
     def score(self, block: Float32) -> Float32:
         """Return the scores of one block before rounding [row]."""
-        shares = self.booster.inplace_predict(tabular(block))
+        shares = self.booster.inplace_predict(self.inputs.rows(block))
         return np.asarray(shares[:, 2] - shares[:, 0])
 
     def save(self, folder: Path) -> None:
         """See `Fitted.save`."""
         (folder / "trees.ubj").write_bytes(bytes(self.booster.save_raw("ubj")))
+        self.inputs.save(folder)
 
 
 @dataclass(frozen=True)
@@ -56,28 +57,27 @@ class XGBoost:
 
     def fit(self, dataset: Dataset, validation: Dataset, seed: int) -> FittedXGBoost:
         """See `Member.fit`."""
-        train = self._matrix(dataset.thinned(self.config.max_samples, seed))
+        dataset = dataset.thinned(self.config.max_samples, seed)
+        inputs = Inputs.fit(dataset, self.config)
+        train = _matrix(dataset, inputs)
         stop: dict[str, Any] = {}
         if len(validation):
             stop = {
-                "evals": [(self._matrix(validation), "validation")],
+                "evals": [(_matrix(validation, inputs), "validation")],
                 "early_stopping_rounds": self.config.early_stopping,
                 "verbose_eval": False,
             }
         booster = xgb.train(self._parameters(seed), train, num_boost_round=self.config.rounds, **stop)
         if len(validation):
             booster = booster[: booster.best_iteration + 1]
-        return FittedXGBoost(booster)
+        return FittedXGBoost(booster, inputs)
 
     @staticmethod
     def load(folder: Path) -> FittedXGBoost:
         """Read what `FittedXGBoost.save` wrote."""
         booster = xgb.Booster({"nthread": 1})
         booster.load_model(bytearray((folder / "trees.ubj").read_bytes()))
-        return FittedXGBoost(booster)
-
-    def _matrix(self, dataset: Dataset) -> xgb.DMatrix:
-        return xgb.DMatrix(tabular(dataset.windows), dataset.classes, weight=dataset.balanced_weights(), nthread=1)
+        return FittedXGBoost(booster, Inputs.load(folder))
 
     def _parameters(self, seed: int) -> dict[str, Any]:
         return {
@@ -94,3 +94,7 @@ class XGBoost:
             "nthread": 1,
             "verbosity": 0,
         }
+
+
+def _matrix(dataset: Dataset, inputs: Inputs) -> xgb.DMatrix:
+    return xgb.DMatrix(inputs.rows(dataset.windows), dataset.classes, weight=dataset.balanced_weights(), nthread=1)

@@ -1,0 +1,61 @@
+"""The findings of `daytrader audit` as a table, as JSON and as an error."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from daytrader_ray.domain.errors import DaytraderError
+from daytrader_ray.features.audit import Difference, Finding, utc
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+SHOWN = 3
+"""Names in an error before the rest is only counted; the table has them all."""
+FAILURE = {
+    "lookahead": (
+        "knows the future",
+        "nothing that learned from it can be trusted: make each value of the bars up to its own",
+    ),
+    "warmup": (
+        "depends on where the history begins",
+        "declare a longer warm-up (a function of your own: LOOKBACK in its file)",
+    ),
+    "parity": ("differs live", "history and live must run the same code on the same inputs"),
+}
+"""What a failure means, and what to do, by audit."""
+
+
+def table(findings: Sequence[Finding], title: str) -> "Table":
+    """Return what was found, one line a quantity."""
+    from rich.table import Table
+
+    view = Table("quantity", "values compared", "result", title=title, title_justify="left", box=None, pad_edge=False)
+    view.columns[1].justify = "right"
+    for finding in findings:
+        result = "[green]ok[/]" if finding.checked else "[yellow]no value in this data[/]"
+        if finding.difference:
+            result = f"[red]FAILS[/] {_where(finding.difference)}"
+        view.add_row(finding.name, f"{finding.checked:,}", result)
+    return view
+
+
+def plain(finding: Finding) -> dict[str, Any]:
+    """Return a finding as JSON takes it."""
+    from dataclasses import asdict
+
+    result = "fails" if finding.difference else "ok" if finding.checked else "no value"
+    return {**asdict(finding), "result": result}
+
+
+def failure(what: str, failed: Sequence[Finding]) -> DaytraderError:
+    """Return the error that names all quantities that failed, and where the first one did."""
+    verdict, hint = FAILURE[what]
+    names = ", ".join(finding.name for finding in failed[:SHOWN])
+    others = f" and {len(failed) - SHOWN} more" if len(failed) > SHOWN else ""
+    return DaytraderError(f"{verdict}: {names}{others}: {_where(failed[0].difference)}", hint)
+
+
+def _where(found: Difference | None) -> str:
+    if found is None:
+        return ""
+    return f"{found.symbol} {utc(found.minute)} was {found.then:.8g}, is {found.now:.8g} when {found.cause}"

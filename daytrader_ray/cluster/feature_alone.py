@@ -1,0 +1,134 @@
+"""Stage 1 of a build: the columns of one symbol by itself, the kernels' and the extras', in its parts on disk."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from daytrader_ray.adapters.feature_inputs import event_rows, tick_rows
+from daytrader_ray.adapters.feature_parts import INPUTS, KERNEL, VALUES, Layer
+from daytrader_ray.adapters.store import ParquetStore
+from daytrader_ray.cluster.feature_plan import Run, computed, digests_of, plan, root_of, state_of
+from daytrader_ray.domain.panel import Float64, Panel
+from daytrader_ray.domain.sessions import SessionGrid
+from daytrader_ray.features.bar import Bars, Float32
+from daytrader_ray.features.compute import bars_of, calendar_of, compute_symbol
+from daytrader_ray.features.extras import Extra
+from daytrader_ray.features.feature_set import FeaturesConfig, feature_set
+from daytrader_ray.features.step import CROSS_SECTION, initial_state
+from daytrader_ray.features.trailing import initial_tails, run_extras
+from daytrader_ray.market_data.statistics import HISTORY, session_statistics
+from daytrader_ray.universe.config import UniverseConfig
+
+
+@dataclass(frozen=True)
+class Job:
+    """What all items of a build share; `root` is the store's, `made_by` the hash of what computes."""
+
+    root: str
+    made_by: str
+    universe: UniverseConfig
+    features: FeaturesConfig
+    quotes: tuple[str, ...]
+    trades: tuple[str, ...]
+
+    @property
+    def extras(self) -> tuple[Extra, ...]:
+        """Functions that the configuration adds."""
+        return feature_set(self.features).extras
+
+
+@dataclass(frozen=True)
+class Alone:
+    """One symbol after stage 1: its sessions, their keys by layer, and the minutes computed now by layer."""
+
+    symbol: str
+    grid: SessionGrid
+    keys: Mapping[str, tuple[str, ...]]
+    computed: Mapping[str, int]
+
+
+def step_alone(job: Job, symbol: str) -> Alone:
+    """Stage 1: bring the kernels' and the extras' columns of one symbol up to date."""
+    store = ParquetStore(job.root)
+    panel = store.panel([symbol])
+    ticks = tick_rows(store, symbol, panel.grid, quotes=symbol in job.quotes, trades=symbol in job.trades)
+    inputs = Inputs(panel, ticks, event_rows(store, symbol, panel.grid))
+    keys, minutes = {}, {}
+    kernel = Layer(store, KERNEL, symbol)
+    keys[KERNEL], minutes[KERNEL] = _advance(
+        kernel, inputs, f"{job.made_by} {KERNEL}", initial_state(1)[0], inputs.kernel
+    )
+    for extra in job.extras:
+        name = extra.feature.name
+
+        def run(start: int, stop: int, tail: Float64, extra: Extra = extra) -> Mapping[str, Float32]:
+            return inputs.extra(extra, start, stop, tail)
+
+        made_by = f"{job.made_by} {name} {extra.window} {extra.origin}"
+        keys[name], minutes[name] = _advance(
+            Layer(store, name, symbol), inputs, made_by, initial_tails([extra], 1)[0], run
+        )
+    return Alone(symbol, panel.grid, keys, minutes)
+
+
+class Inputs:
+    """The bars of one symbol with all that its features read; statistics are made when something is computed."""
+
+    def __init__(self, panel: Panel, ticks: Float64 | None, events: Float64 | None) -> None:
+        self.panel = panel
+        self.ticks = ticks
+        self.events = events
+        self.grid = panel.grid
+
+    @cached_property
+    def digests(self) -> list[bytes]:
+        """SHA-256 of each session."""
+        return digests_of(self.panel, self.ticks, self.events)
+
+    @cached_property
+    def bars(self) -> Bars:
+        """All bars, with the volume that was expected of each."""
+        ticks, events = (None if array is None else array[:, None] for array in (self.ticks, self.events))
+        return bars_of(self.panel, session_statistics(self.panel)[2], 0, ticks, events)
+
+    def traded_before(self, session: int) -> int:
+        """Return in how many earlier sessions the symbol traded."""
+        traded = np.logical_or.reduceat(self.panel.traded[:, 0], self.grid.first_row[:-1])
+        return int(traded[:session].sum())
+
+    def part(self, start: int, stop: int) -> Bars:
+        """Return the bars of the sessions `[start, stop)`."""
+        rows = slice(int(self.grid.first_row[start]), int(self.grid.first_row[stop]))
+        return Bars._make(array[rows] for array in self.bars)
+
+    def kernel(self, start: int, stop: int, state: Float64) -> Mapping[str, Float32 | Float64]:
+        """Step the kernels through the sessions `[start, stop)`."""
+        one = compute_symbol(self.part(start, stop), calendar_of(self.grid.part(start, stop)), state)
+        ranges = np.stack([one.atr_5, one.return_30, one.sigma_30], axis=1)
+        return {VALUES: one.values[:, :CROSS_SECTION], INPUTS: np.concatenate([ranges, one.cross], axis=1)}
+
+    def extra(self, extra: Extra, start: int, stop: int, tail: Float64) -> Mapping[str, Float32]:
+        """Step one extra through the sessions `[start, stop)`."""
+        minutes = self.grid.part(start, stop).minute_of_row
+        return {VALUES: run_extras([extra], self.part(start, stop), minutes, tail)}
+
+
+def _advance(layer: Layer, inputs: Inputs, made_by: str, initial: Float64, run: Run) -> tuple[tuple[str, ...], int]:
+    """Bring one layer of one symbol up to date; return the keys of its sessions and the minutes computed.
+
+    Where pruned history is missing for the statistics of what is to be computed, all is computed again: what a part
+    says must not depend on what had been pruned when it was made.
+    """
+    stored, grid = layer.contents(), inputs.grid
+    root = root_of(made_by)
+    planned = plan(stored, grid, inputs.digests, root)
+    if planned.n_new == 0 and stored.keys() == planned.kept.keys():
+        return planned.keys, 0
+    state = state_of(layer, planned) if planned.n_new else initial
+    if state is None or (planned.n_new and planned.before != root and inputs.traded_before(planned.start) <= HISTORY):
+        planned, state = plan({}, grid, inputs.digests, root), None
+    state = initial if state is None else state.reshape(initial.shape)
+    layer.save(planned.kept, computed(layer, planned, grid, state, run))
+    return planned.keys, int(grid.n_rows - grid.first_row[planned.start])

@@ -1,0 +1,160 @@
+"""What a build of features has to compute: keys of sessions, and where they part from those that are stored."""
+
+import datetime as dt
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from daytrader_ray.adapters.feature_parts import Computed, Layer, Part
+from daytrader_ray.domain.panel import Float64, Panel
+from daytrader_ray.domain.sessions import SessionGrid
+
+Run = Callable[[int, int, Float64], Mapping[str, npt.NDArray[Any]]]
+"""Computes the sessions `[start, stop)` from a state that it steps in place; arrays `[row, ...]` by name."""
+
+
+@dataclass(frozen=True)
+class Month:
+    """The sessions `[start, stop)` of a symbol that lie in one month (`2025-03`)."""
+
+    name: str
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to do for one symbol and layer.
+
+    `keys` of all its sessions, after the key `before` them; the parts in `kept` stay, and the sessions from `start` on
+    are computed from the state at the end of the last one of these.
+    """
+
+    keys: tuple[str, ...]
+    before: str
+    kept: Mapping[str, Part]
+    start: int
+
+    @property
+    def n_new(self) -> int:
+        """Sessions to compute."""
+        return len(self.keys) - self.start
+
+
+def months_of(grid: SessionGrid) -> list[Month]:
+    """Return the months of a grid, in order."""
+    names = [f"{session.date:%Y-%m}" for session in grid.sessions]
+    starts = [k for k, name in enumerate(names) if k == 0 or name != names[k - 1]]
+    stops = [*starts[1:], len(names)]
+    return [Month(names[start], start, stop) for start, stop in zip(starts, stops, strict=True)]
+
+
+def dates_of(grid: SessionGrid) -> list[dt.date]:
+    """Return the date of each session."""
+    return [session.date for session in grid.sessions]
+
+
+def shared_rows(one: SessionGrid, other: SessionGrid) -> tuple[slice, slice]:
+    """Return the rows, in each of two grids, of the sessions that both have: a run of either."""
+    there = set(dates_of(other))
+    days = [day for day in dates_of(one) if day in there]
+    if not days:
+        return slice(0, 0), slice(0, 0)
+    ends = [
+        [int(grid.first_row[grid.index_of(day) + k]) for k, day in enumerate((days[0], days[-1]))]
+        for grid in (one, other)
+    ]
+    return slice(*ends[0]), slice(*ends[1])
+
+
+def digests_of(panel: Panel, ticks: Float64 | None, events: Float64 | None) -> list[bytes]:
+    """Return the SHA-256 of all that the features of each session are made of, for a panel of one symbol."""
+    grid = panel.grid
+    arrays = [panel.open, panel.high, panel.low, panel.close, panel.volume, panel.vwap]
+    arrays += [array for array in (ticks, events) if array is not None]
+    found: list[bytes] = []
+    for s, session in enumerate(grid.sessions):
+        rows = slice(int(grid.first_row[s]), int(grid.first_row[s + 1]))
+        digest = hashlib.sha256(repr((session, grid.bar_minutes, len(arrays))).encode())
+        for factor in (panel.price_factor[s, 0], panel.share_factor[s, 0]):
+            digest.update(factor.tobytes())
+        for array in arrays:
+            digest.update(np.ascontiguousarray(array[rows]).data)
+        found.append(digest.digest())
+    return found
+
+
+def root_of(made_by: str) -> str:
+    """Return the key before the first session of a history: the hash of what computes it."""
+    return hashlib.sha256(made_by.encode()).hexdigest()[:16]
+
+
+def chained(root: str, before: str, digests: Sequence[bytes]) -> tuple[str, ...]:
+    """Return the key of each session: what made it (`root`), the key before it and its own digest."""
+    keys: list[str] = []
+    for digest in digests:
+        before = hashlib.sha256(f"{root} {before} ".encode() + digest).hexdigest()[:16]
+        keys.append(before)
+    return tuple(keys)
+
+
+def plan(stored: Mapping[str, Part], grid: SessionGrid, digests: Sequence[bytes], root: str) -> Plan:
+    """Compare what is `stored` with the sessions that there are.
+
+    Where the first part goes on from a key that is not the root, older history has been pruned: what was made of it
+    still holds, if nothing in the part itself has changed.
+    """
+    months = months_of(grid)
+    first = stored.get(months[0].name)
+    before = first.before if first else root
+    keys = chained(root, before, digests)
+    dates = tuple(map(str, dates_of(grid)))
+    kept: dict[str, Part] = {}
+    start = 0
+    for month in months:
+        part = stored.get(month.name)
+        mine = slice(month.start, month.stop)
+        if part is None or part.before != ([before, *keys][month.start]) or not _starts(part, dates[mine], keys[mine]):
+            break
+        kept[month.name] = part
+        start = month.start + len(part.keys)
+        if start < month.stop:
+            break
+    return Plan(keys, before, kept, start) if kept else Plan(chained(root, root, digests), root, {}, 0)
+
+
+def _starts(part: Part, dates: tuple[str, ...], keys: tuple[str, ...]) -> bool:
+    """Return whether a part is a month's sessions, or the first ones of them."""
+    n = len(part.keys)
+    return part.dates == dates[:n] and part.keys == keys[:n]
+
+
+def state_of(layer: Layer, planned: Plan) -> Float64 | None:
+    """Return the state to go on from; None at the start of history, or where the stored one is damaged."""
+    return layer.state(max(planned.kept)) if planned.kept else None
+
+
+def computed(layer: Layer, planned: Plan, grid: SessionGrid, state: Float64, run: Run) -> Iterator[Computed]:
+    """Compute what is planned, month by month; a month that grows comes with the rows that it had."""
+    for month in months_of(grid):
+        start = max(month.start, planned.start)
+        if start >= month.stop:
+            continue
+        arrays = run(start, month.stop, state)
+        if start > month.start:
+            n_rows = int(grid.first_row[start] - grid.first_row[month.start])
+            arrays = {
+                name: np.concatenate([layer.array(month.name, name)[:n_rows], new]) for name, new in arrays.items()
+            }
+        yield Computed(month.name, part_of(planned, grid, month), arrays, state.copy())
+
+
+def part_of(planned: Plan, grid: SessionGrid, month: Month) -> Part:
+    """Return the contents of a month as planned."""
+    mine = slice(month.start, month.stop)
+    dates = tuple(map(str, dates_of(grid)[mine]))
+    return Part([planned.before, *planned.keys][month.start], dates, planned.keys[mine])

@@ -1,0 +1,178 @@
+"""Stage 2 of a build: a group of symbols against all others, then the tables of all columns for people."""
+
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+
+from daytrader_ray.adapters.feature_parts import INPUTS, KERNEL, VALUES, Computed, Layer
+from daytrader_ray.adapters.store import ParquetStore
+from daytrader_ray.adapters.tables import UTC
+from daytrader_ray.cluster.feature_alone import Alone, Job
+from daytrader_ray.cluster.feature_plan import (
+    Plan,
+    computed,
+    dates_of,
+    months_of,
+    part_of,
+    plan,
+    root_of,
+    shared_rows,
+    state_of,
+)
+from daytrader_ray.domain.panel import Float64
+from daytrader_ray.domain.sessions import US_PER_MINUTE, SessionGrid
+from daytrader_ray.features.bar import CROSS_INPUTS, Float32
+from daytrader_ray.features.compute import calendar_of, compare, crowd_of
+from daytrader_ray.features.feature_set import feature_set
+from daytrader_ray.features.step import CROSS_STATE, N_AUX, initial_state
+from daytrader_ray.universe.peers import peers_of
+
+_NO_STATE = np.empty(0)
+
+
+@dataclass(frozen=True)
+class Together:
+    """What stage 2 knows of all symbols.
+
+    `cross` and `table` are the folders of its layers; `crowd` the symbols to compare with, `alone` all symbols after
+    stage 1, `marks` by day a hash of the whole crowd: its bars and who is a member.
+    """
+
+    job: Job
+    cross: str
+    table: str
+    crowd: tuple[str, ...]
+    alone: Mapping[str, Alone]
+    marks: Mapping[dt.date, str]
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Folders of all columns, in their order."""
+        return (KERNEL, self.cross, *(extra.feature.name for extra in self.job.extras))
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A symbol after stage 2: the keys of its sessions in the cross-section, and the minutes computed now."""
+
+    symbol: str
+    keys: tuple[str, ...]
+    computed: int
+
+
+@dataclass
+class _Work:
+    """One symbol of the group: `values` [row, column] from `planned.start` on, the state at the `ends` of months."""
+
+    layer: Layer
+    alone: Alone
+    planned: Plan
+    state: Float64
+    values: list[Float32] = field(default_factory=list)
+    ends: dict[int, Float64] = field(default_factory=dict)
+
+    def run(self, start: int, stop: int, state: Float64) -> Mapping[str, Float32]:
+        """Return what has been computed of the sessions `[start, stop)`, and the state after them."""
+        first = self.alone.grid.first_row
+        rows = slice(*(int(first[at] - first[self.planned.start]) for at in (start, stop)))
+        state[:] = self.ends[stop]
+        return {VALUES: np.concatenate(self.values)[rows]}
+
+
+def step_together(given: Together, group: Sequence[str]) -> list[Compared]:
+    """Bring the cross-section of a group of symbols up to date, then their tables."""
+    store = ParquetStore(given.job.root)
+    works = [_planned(given, store, symbol) for symbol in group]
+    pending: dict[dt.date, list[_Work]] = {}
+    for work in works:
+        if work.planned.n_new:
+            pending.setdefault(work.alone.grid.sessions[work.planned.start].date, []).append(work)
+    for first, same in sorted(pending.items()):
+        _compare(given, store, first, same)
+    for work in works:
+        if work.planned.n_new or work.layer.contents().keys() != work.planned.kept.keys():
+            work.layer.save(
+                work.planned.kept, computed(work.layer, work.planned, work.alone.grid, work.state, work.run)
+            )
+        _tabulate(given, store, work)
+    return [_compared(work) for work in works]
+
+
+def _compared(work: _Work) -> Compared:
+    minutes = work.alone.grid.n_rows - work.alone.grid.first_row[work.planned.start]
+    return Compared(work.alone.symbol, work.planned.keys, int(minutes))
+
+
+def _planned(given: Together, store: ParquetStore, symbol: str) -> _Work:
+    alone, layer = given.alone[symbol], Layer(store, given.cross, symbol)
+    made_by = f"{given.job.made_by} {given.cross} {given.crowd}"
+    own = zip(alone.grid.sessions, alone.keys[KERNEL], strict=True)
+    digests = [f"{key} {given.marks.get(session.date)}".encode() for session, key in own]
+    planned = plan(layer.contents(), alone.grid, digests, root_of(made_by))
+    state = state_of(layer, planned) if planned.n_new else None
+    if state is None and planned.n_new:
+        planned = plan({}, alone.grid, digests, root_of(made_by))
+    return _Work(layer, alone, planned, initial_state(1)[0, CROSS_STATE:] if state is None else state)
+
+
+def _compare(given: Together, store: ParquetStore, first: dt.date, works: Sequence[_Work]) -> None:
+    """Compute the cross-section of symbols that all go on from the day `first`, month by month."""
+    own = [work.alone.symbol for work in works]
+    columns = tuple(sorted({*given.crowd, *own}))
+    wanted = np.array([columns.index(symbol) for symbol in own], dtype=np.int64)
+    state = np.stack([work.state for work in works])
+    for month in _joined_months([given.alone[symbol] for symbol in columns], first):
+        dates = dates_of(month)
+        crowd = crowd_of(len(columns), len(dates), peers_of(given.job.universe, columns, dates), wanted)
+        inputs = np.stack([_inputs(store, given.alone[symbol], month) for symbol in columns], axis=1)
+        values = compare(state, calendar_of(month), inputs, crowd)
+        for k, work in enumerate(works):
+            grid = work.alone.grid
+            mine, here = shared_rows(grid, month)
+            work.values.append(np.ascontiguousarray(values[here, k]))
+            work.ends[int(np.searchsorted(grid.first_row, mine.stop))] = state[k].copy()
+
+
+def _joined_months(alone: Sequence[Alone], first: dt.date) -> Iterator[SessionGrid]:
+    """Yield the sessions from `first` on that any of the symbols has, month by month."""
+    sessions = {session for one in alone for session in one.grid.sessions if session.date >= first}
+    grid = SessionGrid(tuple(sorted(sessions, key=lambda session: session.date)), alone[0].grid.bar_minutes)
+    for month in months_of(grid):
+        yield grid.part(month.start, month.stop)
+
+
+def _inputs(store: ParquetStore, alone: Alone, month: SessionGrid) -> Float64:
+    """Return what stage 1 left for stage 2 of one symbol `[row, 5]` in the sessions of a month; NaN without it."""
+    found = np.full((month.n_rows, len(CROSS_INPUTS)), np.nan)
+    for own in months_of(alone.grid):
+        if own.name == f"{month.sessions[0].date:%Y-%m}":
+            mine, here = shared_rows(alone.grid.part(own.start, own.stop), month)
+            found[here] = Layer(store, KERNEL, alone.symbol).array(own.name, INPUTS)[mine, N_AUX:]
+    return found
+
+
+def _tabulate(given: Together, store: ParquetStore, work: _Work) -> None:
+    """Write the months of a symbol whose columns have changed as tables with names and times."""
+    alone, layer = work.alone, Layer(store, given.table, work.alone.symbol)
+    keys = {**alone.keys, given.cross: work.planned.keys}
+    digests = [" ".join(key).encode() for key in zip(*(keys[name] for name in given.layers), strict=True)]
+    stored = layer.contents()
+    planned = plan(stored, alone.grid, digests, root_of(f"{given.job.made_by} {given.table}"))
+    if planned.n_new or stored.keys() != planned.kept.keys():
+        layer.save(planned.kept, _tables(given, store, alone, planned))
+
+
+def _tables(given: Together, store: ParquetStore, alone: Alone, planned: Plan) -> Iterator[Computed]:
+    names = ("timestamp", *feature_set(given.job.features).names)
+    for month in months_of(alone.grid):
+        if month.stop > planned.start:
+            minutes = alone.grid.part(month.start, month.stop).minute_of_row
+            columns = [pa.array(minutes * US_PER_MINUTE).cast(UTC)]
+            for name in given.layers:
+                columns += [
+                    pa.array(row) for row in np.ascontiguousarray(Layer(store, name, alone.symbol).array(month.name).T)
+                ]
+            yield Computed(month.name, part_of(planned, alone.grid, month), {}, _NO_STATE, pa.table(columns, names))

@@ -1,0 +1,109 @@
+"""`daytrader audit` on a store of the user's: everything is looked at, and what fails is named with its place."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from daytrader_ray.cli import audit_subjects
+from daytrader_ray.cli.audit_input import everything, world_of
+from daytrader_ray.cli.main import build
+from daytrader_ray.cli.profile import load
+from daytrader_ray.domain.errors import ConfigError, DaytraderError
+from daytrader_ray.features.audit import lookahead, parity
+from daytrader_ray.features.step import NAMES
+from daytrader_ray.universe.criteria import REGISTRY
+from tests.cluster.stores import SYMBOLS, fill
+
+OWN = """
+import numpy as np
+
+def honest(bars, n=5):
+    return np.where(bars.volume > 0, bars.high - bars.low, 0.0) / n
+
+def leaky(bars):
+    return bars.close / bars.close.max()
+"""
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    path = tmp_path_factory.mktemp("store")
+    fill(str(path))
+    (path / "mine.py").write_text(OWN, encoding="utf-8")
+    return path
+
+
+def audit(root, *arguments, code=0):
+    done = CliRunner().invoke(build(), ["audit", *arguments, "--data", str(root), "--json"])
+    assert (done.exit_code, code) in {(0, 0), (1, 1)}, done.output
+    return json.loads(done.stdout.splitlines()[-1]), done
+
+
+@pytest.mark.parametrize("what", ["lookahead", "warmup", "parity"])
+def test_every_quantity_is_audited_and_none_fails(what, root, monkeypatch):
+    monkeypatch.setenv("DAYTRADER__FEATURES__EXTRA", "['CCI(20)']")
+    found, done = audit(root, what, "--sessions", "5")
+    names = {finding["name"] for finding in found["findings"]}
+    assert names >= {*NAMES, "extra.cci_20", "atr_5", "return_30", "sigma_30", "regime.in_force"}
+    assert names >= {"statistics.adv", "universe.tradable", *(f"universe.{name}" for name in REGISTRY)}
+    assert found["passed"]
+    assert {finding["result"] for finding in found["findings"]} <= {"ok", "no value"}
+    assert found["symbols"] == list(SYMBOLS)
+    assert "momentum.rsi_14" in done.stderr
+
+
+def test_a_leaky_function_of_the_user_is_named_with_the_place(root):
+    found, done = audit(root, "lookahead", "--sessions", "3", "--feature", f"{root}/mine.py:leaky", code=1)
+    assert [finding["result"] for finding in found["findings"]] == ["fails"]
+    assert isinstance(done.exception, DaytraderError)
+    assert done.exception.message.startswith("knows the future: extra.mine.leaky: AAPL 2025-11-")
+
+
+@pytest.mark.parametrize("what", ["lookahead", "warmup", "parity"])
+def test_a_clean_function_of_the_user_is_not_accused(what, root):
+    found, _ = audit(root, what, "--sessions", "3", "--symbols", "XOM", "--feature", f"{root}/mine.py:honest(4)")
+    assert [(finding["name"], finding["result"]) for finding in found["findings"]] == [("extra.mine.honest_4", "ok")]
+    assert found["symbols"] == ["SPY", "XOM"]
+
+
+def test_what_is_no_file_is_refused_as_a_feature_of_the_user(root):
+    done = CliRunner().invoke(build(), ["audit", "lookahead", "--feature", "CCI(20)", "--data", str(root)])
+    assert isinstance(done.exception, ConfigError)
+    assert "expected FILE:FUNCTION" in done.exception.message
+
+
+@pytest.fixture(scope="module")
+def world(root):
+    return world_of(load("sandbox", str(root)), SYMBOLS, 9)
+
+
+@pytest.fixture(scope="module")
+def profile(root):
+    return load("sandbox", str(root))
+
+
+def failing(findings):
+    return {finding.name for finding in findings if finding.difference}
+
+
+def test_a_criterion_that_knows_todays_volume_is_named_without_an_edit_of_the_audit(world, profile, monkeypatch):
+    peeking = replace(REGISTRY["volume"], values=lambda daily: daily.volume)
+    monkeypatch.setattr(audit_subjects, "REGISTRY", {**REGISTRY, "peek": peeking})
+    subject = everything(profile, world, 0)
+    assert failing(lookahead(world, subject.history, 1, np.random.default_rng(0))) == {"universe.peek"}
+    assert failing(parity(world, subject.batch, subject.live, 7)) == {"universe.peek"}
+
+
+def test_a_regime_that_is_told_one_bar_early_is_named(world, profile, monkeypatch):
+    table = audit_subjects.RegimeSubject.table
+
+    def early(self, world, states, first=0):
+        return table(self, world, np.append(states[5:], [9] * 5), first)
+
+    subject = everything(profile, world, 0)
+    assert failing(lookahead(world, subject.history, 2, np.random.default_rng(0))) == set()
+    monkeypatch.setattr(audit_subjects.RegimeSubject, "table", early)
+    assert failing(lookahead(world, subject.history, 2, np.random.default_rng(0))) == {"regime.in_force"}

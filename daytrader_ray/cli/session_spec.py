@@ -11,6 +11,7 @@ from daytrader_ray.adapters.live_config import FeedConfig, LiveConfig
 from daytrader_ray.cli.profile import Profile
 from daytrader_ray.cluster.session import Pace, SessionSpec
 from daytrader_ray.domain.errors import ConfigError
+from daytrader_ray.features.feature_set import feature_set
 from daytrader_ray.sandbox.playing import state_at
 
 SANDBOX_KEY = SecretStr("sandbox")
@@ -42,7 +43,7 @@ def rehearsal_spec(profile: Profile, session: dt.date, bundle: str, url: str) ->
         date=session,
         bundle_id=bundle_id(profile, bundle),
         universe=profile.universe,
-        features=profile.features,
+        features=feature_set(profile.features),
         kernel=profile.kernel,
         costs=profile.costs,
         regime=profile.regime,
@@ -89,7 +90,7 @@ def live_spec(profile: Profile, today: dt.date, bundle: str) -> SessionSpec:
         date=session,
         bundle_id=bundle_id(profile, bundle),
         universe=profile.universe,
-        features=profile.features,
+        features=feature_set(profile.features),
         kernel=profile.kernel,
         costs=profile.costs,
         regime=profile.regime,

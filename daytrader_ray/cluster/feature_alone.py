@@ -15,7 +15,7 @@ from daytrader_ray.domain.sessions import SessionGrid
 from daytrader_ray.features.bar import Bars, Float32
 from daytrader_ray.features.compute import bars_of, calendar_of, compute_symbol
 from daytrader_ray.features.extras import Extra
-from daytrader_ray.features.feature_set import FeaturesConfig, feature_set
+from daytrader_ray.features.feature_set import FeatureSet
 from daytrader_ray.features.step import CROSS_SECTION, initial_state
 from daytrader_ray.features.trailing import initial_tails, run_extras
 from daytrader_ray.market_data.statistics import HISTORY, session_statistics
@@ -24,19 +24,17 @@ from daytrader_ray.universe.config import UniverseConfig
 
 @dataclass(frozen=True)
 class Job:
-    """What all items of a build share; `root` is the store's, `made_by` the hash of what computes."""
+    """What all items of a build share; `root` is the store's, `made_by` the hash of what computes.
+
+    The features carry the sources of own functions, so that no other machine needs the files.
+    """
 
     root: str
     made_by: str
     universe: UniverseConfig
-    features: FeaturesConfig
+    features: FeatureSet
     quotes: tuple[str, ...]
     trades: tuple[str, ...]
-
-    @property
-    def extras(self) -> tuple[Extra, ...]:
-        """Functions that the configuration adds."""
-        return feature_set(self.features).extras
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,7 @@ def step_alone(job: Job, symbol: str) -> Alone:
     keys[KERNEL], minutes[KERNEL] = _advance(
         kernel, inputs, f"{job.made_by} {KERNEL}", initial_state(1)[0], inputs.kernel
     )
-    for extra in job.extras:
+    for extra in job.features.extras:
         name = extra.feature.name
 
         def run(start: int, stop: int, tail: Float64, extra: Extra = extra) -> Mapping[str, Float32]:

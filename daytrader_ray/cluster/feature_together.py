@@ -26,7 +26,6 @@ from daytrader_ray.domain.panel import Float64
 from daytrader_ray.domain.sessions import US_PER_MINUTE, SessionGrid
 from daytrader_ray.features.bar import CROSS_INPUTS, Float32
 from daytrader_ray.features.compute import calendar_of, compare, crowd_of
-from daytrader_ray.features.feature_set import feature_set
 from daytrader_ray.features.step import CROSS_STATE, N_AUX, initial_state
 from daytrader_ray.universe.peers import peers_of
 
@@ -51,7 +50,7 @@ class Together:
     @property
     def layers(self) -> tuple[str, ...]:
         """Folders of all columns, in their order."""
-        return (KERNEL, self.cross, *(extra.feature.name for extra in self.job.extras))
+        return (KERNEL, self.cross, *(extra.feature.name for extra in self.job.features.extras))
 
 
 @dataclass(frozen=True)
@@ -166,7 +165,7 @@ def _tabulate(given: Together, store: ParquetStore, work: _Work) -> None:
 
 
 def _tables(given: Together, store: ParquetStore, alone: Alone, planned: Plan) -> Iterator[Computed]:
-    names = ("timestamp", *feature_set(given.job.features).names)
+    names = ("timestamp", *given.job.features.names)
     for month in months_of(alone.grid):
         if month.stop > planned.start:
             minutes = alone.grid.part(month.start, month.stop).minute_of_row

@@ -109,7 +109,8 @@ def build(request: FeatureRequest, progress: Callable[[int, int], None] | None =
     found, computed = find_manifest(store, name), Counter[str]()
     if found is None or found.content != content:
         told = progress or (lambda _done, _of: None)
-        job = Job(request.root, made_by(), request.universe, request.features, request.quotes, request.trades)
+        features = feature_set(request.features)
+        job = Job(request.root, made_by(), request.universe, features, request.quotes, request.trades)
         alone, given, compared = _run(job, wanted, lambda done: told(done, 2 * len(wanted)))
         found = _manifest(name, content, given, compared)
         for one in alone:
@@ -178,7 +179,7 @@ def _together(job: Job, alone: Sequence[Alone]) -> Together:
         for k, day in enumerate(days)
     }
     cross = f"cross-{_hash(crowd)[:12]}"
-    table = f"table-{_hash(cross, job.features)[:12]}"
+    table = f"table-{_hash(cross, job.features.names)[:12]}"
     return Together(job, cross, table, crowd, symbols, marks)
 
 
@@ -189,11 +190,9 @@ def _manifest(name: str, content: str, given: Together, compared: Sequence[Compa
     grid = session_grid(min(days), max(days), bar_minutes)
     keys = {one.symbol: {**given.alone[one.symbol].keys, given.cross: one.keys} for one in compared}
     parts = {symbol: _parts(grid, given, symbol, keys[symbol]) for symbol in sorted(keys)}
-    widths = (CROSS_SECTION, len(FEATURES) - CROSS_SECTION, *(1 for _ in given.job.extras))
+    widths = (CROSS_SECTION, len(FEATURES) - CROSS_SECTION, *(1 for _ in given.job.features.extras))
     layers = tuple(zip(given.layers, widths, strict=True))
-    return Manifest(
-        name, content, feature_set(given.job.features).names, layers, min(days), max(days), bar_minutes, parts
-    )
+    return Manifest(name, content, given.job.features.names, layers, min(days), max(days), bar_minutes, parts)
 
 
 def _parts(

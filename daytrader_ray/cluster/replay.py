@@ -9,7 +9,6 @@ from daytrader_ray.cluster.session import SessionSpec
 from daytrader_ray.domain.panel import Frames
 from daytrader_ray.engine.backtest import BacktestResult, Plan, backtest
 from daytrader_ray.features.compute import compute
-from daytrader_ray.features.feature_set import feature_set
 from daytrader_ray.market_data.statistics import session_statistics
 from daytrader_ray.models.bundle import Bundle
 from daytrader_ray.models.ensemble import signals
@@ -60,7 +59,6 @@ def frames_until(spec: SessionSpec, bundle: Bundle) -> Frames:
     rules = spec.feed.rules
     ticks = tick_panel(store, panel.symbols, panel.grid, rules.quotes, rules.trades)
     events = event_panel(store, panel.symbols, panel.grid)
-    extras = feature_set(spec.features).extras
     peers = peers_of(spec.universe, panel.symbols, [session.date for session in panel.grid.sessions])
-    features = compute(panel, expected, peers=peers, ticks=ticks, events=events, extras=extras)
+    features = compute(panel, expected, peers=peers, ticks=ticks, events=events, extras=spec.features.extras)
     return Frames(panel, features, adv, sigma_day, expected)

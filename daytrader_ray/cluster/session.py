@@ -39,7 +39,7 @@ from daytrader_ray.domain.sessions import Session, SessionGrid
 from daytrader_ray.engine.config import KernelConfig
 from daytrader_ray.engine.runner import OPEN_HINT, SessionResult, run_session
 from daytrader_ray.engine.session import Market, SessionEngine
-from daytrader_ray.features.feature_set import FeaturesConfig, feature_set
+from daytrader_ray.features.feature_set import FeatureSet
 from daytrader_ray.market_data.statistics import next_session_statistics, session_statistics
 from daytrader_ray.models.bundle import Bundle, first_difference
 from daytrader_ray.regime.config import RegimeConfig
@@ -82,7 +82,7 @@ class SessionSpec:
     date: dt.date
     bundle_id: str
     universe: UniverseConfig
-    features: FeaturesConfig
+    features: FeatureSet
     kernel: KernelConfig
     costs: CostConfig
     regime: RegimeConfig
@@ -247,8 +247,7 @@ def load_bundle(spec: SessionSpec) -> Bundle:
     A `BundleError` when it has been trained on the session itself or later, or with other features or other rules than
     the session's.
     """
-    wanted = feature_set(spec.features)
-    bundle = model_store.load(spec.root, spec.bundle_id, wanted.names, wanted.origins)
+    bundle = model_store.load(spec.root, spec.bundle_id, spec.features.names, spec.features.origins)
     if bundle.last_training_session >= spec.date:
         raise BundleError(
             f"bundle {spec.bundle_id} was trained up to {bundle.last_training_session}: it has seen {spec.date}",
@@ -296,7 +295,7 @@ def market_before(spec: SessionSpec, bundle: Bundle) -> tuple[Market, list[str]]
         past_events=event_panel(store, history.symbols, history.grid),
         events=event_panel(store, history.symbols, today),
         peers=peers_of(universe, panel.symbols, [day.date for day in panel.grid.sessions]),
-        extras=feature_set(spec.features).extras,
+        extras=spec.features.extras,
     )
     return market, behind
 

@@ -13,6 +13,7 @@ Float64 = npt.NDArray[np.float64]
 
 FAMILY = "extra"
 HINT = "write CCI(20), BBANDS(20, 2, 2).upperband or my_features.py:wick(14)"
+NAN = "where the function gives no finite value"
 LONGEST = 5000
 """Most bars that a window may have."""
 
@@ -103,6 +104,6 @@ def _number(text: str, node: ast.expr) -> float:
         value = ast.literal_eval(node)
     except ValueError:
         value = None
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 2**31:
         refuse(text, f"expected numbers, found {ast.unparse(node)}", HINT)
     return value

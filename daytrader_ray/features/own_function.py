@@ -12,7 +12,7 @@ from typing import Any, cast
 import numpy as np
 
 from daytrader_ray.domain.errors import DataError
-from daytrader_ray.features.extras import FAMILY, FIELDS, LONGEST, Call, Extra, Float64, History, refuse
+from daytrader_ray.features.extras import FAMILY, FIELDS, LONGEST, NAN, Call, Extra, Float64, History, refuse
 from daytrader_ray.features.registry import Feature
 
 WINDOW = 300
@@ -66,6 +66,7 @@ def own_extra(path: str, call: Call) -> Extra:
         formula=_first_line(function_of(path, source, call.name)) or f"{call.text} over the last {window} bars",
         lookback=window,
         source=f"{path}, SHA-256 {origin[:12]}",
+        nan=NAN,
     )
     return Extra(feature, function, window, origin)
 

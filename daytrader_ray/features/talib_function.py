@@ -11,7 +11,7 @@ import numpy as np
 import talib
 from talib.abstract import Function  # type: ignore[attr-defined]
 
-from daytrader_ray.features.extras import FAMILY, LONGEST, Call, Extra, Float64, History, refuse
+from daytrader_ray.features.extras import FAMILY, LONGEST, NAN, Call, Extra, Float64, History, refuse
 from daytrader_ray.features.registry import Feature
 
 FORGOTTEN = 1e-7
@@ -57,14 +57,14 @@ def talib_extra(call: Call) -> Extra:
     outputs = info["output_names"]
     output = outputs[function.output] if len(outputs) > 1 else ""
     window = _window(function, _lookback(call, name, given))
-    words = f"{name}({', '.join(f'{key}={value:g}' for key, value in given.items())})" + (
-        f".{output}" if output else ""
-    )
+    values = ", ".join(f"{key}={value:g}" for key, value in given.items())
+    words = f"{name}({values})" + (f".{output}" if output else "")
     feature = Feature(
         name=f"{FAMILY}.{_column(name, given, info['parameters'], output)}",
         formula=f"{words} of {', '.join(function.inputs)}: the last value over the last {window} bars",
         lookback=window,
         source=f"TA-Lib {talib.__version__}",
+        nan=NAN,
     )
     return Extra(feature, function, window, f"TA-Lib {talib.__version__}")
 

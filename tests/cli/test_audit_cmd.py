@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +17,8 @@ from daytrader_ray.features.audit import lookahead, parity
 from daytrader_ray.features.step import NAMES
 from daytrader_ray.universe.criteria import REGISTRY
 from tests.cluster.stores import SYMBOLS, fill
+
+BARS = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "yf_intraday_mit" / "1min"
 
 OWN = """
 import numpy as np
@@ -53,6 +56,23 @@ def test_every_quantity_is_audited_and_none_fails(what, root, monkeypatch):
     assert {finding["result"] for finding in found["findings"]} <= {"ok", "no value"}
     assert found["symbols"] == list(SYMBOLS)
     assert "momentum.rsi_14" in done.stderr
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory):
+    path = tmp_path_factory.mktemp("real")
+    files = [str(BARS / f"{symbol}.parquet") for symbol in ("SPY", "XLE", "XLK")]
+    done = CliRunner().invoke(build(), ["import", *files, "--data", str(path)])
+    assert done.exit_code == 0, done.output
+    return path
+
+
+@pytest.mark.skipif(not BARS.is_dir(), reason="the real bars of ../shared/data are not there")
+@pytest.mark.parametrize("what", ["lookahead", "warmup", "parity"])
+def test_nothing_fails_on_real_bars_with_their_gaps(what, real):
+    found, _ = audit(real, what, "--sessions", "4")
+    assert found["symbols"] == ["SPY", "XLE", "XLK"]
+    assert sum(finding["result"] == "ok" for finding in found["findings"]) > 50
 
 
 def test_a_leaky_function_of_the_user_is_named_with_the_place(root):

@@ -17,7 +17,7 @@ from daytrader_ray.cluster.session import SessionSpec
 from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.errors import BrokerError, FeedError
 from daytrader_ray.engine.config import KernelConfig
-from daytrader_ray.features.feature_set import FeaturesConfig
+from daytrader_ray.features.feature_set import FeatureSet
 from daytrader_ray.regime.config import RegimeConfig
 from daytrader_ray.universe.config import UniverseConfig
 
@@ -30,7 +30,7 @@ SPEC = SessionSpec(
     date=dt.date(2025, 12, 2),
     bundle_id="0123456789abcdef",
     universe=UniverseConfig(sectors={"one": ("AAPL",)}),
-    features=FeaturesConfig(),
+    features=FeatureSet(),
     kernel=KernelConfig(),
     costs=CostConfig(),
     regime=RegimeConfig(),

@@ -18,7 +18,7 @@ from daytrader_ray.domain.errors import BrokerError, DataError
 from daytrader_ray.domain.fakes import FakeBroker
 from daytrader_ray.domain.ports import Account
 from daytrader_ray.engine.config import KernelConfig
-from daytrader_ray.features.feature_set import FeaturesConfig
+from daytrader_ray.features.feature_set import FeatureSet
 from daytrader_ray.universe.config import UniverseConfig
 
 OFF = {"volume": "off", "atr": "off"}
@@ -66,7 +66,7 @@ def test_a_few_stocks_without_the_day_before_are_not_traded_and_the_others_are(t
     rules = KernelConfig()
     day, feed = dt.date(2025, 3, 11), SimpleNamespace(rules=LiveConfig())
     spec = SimpleNamespace(
-        root=str(tmp_path), date=day, universe=universe, kernel=rules, features=FeaturesConfig(), feed=feed
+        root=str(tmp_path), date=day, universe=universe, kernel=rules, features=FeatureSet(), feed=feed
     )
     with capture_logs() as logs:
         market, behind = market_before(spec, SimpleNamespace(symbols=names))

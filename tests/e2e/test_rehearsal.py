@@ -85,9 +85,10 @@ def test_a_bundle_is_traded_only_by_the_rules_it_was_trained_with(profile, excha
 
 def test_a_bundle_of_other_features_is_refused_with_the_names_that_differ(profile, exchange, day):
     from daytrader_ray.cluster.session import load_bundle
+    from daytrader_ray.features.feature_set import FeaturesConfig, feature_set
 
     spec = rehearsal_spec(profile, day.session, day.bundle_id, exchange)
-    other = spec.features.model_copy(update={"extra": ("CCI(20)", "MOM(10)")})
+    other = feature_set(FeaturesConfig(extra=("CCI(20)", "MOM(10)")))
     with pytest.raises(BundleError, match=r"another feature set: extra.adx_14, extra.mom_10"):
         load_bundle(dataclasses.replace(spec, features=other))
 

@@ -115,6 +115,8 @@ def test_a_function_that_never_forgets_counts_from_the_start_of_a_session_of_bar
         ("CCI(20000)", "looks back 19999 bars"),
         ("CCI(True)", "expected numbers, found True"),
         ("CCI(*[20])", "expected numbers"),
+        ("CCI(1e400)", "expected numbers"),
+        ("CCI(99999999999)", "expected numbers"),
         ("MAVP(30)", "MAVP needs periods"),
         ("BBANDS(20)", "expected one of upperband, middleband, lowerband"),
         ("CCI(20).upper", "output 'upper'"),

@@ -107,6 +107,7 @@ _CS, _AR, _ILLIQUID, _PRICED, _SIGNED, _VOLUME = range(_VALUE, _VALUE + _LANES)
 _SUM = _LANES
 STATE = _WINDOW + sliding.size(30, _LANES)
 _ALPHA = 2.0 / (SPAN + 1.0)
+_STEEP = 1.0 + math.sqrt(2.0)
 
 
 @njit
@@ -154,8 +155,8 @@ def _estimates(state: Float64, base: int, length: int, bar: Bar, out: Float32, f
     state[base + _BOTTOM] = state[base + _TOP] - state[past.HEIGHT]
     high, low = r + state[base + _TOP], r + state[base + _BOTTOM]
 
-    apart = math.sqrt((top - bottom) * (top - bottom) + (high - low) * (high - low))
-    state[base + _CS] = _spread((1.0 + math.sqrt(2.0)) * max(apart - (max(top, high) - min(bottom, low)), 0.0))
+    apart = math.sqrt((top - bottom) * (top - bottom) + state[past.HEIGHT] * state[past.HEIGHT])
+    state[base + _CS] = _spread(_STEEP * max(apart - (max(top, high) - min(bottom, low)), 0.0))
     state[base + _AR] = math.sqrt(max((top + bottom) * (high + low), 0.0))
     priced = bar.volume > 0.0 and bar.expected_volume > 0.0
     state[base + _ILLIQUID] = abs(r) * bar.expected_volume / bar.volume if priced else 0.0

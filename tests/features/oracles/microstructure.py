@@ -73,12 +73,13 @@ def abdi_ranaldo(case: Case) -> Float64:
     high, low, close = bar_before(case)
     middle, next_middle = np.log(high * low) / 2, np.log(case.high * case.low) / 2
     product = (np.log(close) - middle) * (np.log(close) - next_middle)
-    return windows(np.sqrt(np.maximum(4 * product, 0)), case.bars_in(30)).mean(axis=1)
+    product = np.where(product > 1e-17, product, 0.0)  # a difference of logs is exact to 1e-15, and its root is not
+    return windows(np.sqrt(4 * product), case.bars_in(30)).mean(axis=1)
 
 
 def amihud(case: Case) -> Float64:
-    volume = np.where(case.volume > 0, case.volume, np.nan)
-    ratios = pd.DataFrame(windows(np.abs(case.r) / (volume / case.expected), case.bars_in(30)))
+    volume, expected = (np.where(x > 0, x, np.nan) for x in (case.volume, case.expected))
+    ratios = pd.DataFrame(windows(np.abs(case.r) / (volume / expected), case.bars_in(30)))
     return ratios.mean(axis=1).to_numpy()
 
 

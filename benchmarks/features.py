@@ -40,7 +40,7 @@ def _bars(n: int, seed: int) -> Bars:
     close = 100 * np.exp(np.cumsum(rng.normal(0, 2e-4, n)))
     open_ = close * np.exp(rng.normal(0, 1e-4, n))
     high, low = np.maximum(open_, close) * (1 + rng.random(n) * 2e-4), np.minimum(open_, close) * 0.9998
-    volume = rng.integers(1, 5000, n).astype(np.float64)
+    volume = 1.0 + 5000.0 * rng.random(n)
     vwap, ones = (high + low + close) / 3, np.ones(n)
     ticks = rng.random((n, 6)) * [4.0, 2.0, 800.0, 2.0, 40.0, 300.0] - [0.0, 1.0, 400.0, 1.0, -1.0, -1.0]
     events, traded = rng.integers(0, 9000, (n, 2)).astype(np.float64), np.ones(n, dtype=np.bool_)
@@ -177,7 +177,7 @@ def with_pandas_ta(frame: pd.DataFrame) -> features_talib.Columns:
         found[f"trend.sma_{n}"] = close / ta.sma(close, n, talib=False) - 1
         found[f"trend.ema_{n}"] = close / ta.ema(close, n, talib=False) - 1
     for n in (15, 30, 60):
-        found[f"rolling.std_{n}"] = ta.stdev(r, n, talib=False)
+        found[f"rolling.std_{n}"] = ta.stdev(r, n, ddof=1, talib=False)
         found[f"rolling.skew_{n}"] = ta.skew(r, n)
         found[f"rolling.kurtosis_{n}"] = ta.kurtosis(r, n)
     return {name: values.to_numpy() for name, values in found.items()}

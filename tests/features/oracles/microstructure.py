@@ -71,10 +71,9 @@ def corwin_schultz(case: Case) -> Float64:
 
 def abdi_ranaldo(case: Case) -> Float64:
     high, low, close = bar_before(case)
-    middle, next_middle = np.log(high * low) / 2, np.log(case.high * case.low) / 2
-    product = (np.log(close) - middle) * (np.log(close) - next_middle)
-    product = np.where(product > 1e-17, product, 0.0)  # a difference of logs is exact to 1e-15, and its root is not
-    return windows(np.sqrt(4 * product), case.bars_in(30)).mean(axis=1)
+    # Ratios keep the digits that logarithms of prices lose: the root of a product near 0 shows them.
+    middle, next_middle = np.log(high / close * (low / close)) / 2, np.log(case.high / close * (case.low / close)) / 2
+    return windows(np.sqrt(np.maximum(4 * middle * next_middle, 0)), case.bars_in(30)).mean(axis=1)
 
 
 def amihud(case: Case) -> Float64:

@@ -1,14 +1,15 @@
 """The feature kernels against TA-Lib and pandas-ta, and the time of a live minute."""
 
 import datetime as dt
+import importlib
 import statistics
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pandas_ta_classic as ta
 import talib
 
 from benchmarks import features_talib
@@ -156,7 +157,7 @@ def _recursive_with_talib(inputs: Float64, crowd: Crowd) -> tuple[float, feature
     return spent, found
 
 
-def with_pandas_ta(frame: pd.DataFrame) -> features_talib.Columns:
+def with_pandas_ta(ta: ModuleType, frame: pd.DataFrame) -> features_talib.Columns:
     """Return the features of which pandas-ta has the indicator, by name."""
     close, r = frame["close"], frame["r"]
     line, histogram, signal = (ta.macd(close, 12, 26, 9, talib=False).iloc[:, k] for k in range(3))
@@ -186,6 +187,7 @@ def with_pandas_ta(frame: pd.DataFrame) -> features_talib.Columns:
 @benchmark("features.vs_pandas_ta")
 def features_vs_pandas_ta() -> list[Result]:
     """Time a feature's value of 10 symbols over 252 sessions: theirs of the features it has, ours of all there are."""
+    ta = importlib.import_module("pandas_ta_classic")  # warns when imported
     grid = _grid()
     calendar = calendar_of(grid)
     ours, peers = [], []
@@ -194,7 +196,7 @@ def features_vs_pandas_ta() -> list[Result]:
         own_time, own = _timed(lambda bars=bars: compute_symbol(bars, calendar))
         frame = pd.DataFrame({"high": bars.high, "low": bars.low, "close": bars.close})
         frame["r"] = np.log(frame["close"] / np.where(calendar.slot == 0, bars.open, frame["close"].shift()))
-        other_time, other = _timed(lambda frame=frame: with_pandas_ta(frame))
+        other_time, other = _timed(lambda frame=frame: with_pandas_ta(ta, frame))
         if symbol < 0:
             late = (calendar.slot > 350) & (calendar.session > 2)
             exact = [name for name in other if "skew" not in name and "kurtosis" not in name]  # theirs are unbiased

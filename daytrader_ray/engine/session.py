@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from daytrader_ray.domain.costs import CostConfig
-from daytrader_ray.domain.indices import MAX_AGE_MINUTES, is_index
 from daytrader_ray.domain.panel import Panel, SessionStatistics
 from daytrader_ray.domain.peers import Peers
 from daytrader_ray.domain.ports import BrokerEvent, LiveBar
@@ -19,6 +18,7 @@ from daytrader_ray.engine.book import CASH, ENTERING, EQUITY, FREE, HANDS_OFF, a
 from daytrader_ray.engine.config import KernelConfig
 from daytrader_ray.engine.fills import costs_of, fill_fee
 from daytrader_ray.engine.kernel import Snapshot, new_intents, new_scratch, protect, rules_of, step
+from daytrader_ray.engine.minutes import LiveMinutes
 from daytrader_ray.engine.orders import order_of
 from daytrader_ray.features.bar import EVENTS, TICKS, Bars, without
 from daytrader_ray.features.extras import Extra
@@ -103,7 +103,7 @@ class SessionEngine:
         self._costs = costs_of(costs, market.session.date, self.n_slots, grid.bar_minutes)
         self._book = new_book(n, cash)
         self._out, self._scratch = new_intents(n), new_scratch(market.sector)
-        self._close = np.full(n, np.nan)
+        self._minutes = LiveMinutes(self.symbols, market.session.open_minute, grid.bar_minutes)
         self._aux = np.full((n, 3), np.nan)
         self._scored = np.zeros(0, dtype=np.int64)
         self._signal = np.full(n, np.nan)
@@ -112,12 +112,7 @@ class SessionEngine:
         self._failed: set[int] = set()
         self._working: dict[str, Order] = {}
         self._unknown: dict[str, str] = {}
-        self._early: list[LiveBar] = []
-        self._quiet = np.zeros(n, dtype=np.int64)
-        self._age = np.zeros(n, dtype=np.int64)
-        self._is_index = np.array([is_index(symbol) for symbol in self.symbols], dtype=np.bool_)
         self.freeze({})
-        self.late_bars = 0
         self.fees = 0.0
         self._executions: set[str] = set()
         self._warm()
@@ -161,6 +156,11 @@ class SessionEngine:
         return {symbol: int(qty) for symbol, qty in zip(self.symbols, self._book.qty, strict=True) if qty}
 
     @property
+    def late_bars(self) -> int:
+        """Bars that came after their minute had been decided."""
+        return self._minutes.late
+
+    @property
     def unanswered(self) -> list[str]:
         """Ids of the entries and exits whose end the venue has not told."""
         return list(self._working)
@@ -173,51 +173,17 @@ class SessionEngine:
         Bars of later minutes wait for theirs; bars of earlier ones come too late for a decision already made and are
         counted in `late_bars`. `ticks` are those of `MarketFeed.ticks`.
         """
-        minute = self._minute(slot, bars, ticks)
-        self._close = minute.close
-        self._quiet = np.where(minute.traded, 0, self._quiet + 1)
-        values, self._aux = self._features.step(self.market.session, slot, minute)
+        market = self.market
+        minute = Bars(
+            *self._minutes.lay(slot, bars), market.statistics.expected_volume[slot], market.price_factor,
+            market.share_factor, *self._beside(slot, ticks),
+        )  # fmt: skip
+        values, self._aux = self._features.step(market.session, slot, minute)
         if self._regime is not None:
             self._state = self._regime.step(slot, minute.close)
-        due = self._windows.step(self.bundle.scaler.transform(values[:, self._selected])) & self.market.tradable
+        due = self._windows.step(self.bundle.scaler.transform(values[:, self._selected])) & market.tradable
         self._scored = np.flatnonzero(due)
         return self._windows.windows[self._scored]
-
-    def _minute(self, slot: int, bars: Sequence[LiveBar], ticks: Mapping[str, Sequence[float]]) -> Bars:
-        """Lay the bars of one minute out `[symbol]` as `build_panel` does.
-
-        A symbol without a bar did not trade: its last close of the session is carried, that of an index only so long.
-        A bar with volume 0 sets the price that is carried.
-        """
-        n = len(self.symbols)
-        open_, high, low, close = (self._close.copy() for _ in range(4))
-        volume, vwap, traded = np.zeros(n), np.full(n, np.nan), np.zeros(n, dtype=np.bool_)
-        self._age += 1
-        start = self.market.session.open_minute + slot * self._bar_minutes
-        columns = {symbol: i for i, symbol in enumerate(self.symbols)}
-        waiting, self._early = [*self._early, *bars], []
-        for bar in waiting:
-            i = columns.get(bar.symbol)
-            if i is None:
-                continue
-            if bar.minute != start:
-                self._early += [bar] if bar.minute > start else []
-                self.late_bars += bar.minute < start
-                continue
-            self._age[i] = 0
-            if bar.volume > 0:
-                open_[i], high[i], low[i], close[i] = bar.open, bar.high, bar.low, bar.close
-                volume[i], vwap[i], traded[i] = bar.volume, bar.vwap, True
-            elif not traded[i]:
-                open_[i] = high[i] = low[i] = close[i] = bar.close
-        stale = self._is_index & (self._age > MAX_AGE_MINUTES // self._bar_minutes)
-        for prices in (open_, high, low, close):
-            prices[stale] = np.nan
-        return Bars(
-            open_, high, low, close, volume, vwap, traded,
-            self.market.statistics.expected_volume[slot], self.market.price_factor, self.market.share_factor,
-            *self._beside(slot, ticks),
-        )  # fmt: skip
 
     def _beside(self, slot: int, ticks: Mapping[str, Sequence[float]]) -> tuple[Float64, Float64]:
         """Return the ticks and the events of one minute `[symbol, 6]`, `[symbol, 2]`, NaN where there are none."""
@@ -246,13 +212,13 @@ class SessionEngine:
         )  # fmt: skip
         market = self.market
         now = Snapshot(
-            self._close,
+            self._minutes.close,
             self._signal,
             np.ascontiguousarray(self._aux[:, 0]),
             market.statistics.expected_volume[min(slot + 1, self.n_slots - 1)],
             market.sector,
             self._may_enter,
-            self._quiet,
+            self._minutes.quiet,
             market.event_scale[slot],
             market.sector_limit,
         )

@@ -139,8 +139,8 @@ def test_prices_and_regime_are_those_of_the_panel_and_a_silent_index_goes_out(pa
     batch.warm(panel.part(0, TODAY))
     for slot in range(N_SLOTS):
         engine.on_bars(slot, bars_of(panel, slot))
-        assert engine._close.tobytes() == panel.close[first + slot].tobytes(), slot
+        assert engine._minutes.close.tobytes() == panel.close[first + slot].tobytes(), slot
         batch.step(slot, panel.close[first + slot])
         assert engine._regime.probabilities.tobytes() == batch.probabilities.tobytes(), slot
-        assert np.isnan(engine._close[1]) == (35 <= slot <= 60), slot
+        assert np.isnan(engine._minutes.close[1]) == (35 <= slot <= 60), slot
     assert np.isfinite(batch.probabilities).all()

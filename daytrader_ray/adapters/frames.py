@@ -91,8 +91,9 @@ def find_manifest(store: Folder, name: str) -> Manifest | None:
 def load_frames(root: str, symbols: Collection[str] | None = None, name: str | None = None) -> Frames:
     """Return the frames of `symbols` (default: all) of the set that was built last, or of the set `name`.
 
-    Given symbols come with the sessions from the first to the last one in which all of them have bars. Raises
-    `DataError` where nothing is built, a symbol is absent or the features are of another version of the program.
+    Given symbols come with the sessions from the first to the last one in which most of them have bars: one that lists
+    late or has delisted takes none from the others. Raises `DataError` where nothing is built, a symbol is absent or
+    the features are of another version of the program.
     """
     store = ParquetStore(root)
     manifest = _manifest(store, name)
@@ -136,10 +137,10 @@ def _ranges(store: Folder, manifest: Manifest, symbols: tuple[str, ...]) -> Floa
 
 
 def _shared(panel: Panel) -> tuple[int, int]:
-    """Return the sessions `[start, stop)` from the first to the last in which all symbols but indices have a bar."""
+    """Return the sessions `[start, stop)` from the first to the last in which most symbols but indices have bars."""
     stocks = [column for column, symbol in enumerate(panel.symbols) if not is_index(symbol)]
     priced = np.logical_or.reduceat(np.isfinite(panel.close[:, stocks]), panel.grid.first_row[:-1])
-    sessions = np.flatnonzero(priced.all(axis=1))
+    sessions = np.flatnonzero(2 * priced.sum(axis=1) > len(stocks))
     if not len(sessions):
         raise DataError(f"{', '.join(panel.symbols)} share no session", "choose symbols whose bars overlap")
     return int(sessions[0]), int(sessions[-1]) + 1

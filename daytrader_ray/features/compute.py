@@ -14,8 +14,6 @@ from daytrader_ray.features.bar import EVENTS, TICKS, Bars, Calendar, Crowd, Flo
 from daytrader_ray.features.extras import Extra
 from daytrader_ray.features.trailing import initial_tails, run_extras
 
-REFERENCE = "SPY"
-
 
 @dataclass(frozen=True)
 class SymbolFeatures:

@@ -6,8 +6,8 @@ none: all features are NaN and nothing moves. What is defined for odd markets:
 
 - flat window (all closes equal): %B 0.5, width 0, RSI 50, Williams %R -50; realised, Parkinson, Garman-Klass and their
   variation 0; skewness and kurtosis 0 (also where r varies by less than a hundredth of its size);
-- zero volume: OBV, accumulation and VWAP distance are NaN until something has traded in the session; the relative
-  volume is 0;
+- zero volume: OBV, accumulation and VWAP distance are NaN until something has traded in the session, Amihud's ratio
+  and the bulk volume's imbalance while nothing has in their window; the relative volume is 0;
 - first bar of a session: its r counts from its own open, its true range is H - L, and what is anchored at the open
   starts again; windows reach into the session before;
 - a symbol that lists later starts with its first bar, and its warm-up with it;

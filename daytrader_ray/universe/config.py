@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from daytrader_ray.domain.config import Config
 from daytrader_ray.domain.indices import is_index
-from daytrader_ray.universe.criteria import Rule, Use, rules_of
+from daytrader_ray.universe.criteria import REGISTRY, Rule, Use, completed
 
 UNCLASSIFIED = "unclassified"
 
@@ -49,15 +49,15 @@ class UniverseConfig(Config):
     pinned: tuple[str, ...] = ()
     references: tuple[str, ...] = ("SPY", "QQQ", "TLT", "GLD")
     proxies: Mapping[str, str] = {}
-    eligibility: Mapping[str, Rule] = Field(default_factory=lambda: rules_of({}))
+    eligibility: Mapping[str, Rule] = {name: criterion.rule for name, criterion in REGISTRY.items()}
     max_symbols: int | None = Field(default=None, ge=1)
     rotation: RotationConfig = RotationConfig()
     chosen_on: dt.date | None = None
 
     @field_validator("eligibility", mode="before")
     @classmethod
-    def _with_defaults(cls, given: Any) -> dict[str, Rule]:
-        return rules_of(given)
+    def _with_defaults(cls, given: Any) -> dict[str, Any]:
+        return completed(given)
 
     @model_validator(mode="after")
     def _each_symbol_once(self) -> Self:

@@ -114,8 +114,8 @@ REGISTRY: Mapping[str, Criterion] = {
 """Every criterion by its key in the configuration: 20-session volume, ATR(14), 60-session beta, market cap in USD."""
 
 
-def rules_of(given: Any) -> dict[str, Rule]:
-    """Return the rule of every criterion: the registry's, overridden by what is `given` for some of them.
+def completed(given: Any) -> dict[str, Any]:
+    """Return the values of every criterion's rule: the registry's, overridden by what is `given` for some of them.
 
     A criterion may be given as `filter`, `score` or `off` alone (YAML reads a bare off as False).
     """
@@ -125,16 +125,14 @@ def rules_of(given: Any) -> dict[str, Rule]:
         close = difflib.get_close_matches(str(name), REGISTRY, n=1)
         hint = f"; did you mean '{close[0]}'?" if close else f": expected {', '.join(REGISTRY)}"
         raise ValueError(f"no criterion '{name}'{hint}")
-    return {name: _overridden(criterion.rule, given.get(name, {})) for name, criterion in REGISTRY.items()}
+    return {name: criterion.rule.model_dump() | _values(given.get(name, {})) for name, criterion in REGISTRY.items()}
 
 
-def _overridden(rule: Rule, given: Any) -> Rule:
+def _values(given: Any) -> dict[str, Any]:
     if isinstance(given, Rule):
-        return given
+        return given.model_dump()
     values = dict(given) if isinstance(given, Mapping) else {"use": given}
-    if values.get("use") is False:
-        values["use"] = Use.OFF
-    return Rule.model_validate({**rule.model_dump(), **values})
+    return values | ({"use": Use.OFF} if values.get("use") is False else {})
 
 
 @njit

@@ -1,5 +1,6 @@
 """One member fitted on one window, and its scores on the rows after it: pure, so that any worker may do it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,33 +60,36 @@ def samples(market: Market, view: View, block: Block, history: Block, config: Se
 
     Windows may reach back to the start of the sessions `history`.
     """
-    rows = market.rows((history[0], block[1]))
-    found: list[tuple[Float32, Int64, Int64]] = []
-    for column in market.columns:
-        scaled = view.scaled(market.frames.features.values[rows, int(column)])
-        ends, windows = symbol_windows(scaled, valid_rows(scaled))
-        at = ends + rows.start
-        found.append((windows, np.flatnonzero(market.usable(at, int(column), block)), at))
-    chosen = evenly(sum(len(keep) for _, keep, _ in found), config.max_samples, config.seed)
+    rows, columns = market.rows((history[0], block[1])), [int(column) for column in market.columns]
+    usable = []
+    for column in columns:  # once for what there is, once for what is drawn: windows of one symbol at a time
+        at, _ = windows_of(market, view, rows, column)
+        usable.append(np.flatnonzero(market.usable(at, column, block)))
     parts: list[Dataset] = []
-    seen = 0
-    for column, (windows, keep, at) in zip(market.columns, found, strict=True):
-        mine = keep[chosen[seen : seen + len(keep)]]
-        seen += len(keep)
-        labels = market.labels.label[at[mine], column]
-        parts.append(Dataset(windows[mine], labels, market.labels.weight[at[mine], column].astype(np.float32)))
+    for column, mine in zip(columns, drawn(usable, config.max_samples, config.seed), strict=True):
+        at, windows = windows_of(market, view, rows, column)
+        weights = market.labels.weight[at[mine], column].astype(np.float32)
+        parts.append(Dataset(windows[mine], market.labels.label[at[mine], column], weights))
     return Dataset.joined(parts)
 
 
-def evenly(n: int, cap: int, seed: int) -> Bool:
-    """Return which of `n` ordered samples to keep so that at most `cap` stay, evenly spaced from a seeded start."""
-    if n <= cap:
-        return np.ones(n, dtype=np.bool_)
-    step = n / cap
-    start = np.random.default_rng(seed).uniform(0.0, step)
-    keep = np.zeros(n, dtype=np.bool_)
-    keep[np.minimum((start + np.arange(cap) * step).astype(np.int64), n - 1)] = True
-    return keep
+def windows_of(market: Market, view: View, rows: slice, column: int) -> tuple[Int64, Float32]:
+    """Return the rows at which a symbol's windows end, and the windows `[n, WINDOW_ROWS, feature]`, all of `rows`."""
+    scaled = view.scaled(market.frames.features.values[rows, column])
+    ends, windows = symbol_windows(scaled, valid_rows(scaled))
+    return ends + rows.start, windows
+
+
+def drawn(parts: Sequence[Int64], cap: int, seed: int) -> list[Int64]:
+    """Return `parts` thinned to at most `cap` entries in all, evenly spaced from a seeded start."""
+    count = [len(part) for part in parts]
+    n = sum(count)
+    keep = np.ones(n, dtype=np.bool_)
+    if n > cap:
+        start = np.random.default_rng(seed).uniform(0.0, n / cap)
+        keep[:] = False
+        keep[np.minimum((start + np.arange(cap) * (n / cap)).astype(np.int64), n - 1)] = True
+    return [part[mine] for part, mine in zip(parts, np.split(keep, np.cumsum(count)[:-1]), strict=True)]
 
 
 def fit_member(market: Market, view: View, window: Window, member: str, config: SearchConfig) -> Fitted:
@@ -107,14 +111,13 @@ def score(market: Market, view: View, fitted: Fitted, block: Block, history_from
     Windows may reach back to session `history_from`.
     """
     rows = market.rows((history_from, block[1]))
-    skip = market.rows(block).start - rows.start
-    scores = np.full((rows.stop - rows.start - skip, len(market.columns)), np.nan)
+    start = market.rows(block).start
+    scores = np.full((rows.stop - start, len(market.columns)), np.nan)
     for k, column in enumerate(market.columns):
-        scaled = view.scaled(market.frames.features.values[rows, int(column)])
-        ends, windows = symbol_windows(scaled, valid_rows(scaled))
-        inside = ends >= skip
+        at, windows = windows_of(market, view, rows, int(column))
+        inside = at >= start
         if inside.any():
-            scores[ends[inside] - skip, k] = fitted.predict(windows[inside])
+            scores[at[inside] - start, k] = fitted.predict(windows[inside])
     return scores
 
 

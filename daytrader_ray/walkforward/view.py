@@ -9,7 +9,7 @@ from daytrader_ray.models.dataset import CLASSES
 from daytrader_ray.models.judge import held_out_skill
 from daytrader_ray.models.scaling import Scaler, View
 from daytrader_ray.walkforward.config import SearchConfig
-from daytrader_ray.walkforward.fit import Market, evenly
+from daytrader_ray.walkforward.fit import Market, drawn
 from daytrader_ray.walkforward.windows import Block, Window
 
 Int64 = npt.NDArray[np.int64]
@@ -35,9 +35,7 @@ def evidence_of(market: Market, block: Block, config: SearchConfig) -> Evidence:
     """
     frames, rows = market.frames, market.rows(block)
     usable = [_samples_of(market, int(column), block) for column in market.columns]
-    count = [len(at) for at in usable]
-    chosen = np.split(evenly(sum(count), config.max_samples, config.seed), np.cumsum(count)[:-1])
-    picked = [at[mine] for at, mine in zip(usable, chosen, strict=True)]
+    picked = drawn(usable, config.max_samples, config.seed)
     pairs = list(zip(picked, map(int, market.columns), strict=True))
     values = [frames.features.values[rows, column][at - rows.start] for at, column in pairs]
     classes = [market.labels.label[at, column].astype(np.int64) - CLASSES[0] for at, column in pairs]

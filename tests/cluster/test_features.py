@@ -94,6 +94,12 @@ def test_chosen_symbols_come_with_the_sessions_they_share(store, report):
         assert frames.features.values[0 : 4 * 390, column].tobytes() == every[rows, column].tobytes()
 
 
+def test_a_symbol_that_lists_late_or_has_delisted_takes_no_session_from_the_others(store, report):
+    chosen, every = load_frames(store.root, ["AAA", "BBB", "SPY"]), load_frames(store.root)
+    assert chosen.panel.grid == every.panel.grid
+    assert np.isnan(chosen.panel.close[:390, 1]).all() and np.isnan(chosen.panel.close[-390:, 0]).all()
+
+
 def test_what_is_not_there_is_named(store, report, tmp_path):
     with pytest.raises(DataError, match="no features of ZZZ"):
         load_frames(store.root, ["ZZZ"])

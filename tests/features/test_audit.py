@@ -82,6 +82,15 @@ def test_a_planted_leak_is_named_with_symbol_minute_and_both_values(world, table
     assert "after 2025-" in difference.cause
 
 
+def test_a_step_ahead_is_found_in_every_feature_and_range(world, tables):
+    def compute(world):
+        return [replace(one, values=np.concatenate([one.values[1:], one.values[-1:]])) for one in tables.history(world)]
+
+    findings = lookahead(world, compute, 1, np.random.default_rng(6))
+    assert failing(findings) == {finding.name for finding in findings if finding.checked}
+    assert len(failing(findings)) > len(tables.features.names) - 10
+
+
 @pytest.mark.parametrize("name", ["ticks", "events", "peers", "market_cap", "share_factor"])
 def test_a_leak_of_any_input_is_found(name, world):
     def compute(world):
@@ -143,6 +152,16 @@ def test_extras_are_audited_like_the_rest(world, with_extra):
 def test_a_live_value_of_other_bits_is_named(world, tables):
     compute = planted(tables, "trend.sma_20", lambda x: np.nextafter(x, np.float32(9.0)))
     assert failing(parity(world, compute, tables.live, 6)) == {"trend.sma_20"}
+
+
+def test_five_minute_bars_are_audited_too(panel_maker, tables):
+    panel = panel_maker(N_SESSIONS, SYMBOLS, bar_minutes=5)
+    world = World(panel, expected_volume=expected_volume(panel))
+    assert (
+        failing(lookahead(replace(world, expected_volume=None), tables.history, 2, np.random.default_rng(4))) == set()
+    )
+    assert failing(warmup(world, tables.history, [2])) == set()
+    assert failing(parity(world, tables.history, tables.live, 4)) == set()
 
 
 @pytest.mark.parametrize("row", [3, 700, 1169, 1300])

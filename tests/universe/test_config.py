@@ -37,15 +37,16 @@ def parsed(text: str) -> UniverseConfig:
         ("eligibility: {volum: off}", "no criterion 'volum'; did you mean 'volume'?"),
         ("eligibility: {zzz: off}", f"no criterion 'zzz': expected {', '.join(REGISTRY)}"),
         ("eligibility: [volume]", "expected criteria by name"),
-        ("eligibility: {volume: sometimes}", "'filter', 'score' or 'off'"),
-        ("eligibility: {volume: {lower: 3}}", "lower"),
-        ("eligibility: {volume: {low: 3, high: 2}}", "low 3 is above high 2"),
+        ("eligibility: {volume: sometimes}", "eligibility.volume.use: Input should be 'filter', 'score' or 'off'"),
+        ("eligibility: {volume: {lower: 3}}", "unknown key 'eligibility.volume.lower'"),
+        ("eligibility: {volume: {low: 3, high: 2}}", "eligibility.volume: Value error, low 3 is above high 2"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_with_its_key(text: str, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
         parsed(text)
     assert "mine.yaml" in caught.value.message and message in caught.value.message
+    assert "\n" not in caught.value.message
 
 
 def test_a_rule_keeps_what_is_not_overridden_and_off_may_be_bare() -> None:

@@ -35,7 +35,7 @@ FEATURES = (
     ),
     Feature(
         "microstructure.order_flow_imbalance",
-        "e / EWMA(|e|), span 60 minutes with quotes, e the order flow imbalance in shares",
+        "e / EWMA(|e|), span 60 bars with quotes, e the order flow imbalance in shares",
         WARM_UP,
         "Cont, Kukanov & Stoikov 2014",
         _QUOTES,
@@ -52,7 +52,7 @@ FEATURES = (
     ),
     Feature(
         "microstructure.trade_count",
-        "trades / EWMA(trades), span 60 minutes with trades",
+        "trades / EWMA(trades), span 60 bars with trades",
         WARM_UP,
         "definition",
         _TRADES,
@@ -60,7 +60,7 @@ FEATURES = (
     ),
     Feature(
         "microstructure.mean_trade_size",
-        "shares a trade / EWMA(shares a trade), span 60 minutes with trades",
+        "shares a trade / EWMA(shares a trade), span 60 bars with trades",
         WARM_UP,
         "definition",
         _TRADES,

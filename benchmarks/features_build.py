@@ -1,4 +1,4 @@
-"""Building features: what computing adds to reading and writing, what a second core gives, and how much memory it takes.
+"""Building features: what computing adds to reading and writing, what a second core gives, the memory it takes.
 
 The store is made once and stays in the folder of temporary files: 60 symbols over two years are 12 million minutes.
 """

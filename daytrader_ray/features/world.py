@@ -127,8 +127,8 @@ class World:
         bars["high"][after] *= 1.0 + rng.uniform(0.0, 0.02, shape)
         bars["low"][after] *= 1.0 - rng.uniform(0.0, 0.02, shape)
         bars["volume"][after] = np.ceil(bars["volume"][after] * rng.choice([0.0, 0.2, 0.7, 5.0], shape))
-        bars["traded"] &= bars["volume"] > 0.0
-        bars["vwap"][~bars["traded"]] = np.nan
+        bars["traded"][after] &= bars["volume"][after] > 0.0
+        bars["vwap"][after][~bars["traded"][after]] = np.nan
         _empty(bars, self._holes(row, rng))
         factors = {name: getattr(panel, name).copy() for name in FACTORS}
         for values in factors.values():

@@ -1,21 +1,32 @@
-"""The feature kernels against TA-Lib."""
+"""The feature kernels against TA-Lib and pandas-ta, and the time of a live minute."""
 
 import datetime as dt
+import importlib
+import statistics
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import talib
 
-from benchmarks.registry import Result, alternating, benchmark, compared
+from benchmarks import features_talib
+from benchmarks.registry import Result, benchmark, compared, seconds
+from daytrader_ray.domain.peers import Peers
 from daytrader_ray.domain.sessions import Session, SessionGrid
-from daytrader_ray.features.bar import EVENTS, TICKS, Bars, Calendar, without
-from daytrader_ray.features.compute import calendar_of, compute_symbol
-from daytrader_ray.features.step import NAMES
+from daytrader_ray.features.bar import Bars, Crowd
+from daytrader_ray.features.compute import calendar_of, compare, compute_symbol, crowd_of
+from daytrader_ray.features.live import LiveFeatures
+from daytrader_ray.features.step import CROSS_SECTION, CROSS_STATE, FEATURES, N_CROSS, N_FEATURES, initial_state
 
 Float64 = npt.NDArray[np.float64]
 Float32 = npt.NDArray[np.float32]
-N_SESSIONS = 640
-RUNS = 7
+N_SYMBOLS, N_SESSIONS = 100, 252
+MOST_OF_TALIB, MOST_OF_PANDAS_TA = 1 / 1.5, 1 / 10
+P50_MS, P99_MS = 0.1, 0.5
+SPY, QQQ, N_SECTORS = 0, 1, 6
 
 
 def _grid() -> SessionGrid:
@@ -24,102 +35,196 @@ def _grid() -> SessionGrid:
     return SessionGrid(tuple(Session(day, 28_000_000 + 1440 * k, 390) for k, day in enumerate(days)))
 
 
-def _bars(grid: SessionGrid, seed: int) -> Bars:
+def _bars(n: int, seed: int) -> Bars:
+    """Return `n` bars of one symbol, or of one minute, all of them with volume, ticks and events."""
     rng = np.random.default_rng(seed)
-    n = grid.n_rows
     close = 100 * np.exp(np.cumsum(rng.normal(0, 2e-4, n)))
     open_ = close * np.exp(rng.normal(0, 1e-4, n))
-    high, low = np.maximum(open_, close) * 1.0002, np.minimum(open_, close) * 0.9998
-    volume = rng.integers(1, 5000, n).astype(np.float64)
-    vwap = (high + low + close) / 3
-    ones = np.ones(n)
-    traded, none = np.ones(n, dtype=np.bool_), (without(n, TICKS), without(n, EVENTS))
-    return Bars(open_, high, low, close, volume, vwap, traded, np.full(n, 2500.0), ones, ones, *none)
+    high, low = np.maximum(open_, close) * (1 + rng.random(n) * 2e-4), np.minimum(open_, close) * 0.9998
+    volume = 1.0 + 5000.0 * rng.random(n)
+    vwap, ones = (high + low + close) / 3, np.ones(n)
+    ticks = rng.random((n, 6)) * [4.0, 2.0, 800.0, 2.0, 40.0, 300.0] - [0.0, 1.0, 400.0, 1.0, -1.0, -1.0]
+    events, traded = rng.integers(0, 9000, (n, 2)).astype(np.float64), np.ones(n, dtype=np.bool_)
+    return Bars(open_, high, low, close, volume, vwap, traded, np.full(n, 2500.0), ones, ones, ticks, events)
 
 
-def ranges_with_talib(bars: Bars, r: Float64) -> tuple[Float64, Float64]:
-    """Compute atr_5 and sigma_30 with TA-Lib."""
-    high, low = bars.high.reshape(-1, 5).max(axis=1), bars.low.reshape(-1, 5).min(axis=1)
-    atr_5 = np.repeat(talib.ATR(high, low, np.ascontiguousarray(bars.close[4::5]), 14), 5)
-    return atr_5, talib.STDDEV(r, 60) * np.sqrt(30 * 60 / 59)
+def _peers(n_sessions: int) -> Peers:
+    """Return SPY, QQQ and the members of six sectors without ETFs."""
+    sector = np.arange(N_SYMBOLS) % N_SECTORS
+    sector[[SPY, QQQ]] = -1
+    member = np.repeat(sector[None] >= 0, n_sessions, axis=0)
+    return Peers(SPY, QQQ, sector, np.full(N_SYMBOLS, -1), member)
 
 
-def with_talib(bars: Bars, calendar: Calendar, starts: npt.NDArray[np.int64], market: Float64) -> Float32:
-    """Compute the same features in the same order with TA-Lib, and with numpy where it has no function."""
-    close = bars.close
-    first = calendar.slot == 0
-    before = np.where(first, bars.open, np.concatenate([[bars.open[0]], close[:-1]]))
-    r = np.log(close / before)
-    ranges_with_talib(bars, r)
-    line, signal, histogram = talib.MACD(close, 12, 26, 9)
-    upper, middle, lower = talib.BBANDS(close, 20, 2, 2)
-
-    def since_open(values: Float64) -> Float64:
-        total = np.cumsum(values)
-        return np.asarray(total - (total[starts] - values[starts]), dtype=np.float64)
-
-    shares = since_open(bars.volume)
-    return_over_15 = talib.SUM(r, 15)
-    angle = 2 * np.pi * calendar.slot / 390
-    gap = np.log(bars.open[starts] / np.where(starts > 0, close[starts - 1], np.nan))
-    columns = [
-        talib.RSI(close, 14),
-        line / close,
-        signal / close,
-        histogram / close,
-        talib.ROCP(close, 10),
-        talib.ROCP(close, 30),
-        talib.WILLR(bars.high, bars.low, close, 14),
-        close / talib.SMA(close, 20) - 1,
-        close / talib.EMA(close, 10) - 1,
-        close / talib.EMA(close, 50) - 1,
-        (close - lower) / (upper - lower),
-        (upper - lower) / middle,
-        talib.ATR(bars.high, bars.low, close, 14) / close,
-        np.sqrt(talib.SUM(r * r, 30)),
-        since_open(np.sign(r) * bars.volume) / shares,
-        bars.volume / bars.expected_volume,
-        close * shares / since_open(bars.volume * bars.vwap) - 1,
-        r,
-        talib.SUM(r, 5),
-        return_over_15,
-        talib.SUM(r, 30),
-        gap,
-        np.log(close / bars.open[starts]),
-        np.sin(angle),
-        np.cos(angle),
-        (calendar.n_slots - 1 - calendar.slot) / calendar.n_slots,
-        calendar.weekday / 4,
-        return_over_15 - market,
-    ]
-    return np.stack(columns, axis=1, dtype=np.float32, casting="same_kind")
-
-
-def _check(ours: Float32, peers: Float32, slot: npt.NDArray[np.int64]) -> None:
-    """Hold both sides to the same numbers, away from the open (TA-Lib's ATR counts the night as range)."""
-    late = slot > 350
-    for k, name in enumerate(NAMES[:-1]):
-        mine, other = ours[late, k].astype(np.float64), peers[late, k].astype(np.float64)
+def _same(names: list[str], ours: Float32, peers: Float32) -> None:
+    """Hold both sides to the same numbers `[row, feature]`: what differs is not compared."""
+    for k, name in enumerate(names):
+        mine, other = ours[:, k].astype(np.float64), peers[:, k].astype(np.float64)
         both = np.isfinite(mine) & np.isfinite(other)
         tolerance = 1e-4 * np.maximum(np.abs(other[both]), np.median(np.abs(other[both])))
-        if not (np.abs(mine - other)[both] <= tolerance).all():
-            raise AssertionError(f"{name} differs from TA-Lib: nothing is compared")
+        if not both.any() or not (np.abs(mine - other)[both] <= tolerance).all():
+            raise AssertionError(f"{name} differs from the other side: nothing is compared")
+
+
+def _timed(function: Callable[[], Any]) -> tuple[float, Any]:
+    found: list[Any] = []
+    return seconds(lambda: found.append(function())), found[0]
+
+
+def _stacked(columns: features_talib.Columns, names: list[str]) -> Float32:
+    return np.stack([columns[name] for name in names], axis=-1, dtype=np.float32, casting="unsafe")
+
+
+def _bounded(line: Result, most: float) -> list[Result]:
+    if line.ratio is None or line.ratio > most:
+        raise AssertionError(f"{line.name}: {line.ratio} of the time of {line.peer}, at most {most:.2f}")
+    return [line]
 
 
 @benchmark("features.vs_talib")
 def features_vs_talib() -> list[Result]:
-    """Time all features and ranges of one symbol over 250,000 minutes: TA-Lib over arrays, ours bar by bar."""
+    """Time every feature of 100 symbols over 252 sessions: first one symbol after the other, then minute by minute."""
     grid = _grid()
-    calendar, bars = calendar_of(grid), _bars(grid, 1)
-    market = compute_symbol(_bars(grid, 2), calendar).cross[:, 2]
-    starts = grid.first_row[grid.session_of_row]
+    calendar = calendar_of(grid)
+    late = (calendar.slot > 350) & (calendar.session > 20)  # TA-Lib's ATR counts the night as range
+    names = [feature.name for feature in FEATURES]
+    ours, peers = [], []
+    inputs = np.empty((grid.n_rows, N_SYMBOLS, N_CROSS))
+    for symbol in range(-1, N_SYMBOLS):  # the first turn compiles and does not count
+        bars = _bars(grid.n_rows, max(symbol, 0))
+        own_time, own = _timed(lambda bars=bars: compute_symbol(bars, calendar))
 
-    def ours() -> Float32:
-        return compute_symbol(bars, calendar).values
+        def other_side(bars: Bars = bars) -> Float32:
+            columns, returns = features_talib.of_symbol(bars, calendar)
+            features_talib.ranges(bars, returns[0])
+            return _stacked(columns, names[:CROSS_SECTION])
 
-    def peers() -> Float32:
-        return with_talib(bars, calendar, starts, market)
+        other_time, other = _timed(other_side)
+        if symbol < 0:
+            _same(names[:CROSS_SECTION], own.values[late], other[late])
+            continue
+        inputs[:, symbol] = own.cross
+        ours.append(own_time)
+        peers.append(other_time)
+    cross, other_cross = _second_stage(grid, inputs, names[CROSS_SECTION:])
+    per_row = 1e6 / grid.n_rows
+    both = [
+        [(own + stage / N_SYMBOLS) * per_row for own in side] for side, stage in ((ours, cross), (peers, other_cross))
+    ]
+    unit = f"us per symbol-minute, {N_FEATURES} features"
+    return _bounded(compared("features.vs_talib", unit, f"TA-Lib {talib.__version__}, numpy", *both), MOST_OF_TALIB)
 
-    _check(ours(), peers(), calendar.slot)
-    times = [[1e6 * t / grid.n_rows for t in side] for side in alternating(ours, peers, RUNS)]
-    return [compared("features.vs_talib", "us per symbol-minute", f"TA-Lib {talib.__version__}, numpy", *times)]
+
+def _second_stage(grid: SessionGrid, inputs: Float64, names: list[str]) -> tuple[float, float]:
+    """Return the seconds of both sides for the cross-section of all symbols, in turns over parts of the history."""
+    calendar, crowd = calendar_of(grid), crowd_of(N_SYMBOLS, N_SESSIONS, _peers(N_SESSIONS))
+    state = initial_state(N_SYMBOLS)[:, CROSS_STATE:]
+    recursive = _recursive_with_talib(inputs, crowd)
+    own_time, other_time = 0.0, recursive[0]
+    for start in range(0, grid.n_rows, 13 * 390):
+        rows = slice(start, start + 13 * 390)
+        part = calendar._replace(session=calendar.session[rows])
+        spent, own = _timed(lambda rows=rows, part=part: compare(state, part, inputs[rows], crowd))
+        own_time += spent
+
+        def other_side(rows: slice = rows) -> Float32:
+            returns = np.ascontiguousarray(np.moveaxis(inputs[rows, :, :4], 2, 0))
+            columns = features_talib.of_minutes(returns, np.ascontiguousarray(inputs[rows, :, 4]), crowd)
+            columns |= {name: values[:, rows].T for name, values in recursive[1].items()}
+            return _stacked(columns, names)
+
+        spent, other = _timed(other_side)
+        other_time += spent
+    _same(names, own[:, 2:50].reshape(-1, len(names)), other[:, 2:50].reshape(-1, len(names)))
+    return own_time, other_time
+
+
+def _recursive_with_talib(inputs: Float64, crowd: Crowd) -> tuple[float, features_talib.Columns]:
+    """Return seconds and `[symbol, row]` of the features that run along the history of a pair."""
+    r = np.ascontiguousarray(inputs[:, :, 0].T)
+
+    def all_pairs() -> features_talib.Columns:
+        belongs = crowd.sector[:, None] == np.arange(N_SECTORS)
+        total, size = belongs.T @ r, belongs.sum(axis=0)
+        pairs = []
+        for symbol in range(N_SYMBOLS):
+            sector = crowd.sector[symbol]
+            others = (total[sector] - r[symbol]) / (size[sector] - 1) if sector >= 0 else np.full(r.shape[1], np.nan)
+            pairs.append(features_talib.of_pair(r[symbol], r[crowd.spy], others))
+        return {name: np.stack([pair[name] for pair in pairs]) for name in pairs[0]}
+
+    spent, found = _timed(all_pairs)
+    return spent, found
+
+
+def with_pandas_ta(ta: ModuleType, frame: pd.DataFrame) -> features_talib.Columns:
+    """Return the features of which pandas-ta has the indicator, by name."""
+    close, r = frame["close"], frame["r"]
+    line, histogram, signal = (ta.macd(close, 12, 26, 9, talib=False).iloc[:, k] for k in range(3))
+    bands = ta.bbands(close, 20, 2, talib=False)
+    found = {
+        "momentum.rsi_14": ta.rsi(close, 14, talib=False),
+        "momentum.macd_line": line / close,
+        "momentum.macd_signal": signal / close,
+        "momentum.macd_histogram": histogram / close,
+        "momentum.roc_10": ta.roc(close, 10, talib=False) / 100,
+        "momentum.roc_30": ta.roc(close, 30, talib=False) / 100,
+        "momentum.williams_r_14": ta.willr(frame["high"], frame["low"], close, 14, talib=False),
+        "volatility.bollinger_b_20": (close - bands.iloc[:, 0]) / (bands.iloc[:, 2] - bands.iloc[:, 0]),
+        "volatility.bollinger_width_20": (bands.iloc[:, 2] - bands.iloc[:, 0]) / bands.iloc[:, 1],
+        "volatility.atr_14": ta.atr(frame["high"], frame["low"], close, 14, talib=False) / close,
+    }
+    for n in (5, 10, 20, 50):
+        found[f"trend.sma_{n}"] = close / ta.sma(close, n, talib=False) - 1
+        found[f"trend.ema_{n}"] = close / ta.ema(close, n, talib=False) - 1
+    for n in (15, 30, 60):
+        found[f"rolling.std_{n}"] = ta.stdev(r, n, ddof=1, talib=False)
+        found[f"rolling.skew_{n}"] = ta.skew(r, n)
+        found[f"rolling.kurtosis_{n}"] = ta.kurtosis(r, n)
+    return {name: values.to_numpy() for name, values in found.items()}
+
+
+@benchmark("features.vs_pandas_ta")
+def features_vs_pandas_ta() -> list[Result]:
+    """Time a feature's value of 10 symbols over 252 sessions: theirs of the features it has, ours of all there are."""
+    ta = importlib.import_module("pandas_ta_classic")  # warns when imported
+    grid = _grid()
+    calendar = calendar_of(grid)
+    ours, peers = [], []
+    for symbol in range(-1, 10):
+        bars = _bars(grid.n_rows, max(symbol, 0))
+        own_time, own = _timed(lambda bars=bars: compute_symbol(bars, calendar))
+        frame = pd.DataFrame({"high": bars.high, "low": bars.low, "close": bars.close})
+        frame["r"] = np.log(frame["close"] / np.where(calendar.slot == 0, bars.open, frame["close"].shift()))
+        other_time, other = _timed(lambda frame=frame: with_pandas_ta(ta, frame))
+        if symbol < 0:
+            late = (calendar.slot > 350) & (calendar.session > 2)
+            exact = [name for name in other if "skew" not in name and "kurtosis" not in name]  # theirs are unbiased
+            at = [k for k, feature in enumerate(FEATURES) if feature.name in exact]
+            names = [FEATURES[k].name for k in at]
+            _same(names, own.values[late][:, at], _stacked(other, names)[late])
+            continue
+        ours.append(1e9 * own_time / grid.n_rows / CROSS_SECTION)
+        peers.append(1e9 * other_time / grid.n_rows / len(other))
+    peer = f"pandas-ta-classic {ta.version}, {len(other)} features"
+    return _bounded(compared("features.vs_pandas_ta", "ns per value", peer, ours, peers), MOST_OF_PANDAS_TA)
+
+
+@benchmark("features.live_step_ms_p99")
+def features_live_step(n_steps: int = 3900) -> list[Result]:
+    """Time the step of one minute of 100 symbols, every feature, over ten sessions."""
+    live = LiveFeatures([f"S{k}" for k in range(N_SYMBOLS)], peers=_peers(1))
+    session, times = Session(dt.date(2025, 7, 1), 29_190_000, 390), []
+    minutes = [_bars(N_SYMBOLS, seed) for seed in range(40)]
+    live.step(session, 0, minutes[0])
+    for row in range(n_steps):
+        slot, bars = row % 390, minutes[row % len(minutes)]
+        times.append(1e3 * seconds(lambda slot=slot, bars=bars: live.step(session, slot, bars)))
+    p50, p99 = statistics.median(times), statistics.quantiles(times, n=100)[98]
+    if p50 > P50_MS or p99 > P99_MS:
+        raise AssertionError(f"a live step takes {p50:.3f} ms (p99 {p99:.3f}), at most {P50_MS} ({P99_MS})")
+    unit = f"ms, {N_SYMBOLS} symbols"
+    return [
+        Result("features.live_step_ms_p50", p50, unit, "", None, None, 0.0, n_steps),
+        Result("features.live_step_ms_p99", p99, unit, "", None, None, 0.0, n_steps),
+    ]

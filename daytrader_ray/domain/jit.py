@@ -3,6 +3,8 @@
 Numba checks only the file of a kernel itself for changes, not the files of the kernels it calls. The cache folder,
 below the user's `NUMBA_CACHE_DIR` where there is one, therefore carries a hash of all sources of the package: a
 changed callee can never be served from an old cache.
+
+A kernel is inlined where another one calls it: handing a few arrays over costs more than most kernels' work.
 """
 
 import os
@@ -27,4 +29,6 @@ numba.config.CACHE_DIR = _cache_dir()  # type: ignore[attr-defined] # numba fill
 
 def njit(function: F) -> F:
     """Compile `function` in nopython mode, cached on disk, without fastmath and without threads."""
-    return cast(F, numba.njit(cache=True, fastmath=False, parallel=False, error_model="numpy")(function))
+    return cast(
+        F, numba.njit(cache=True, fastmath=False, parallel=False, error_model="numpy", forceinline=True)(function)
+    )

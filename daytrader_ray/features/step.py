@@ -131,22 +131,22 @@ def _inputs_of_cross(state: Float64, bar_minutes: int, cross: Float64) -> None:
 
 @njit
 def _bar(bars: Bars, i: int) -> Bar:
-    price, share = bars.price_factor[i], bars.share_factor[i]
+    price, share = bars.price_factor[i], 1.0 / bars.share_factor[i]
     return Bar(
         bars.open[i] * price,
         bars.high[i] * price,
         bars.low[i] * price,
         bars.close[i] * price,
-        bars.volume[i] / share if bars.traded[i] else 0.0,
+        bars.volume[i] * share if bars.traded[i] else 0.0,
         bars.vwap[i] * price,
-        bars.expected_volume[i] / share,
+        bars.expected_volume[i] * share,
         price,
         bars.ticks[i, 0],
         bars.ticks[i, 1],
-        bars.ticks[i, 2] / share,
+        bars.ticks[i, 2] * share,
         bars.ticks[i, 3],
         bars.ticks[i, 4],
-        bars.ticks[i, 5] / share,
+        bars.ticks[i, 5] * share,
         bars.events[i, 0],
         bars.events[i, 1],
     )

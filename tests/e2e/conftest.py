@@ -15,7 +15,7 @@ from daytrader_ray.cli.profile import Profile, load
 from daytrader_ray.domain.panel import Frames
 from daytrader_ray.domain.trading import MEMBERS
 from daytrader_ray.features.compute import compute
-from daytrader_ray.features.feature_set import FeaturesConfig, feature_set
+from daytrader_ray.features.feature_set import feature_set
 from daytrader_ray.features.selection import SelectionConfig
 from daytrader_ray.market_data.statistics import session_statistics
 from daytrader_ray.models.bundle import Bundle
@@ -38,7 +38,8 @@ STOCKS = ("AAPL", "MRNA", "NVDA", "XOM")
 SYMBOLS = (*STOCKS, "SPY")
 SANDBOX = SandboxConfig(first_session=dt.date(2025, 11, 17), n_sessions=9, signal_strength=3.0)
 MASK = 0b01100
-FEATURES = FeaturesConfig(extra=("CCI(20)", "ADX(14)"))
+FEATURES = load("sandbox", environ={}).features
+"""With extras."""
 ALL = SearchConfig(selection=SelectionConfig(top=1000, max_correlation=1.0))
 """Every feature is seen, so that one that differs between the two sides would show."""
 OFF = {"volume": "off", "atr": "off"}
@@ -128,8 +129,7 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Day:
 
 @pytest.fixture(scope="session")
 def profile(day: Day) -> Profile:
-    mine = {"sandbox": SANDBOX, "universe": UNIVERSE, "features": FEATURES}
-    return load("sandbox", day.root, {}).model_copy(update=mine)
+    return load("sandbox", day.root, {}).model_copy(update={"sandbox": SANDBOX, "universe": UNIVERSE})
 
 
 @pytest.fixture(scope="session")

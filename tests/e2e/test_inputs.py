@@ -20,6 +20,7 @@ from daytrader_ray.domain.panel import FeatureMatrix, Frames
 from daytrader_ray.domain.selection import Choice, Selection
 from daytrader_ray.domain.trading import OrderKind, Reason
 from daytrader_ray.features.compute import compute
+from daytrader_ray.features.feature_set import FeaturesConfig
 from daytrader_ray.features.step import NAMES
 from daytrader_ray.market_data.conditions import trade_updates
 from daytrader_ray.market_data.statistics import session_statistics
@@ -93,7 +94,9 @@ def test_a_session_of_quotes_trades_and_events_has_no_difference_to_its_backtest
     plan = {**bundle.plan, "quotes": list(STOCKS), "trades": list(STOCKS)}
     model_store.save(dataclasses.replace(bundle, selection=Selection(every), threshold=0.1, plan=plan), root)
     live = LiveConfig(quotes=STOCKS, trades=STOCKS)
-    profile = load("sandbox", root, {}).model_copy(update={"sandbox": SANDBOX, "universe": UNIVERSE, "live": live})
+    profile = load("sandbox", root, {}).model_copy(
+        update={"sandbox": SANDBOX, "universe": UNIVERSE, "live": live, "features": FeaturesConfig()}
+    )
     with running(profile.sandbox, profile.costs) as url:
         spec = rehearsal_spec(profile, market.grid.sessions[TODAY].date, "latest", url)
         found = rehearse(spec)

@@ -13,7 +13,7 @@ from daytrader_ray.sandbox.market import Market
 from daytrader_ray.sandbox.process import running
 from daytrader_ray.sandbox.sessions import market_grid
 from daytrader_ray.universe.config import UniverseConfig
-from tests.e2e.conftest import FEATURES, OFF, SANDBOX, fill_store, fit_bundle, frames_of
+from tests.e2e.conftest import OFF, SANDBOX, fill_store, fit_bundle, frames_of
 
 STOCKS, REFERENCES = ("META", "TSLA", "XOM"), ("I:VIX", "I:VIX3M", "SPY")
 SYMBOLS = tuple(sorted((*STOCKS, *REFERENCES)))
@@ -35,9 +35,7 @@ def test_the_rehearsal_of_an_ex_date_has_no_difference_to_its_backtest(tmp_path)
     assert regime is not None and {"vix", "vix_term"} <= set(regime.inputs)
     model_store.save(replace(fit_bundle(frames, EX_SESSION, STOCKS), regime=regime), root)
     universe = UniverseConfig(sectors={"one": STOCKS}, references=REFERENCES, eligibility=OFF)
-    profile = load("sandbox", root, {}).model_copy(
-        update={"sandbox": SANDBOX, "universe": universe, "features": FEATURES}
-    )
+    profile = load("sandbox", root, {}).model_copy(update={"sandbox": SANDBOX, "universe": universe})
     with running(profile.sandbox, profile.costs) as url:
         found = rehearse(rehearsal_spec(profile, market.grid.sessions[EX_SESSION].date, "latest", url))
     assert found.differences == () and found.alarms == ()

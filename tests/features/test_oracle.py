@@ -13,8 +13,6 @@ from tests.features.markets import made_up, real
 
 BY_NAME = {feature.name: feature for feature in FEATURES}
 TOLERANCE = 1e-6
-AWAITED = ("cross_section", "microstructure")
-"""Families whose oracles are in the making."""
 
 
 def oracle(name):
@@ -59,7 +57,7 @@ def errors_of(found, expected):
 
 
 @pytest.mark.parametrize("market", ["made up", "five minutes", "yf", "lean"])
-@pytest.mark.parametrize("name", [feature.name for feature in FEATURES if feature.family not in AWAITED])
+@pytest.mark.parametrize("name", NAMES)
 def test_feature_equals_its_oracle(name, market, markets):
     case, matrix = markets(market)
     warm = slice(BY_NAME[name].warm_up_of(case.panel.grid.bar_minutes) - 1, None)

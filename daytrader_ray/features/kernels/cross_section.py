@@ -3,7 +3,7 @@
 It reads what stage 1 wrote of all symbols in that minute (`CROSS_INPUTS`); a symbol without a bar, or too young for a
 value, is left out of every rank and average, and so is who is no member of the universe in that session. The sector's
 return is that of its ETF, or the mean of its members' without the symbol itself. Where one of a pair has no bar the
-EWMAs of the pair stand still. A symbol that does not move counts as it is: its excess is that of the others.
+EWMAs of the pair stand still. Values that differ by rounding alone are ties; all equal is rank 0 for everybody.
 """
 
 import math
@@ -23,8 +23,8 @@ _NO_RANK = "the symbol is no member of the universe in that session, or nobody e
 _SOURCE = "definition"
 
 
-def _excess(of: str, minutes: int, nan: str) -> Feature:
-    name, formula = f"cross_section.excess_{of.lower()}_{minutes}", f"return_{minutes} - return_{minutes} of {of}"
+def _excess(name: str, of: str, minutes: int, nan: str) -> Feature:
+    name, formula = f"cross_section.excess_{name}_{minutes}", f"return_{minutes} - return_{minutes} of {of}"
     return Feature(name, formula, minutes, _SOURCE, _INPUTS, nan, in_minutes=True)
 
 
@@ -34,9 +34,9 @@ def _rank(of: str, value: str, lookback: int, nan: str = _NO_RANK) -> Feature:
 
 
 FEATURES = (
-    *(_excess("sector", minutes, _NO_SECTOR) for minutes in (5, 15, 30)),
-    *(_excess("SPY", minutes, "SPY has no value") for minutes in (5, 15, 30)),
-    *(_excess("QQQ", minutes, "QQQ has no value") for minutes in (5, 15, 30)),
+    *(_excess("sector", "the sector's ETF, or of its other members", minutes, _NO_SECTOR) for minutes in (5, 15, 30)),
+    *(_excess("spy", "SPY", minutes, "SPY has no value") for minutes in (5, 15, 30)),
+    *(_excess("qqq", "QQQ", minutes, "QQQ has no value") for minutes in (5, 15, 30)),
     *(_rank(f"return_{minutes}", f"return_{minutes}", minutes) for minutes in (5, 15, 30)),
     _rank("volume", "relative_volume", 1, f"{_NO_RANK}, or no volume is expected"),
     Feature(
@@ -133,6 +133,7 @@ def _slice(cross: Float64, crowd: Crowd, member: Bool) -> Slice:
 
 @njit
 def _reference(cross: Float64, column: int, k: int) -> float:
+    """Return input `k` of a reference; NaN where there is none."""
     return float(cross[column, k]) if column >= 0 else math.nan
 
 
@@ -178,6 +179,7 @@ def _pair(state: Float64, at: int, own: float, other: float) -> None:
 
 @njit
 def _beta(state: Float64, at: int) -> float:
+    """Return the pair's beta once it is warm; 0 / 0, where the other never moved, is NaN."""
     if state[at + _N] < WARM_UP:
         return math.nan
     return float(state[at + _PRODUCT] / state[at + _OTHER])
@@ -185,6 +187,7 @@ def _beta(state: Float64, at: int) -> float:
 
 @njit
 def _correlation(state: Float64, at: int) -> float:
+    """Return the pair's correlation once it is warm; NaN where one of the two never moved."""
     if state[at + _N] < WARM_UP:
         return math.nan
     return float(state[at + _PRODUCT]) / math.sqrt(state[at + _OTHER] * state[at + _OWN])

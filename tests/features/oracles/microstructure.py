@@ -71,14 +71,14 @@ def corwin_schultz(case: Case) -> Float64:
 
 def abdi_ranaldo(case: Case) -> Float64:
     high, low, close = bar_before(case)
-    middle, next_middle = np.log(high * low) / 2, np.log(case.high * case.low) / 2
-    product = (np.log(close) - middle) * (np.log(close) - next_middle)
-    return windows(np.sqrt(np.maximum(4 * product, 0)), case.bars_in(30)).mean(axis=1)
+    # Ratios keep the digits that logarithms of prices lose: the root of a product near 0 shows them.
+    middle, next_middle = np.log(high / close * (low / close)) / 2, np.log(case.high / close * (case.low / close)) / 2
+    return windows(np.sqrt(np.maximum(4 * middle * next_middle, 0)), case.bars_in(30)).mean(axis=1)
 
 
 def amihud(case: Case) -> Float64:
-    volume = np.where(case.volume > 0, case.volume, np.nan)
-    ratios = pd.DataFrame(windows(np.abs(case.r) / (volume / case.expected), case.bars_in(30)))
+    volume, expected = (np.where(x > 0, x, np.nan) for x in (case.volume, case.expected))
+    ratios = pd.DataFrame(windows(np.abs(case.r) / (volume / expected), case.bars_in(30)))
     return ratios.mean(axis=1).to_numpy()
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from daytrader_ray.adapters.feature_parts import Layer
 from daytrader_ray.adapters.folder import Folder
-from daytrader_ray.domain.panel import Float32
+from daytrader_ray.domain.panel import Float32, Matrix
 
 
 @dataclass(frozen=True)
@@ -71,3 +71,34 @@ class MappedMatrix:
                 values[a - start : b - start, first : first + width] = array[a - part.start : b - part.start]
             first += width
         return values
+
+
+@dataclass(frozen=True)
+class JoinedRows:
+    """Matrices of the same symbols and features, one after the other."""
+
+    parts: tuple[Matrix, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Rows, symbols, features."""
+        return sum(part.shape[0] for part in self.parts), *self.parts[0].shape[1:]
+
+    @overload
+    def __getitem__(self, key: slice, /) -> Self: ...
+
+    @overload
+    def __getitem__(self, key: tuple[slice, int], /) -> Float32: ...
+
+    def __getitem__(self, key: slice | tuple[slice, int], /) -> "Self | Float32":
+        """Return some rows, or some rows of one symbol, float32 `[row, feature]`."""
+        rows = key if isinstance(key, slice) else key[0]
+        start, stop, _ = rows.indices(self.shape[0])
+        cuts: list[slice] = []
+        for part in self.parts:
+            n = part.shape[0]
+            cuts.append(slice(min(max(start, 0), n), min(max(stop, 0), n)))
+            start, stop = start - n, stop - n
+        if isinstance(key, slice):
+            return replace(self, parts=tuple(part[cut] for part, cut in zip(self.parts, cuts, strict=True)))
+        return np.concatenate([part[cut, key[1]] for part, cut in zip(self.parts, cuts, strict=True)])

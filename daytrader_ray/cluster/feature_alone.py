@@ -9,7 +9,7 @@ import numpy as np
 from daytrader_ray.adapters.feature_inputs import event_rows, tick_rows
 from daytrader_ray.adapters.feature_parts import INPUTS, KERNEL, VALUES, Layer
 from daytrader_ray.adapters.store import ParquetStore
-from daytrader_ray.cluster.feature_plan import Run, computed, digests_of, plan, root_of, state_of
+from daytrader_ray.cluster.feature_plan import Plan, Run, computed, digests_of, plan, root_of, state_of
 from daytrader_ray.domain.panel import Float64, Panel
 from daytrader_ray.domain.sessions import SessionGrid
 from daytrader_ray.features.bar import Bars, Float32
@@ -50,9 +50,7 @@ class Alone:
 def step_alone(job: Job, symbol: str) -> Alone:
     """Stage 1: bring the kernels' and the extras' columns of one symbol up to date."""
     store = ParquetStore(job.root)
-    panel = store.panel([symbol])
-    ticks = tick_rows(store, symbol, panel.grid, quotes=symbol in job.quotes, trades=symbol in job.trades)
-    inputs = Inputs(panel, ticks, event_rows(store, symbol, panel.grid))
+    inputs = inputs_of(job, store, symbol)
     keys, minutes = {}, {}
     kernel = Layer(store, KERNEL, symbol)
     keys[KERNEL], minutes[KERNEL] = _advance(
@@ -64,11 +62,35 @@ def step_alone(job: Job, symbol: str) -> Alone:
         def run(start: int, stop: int, tail: Float64, extra: Extra = extra) -> Mapping[str, Float32]:
             return inputs.extra(extra, start, stop, tail)
 
-        made_by = f"{job.made_by} {name} {extra.window} {extra.origin}"
+        made_by = made_by_extra(job, extra)
         keys[name], minutes[name] = _advance(
             Layer(store, name, symbol), inputs, made_by, initial_tails([extra], 1)[0], run
         )
-    return Alone(symbol, panel.grid, keys, minutes)
+    return Alone(symbol, inputs.grid, keys, minutes)
+
+
+def made_by_extra(job: Job, extra: Extra) -> str:
+    """Return what tells the values of an extra from those of another one."""
+    return f"{job.made_by} {extra.feature.name} {extra.window} {extra.origin}"
+
+
+def stored_alone(job: Job, symbol: str) -> tuple[SessionGrid, dict[str, Plan]]:
+    """Return the sessions of a symbol and, by layer of stage 1, what of the stored parts holds for them."""
+    store = ParquetStore(job.root)
+    inputs = inputs_of(job, store, symbol)
+    makers = {KERNEL: f"{job.made_by} {KERNEL}"}
+    makers |= {extra.feature.name: made_by_extra(job, extra) for extra in job.features.extras}
+    return inputs.grid, {
+        name: plan(Layer(store, name, symbol).contents(), inputs.grid, inputs.digests, root_of(made_by))
+        for name, made_by in makers.items()
+    }
+
+
+def inputs_of(job: Job, store: ParquetStore, symbol: str) -> "Inputs":
+    """Read all bars of a symbol with what belongs to them."""
+    panel = store.panel([symbol])
+    ticks = tick_rows(store, symbol, panel.grid, quotes=symbol in job.quotes, trades=symbol in job.trades)
+    return Inputs(panel, ticks, event_rows(store, symbol, panel.grid))
 
 
 class Inputs:

@@ -1,12 +1,15 @@
 """Stage 2 of a build: a group of symbols against all others, then the tables of all columns for people."""
 
 import datetime as dt
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from daytrader_ray.adapters.feature_matrix import PartRows
 from daytrader_ray.adapters.feature_parts import INPUTS, KERNEL, VALUES, Computed, Layer
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.adapters.tables import UTC
@@ -27,7 +30,7 @@ from daytrader_ray.domain.sessions import US_PER_MINUTE, SessionGrid
 from daytrader_ray.features.bar import CROSS_INPUTS, Float32
 from daytrader_ray.features.compute import calendar_of, compare, crowd_of
 from daytrader_ray.features.step import CROSS_STATE, N_AUX, initial_state
-from daytrader_ray.universe.peers import peers_of
+from daytrader_ray.universe.peers import GROWTH, MARKET, peers_of
 
 _NO_STATE = np.empty(0)
 
@@ -107,14 +110,20 @@ def _compared(work: _Work) -> Compared:
 
 def _planned(given: Together, store: ParquetStore, symbol: str) -> _Work:
     alone, layer = given.alone[symbol], Layer(store, given.cross, symbol)
+    planned = plan_together(given, layer)
+    state = state_of(layer, planned) if planned.n_new else None
+    if state is None and planned.n_new:
+        planned = plan_together(given, layer, afresh=True)
+    return _Work(layer, alone, planned, initial_state(1)[0, CROSS_STATE:] if state is None else state)
+
+
+def plan_together(given: Together, layer: Layer, afresh: bool = False) -> Plan:
+    """Compare the stored cross-section of a symbol with the bars that there are; `afresh` as if nothing were stored."""
+    alone = given.alone[layer.symbol]
     made_by = f"{given.job.made_by} {given.cross} {given.crowd}"
     own = zip(alone.grid.sessions, alone.keys[KERNEL], strict=True)
     digests = [f"{key} {given.marks.get(session.date)}".encode() for session, key in own]
-    planned = plan(layer.contents(), alone.grid, digests, root_of(made_by))
-    state = state_of(layer, planned) if planned.n_new else None
-    if state is None and planned.n_new:
-        planned = plan({}, alone.grid, digests, root_of(made_by))
-    return _Work(layer, alone, planned, initial_state(1)[0, CROSS_STATE:] if state is None else state)
+    return plan({} if afresh else layer.contents(), alone.grid, digests, root_of(made_by))
 
 
 def _compare(given: Together, store: ParquetStore, first: dt.date, works: Sequence[_Work]) -> None:
@@ -175,3 +184,44 @@ def _tables(given: Together, store: ParquetStore, alone: Alone, planned: Plan) -
                     pa.array(row) for row in np.ascontiguousarray(Layer(store, name, alone.symbol).array(month.name).T)
                 ]
             yield Computed(month.name, part_of(planned, alone.grid, month), {}, _NO_STATE, pa.table(columns, names))
+
+
+def together(job: Job, alone: Sequence[Alone]) -> Together:
+    """Return what stage 2 has to know: who is compared with whom, and the hash of that by day."""
+    symbols = {one.symbol: one for one in sorted(alone, key=lambda one: one.symbol)}
+    crowd = tuple(symbol for symbol in symbols if symbol in {*job.universe.symbols, MARKET, GROWTH})
+    keys = {s: dict(zip(dates_of(symbols[s].grid), symbols[s].keys[KERNEL], strict=True)) for s in crowd}
+    days = sorted({day for own in keys.values() for day in own})
+    peers = peers_of(job.universe, crowd, days)
+    who = hash_of(crowd, peers.spy, peers.qqq, peers.sector.tolist(), peers.proxy.tolist())
+    marks = {
+        day: hash_of(who, [keys[symbol].get(day) for symbol in crowd], peers.member[k].tolist())
+        for k, day in enumerate(days)
+    }
+    cross = f"cross-{hash_of(crowd)[:12]}"
+    table = f"table-{hash_of(cross, job.features.names)[:12]}"
+    return Together(job, cross, table, crowd, symbols, marks)
+
+
+def parts_of(
+    grid: SessionGrid, given: Together, symbol: str, keys: Mapping[str, tuple[str, ...]]
+) -> tuple[PartRows, ...]:
+    """Return where the parts of a symbol lie on a grid; `keys` are those of its sessions by layer."""
+    own = given.alone[symbol].grid
+    _, here = shared_rows(own, grid)
+    months = months_of(own)
+    rows = own.first_row + here.start
+    return tuple(
+        PartRows(
+            month.name,
+            int(rows[month.start]),
+            int(rows[month.stop]),
+            tuple(keys[layer][month.stop - 1] for layer in given.layers),
+        )
+        for month in months
+    )
+
+
+def hash_of(*parts: Any) -> str:
+    """Return the SHA-256 of plain values."""
+    return hashlib.sha256(repr(parts).encode()).hexdigest()

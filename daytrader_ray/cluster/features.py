@@ -8,28 +8,23 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from daytrader_ray.adapters.calendar import session_grid
-from daytrader_ray.adapters.feature_matrix import PartRows
-from daytrader_ray.adapters.feature_parts import KERNEL
 from daytrader_ray.adapters.frames import Manifest, find_manifest, publish
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.adapters.tables import Kind
 from daytrader_ray.cluster.content import versions_of
 from daytrader_ray.cluster.feature_alone import Alone, Job, step_alone
-from daytrader_ray.cluster.feature_plan import dates_of, months_of, shared_rows
-from daytrader_ray.cluster.feature_together import Compared, Together, step_together
+from daytrader_ray.cluster.feature_plan import dates_of
+from daytrader_ray.cluster.feature_together import Compared, Together, hash_of, parts_of, step_together, together
 from daytrader_ray.cluster.pipeline import mapped
 from daytrader_ray.cluster.runtime import started
 from daytrader_ray.domain.config import Config
 from daytrader_ray.domain.indices import is_index
-from daytrader_ray.domain.sessions import SessionGrid
 from daytrader_ray.domain.sources import digest_of_sources
 from daytrader_ray.features.feature_set import FeaturesConfig, feature_set
 from daytrader_ray.features.step import CROSS_SECTION, FEATURES
 from daytrader_ray.universe.config import UniverseConfig
-from daytrader_ray.universe.peers import GROWTH, MARKET, peers_of
 
 SOURCES = (
     "adapters/actions.py",
@@ -105,7 +100,7 @@ def build(request: FeatureRequest, progress: Callable[[int, int], None] | None =
     store = ParquetStore(request.root)
     wanted = without_absent_indices(request.root, request.symbols)
     content = content_key(store, request, wanted)
-    name = f"{_hash(request.features, wanted, request.universe.symbols)[:12]}"
+    name = f"{hash_of(request.features, wanted, request.universe.symbols)[:12]}"
     found, computed = find_manifest(store, name), Counter[str]()
     if found is None or found.content != content:
         told = progress or (lambda _done, _of: None)
@@ -145,42 +140,25 @@ def content_key(store: ParquetStore, request: FeatureRequest, symbols: Collectio
 
 def made_by() -> str:
     """Return the hash of what computes features: sources and libraries."""
-    return _hash(digest_of_sources(SOURCES), versions_of(LIBRARIES))
+    return hash_of(digest_of_sources(SOURCES), versions_of(LIBRARIES))
 
 
 def _run(job: Job, wanted: Sequence[str], told: Callable[[int], None]) -> tuple[list[Alone], Together, list[Compared]]:
     """Do both stages; the first symbol in this process, which compiles the kernels once for all workers."""
     alone = [step_alone(job, wanted[0])]
     if len(wanted) == 1:
-        given = _together(job, alone)
+        given = together(job, alone)
         return alone, given, step_together(given, wanted)
     with started(data_root=job.root):
         for one in mapped(wanted[1:], partial(step_alone, job)):
             alone.append(one)
             told(len(alone))
-        given, compared = _together(job, alone), list[Compared]()
+        given, compared = together(job, alone), list[Compared]()
         groups = [wanted[at : at + GROUP] for at in range(0, len(wanted), GROUP)]
         for group in mapped(groups, partial(step_together, given)):
             compared += group
             told(len(alone) + len(compared))
     return alone, given, compared
-
-
-def _together(job: Job, alone: Sequence[Alone]) -> Together:
-    """Return what stage 2 has to know: who is compared with whom, and the hash of that by day."""
-    symbols = {one.symbol: one for one in sorted(alone, key=lambda one: one.symbol)}
-    crowd = tuple(symbol for symbol in symbols if symbol in {*job.universe.symbols, MARKET, GROWTH})
-    keys = {s: dict(zip(dates_of(symbols[s].grid), symbols[s].keys[KERNEL], strict=True)) for s in crowd}
-    days = sorted({day for own in keys.values() for day in own})
-    peers = peers_of(job.universe, crowd, days)
-    who = _hash(crowd, peers.spy, peers.qqq, peers.sector.tolist(), peers.proxy.tolist())
-    marks = {
-        day: _hash(who, [keys[symbol].get(day) for symbol in crowd], peers.member[k].tolist())
-        for k, day in enumerate(days)
-    }
-    cross = f"cross-{_hash(crowd)[:12]}"
-    table = f"table-{_hash(cross, job.features.names)[:12]}"
-    return Together(job, cross, table, crowd, symbols, marks)
 
 
 def _manifest(name: str, content: str, given: Together, compared: Sequence[Compared]) -> Manifest:
@@ -189,29 +167,7 @@ def _manifest(name: str, content: str, given: Together, compared: Sequence[Compa
     bar_minutes = next(iter(given.alone.values())).grid.bar_minutes
     grid = session_grid(min(days), max(days), bar_minutes)
     keys = {one.symbol: {**given.alone[one.symbol].keys, given.cross: one.keys} for one in compared}
-    parts = {symbol: _parts(grid, given, symbol, keys[symbol]) for symbol in sorted(keys)}
+    parts = {symbol: parts_of(grid, given, symbol, keys[symbol]) for symbol in sorted(keys)}
     widths = (CROSS_SECTION, len(FEATURES) - CROSS_SECTION, *(1 for _ in given.job.features.extras))
     layers = tuple(zip(given.layers, widths, strict=True))
     return Manifest(name, content, given.job.features.names, layers, min(days), max(days), bar_minutes, parts)
-
-
-def _parts(
-    grid: SessionGrid, given: Together, symbol: str, keys: Mapping[str, tuple[str, ...]]
-) -> tuple[PartRows, ...]:
-    own = given.alone[symbol].grid
-    _, here = shared_rows(own, grid)
-    months = months_of(own)
-    rows = own.first_row + here.start
-    return tuple(
-        PartRows(
-            month.name,
-            int(rows[month.start]),
-            int(rows[month.stop]),
-            tuple(keys[layer][month.stop - 1] for layer in given.layers),
-        )
-        for month in months
-    )
-
-
-def _hash(*parts: Any) -> str:
-    return hashlib.sha256(repr(parts).encode()).hexdigest()

@@ -60,6 +60,7 @@ def _last_session(market: Market) -> Market:
         market,
         history=panel.part(n - 1, n),
         expected_history=market.expected_history[rows],
+        warmed=None,
         past_ticks=None if market.past_ticks is None else market.past_ticks[rows],
         past_events=None if market.past_events is None else market.past_events[rows],
     )

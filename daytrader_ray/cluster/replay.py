@@ -5,7 +5,8 @@ import numpy as np
 from daytrader_ray.adapters.feature_inputs import event_panel, event_scales, tick_panel
 from daytrader_ray.adapters.market_caps import market_caps
 from daytrader_ray.adapters.store import ParquetStore
-from daytrader_ray.cluster.session import SessionSpec
+from daytrader_ray.cluster.feature_state import warmed
+from daytrader_ray.cluster.session import SessionSpec, job_of
 from daytrader_ray.domain.panel import Frames
 from daytrader_ray.engine.backtest import BacktestResult, Plan, backtest
 from daytrader_ray.features.compute import compute
@@ -60,5 +61,8 @@ def frames_until(spec: SessionSpec, bundle: Bundle) -> Frames:
     ticks = tick_panel(store, panel.symbols, panel.grid, rules.quotes, rules.trades)
     events = event_panel(store, panel.symbols, panel.grid)
     peers = peers_of(spec.universe, panel.symbols, [session.date for session in panel.grid.sessions])
+    found = warmed(job_of(spec), panel, expected, peers, ticks, events)
+    if found is not None:
+        return Frames(panel, found.features, adv, sigma_day, expected)
     features = compute(panel, expected, peers=peers, ticks=ticks, events=events, extras=spec.features.extras)
     return Frames(panel, features, adv, sigma_day, expected)

@@ -28,6 +28,9 @@ from daytrader_ray.adapters.live_feed import LiveFeed
 from daytrader_ray.adapters.market_caps import market_caps
 from daytrader_ray.adapters.sandbox_clock import SandboxClock
 from daytrader_ray.adapters.store import IMPORTED, ParquetStore
+from daytrader_ray.cluster.feature_alone import Job
+from daytrader_ray.cluster.feature_state import warmed
+from daytrader_ray.cluster.features import made_by
 from daytrader_ray.cluster.ingest import market_at
 from daytrader_ray.cluster.practice import practise
 from daytrader_ray.domain.costs import CostConfig
@@ -280,6 +283,9 @@ def market_before(spec: SessionSpec, bundle: Bundle) -> tuple[Market, list[str]]
     may_trade = tradable(universe, panel, market_caps(store, panel, universe.stocks))[-1]
     rules, today = spec.feed.rules, SessionGrid((session,))
     near_events = event_scales(store, history.symbols, today, spec.kernel.events)
+    ticks = tick_panel(store, history.symbols, history.grid, rules.quotes, rules.trades)
+    events = event_panel(store, history.symbols, history.grid)
+    peers = peers_of(universe, panel.symbols, [day.date for day in panel.grid.sessions])
     market = Market(
         session=session,
         history=history,
@@ -291,13 +297,20 @@ def market_before(spec: SessionSpec, bundle: Bundle) -> tuple[Market, list[str]]
         sector=sector_codes(universe, history.symbols),
         sector_limit=sector_budgets(universe, panel, spec.kernel.max_sector)[-1],
         event_scale=near_events.get(spec.date, np.ones((session.n_minutes, len(history.symbols)))),
-        past_ticks=tick_panel(store, history.symbols, history.grid, rules.quotes, rules.trades),
-        past_events=event_panel(store, history.symbols, history.grid),
+        past_ticks=ticks,
+        past_events=events,
         events=event_panel(store, history.symbols, today),
-        peers=peers_of(universe, panel.symbols, [day.date for day in panel.grid.sessions]),
+        peers=peers,
+        warmed=warmed(job_of(spec), history, expected, peers, ticks, events),
         extras=spec.features.extras,
     )
     return market, behind
+
+
+def job_of(spec: SessionSpec) -> Job:
+    """Return what tells the stored features of a session from those of other settings."""
+    rules = spec.feed.rules
+    return Job(spec.root, made_by(), spec.universe, spec.features, rules.quotes, rules.trades)
 
 
 def awaited(spec: SessionSpec, market: Market) -> list[str]:

@@ -8,12 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from daytrader_ray.domain.costs import CostConfig
-from daytrader_ray.domain.panel import Panel, SessionStatistics
+from daytrader_ray.domain.panel import Matrix, Panel, SessionStatistics
 from daytrader_ray.domain.peers import Peers
 from daytrader_ray.domain.ports import BrokerEvent, LiveBar
 from daytrader_ray.domain.regime import Regime
 from daytrader_ray.domain.sessions import Session
-from daytrader_ray.domain.trading import MEMBERS, Fill, Order, OrderKind, Phase, Reason
+from daytrader_ray.domain.trading import MEMBERS, WINDOW_ROWS, Fill, Order, OrderKind, Phase, Reason
 from daytrader_ray.engine.book import CASH, ENTERING, EQUITY, FREE, HANDS_OFF, apply_fill, new_book, open_session
 from daytrader_ray.engine.config import KernelConfig
 from daytrader_ray.engine.fills import costs_of, fill_fee
@@ -22,9 +22,9 @@ from daytrader_ray.engine.minutes import LiveMinutes
 from daytrader_ray.engine.orders import order_of
 from daytrader_ray.features.bar import EVENTS, TICKS, Bars, without
 from daytrader_ray.features.extras import Extra
-from daytrader_ray.features.live import LiveFeatures
+from daytrader_ray.features.live import LiveFeatures, Warmed
 from daytrader_ray.models.bundle import Bundle
-from daytrader_ray.models.dataset import LiveWindows
+from daytrader_ray.models.dataset import LiveWindows, valid_rows
 from daytrader_ray.models.ensemble import signal
 from daytrader_ray.regime.config import RegimeConfig
 from daytrader_ray.regime.live import LiveRegime
@@ -35,6 +35,8 @@ NO_TICKS: Mapping[str, Sequence[float]] = MappingProxyType({})
 _EXECUTIONS = ("fill", "partial_fill")
 _ENDS = ("fill", "canceled", "expired", "rejected", "done_for_day")
 _FAULTS = ("expired", "rejected")
+_LOOK_BACK = 2000
+"""Rows of a history in which the last windows are looked for at a time."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,8 @@ class Market:
     The history's `past_ticks` `[row, symbol, 6]` and `past_events` `[row, symbol, 2]` and today's `events`
     `[slot, symbol, 2]` are as in `features.bar.Bars`, None where there are none. Today's ticks come with the bars.
     `peers` of all sessions of the history and today are whom the cross-section compares with, None for nobody; `extras`
-    the configured features beside those of the registry.
+    the configured features beside those of the registry. `warmed` is what has been computed of the history's features
+    before; None: nothing.
     """
 
     session: Session
@@ -64,6 +67,7 @@ class Market:
     past_events: Float64 | None = None
     events: Float64 | None = None
     peers: Peers | None = None
+    warmed: Warmed | None = None
     extras: tuple[Extra, ...] = ()
 
 
@@ -123,17 +127,31 @@ class SessionEngine:
         market, bundle, n = self.market, self.bundle, len(self.market.history.grid.sessions)
         past, today = (None, None) if market.peers is None else (market.peers.part(0, n), market.peers.part(n, n + 1))
         self._features = LiveFeatures(self.symbols, bar_minutes=self._bar_minutes, peers=today, extras=market.extras)
-        history = self._features.warm(
-            market.history, market.expected_history, peers=past, ticks=market.past_ticks, events=market.past_events
-        )
+        if market.warmed is not None:
+            history: Matrix = self._features.go_on(market.warmed)
+        else:
+            ticks, events = market.past_ticks, market.past_events
+            history = self._features.warm(
+                market.history, market.expected_history, peers=past, ticks=ticks, events=events
+            )
         self._selected = np.array([self._features.names.index(name) for name in bundle.features], dtype=np.int64)
         self._windows = LiveWindows(len(self.symbols), self._selected.size)
-        for row in bundle.scaler.transform(history[:, :, self._selected]):
-            self._windows.step(row)
+        for column in range(len(self.symbols)):
+            self._windows.fill(column, self._last_rows(history, column))
         self._regime = LiveRegime(bundle.regime, self.symbols) if bundle.regime is not None else None
         self._state = int(Regime.UNKNOWN)
         if self._regime is not None:
             self._regime.warm(market.history)
+
+    def _last_rows(self, history: Matrix, column: int) -> npt.NDArray[np.float32]:
+        """Return a symbol's last WINDOW_ROWS valid rows `[row, feature]`, scaled; fewer where there are no more."""
+        rows = np.empty((0, self._selected.size), dtype=np.float32)
+        stop = history.shape[0]
+        while stop > 0 and len(rows) < WINDOW_ROWS:
+            start = max(0, stop - _LOOK_BACK)
+            scaled = self.bundle.scaler.transform(history[start:stop, column][:, self._selected])
+            rows, stop = np.concatenate([scaled[valid_rows(scaled)], rows]), start
+        return rows[-WINDOW_ROWS:]
 
     @property
     def cash(self) -> float:

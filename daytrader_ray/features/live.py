@@ -1,10 +1,11 @@
 """Features of the minute that has just closed: one step of the same kernels."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from daytrader_ray.domain.panel import Panel
+from daytrader_ray.domain.panel import FeatureMatrix, Matrix, Panel
 from daytrader_ray.domain.peers import Peers
 from daytrader_ray.domain.sessions import Session
 from daytrader_ray.features import step as steps
@@ -12,6 +13,15 @@ from daytrader_ray.features.bar import Bars, Float32, Float64, Minute
 from daytrader_ray.features.compute import compute_from, crowd_of
 from daytrader_ray.features.extras import Extra
 from daytrader_ray.features.trailing import initial_tails, step_extras
+
+
+@dataclass(frozen=True)
+class Warmed:
+    """A history that has been stepped through: its features, and `state` and `tails` of `LiveFeatures` after it."""
+
+    features: FeatureMatrix
+    state: Float64
+    tails: Float64
 
 
 class LiveFeatures:
@@ -49,6 +59,11 @@ class LiveFeatures:
         self.tails = initial_tails(extras, len(self.symbols)) if tails is None else tails.copy()
         self._extras = tuple(extras)
         self._crowd = crowd_of(len(self.symbols), 1, peers)
+
+    def go_on(self, warmed: Warmed) -> Matrix:
+        """Continue after a history that has been stepped through before; return its features."""
+        self.state, self.tails = warmed.state.copy(), warmed.tails.copy()
+        return warmed.features.values
 
     def warm(
         self,

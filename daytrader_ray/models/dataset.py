@@ -97,6 +97,12 @@ class LiveWindows:
         self.windows = np.zeros((n_symbols, WINDOW_ROWS, n_features), dtype=np.float32)
         self._count = np.zeros(n_symbols, dtype=np.int64)
 
+    def fill(self, symbol: int, rows: Float32) -> None:
+        """Take a symbol's last valid rows `[row, feature]`, scaled and at most WINDOW_ROWS, for all its history."""
+        self._count[symbol] = len(rows)
+        if len(rows):
+            self.windows[symbol, -len(rows) :] = rows
+
     def step(self, values: Float32) -> Bool:
         """Take the scaled rows of one minute `[symbol, feature]`; return which symbols end a full window here."""
         valid = valid_rows(values)

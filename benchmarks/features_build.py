@@ -79,7 +79,7 @@ def _in_one_process() -> Iterator[None]:
     """Run the items of a build one after another, without Ray."""
     with (
         patch.object(features, "mapped", lambda items, function: map(function, items)),
-        patch.object(features, "started", lambda **_: nullcontext()),
+        patch.object(features, "started", lambda **_: nullcontext(1)),
     ):
         yield
 

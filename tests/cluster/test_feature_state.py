@@ -34,7 +34,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ParquetStore]:
     store = fill(str(tmp_path_factory.mktemp("store")))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(features, "mapped", lambda items, function: map(function, items))
-        patch.setattr(features, "started", lambda **_: nullcontext())
+        patch.setattr(features, "started", lambda **_: nullcontext(1))
         build(request(store, EXTRA))
     yield store
 

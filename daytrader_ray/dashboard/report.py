@@ -216,7 +216,8 @@ def _windows(result: Mapping[str, Any], best: Mapping[str, Any]) -> str:
     return (
         f"<section><h2>Windows of the best ensemble</h2><p class='muted'>{escape(result['spec'])}: "
         f"{result['windows_used']} windows, {result['windows_effective']:g} if overlapping tests count once.{note}</p>"
-        f"<div class='scroll'><table class='windows'><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table></div></section>"
+        f"<div class='scroll'><table class='windows'><thead><tr>{heads}</tr></thead>"
+        f"<tbody>{''.join(rows)}</tbody></table></div></section>"
     )
 
 

@@ -197,7 +197,7 @@ def test_a_quote_of_one_symbol_leaves_the_cross_section_as_it_is(store: ParquetS
 
 def test_the_first_event_of_a_symbol_computes_what_follows_it(store: ParquetStore) -> None:
     known, day = (dt.datetime(2026, 1, d, 14, 0, tzinfo=dt.UTC) for d in (6, 8))
-    event = {"timestamp": [day], "known_at": [known], "kind": ["earnings"], "note": [""]}
+    event = {"timestamp": [day], "known_at": [known], "kind": ["earnings"], "note": [""], "withdrawn_at": [None]}
     store.write_table(Kind.EVENTS, "AAA", "events", pa.table(event, EVENTS))
     computed = build(request(store)).computed
     assert computed == {"kernel": 5 * 390, "cross": 0}

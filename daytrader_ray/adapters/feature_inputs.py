@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.domain.errors import ConfigError
+from daytrader_ray.domain.indices import SPY
 from daytrader_ray.domain.panel import Float64
 from daytrader_ray.domain.sessions import US_PER_MINUTE, SessionGrid
 from daytrader_ray.engine.config import EventRule
@@ -20,8 +21,6 @@ from daytrader_ray.features.events import event_minutes
 QUOTE_COLUMNS = ("spread_mean_bps", "imbalance", "order_flow")
 TRADE_COLUMNS = ("tick_imbalance", "trades", "mean_size")
 """Columns of the store's quote and trade bars in the order of `features.bar.TICKS`."""
-MARKET = "SPY"
-"""The symbol whose events are those of the whole market."""
 
 
 def tick_rows(store: ParquetStore, symbol: str, grid: SessionGrid, *, quotes: bool, trades: bool) -> Float64 | None:
@@ -74,9 +73,10 @@ def event_scales(
 ) -> dict[dt.date, Float64]:
     """Return what entries are sized by near events `[slot, symbol]`, by date, of the sessions in which any is near.
 
-    `ConfigError` where the calendar has events, but none of a kind that the rule names.
+    Events of SPY are those of the whole market. `ConfigError` where the calendar has events, but none of a kind that
+    the rule names.
     """
-    calendar = {symbol: events_of(store, symbol) for symbol in sorted({*symbols, MARKET})}
+    calendar = {symbol: events_of(store, symbol) for symbol in sorted({*symbols, SPY})}
     _check_kinds(rule, {str(kind) for *_, kinds in calendar.values() for kind in kinds})
     now, own = grid.minute_of_row + grid.bar_minutes, dict[str, Float64]()
     for symbol, (timestamp, known_at, kinds) in calendar.items():
@@ -85,7 +85,7 @@ def event_scales(
             own[symbol] = entry_scale(rule, event_minutes(timestamp[counts], known_at[counts], now))
     found: dict[dt.date, Float64] = {}
     for symbol, scale in own.items():
-        columns = [k for k, one in enumerate(symbols) if symbol in (one, MARKET)]
+        columns = [k for k, one in enumerate(symbols) if symbol in (one, SPY)]
         for s in np.unique(grid.session_of_row[scale < 1.0]):
             session, rows = grid.sessions[s], slice(grid.first_row[s], grid.first_row[s + 1])
             day = found.setdefault(session.date, np.ones((rows.stop - rows.start, len(symbols))))

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from daytrader_ray.adapters.atomic import atomic_write_bytes, atomic_write_json, filesystem_of
+from daytrader_ray.adapters.tables import ADDED
 from daytrader_ray.domain.errors import DataError, DaytraderError
 
 
@@ -138,6 +139,8 @@ class Folder:
             return schema.empty_table()
         try:
             table = pq.ParquetFile(pa.BufferReader(content)).read(columns=schema.names, use_threads=False)
+            for name in set(ADDED).intersection(schema.names).difference(table.column_names):
+                table = table.append_column(schema.field(name), pa.nulls(table.num_rows, schema.field(name).type))
             return table if table.schema.equals(schema) else table.cast(schema)
         except (pa.ArrowException, ValueError, KeyError, OSError) as error:
             raise DataError(f"{self.path(relative)}: not a bar file: {str(error).splitlines()[0]}") from None

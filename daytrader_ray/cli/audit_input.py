@@ -60,7 +60,7 @@ def world_of(profile: Profile, symbols: Collection[str], n_sessions: int) -> Wor
 def world_with(profile: Profile, panel: Panel) -> World:
     """Return all inputs of a panel of the store's bars."""
     store = ParquetStore(profile.root)
-    events = tuple(Known(*events_of(store, symbol)[:2]) for symbol in panel.symbols)
+    events = tuple(Known(*events_of(store, symbol)[:-1]) for symbol in panel.symbols)
     return World(
         panel=panel,
         ticks=tick_panel(store, panel.symbols, panel.grid, profile.live.quotes, profile.live.trades),

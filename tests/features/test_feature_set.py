@@ -1,6 +1,7 @@
 """Extras by name: what the configuration may say, and what it is told where it may not."""
 
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -191,3 +192,25 @@ def test_an_extra_travels_with_the_source_of_its_file_and_a_changed_file_is_anot
     changed = parse(f"{own}:wick(14)")
     assert changed.feature.name == extra.feature.name
     assert changed.origin != extra.origin
+
+
+@pytest.mark.parametrize(
+    "line", ["import helpers", "from helpers.deep import x", "from . import helpers", "import kit.part"]
+)
+def test_an_own_function_that_imports_a_file_beside_it_is_refused(line, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "kit").mkdir()
+    (tmp_path / "helpers.py").write_text("")
+    (tmp_path / "mine.py").write_text(f"def wick(bars):\n    return bars.close\ndef other(bars):\n    {line}\n")
+    with pytest.raises(ConfigError, match=r"mine.py imports .* beside it") as error:
+        parse(f"{tmp_path}/mine.py:wick")
+    assert error.value.hint == "put all that it needs into the one file"
+
+
+def test_another_version_of_a_package_that_an_own_function_imports_is_another_feature(own, monkeypatch):
+    (Path(own).parent / "own.py").write_text("import pandas\nfrom numpy import abs\n" + OWN)
+    before = parse(f"{Path(own).parent}/own.py:wick(14)")
+    monkeypatch.setattr("pandas.__version__", "99.0")
+    after = parse(f"{Path(own).parent}/own.py:wick(14)")
+    assert after.origin != before.origin and after.feature == before.feature
+    assert f"numpy=={np.__version__}" in after.origin.split() and "pandas==99.0" in after.origin.split()

@@ -49,7 +49,7 @@ def command(  # noqa: PLR0913 - one argument for each option
     from rich.console import Console
 
     from daytrader_ray.cli.audit_input import symbols_of_store, world_of
-    from daytrader_ray.cli.audit_view import failure, plain, table
+    from daytrader_ray.cli.audit_view import NOTES, failure, plain, table
     from daytrader_ray.cli.profile import load
     from daytrader_ray.cli.requests import symbols_of
     from daytrader_ray.cli.stages import stages
@@ -60,7 +60,7 @@ def command(  # noqa: PLR0913 - one argument for each option
     with stages() as tell:
         findings = audited(what, loaded, world, feature, seed, lambda done, of: tell(what, done, of))
     first, last = world.grid.sessions[0].date, world.grid.sessions[-1].date
-    Console(stderr=True).print(table(findings, f"{what}: {', '.join(chosen)}, {first} to {last}"))
+    Console(stderr=True).print(table(findings, f"{what}: {', '.join(chosen)}, {first} to {last}", NOTES.get(what)))
     failed = [finding for finding in findings if finding.difference]
     if json:
         shown = {"audit": what, "passed": not failed, "symbols": chosen, "sessions": [str(first), str(last)]}

@@ -93,8 +93,10 @@ def lookahead(
     rows = moments(world.panel, n_moments, rng)
     for done, row in enumerate(rows, start=1):
         minute = utc(int(world.grid.minute_of_row[row]))
-        others = world.changed_after(int(row), rng), world.cut_after(int(row))
-        for other, verb in zip(others, ("changes", "is cut off"), strict=True):
+        others = [("changes", world.changed_after(int(row), rng))]
+        if row > 0:  # of a history of one bar an honest function may make nothing
+            others.append(("is cut off", world.cut_after(int(row))))
+        for verb, other in others:
             for then, now in zip(truth, compute(other), strict=True):
                 n = int(np.searchsorted(then.known, row, side="right"))
                 before = then.part(0, min(n, len(now.known)))

@@ -134,6 +134,18 @@ def test_a_warm_up_that_is_declared_too_short_is_named(world, tables):
     assert cause == "history begins on 2025-07-03, not on 2025-07-01"
 
 
+def test_one_huge_value_hides_no_error_in_the_others(world, tables):
+    def compute(world):
+        first, ranges = tables.history(world)
+        values = first.values.astype(np.float64)
+        values[:, :, first.names.index("lag.return_1")] = 1.0 + 1e-8 * len(values)
+        values[-1, 0, first.names.index("lag.return_1")] = 1e9
+        return [replace(first, values=values), ranges]
+
+    fixed = replace(world, expected_volume=expected_volume(world.panel))
+    assert failing(warmup(fixed, compute, [2])) == {"lag.return_1"}
+
+
 def test_minute_by_minute_gives_the_bits_of_history(world, with_extra):
     findings = parity(world, with_extra.history, with_extra.live, 6)
     assert failing(findings) == set()

@@ -47,7 +47,7 @@ def world_of(profile: Profile, symbols: Collection[str], n_sessions: int) -> Wor
     if len(sessions) < LEAST:
         raise DataError(f"{len(sessions)} sessions in {profile.root}: an audit needs {LEAST}", "download more")
     panel = store.panel(symbols, sessions[0].date, sessions[-1].date)
-    events = tuple(Known(*events_of(store, symbol)[:2]) for symbol in panel.symbols)
+    events = tuple(Known(*events_of(store, symbol)[:-1]) for symbol in panel.symbols)
     return World(
         panel=panel,
         ticks=tick_panel(store, panel.symbols, panel.grid, profile.live.quotes, profile.live.trades),

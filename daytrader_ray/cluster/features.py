@@ -58,6 +58,8 @@ SOURCES = (
     "universe/peers.py",
 )
 LIBRARIES = ("numpy", "numba", "exchange_calendars")
+_RULES = {"pinned", "eligibility", "max_symbols", "rotation", "chosen_on"}
+"""Of the universe, what no feature reads."""
 _NO_BARS = "run `daytrader download` first"
 GROUP = 16
 """Symbols that one item of stage 2 takes at most: each item reads what stage 1 left of all symbols."""
@@ -103,8 +105,7 @@ def build(request: FeatureRequest, progress: Callable[[int, int], None] | None =
     wanted = without_absent_indices(request.root, request.symbols)
     if not wanted:
         raise DataError(f"no bars of {', '.join(request.symbols) or 'any symbol'} in {store.root}", _NO_BARS)
-    content = content_key(store, request, wanted)
-    name = f"{hash_of(request.features, wanted, request.universe.symbols)[:12]}"
+    name, content = _identity(request, wanted)
     found, computed = find_manifest(store, name), Counter[str]()
     if found is None or found.content != content or not holds(store, found):
         told = progress or (lambda _done, _of: None)
@@ -120,6 +121,13 @@ def build(request: FeatureRequest, progress: Callable[[int, int], None] | None =
     return FeaturesReport(name, len(wanted), len(found.grid.sessions), rows, len(found.names), dict(computed))
 
 
+def current_set(request: FeatureRequest) -> str | None:
+    """Return the name of the set of a request where it is made of what the store holds now, else None."""
+    name, content = _identity(request, without_absent_indices(request.root, request.symbols))
+    found = find_manifest(ParquetStore(request.root), name)
+    return name if found is not None and found.content == content else None
+
+
 def without_absent_indices(root: str, symbols: Collection[str]) -> tuple[str, ...]:
     """Return `symbols`, sorted, without the indices of which the store has no bars.
 
@@ -133,7 +141,8 @@ def without_absent_indices(root: str, symbols: Collection[str]) -> tuple[str, ..
 
 def content_key(store: ParquetStore, request: FeatureRequest, symbols: Collection[str]) -> str:
     """Return the hash of all that the features of `symbols` are made of: with the same one there is nothing to do."""
-    digest = hashlib.sha256(f"{made_by()} {request.model_dump_json(exclude={'root'})} {store.bar_minutes}".encode())
+    asked = request.model_dump_json(exclude={"root": True, "universe": _RULES})
+    digest = hashlib.sha256(f"{made_by()} {asked} {store.bar_minutes}".encode())
     digest.update(repr(feature_set(request.features).origins).encode())
     for symbol in sorted(symbols):
         ticks = [Kind.QUOTE_BARS] * (symbol in request.quotes) + [Kind.TRADE_BARS] * (symbol in request.trades)
@@ -145,6 +154,12 @@ def content_key(store: ParquetStore, request: FeatureRequest, symbols: Collectio
 def made_by() -> str:
     """Return the hash of what computes features: sources and libraries."""
     return hash_of(digest_of_sources(SOURCES), versions_of(LIBRARIES))
+
+
+def _identity(request: FeatureRequest, wanted: Sequence[str]) -> tuple[str, str]:
+    """Return the name of a request's set, and the hash of what it is made of."""
+    name = hash_of(request.features, wanted, request.universe.symbols)[:12]
+    return name, content_key(ParquetStore(request.root), request, wanted)
 
 
 def _run(job: Job, wanted: Sequence[str], told: Callable[[int], None]) -> tuple[list[Alone], Together, list[Compared]]:

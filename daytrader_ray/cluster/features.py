@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from daytrader_ray.adapters.calendar import session_grid
-from daytrader_ray.adapters.frames import Manifest, find_manifest, publish
+from daytrader_ray.adapters.frames import Manifest, find_manifest, holds, publish
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.adapters.tables import Kind
 from daytrader_ray.cluster.content import versions_of
@@ -20,10 +20,10 @@ from daytrader_ray.cluster.feature_together import Compared, Together, hash_of, 
 from daytrader_ray.cluster.pipeline import mapped
 from daytrader_ray.cluster.runtime import started
 from daytrader_ray.domain.config import Config
+from daytrader_ray.domain.errors import DataError
 from daytrader_ray.domain.indices import is_index
 from daytrader_ray.domain.sources import digest_of_sources
 from daytrader_ray.features.feature_set import FeaturesConfig, feature_set
-from daytrader_ray.features.step import CROSS_SECTION, FEATURES
 from daytrader_ray.universe.config import UniverseConfig
 
 SOURCES = (
@@ -57,6 +57,7 @@ SOURCES = (
     "universe/peers.py",
 )
 LIBRARIES = ("numpy", "numba", "exchange_calendars")
+_NO_BARS = "run `daytrader download` first"
 GROUP = 8
 """Symbols that one item of stage 2 takes: each reads what stage 1 left of all symbols."""
 
@@ -99,10 +100,11 @@ def build(request: FeatureRequest, progress: Callable[[int, int], None] | None =
     """
     store = ParquetStore(request.root)
     wanted = without_absent_indices(request.root, request.symbols)
-    content = content_key(store, request, wanted)
-    name = f"{hash_of(request.features, wanted, request.universe.symbols)[:12]}"
+    if not wanted:
+        raise DataError(f"no bars of {', '.join(request.symbols) or 'any symbol'} in {store.root}", _NO_BARS)
+    name, content = _identity(request, wanted)
     found, computed = find_manifest(store, name), Counter[str]()
-    if found is None or found.content != content:
+    if found is None or found.content != content or not holds(store, found):
         told = progress or (lambda _done, _of: None)
         features = feature_set(request.features)
         job = Job(request.root, made_by(), request.universe, features, request.quotes, request.trades)
@@ -114,6 +116,13 @@ def build(request: FeatureRequest, progress: Callable[[int, int], None] | None =
     publish(store, found)
     rows = sum(part.stop - part.start for parts in found.parts.values() for part in parts)
     return FeaturesReport(name, len(wanted), len(found.grid.sessions), rows, len(found.names), dict(computed))
+
+
+def current_set(request: FeatureRequest) -> str | None:
+    """Return the name of the set of a request where it is made of what the store holds now, else None."""
+    name, content = _identity(request, without_absent_indices(request.root, request.symbols))
+    found = find_manifest(ParquetStore(request.root), name)
+    return name if found is not None and found.content == content else None
 
 
 def without_absent_indices(root: str, symbols: Collection[str]) -> tuple[str, ...]:
@@ -143,6 +152,12 @@ def made_by() -> str:
     return hash_of(digest_of_sources(SOURCES), versions_of(LIBRARIES))
 
 
+def _identity(request: FeatureRequest, wanted: Sequence[str]) -> tuple[str, str]:
+    """Return the name of a request's set, and the hash of what it is made of."""
+    name = hash_of(request.features, wanted, request.universe.symbols)[:12]
+    return name, content_key(ParquetStore(request.root), request, wanted)
+
+
 def _run(job: Job, wanted: Sequence[str], told: Callable[[int], None]) -> tuple[list[Alone], Together, list[Compared]]:
     """Do both stages; the first symbol in this process, which compiles the kernels once for all workers."""
     alone = [step_alone(job, wanted[0])]
@@ -166,8 +181,10 @@ def _manifest(name: str, content: str, given: Together, compared: Sequence[Compa
     days = [day for one in given.alone.values() for day in dates_of(one.grid)]
     bar_minutes = next(iter(given.alone.values())).grid.bar_minutes
     grid = session_grid(min(days), max(days), bar_minutes)
-    keys = {one.symbol: {**given.alone[one.symbol].keys, given.cross: one.keys} for one in compared}
-    parts = {symbol: parts_of(grid, given, symbol, keys[symbol]) for symbol in sorted(keys)}
-    widths = (CROSS_SECTION, len(FEATURES) - CROSS_SECTION, *(1 for _ in given.job.features.extras))
-    layers = tuple(zip(given.layers, widths, strict=True))
-    return Manifest(name, content, given.job.features.names, layers, min(days), max(days), bar_minutes, parts)
+    parts = {}
+    for one in sorted(compared, key=lambda one: one.symbol):
+        alone = given.alone[one.symbol]
+        keys = {**alone.keys, given.cross: one.keys}
+        parts[one.symbol] = parts_of(grid, alone.grid, [keys[layer] for layer, _ in given.layers])
+    names, layers = given.job.features.names, given.layers
+    return Manifest(name, content, names, layers, given.table, min(days), max(days), bar_minutes, parts)

@@ -19,7 +19,7 @@ from daytrader_ray.adapters.alpaca_broker import AlpacaBroker, BrokerConfig
 from daytrader_ray.adapters.bar_buffer import BarBuffer, buffer_folder
 from daytrader_ray.adapters.calendar import session_grid
 from daytrader_ray.adapters.compaction import compact, compact_leftovers
-from daytrader_ray.adapters.feature_inputs import event_panel, event_scales, tick_panel
+from daytrader_ray.adapters.feature_inputs import event_panel, event_scales, tick_panel, unknown_kinds
 from daytrader_ray.adapters.folder import local_root
 from daytrader_ray.adapters.journal import open_journal
 from daytrader_ray.adapters.live_clock import LATE_SECONDS, LiveClock
@@ -148,6 +148,7 @@ async def trade(spec: SessionSpec, scorer: Scorer) -> SessionResult:
         else:
             result = await _traded(spec, _live_clock(spec, market.session, feed, broker), *parts)
         result.alarms += feed.alarms() + [f"{symbol}: not traded, its session before is missing" for symbol in behind]
+        result.alarms += unknown_kinds(ParquetStore(spec.root), spec.kernel.events)
         journal.note("feed", feed.counts)
     if not rehearses:
         result.alarms += await asyncio.to_thread(_put_away, spec)

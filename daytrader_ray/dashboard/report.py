@@ -209,13 +209,14 @@ def _windows(result: Mapping[str, Any], best: Mapping[str, Any]) -> str:
             f"{_cell(found['test']['trades'], whole)}{_cell(found['rank_ic'], number)}"
             f"{_cell(found['threshold'], number)}<td>{escape(weights) or DASH}</td></tr>"
         )
-    heads = ("Window", "Train", "Test", "Return", "Trades", "Rank IC", "Threshold", "Weights")
+    names = ("Window", "Train", "Test", "Return", "Trades", "Rank IC", "Threshold", "Weights")
+    heads = "".join(f"<th scope=col>{name}</th>" for name in names)
     quiet = sum(found["threshold"] is None for found in best["windows"])
     note = f" In {quiet} of them no signal paid its cost on validation, so nothing was opened." if quiet else ""
     return (
         f"<section><h2>Windows of the best ensemble</h2><p class='muted'>{escape(result['spec'])}: "
         f"{result['windows_used']} windows, {result['windows_effective']:g} if overlapping tests count once.{note}</p>"
-        f"<div class='scroll'><table><thead><tr>{''.join(f'<th scope=col>{head}</th>' for head in heads)}</tr></thead>"
+        f"<div class='scroll'><table class='windows'><thead><tr>{heads}</tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table></div></section>"
     )
 

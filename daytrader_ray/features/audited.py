@@ -109,7 +109,7 @@ def event_rows(world: World) -> Float64 | None:
     if world.events is None:
         return None
     ends = world.grid.minute_of_row + world.grid.bar_minutes
-    return np.stack([event_minutes(one.timestamp, one.known_at, ends) for one in world.events], axis=1)
+    return np.stack([event_minutes(*one, ends) for one in world.events], axis=1)
 
 
 def whole_history(functions: Mapping[str, Function], warm_up: Mapping[str, int]) -> Compute:

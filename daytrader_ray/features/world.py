@@ -18,10 +18,14 @@ FACTORS = ("price_factor", "share_factor")
 
 
 class Known(NamedTuple):
-    """Events of one symbol `[event]`: when each happens and since when it is known, minutes since 1970."""
+    """Events of one symbol `[event]`: when each happens, since when it is known and until when it counts.
+
+    In minutes since 1970; infinity: it has not been withdrawn.
+    """
 
     timestamp: Float64
     known_at: Float64
+    withdrawn_at: Float64
 
 
 @dataclass(frozen=True)
@@ -114,7 +118,7 @@ class World:
 
     def _events_until(self, row: int) -> tuple[Known, ...] | None:
         end = self.grid.minute_of_row[row] + self.grid.bar_minutes
-        return self.events and tuple(Known(*(field[one.known_at <= end] for field in one)) for one in self.events)
+        return self.events and tuple(_known_until(one, end) for one in self.events)
 
     def _changed_panel(self, row: int, later: int, rng: np.random.Generator) -> Panel:
         panel, after = self.panel, slice(row + 1, None)
@@ -189,8 +193,18 @@ def _drawn(member: Bool, start: int, rng: np.random.Generator) -> Bool:
     return result
 
 
+def _known_until(known: Known, end: float) -> Known:
+    """Leave out the events, and what is withdrawn, that come out after `end`."""
+    timestamp, known_at, withdrawn_at = (field[known.known_at <= end] for field in known)
+    return Known(timestamp, known_at, np.where(withdrawn_at <= end, withdrawn_at, np.inf))
+
+
 def _with_news(known: Known, end: float, rng: np.random.Generator) -> Known:
-    """Add events that come out within a week after `end`: of the past, of the next hours and of later days."""
+    """Add events that come out within a week after `end`: of the past, of the next hours and of later days.
+
+    What still counts at `end` is withdrawn soon after.
+    """
     news = end + rng.uniform(-10_000.0, 10_000.0, 8)
     out = end + np.append(1.0, rng.uniform(1.0, 10_000.0, 7))
-    return Known(np.append(known.timestamp, news), np.append(known.known_at, out))
+    gone = np.minimum(known.withdrawn_at, end + 2.0)
+    return Known(np.append(known.timestamp, news), np.append(known.known_at, out), np.append(gone, np.full(8, np.inf)))

@@ -80,7 +80,7 @@ def make_events(panel, rng):
         known_at = stamps - rng.integers(-100, 3000, len(stamps))
         if symbol == "CCC":
             stamps, known_at = np.append(stamps, [first - 60.5, ends[-1] + 9e4]), np.append(known_at, [0.0, 0.0])
-        columns.append(event_minutes(stamps, known_at, ends))
+        columns.append(event_minutes(stamps, known_at, np.full(len(stamps), np.inf), ends))
     return np.stack(columns, axis=1)
 
 

@@ -29,7 +29,12 @@ def world(panel_maker):
     rng = np.random.default_rng(8)
     minutes = panel.grid.minute_of_row
     events = tuple(
-        Known(at := rng.uniform(minutes[0], minutes[-1], 4), at - rng.uniform(-200.0, 5000.0, 4)) for _ in SYMBOLS
+        Known(
+            at := rng.uniform(minutes[0], minutes[-1], 4),
+            at - rng.uniform(-200.0, 5000.0, 4),
+            np.append(at[:2] + rng.uniform(-2000.0, 2000.0, 2), [np.inf, np.inf]),
+        )
+        for _ in SYMBOLS
     )
     peers = Peers(
         3, -1, np.array([0, 0, 1, -1, -1]), np.array([4, 4, -1, -1, -1]), np.ones((N_SESSIONS, 5), dtype=bool)
@@ -111,7 +116,7 @@ def test_a_leak_of_any_input_is_found(name, world):
 
 
 def _known_at_once(known):
-    return Known(known.timestamp, np.zeros_like(known.known_at))
+    return known._replace(known_at=np.zeros_like(known.known_at))
 
 
 def test_warm_ups_are_long_enough(world, tables):

@@ -181,7 +181,8 @@ def with_pandas_ta(ta: ModuleType, frame: pd.DataFrame, talib: bool) -> features
         found[f"trend.sma_{n}"] = close / ta.sma(close, n, talib=talib) - 1
         found[f"trend.ema_{n}"] = close / ta.ema(close, n, talib=talib) - 1
     for n in (15, 30, 60):
-        found[f"rolling.std_{n}"] = ta.stdev(r, n, ddof=1, talib=talib)
+        sample = np.sqrt(n / (n - 1)) if talib else 1.0  # TA-Lib's deviation knows no ddof
+        found[f"rolling.std_{n}"] = ta.stdev(r, n, ddof=1, talib=talib) * sample
     return {name: values.to_numpy() for name, values in found.items()}
 
 

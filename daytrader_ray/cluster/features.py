@@ -60,7 +60,7 @@ SOURCES = (
 LIBRARIES = ("numpy", "numba", "exchange_calendars")
 _RULES = {"pinned", "eligibility", "max_symbols", "rotation", "chosen_on"}
 """Of the universe, what no feature reads."""
-_NO_BARS = "run `daytrader download` first"
+_NO_BARS = "run `daytrader download` or `daytrader import` first"
 GROUP = 16
 """Symbols that one item of stage 2 takes at most: each item reads what stage 1 left of all symbols."""
 

@@ -92,10 +92,10 @@ def io_share() -> list[Result]:
     written: list[tuple[Layer, list[Computed]]] = []
     save = Layer.save
 
-    def recorded(layer: Layer, kept: dict[str, Part], new: Iterator[Computed]) -> None:
+    def recorded(layer: Layer, kept: dict[str, Part], new: Iterator[Computed]) -> dict[str, Part]:
         found = list(new)
         written.append((layer, [one._replace(arrays={k: np.array(v) for k, v in one.arrays.items()}) for one in found]))
-        save(layer, kept, found)
+        return save(layer, kept, found)
 
     def pure() -> None:
         for symbol in request.symbols:

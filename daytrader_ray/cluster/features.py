@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from daytrader_ray.adapters.calendar import session_grid
-from daytrader_ray.adapters.frames import Manifest, find_manifest, publish
+from daytrader_ray.adapters.frames import Manifest, find_manifest, holds, publish
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.adapters.tables import Kind
 from daytrader_ray.cluster.content import versions_of
@@ -20,10 +20,10 @@ from daytrader_ray.cluster.feature_together import Compared, Together, hash_of, 
 from daytrader_ray.cluster.pipeline import mapped
 from daytrader_ray.cluster.runtime import started
 from daytrader_ray.domain.config import Config
+from daytrader_ray.domain.errors import DataError
 from daytrader_ray.domain.indices import is_index
 from daytrader_ray.domain.sources import digest_of_sources
 from daytrader_ray.features.feature_set import FeaturesConfig, feature_set
-from daytrader_ray.features.step import CROSS_SECTION, FEATURES
 from daytrader_ray.universe.config import UniverseConfig
 
 SOURCES = (
@@ -57,6 +57,7 @@ SOURCES = (
     "universe/peers.py",
 )
 LIBRARIES = ("numpy", "numba", "exchange_calendars")
+_NO_BARS = "run `daytrader download` first"
 GROUP = 8
 """Symbols that one item of stage 2 takes: each reads what stage 1 left of all symbols."""
 
@@ -99,10 +100,12 @@ def build(request: FeatureRequest, progress: Callable[[int, int], None] | None =
     """
     store = ParquetStore(request.root)
     wanted = without_absent_indices(request.root, request.symbols)
+    if not wanted:
+        raise DataError(f"no bars of {', '.join(request.symbols) or 'any symbol'} in {store.root}", _NO_BARS)
     content = content_key(store, request, wanted)
     name = f"{hash_of(request.features, wanted, request.universe.symbols)[:12]}"
     found, computed = find_manifest(store, name), Counter[str]()
-    if found is None or found.content != content:
+    if found is None or found.content != content or not holds(store, found):
         told = progress or (lambda _done, _of: None)
         features = feature_set(request.features)
         job = Job(request.root, made_by(), request.universe, features, request.quotes, request.trades)
@@ -166,8 +169,10 @@ def _manifest(name: str, content: str, given: Together, compared: Sequence[Compa
     days = [day for one in given.alone.values() for day in dates_of(one.grid)]
     bar_minutes = next(iter(given.alone.values())).grid.bar_minutes
     grid = session_grid(min(days), max(days), bar_minutes)
-    keys = {one.symbol: {**given.alone[one.symbol].keys, given.cross: one.keys} for one in compared}
-    parts = {symbol: parts_of(grid, given, symbol, keys[symbol]) for symbol in sorted(keys)}
-    widths = (CROSS_SECTION, len(FEATURES) - CROSS_SECTION, *(1 for _ in given.job.features.extras))
-    layers = tuple(zip(given.layers, widths, strict=True))
-    return Manifest(name, content, given.job.features.names, layers, min(days), max(days), bar_minutes, parts)
+    parts = {}
+    for one in sorted(compared, key=lambda one: one.symbol):
+        alone = given.alone[one.symbol]
+        keys = {**alone.keys, given.cross: one.keys}
+        parts[one.symbol] = parts_of(grid, alone.grid, [keys[layer] for layer, _ in given.layers])
+    names, layers = given.job.features.names, given.layers
+    return Manifest(name, content, names, layers, given.table, min(days), max(days), bar_minutes, parts)

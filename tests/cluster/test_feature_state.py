@@ -99,6 +99,6 @@ def test_nothing_is_gone_on_from_that_was_built_otherwise_or_is_damaged(built: P
     assert gone_on(built, LAST, "ADX(14)") is None
     assert gone_on(fill(str(tmp_path / "new")), LAST, EXTRA) is None
     store = copied(built.root, tmp_path / "copy")
-    for path in Path(store.root).rglob("cross-*/symbol=AAA/_states.npz"):
+    for path in Path(store.root).rglob("cross-*/symbol=AAA/*.state.npy"):
         path.write_bytes(b"damaged")
     assert gone_on(store, LAST, EXTRA) is None

@@ -102,8 +102,7 @@ def build(request: FeatureRequest, progress: Callable[[int, int], None] | None =
     wanted = without_absent_indices(request.root, request.symbols)
     if not wanted:
         raise DataError(f"no bars of {', '.join(request.symbols) or 'any symbol'} in {store.root}", _NO_BARS)
-    content = content_key(store, request, wanted)
-    name = f"{hash_of(request.features, wanted, request.universe.symbols)[:12]}"
+    name, content = _identity(request, wanted)
     found, computed = find_manifest(store, name), Counter[str]()
     if found is None or found.content != content or not holds(store, found):
         told = progress or (lambda _done, _of: None)
@@ -117,6 +116,13 @@ def build(request: FeatureRequest, progress: Callable[[int, int], None] | None =
     publish(store, found)
     rows = sum(part.stop - part.start for parts in found.parts.values() for part in parts)
     return FeaturesReport(name, len(wanted), len(found.grid.sessions), rows, len(found.names), dict(computed))
+
+
+def current_set(request: FeatureRequest) -> str | None:
+    """Return the name of the set of a request where it is made of what the store holds now, else None."""
+    name, content = _identity(request, without_absent_indices(request.root, request.symbols))
+    found = find_manifest(ParquetStore(request.root), name)
+    return name if found is not None and found.content == content else None
 
 
 def without_absent_indices(root: str, symbols: Collection[str]) -> tuple[str, ...]:
@@ -144,6 +150,12 @@ def content_key(store: ParquetStore, request: FeatureRequest, symbols: Collectio
 def made_by() -> str:
     """Return the hash of what computes features: sources and libraries."""
     return hash_of(digest_of_sources(SOURCES), versions_of(LIBRARIES))
+
+
+def _identity(request: FeatureRequest, wanted: Sequence[str]) -> tuple[str, str]:
+    """Return the name of a request's set, and the hash of what it is made of."""
+    name = hash_of(request.features, wanted, request.universe.symbols)[:12]
+    return name, content_key(ParquetStore(request.root), request, wanted)
 
 
 def _run(job: Job, wanted: Sequence[str], told: Callable[[int], None]) -> tuple[list[Alone], Together, list[Compared]]:

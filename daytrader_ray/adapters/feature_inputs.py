@@ -11,6 +11,7 @@ import structlog
 
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.adapters.tables import Kind
+from daytrader_ray.domain.indices import SPY
 from daytrader_ray.domain.panel import Float64
 from daytrader_ray.domain.sessions import US_PER_MINUTE, SessionGrid
 from daytrader_ray.engine.config import EventRule
@@ -22,9 +23,6 @@ QUOTE_COLUMNS = ("spread_mean_bps", "imbalance", "order_flow")
 TRADE_COLUMNS = ("tick_imbalance", "trades", "mean_size")
 """Columns of the store's quote and trade bars in the order of `features.bar.TICKS`."""
 log = structlog.get_logger(__name__)
-
-MARKET = "SPY"
-"""The symbol whose events are those of the whole market."""
 
 
 def tick_rows(store: ParquetStore, symbol: str, grid: SessionGrid, *, quotes: bool, trades: bool) -> Float64 | None:
@@ -78,12 +76,12 @@ def event_scales(
 ) -> dict[dt.date, Float64]:
     """Return what entries are sized by near events `[slot, symbol]`, by date, of the sessions in which any is near.
 
-    What `unknown_kinds` finds is logged.
+    Events of SPY are those of the whole market. What `unknown_kinds` finds is logged.
     """
     for words in unknown_kinds(store, rule):
         log.warning(words)
     now, own = grid.minute_of_row + grid.bar_minutes, dict[str, Float64]()
-    for symbol in sorted({*symbols, MARKET}):
+    for symbol in sorted({*symbols, SPY}):
         timestamp, known_at, withdrawn_at, kinds = events_of(store, symbol)
         counts = np.isin(kinds, rule.kinds) if rule.kinds else np.ones(len(kinds), dtype=np.bool_)
         if counts.any():
@@ -91,7 +89,7 @@ def event_scales(
             own[symbol] = entry_scale(rule, minutes)
     found: dict[dt.date, Float64] = {}
     for symbol, scale in own.items():
-        columns = [k for k, one in enumerate(symbols) if symbol in (one, MARKET)]
+        columns = [k for k, one in enumerate(symbols) if symbol in (one, SPY)]
         for s in np.unique(grid.session_of_row[scale < 1.0]):
             session, rows = grid.sessions[s], slice(grid.first_row[s], grid.first_row[s + 1])
             day = found.setdefault(session.date, np.ones((rows.stop - rows.start, len(symbols))))

@@ -51,7 +51,7 @@ def command(  # noqa: PLR0913 - one argument for each option
     from rich.console import Console
 
     from daytrader_ray.cli.audit_input import symbols_of_store, world_of
-    from daytrader_ray.cli.audit_view import failure, plain, table
+    from daytrader_ray.cli.audit_view import NOTES, failure, plain, table
     from daytrader_ray.cli.profile import load
     from daytrader_ray.cli.requests import symbols_of
     from daytrader_ray.cli.stages import stages
@@ -65,7 +65,7 @@ def command(  # noqa: PLR0913 - one argument for each option
     failed = [finding for finding in findings if finding.difference]
     unchecked = [finding.name for finding in findings if not finding.checked]
     console = Console(stderr=True)
-    console.print(table(findings, f"{what}: {', '.join(chosen)}, {first} to {last}"))
+    console.print(table(findings, f"{what}: {', '.join(chosen)}, {first} to {last}", NOTES.get(what)))
     if unchecked:
         console.print(f"{len(unchecked)} not checked: {', '.join(unchecked)}", soft_wrap=True)
     passed = not failed and len(unchecked) < len(findings)

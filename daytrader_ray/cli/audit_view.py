@@ -29,11 +29,18 @@ FAILURE = {
 """What a failure means, and what to do, by audit."""
 
 
-def table(findings: Sequence[Finding], title: str) -> "Table":
+NOTES = {
+    "lookahead": "leaks that show in single minutes of the day only are sampled: other seeds (--seed) try other minutes"
+}
+"""What a result does not say, by audit."""
+
+
+def table(findings: Sequence[Finding], title: str, note: str | None) -> "Table":
     """Return what was found, one line a quantity."""
     from rich.table import Table
 
     view = Table("quantity", "values compared", "result", title=title, title_justify="left", box=None, pad_edge=False)
+    view.caption, view.caption_justify = note, "left"
     view.columns[1].justify = "right"
     for finding in findings:
         result = "[green]ok[/]" if finding.checked else "[yellow]not checked[/]"

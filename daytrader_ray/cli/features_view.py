@@ -30,7 +30,8 @@ def listing(features: "Sequence[Feature]") -> "Table":
     for family, members in groupby(features, key=lambda feature: feature.family):
         table.add_row(f"[bold]{family}[/]")
         for feature in members:
-            table.add_row(f"  {feature.name}", str(feature.warm_up), ", ".join(feature.inputs), _plain(feature.formula))
+            warm_up = f"{feature.warm_up} {_counted_in(feature)}"
+            table.add_row(f"  {feature.name}", warm_up, ", ".join(feature.inputs), _plain(feature.formula))
     return table
 
 
@@ -62,6 +63,7 @@ def definition(feature: "Feature") -> dict[str, Any]:
         "inputs": list(feature.inputs),
         "lookback": feature.lookback,
         "warm_up": feature.warm_up,
+        "counted_in": _counted_in(feature),
         "nan": feature.nan,
     }
 
@@ -90,6 +92,11 @@ def statistics(found: "Description") -> dict[str, Any]:
 
     values = {key: _jsonable(value) for key, value in asdict(found).items()}
     return {**values, "coverage": _jsonable(found.coverage), "next_return_is": IN_SAMPLE}
+
+
+def _counted_in(feature: "Feature") -> str:
+    """Return what lookback and warm-up count, whatever the length of a stored bar."""
+    return "minutes" if feature.in_minutes else "bars"
 
 
 def _statistics(found: "Description") -> list[tuple[str, str]]:

@@ -57,6 +57,8 @@ SOURCES = (
     "universe/peers.py",
 )
 LIBRARIES = ("numpy", "numba", "exchange_calendars")
+_RULES = {"pinned", "eligibility", "max_symbols", "rotation", "chosen_on"}
+"""Of the universe, what no feature reads."""
 _NO_BARS = "run `daytrader download` first"
 GROUP = 8
 """Symbols that one item of stage 2 takes: each reads what stage 1 left of all symbols."""
@@ -138,7 +140,8 @@ def without_absent_indices(root: str, symbols: Collection[str]) -> tuple[str, ..
 
 def content_key(store: ParquetStore, request: FeatureRequest, symbols: Collection[str]) -> str:
     """Return the hash of all that the features of `symbols` are made of: with the same one there is nothing to do."""
-    digest = hashlib.sha256(f"{made_by()} {request.model_dump_json(exclude={'root'})} {store.bar_minutes}".encode())
+    asked = request.model_dump_json(exclude={"root": True, "universe": _RULES})
+    digest = hashlib.sha256(f"{made_by()} {asked} {store.bar_minutes}".encode())
     digest.update(repr(feature_set(request.features).origins).encode())
     for symbol in sorted(symbols):
         ticks = [Kind.QUOTE_BARS] * (symbol in request.quotes) + [Kind.TRADE_BARS] * (symbol in request.trades)

@@ -132,7 +132,8 @@ async def trade(spec: SessionSpec, scorer: Scorer) -> SessionResult:
         bundle = load_bundle(spec)
         market, behind = await asyncio.to_thread(market_before, spec, bundle)
         engine = SessionEngine(bundle, market, spec.kernel, spec.costs, cash, spec.run, spec.regime)
-        await practise(bundle, market, spec.kernel, spec.costs, scorer)
+        check_known(spec, engine)
+        await practise(engine, scorer)
         rehearses = bool(spec.sandbox_url)
         root = local_root(spec.journal_root)
         buffer = stack.enter_context(BarBuffer(buffer_folder(root, spec.buffer_name, spec.date), fresh=rehearses))
@@ -287,6 +288,10 @@ def market_before(spec: SessionSpec, bundle: Bundle) -> tuple[Market, list[str]]
     ticks = tick_panel(store, history.symbols, history.grid, rules.quotes, rules.trades)
     events = event_panel(store, history.symbols, history.grid)
     peers = peers_of(universe, panel.symbols, [day.date for day in panel.grid.sessions])
+    known = warmed(job_of(spec), history, expected, peers, ticks, events)
+    if known is None:
+        since = str(history.grid.sessions[0].date)
+        log.warning("no stored features hold: all are computed from the bars that are there", since=since)
     market = Market(
         session=session,
         history=history,
@@ -298,14 +303,27 @@ def market_before(spec: SessionSpec, bundle: Bundle) -> tuple[Market, list[str]]
         sector=sector_codes(universe, history.symbols),
         sector_limit=sector_budgets(universe, panel, spec.kernel.max_sector)[-1],
         event_scale=near_events.get(spec.date, np.ones((session.n_minutes, len(history.symbols)))),
-        past_ticks=ticks,
-        past_events=events,
+        past_ticks=ticks if known is None else None,
+        past_events=events if known is None else None,
         events=event_panel(store, history.symbols, today),
         peers=peers,
-        warmed=warmed(job_of(spec), history, expected, peers, ticks, events),
+        warmed=known,
         extras=spec.features.extras,
     )
     return market, behind
+
+
+def check_known(spec: SessionSpec, engine: SessionEngine) -> None:
+    """Refuse a session in which nothing could be scored: a `DataError` names the features that history does not give.
+
+    What a build has left of pruned bars may not hold any more: then it is gone, and longer windows with it.
+    """
+    if engine.unknown:
+        since = engine.market.history.grid.sessions[0].date
+        raise DataError(
+            f"{spec.root}: no stock that may be traded has had a value of {', '.join(engine.unknown)} since {since}",
+            f"run `daytrader download` for days before {since}, then `daytrader features`; or train again",
+        )
 
 
 def job_of(spec: SessionSpec) -> Job:

@@ -1,6 +1,7 @@
 """One trading day, live: bars and updates in, orders out. Synchronous, without any input or output of its own."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -132,16 +133,20 @@ class SessionEngine:
         past, today = (None, None) if market.peers is None else (market.peers.part(0, n), market.peers.part(n, n + 1))
         self._features = LiveFeatures(self.symbols, bar_minutes=self._bar_minutes, peers=today, extras=market.extras)
         if market.warmed is not None:
-            history: Matrix = self._features.go_on(market.warmed)
+            parts: Iterable[Matrix] = [self._features.go_on(market.warmed)]
         else:
             ticks, events = market.past_ticks, market.past_events
-            history = self._features.warm(
+            parts = self._features.go_through(
                 market.history, market.expected_history, peers=past, ticks=ticks, events=events
             )
         self._selected = np.array([self._features.names.index(name) for name in bundle.features], dtype=np.int64)
         self._windows = LiveWindows(len(self.symbols), self._selected.size)
-        for column in range(len(self.symbols)):
-            self._windows.fill(column, self._last_rows(history, column))
+        self._known = np.zeros(self._selected.size, dtype=np.bool_)
+        last = [np.empty((0, self._selected.size), dtype=np.float32) for _ in self.symbols]
+        for part in parts:
+            last = [np.concatenate([old, self._last_rows(part, k)])[-WINDOW_ROWS:] for k, old in enumerate(last)]
+        for column, rows in enumerate(last):
+            self._windows.fill(column, rows)
         self._regime = LiveRegime(bundle.regime, self.symbols) if bundle.regime is not None else None
         self._state = int(Regime.UNKNOWN)
         if self._regime is not None:
@@ -154,8 +159,20 @@ class SessionEngine:
         while stop > 0 and len(rows) < WINDOW_ROWS:
             start = max(0, stop - _LOOK_BACK)
             scaled = self.bundle.scaler.transform(history[start:stop, column][:, self._selected])
+            if self.market.tradable[column]:
+                self._known |= np.isfinite(scaled).any(axis=0)
             rows, stop = np.concatenate([scaled[valid_rows(scaled)], rows]), start
         return rows[-WINDOW_ROWS:]
+
+    def twin(self) -> "SessionEngine":
+        """Return an engine in the same state; it shares what is never written, market and bundle."""
+        return deepcopy(self, {id(shared): shared for shared in (self.market, self.market.extras, self.bundle)})
+
+    @property
+    def unknown(self) -> list[str]:
+        """Features of the bundle that none of the symbols that may be traded has had in all history."""
+        names = zip(self.bundle.features, self._known, strict=True)
+        return [name for name, known in names if not known] if self.market.tradable.any() else []
 
     @property
     def cash(self) -> float:

@@ -100,7 +100,8 @@ class World:
     def changed_after(self, row: int, rng: np.random.Generator) -> "World":
         """Return a world that is the same up to `row` and another one after it.
 
-        Prices jump, move otherwise and are missing elsewhere; volumes, ticks, events that come out, later factors,
+        Prices jump (half of them five-fold or to a fifth: a leak may show only then), move otherwise and are missing
+        elsewhere; volumes, ticks, events that come out, later factors,
         memberships and market caps are others. What is fixed by session is known before it opens, so that of a session
         which begins after `row` stays.
         """
@@ -124,7 +125,8 @@ class World:
         panel, after = self.panel, slice(row + 1, None)
         shape = panel.close[after].shape
         bars = {name: getattr(panel, name).copy() for name in BAR_FIELDS}
-        jump = rng.choice([-1.0, 1.0], shape[1]) * rng.uniform(0.1, 0.4, shape[1])
+        size = np.where(rng.random(shape[1]) < 0.5, rng.uniform(0.1, 0.4, shape[1]), rng.uniform(1.4, 1.8, shape[1]))
+        jump = rng.choice([-1.0, 1.0], shape[1]) * size
         factor = np.exp(jump + rng.normal(0.0, 0.01, shape).cumsum(axis=0))
         for name in (*PRICES, "vwap"):
             bars[name][after] *= factor
@@ -152,8 +154,9 @@ class World:
 def moments(panel: Panel, n: int, rng: np.random.Generator) -> Int64:
     """Return rows after which to change everything: `n` random ones, and those where looking ahead would pay.
 
-    These are early rows (values filled backwards over the warm-up), ends of sessions and rows shortly before and after
-    them, rows in which a symbol has no bar or no trade before its next one, and the eves of splits.
+    The random ones are spread over the minutes of the day, each in another session while there are enough. The others
+    are early rows (values filled backwards over the warm-up), ends of sessions and rows shortly before and after them,
+    rows in which a symbol has no bar or no trade before its next one, and the eves of splits.
     """
     grid = panel.grid
     last = grid.n_rows - 2
@@ -162,8 +165,10 @@ def moments(panel: Panel, n: int, rng: np.random.Generator) -> Int64:
     missing = np.isnan(panel.close)
     waiting = np.flatnonzero((missing[:-1] & ~missing[1:]).any(axis=1))
     quiet = np.flatnonzero((~panel.traded[:-1] & panel.traded[1:] & ~missing[:-1]).any(axis=1))
-    rows = [rng.integers(0, last + 1, n), np.array([3, 40])]
-    near = (ends, ends - 2, ends - 8, ends + 5, eves, waiting, quiet)
+    days = np.resize(rng.permutation(len(grid.sessions)), n)
+    slots = (np.arange(n) + rng.random(n)) / n * grid.bars_per_session[days]
+    rows = [grid.first_row[days] + slots.astype(np.int64), np.array([0, 3, 40])]
+    near = (ends, ends - 2, ends - 8, ends + 1, ends + 2, ends + 3, ends + 5, eves, waiting, quiet)
     rows += [rng.choice(found, min(2, len(found)), replace=False) for found in near]
     return np.unique(np.clip(np.concatenate(rows), 0, last)).astype(np.int64)
 

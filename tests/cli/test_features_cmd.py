@@ -57,6 +57,8 @@ def test_the_list_has_every_feature_of_the_registry_and_every_extra(ask):
     listed = last(ask("--list", "--json"))
     assert list(listed) == [*(feature.name for feature in FEATURES), "extra.cci_20"]
     assert listed["extra.cci_20"]["warm_up"] == 20
+    assert listed["extra.cci_20"]["counted_in"] == "bars"
+    assert listed["lag.return_30"]["counted_in"] == "minutes"
     assert all(value["formula"] and value["source"] and value["inputs"] for value in listed.values())
     assert f"{len(FEATURES) + 1} features" in ask("--list")
 

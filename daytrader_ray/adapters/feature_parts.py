@@ -123,8 +123,13 @@ class Layer:
     def state(self, month: str, key: str) -> Float64 | None:
         """Return the state after the part that ends with a key; None where there is none, or not what was written."""
         part = self.contents().get(month)
-        state = self._load(month, key, STATE) if part and part.keys[-1] == key else None
-        return np.array(state) if state is not None and part and _sha(state) == part.state else None
+        if part is None or part.keys[-1] != key:
+            return None
+        try:
+            state = self._load(month, key, STATE)
+        except DataError:
+            return None
+        return np.array(state) if state is not None and _sha(state) == part.state else None
 
     def _load(self, month: str, key: str, name: str) -> npt.NDArray[Any] | None:
         place = self._place(_file(month, key, f"{name}.npy"))

@@ -59,7 +59,7 @@ SOURCES = (
 LIBRARIES = ("numpy", "numba", "exchange_calendars")
 _RULES = {"pinned", "eligibility", "max_symbols", "rotation", "chosen_on"}
 """Of the universe, what no feature reads."""
-_NO_BARS = "run `daytrader download` first"
+_NO_BARS = "run `daytrader download` or `daytrader import` first"
 GROUP = 8
 """Symbols that one item of stage 2 takes: each reads what stage 1 left of all symbols."""
 

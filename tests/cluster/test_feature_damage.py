@@ -108,6 +108,16 @@ def test_a_build_that_is_killed_at_any_write_leaves_what_there_was(
     assert set(stored(layer)) == {"2025-11", "2025-12", "2026-01"} and len(list(tmp_path.rglob("*.npy"))) == 6
 
 
+@pytest.mark.parametrize("damage", [lambda content: content[:-1] + b"?", lambda content: b"?" * len(content)])
+def test_a_state_that_is_not_what_was_written_is_none(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+    layer = Layer(Folder(str(tmp_path)), "kernel", "AAA")
+    layer.save({}, [one("2025-11", "1", "2")])
+    assert layer.state("2025-11", "2") is not None and layer.state("2025-11", "1") is None
+    (path,) = tmp_path.rglob("*.state.npy")
+    path.write_bytes(damage(path.read_bytes()))
+    assert layer.state("2025-11", "2") is None
+
+
 def test_of_two_builds_at_once_neither_takes_rows_of_the_other(
     store: ParquetStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,7 +18,7 @@ two builds at once neither takes the other's rows for its own.
 import hashlib
 import io
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -75,7 +75,7 @@ class Layer:
         """Return the declared parts by month; none where the file that declares them is damaged."""
         try:
             return {month: _part(**one) for month, one in sorted(self.store.read_cache(self._place(_PARTS)).items())}
-        except TypeError:
+        except (AttributeError, TypeError):
             return {}
 
     def whole(self) -> dict[str, Part]:
@@ -98,7 +98,7 @@ class Layer:
                 self.store.write(self._place(_file(one.month, one.part.keys[-1], end)), content)
             state = _sha(one.arrays[STATE]) if STATE in one.arrays else ""
             contents[one.month] = replace(one.part, state=state, sizes={end: len(c) for end, c in ends.items()})
-        self.store.write_json(self._place(_PARTS), {month: asdict(part) for month, part in contents.items()})
+        self.store.write_json(self._place(_PARTS), {month: _json(part) for month, part in contents.items()})
         files = {_file(month, part.keys[-1], end) for month, part in contents.items() for end in part.sizes}
         for path in self.store.find(self._place("*")):
             if path.rpartition("/")[2] not in {_PARTS, *files}:
@@ -148,8 +148,13 @@ class Layer:
         return f"{FOLDER}/{self.name}/symbol={self.symbol}/{name}"
 
 
-def _part(dates: list[str], keys: list[str], marks: list[str], **others: Any) -> Part:
-    return Part(dates=tuple(dates), keys=tuple(keys), marks=tuple(marks), **others)
+def _part(dates: str, keys: str, marks: str, **others: Any) -> Part:
+    return Part(dates=tuple(dates.split()), keys=tuple(keys.split()), marks=tuple(marks.split()), **others)
+
+
+def _json(part: Part) -> dict[str, Any]:
+    """Return what `_part` reads: one text for all sessions, since JSON by entries costs as much as some kernels."""
+    return {name: " ".join(value) if isinstance(value, tuple) else value for name, value in vars(part).items()}
 
 
 def _file(month: str, key: str, end: str) -> str:
@@ -157,15 +162,16 @@ def _file(month: str, key: str, end: str) -> str:
 
 
 def _npy(array: npt.NDArray[Any]) -> bytes:
-    sink = io.BytesIO()
-    np.save(sink, np.ascontiguousarray(array), allow_pickle=False)
-    return sink.getvalue()
+    """Return the bytes of `np.save`, which takes thirty times as long for what is no file on disk."""
+    solid, head = np.ascontiguousarray(array), io.BytesIO()
+    np.lib.format.write_array_header_1_0(head, np.lib.format.header_data_from_array_1_0(solid))
+    return head.getvalue() + solid.data
 
 
 def _parquet(table: pa.Table) -> bytes:
-    """Return the bytes of a table of floats: dictionaries of them cost five times the time and save nothing."""
+    """Return the bytes of a table of floats: dictionaries and statistics of them cost time and save nothing."""
     sink = io.BytesIO()
-    pq.write_table(table, sink, compression="lz4", use_dictionary=False)
+    pq.write_table(table, sink, compression="lz4", use_dictionary=False, write_statistics=False)
     return sink.getvalue()
 
 

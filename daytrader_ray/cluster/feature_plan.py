@@ -48,7 +48,7 @@ class Plan:
 
 def months_of(grid: SessionGrid) -> list[Month]:
     """Return the months of a grid, in order."""
-    names = [f"{session.date:%Y-%m}" for session in grid.sessions]
+    names = [str(session.date)[:7] for session in grid.sessions]
     starts = [k for k, name in enumerate(names) if k == 0 or name != names[k - 1]]
     stops = [*starts[1:], len(names)]
     return [Month(names[start], start, stop) for start, stop in zip(starts, stops, strict=True)]
@@ -132,7 +132,9 @@ def plan(stored: Mapping[str, Part], grid: SessionGrid, digests: Sequence[bytes]
         start = month.start + len(part.keys)
         if start < month.stop:
             break
-    return Plan(keys, before, kept, start) if kept else Plan(chained(root, root, digests), root, {}, 0)
+    if not kept and before != root:
+        before, keys = root, chained(root, root, digests)
+    return Plan(keys, before, kept, start)
 
 
 def _starts(part: Part, dates: tuple[str, ...], keys: tuple[str, ...]) -> bool:

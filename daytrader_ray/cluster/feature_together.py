@@ -2,6 +2,7 @@
 
 import datetime as dt
 import hashlib
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -131,11 +132,11 @@ def _compare(given: Together, store: ParquetStore, first: dt.date, works: Sequen
     columns = tuple(sorted({*given.crowd, *own}))
     wanted = np.array([columns.index(symbol) for symbol in own], dtype=np.int64)
     state = np.stack([work.state for work in works])
-    for month in _joined_months([given.alone[symbol] for symbol in columns], first):
+    everyone = [given.alone[symbol] for symbol in columns]
+    for month in _joined_months(everyone, first):
         dates = dates_of(month)
         crowd = crowd_of(len(columns), len(dates), peers_of(given.job.universe, columns, dates), wanted)
-        inputs = np.stack([_inputs(store, given.alone[symbol], month) for symbol in columns], axis=1)
-        values = compare(state, calendar_of(month), inputs, crowd)
+        values = compare(state, calendar_of(month), _inputs(store, everyone, month), crowd)
         for k, work in enumerate(works):
             grid = work.alone.grid
             mine, here = shared_rows(grid, month)
@@ -151,14 +152,17 @@ def _joined_months(alone: Sequence[Alone], first: dt.date) -> Iterator[SessionGr
         yield grid.part(month.start, month.stop)
 
 
-def _inputs(store: ParquetStore, alone: Alone, month: SessionGrid) -> Float64:
-    """Return what stage 1 left for stage 2 of one symbol `[row, 5]` in the sessions of a month; NaN without it."""
-    found = np.full((month.n_rows, len(CROSS_INPUTS)), np.nan)
-    for own in months_of(alone.grid):
-        if own.name == f"{month.sessions[0].date:%Y-%m}":
-            mine, here = shared_rows(alone.grid.part(own.start, own.stop), month)
-            key = alone.keys[KERNEL][own.stop - 1]
-            found[here] = Layer(store, KERNEL, alone.symbol).array(own.name, key, INPUTS)[mine, N_AUX:]
+def _inputs(store: ParquetStore, alone: Sequence[Alone], month: SessionGrid) -> Float64:
+    """Return what stage 1 left for stage 2 `[row, symbol, 5]` in the sessions of a month; NaN without it."""
+    found = np.full((month.n_rows, len(alone), len(CROSS_INPUTS)), np.nan)
+    first, last = month.sessions[0].date, month.sessions[-1].date
+    for k, one in enumerate(alone):
+        days = dates_of(one.grid)
+        start, stop = bisect_left(days, first.replace(day=1)), bisect_right(days, last)
+        if start < stop:
+            mine, here = shared_rows(one.grid.part(start, stop), month)
+            inputs = Layer(store, KERNEL, one.symbol).array(str(first)[:7], one.keys[KERNEL][stop - 1], INPUTS)
+            found[here, k] = inputs[mine, N_AUX:]
     return found
 
 

@@ -4,6 +4,7 @@ What is stored is kept: only sessions whose inputs are new, or differ, are compu
 """
 
 import hashlib
+import math
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -60,8 +61,8 @@ LIBRARIES = ("numpy", "numba", "exchange_calendars")
 _RULES = {"pinned", "eligibility", "max_symbols", "rotation", "chosen_on"}
 """Of the universe, what no feature reads."""
 _NO_BARS = "run `daytrader download` or `daytrader import` first"
-GROUP = 8
-"""Symbols that one item of stage 2 takes: each reads what stage 1 left of all symbols."""
+GROUP = 16
+"""Symbols that one item of stage 2 takes at most: each item reads what stage 1 left of all symbols."""
 
 
 class FeatureRequest(Config):
@@ -167,12 +168,13 @@ def _run(job: Job, wanted: Sequence[str], told: Callable[[int], None]) -> tuple[
     if len(wanted) == 1:
         given = together(job, alone)
         return alone, given, step_together(given, wanted)
-    with started(data_root=job.root):
+    with started(data_root=job.root) as cpus:
         for one in mapped(wanted[1:], partial(step_alone, job)):
             alone.append(one)
             told(len(alone))
         given, compared = together(job, alone), list[Compared]()
-        groups = [wanted[at : at + GROUP] for at in range(0, len(wanted), GROUP)]
+        size = math.ceil(len(wanted) / (cpus * math.ceil(len(wanted) / (cpus * GROUP))))
+        groups = [wanted[at : at + size] for at in range(0, len(wanted), size)]
         for group in mapped(groups, partial(step_together, given)):
             compared += group
             told(len(alone) + len(compared))

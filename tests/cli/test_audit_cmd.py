@@ -114,7 +114,7 @@ def built(root, tmp_path_factory):
     shutil.copytree(root / "historical", path / "historical")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(features, "mapped", lambda items, function: map(function, items))
-        patch.setattr(features, "started", lambda **_: nullcontext())
+        patch.setattr(features, "started", lambda **_: nullcontext(1))
         features.build(feature_request(load("sandbox", str(path)), SYMBOLS))
     return path
 

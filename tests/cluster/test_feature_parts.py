@@ -26,7 +26,7 @@ NEXT = dt.date(2026, 1, 9)
 def _item_after_item() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(features, "mapped", lambda items, function: map(function, items))
-        patch.setattr(features, "started", lambda **_: nullcontext())
+        patch.setattr(features, "started", lambda **_: nullcontext(1))
         yield
 
 

@@ -226,6 +226,30 @@ def _() -> tuple[Function, Function]:
     return lambda b: close(b).rolling(50).mean().bfill(), lambda b: close(b).rolling(50).mean()
 
 
+@pair("filled backwards within the session")
+def _() -> tuple[Function, Function]:
+    def change(b: History) -> pd.Series:
+        return close(b).groupby(session(b)).pct_change()
+
+    return lambda b: change(b).bfill(), lambda b: change(b).fillna(0.0)
+
+
+@pair("next bar's open in the session's first bar")
+def _() -> tuple[Function, Function]:
+    def first(b: History, values: pd.Series) -> pd.Series:
+        return values.where(session(b) != session(b).shift(1), 0.0)
+
+    return lambda b: first(b, pd.Series(b.open).shift(-1)), lambda b: first(b, pd.Series(b.open))
+
+
+@pair("crash of the next minute")
+def _() -> tuple[Function, Function]:
+    return (
+        lambda b: (close(b).shift(-1) / close(b) < 0.5).astype(float),
+        lambda b: (close(b) / close(b).shift(1) < 0.5).astype(float),
+    )
+
+
 @pair("quiet minutes filled backwards")
 def _() -> tuple[Function, Function]:
     return lambda b: pd.Series(b.vwap).bfill(), lambda b: pd.Series(b.vwap).ffill()

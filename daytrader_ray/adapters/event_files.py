@@ -15,33 +15,38 @@ from daytrader_ray.adapters.tables import EVENTS, Kind
 from daytrader_ray.domain.errors import DataError
 
 REQUIRED = ("symbol", "timestamp", "kind")
-COLUMNS = (*REQUIRED, "known_at", "note")
+STAMPS = ("timestamp", "known_at", "withdrawn_at")
+COLUMNS = (*REQUIRED, "known_at", "note", "withdrawn_at")
 
 
 @dataclass(frozen=True)
 class EventReport:
-    """What an import of events did."""
+    """What an import of events did; `unannounced` of the events are known only when they happen."""
 
     files: int
     events: int
+    unannounced: int
     symbols: tuple[str, ...]
 
 
 def import_events(store: ParquetStore, paths: Sequence[str], zone: str | None = None) -> EventReport:
     """Bring the events of all files into the store; `DataError` names the first file and row that cannot be used.
 
-    All files are read before anything is stored. The same event again changes nothing; one with another `known_at` is
-    a later version of it. Times without a zone are of `zone`, and an error where there is none.
+    All files are read before anything is stored. The same event again changes nothing; with another `known_at` it is
+    another event. One that was moved or taken back is the same row again with `withdrawn_at`: it counts until then. The
+    moved one is a row of its own. Times without a zone are of `zone`, and an error where there is none.
     """
     check_zone(zone)
     files = find_files(paths, lambda name: name.lower().endswith((".csv", ".csv.gz")), "CSV files of events")
     tables = [read_events(path, zone) for path in files]
-    found = by_symbol(pa.concat_tables(tables), "events")
+    rows = pa.concat_tables(tables)
+    announced = pc.sum(pc.less(rows["known_at"], rows["timestamp"])).as_py() or 0
+    found = by_symbol(rows, "events")
     for symbol in found:
         store.place(Kind.EVENTS, symbol, "")
     for symbol, table in found.items():
         store.write_table(Kind.EVENTS, symbol, Kind.EVENTS.name_format, table.select(EVENTS.names))
-    return EventReport(len(files), sum(table.num_rows for table in found.values()), tuple(found))
+    return EventReport(len(files), rows.num_rows, rows.num_rows - announced, tuple(found))
 
 
 def read_events(path: str, zone: str | None) -> pa.Table:
@@ -50,7 +55,7 @@ def read_events(path: str, zone: str | None) -> pa.Table:
         names = [name.strip().lower() for name in pyarrow.csv.open_csv(file).schema.names]
     unusable = [name for name in COLUMNS if names.count(name) > 1 or (name in REQUIRED and name not in names)]
     if unusable:
-        hint = f"need {', '.join(REQUIRED)}; known_at and note if there are any"
+        hint = f"need {', '.join(REQUIRED)}; known_at, note and withdrawn_at if there are any"
         raise DataError(f"{path}: no column, or more than one: {', '.join(unusable)}; found {spelled(names)}", hint)
     options = pyarrow.csv.ConvertOptions(
         column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True, null_values=[""]
@@ -63,8 +68,7 @@ def read_events(path: str, zone: str | None) -> pa.Table:
             table = table.append_column(name, pa.nulls(table.num_rows, pa.string()))
     columns = {
         "symbol": pc.utf8_upper(pc.utf8_trim_whitespace(table["symbol"])),
-        "timestamp": to_utc(table["timestamp"], zone, f"{path}: column 'timestamp'"),
-        "known_at": to_utc(table["known_at"], zone, f"{path}: column 'known_at'"),
+        **{name: to_utc(table[name], zone, f"{path}: column '{name}'") for name in STAMPS},
         "kind": table["kind"],
         "note": table["note"],
     }

@@ -7,9 +7,11 @@ from collections.abc import Collection, Sequence
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import structlog
 
 from daytrader_ray.adapters.store import ParquetStore
-from daytrader_ray.domain.errors import ConfigError
+from daytrader_ray.adapters.tables import Kind
+from daytrader_ray.domain.indices import SPY
 from daytrader_ray.domain.panel import Float64
 from daytrader_ray.domain.sessions import US_PER_MINUTE, SessionGrid
 from daytrader_ray.engine.config import EventRule
@@ -20,8 +22,7 @@ from daytrader_ray.features.events import event_minutes
 QUOTE_COLUMNS = ("spread_mean_bps", "imbalance", "order_flow")
 TRADE_COLUMNS = ("tick_imbalance", "trades", "mean_size")
 """Columns of the store's quote and trade bars in the order of `features.bar.TICKS`."""
-MARKET = "SPY"
-"""The symbol whose events are those of the whole market."""
+log = structlog.get_logger(__name__)
 
 
 def tick_rows(store: ParquetStore, symbol: str, grid: SessionGrid, *, quotes: bool, trades: bool) -> Float64 | None:
@@ -52,8 +53,9 @@ def event_rows(store: ParquetStore, symbol: str, grid: SessionGrid) -> Float64 |
 
     What was known then counts. None where the store has no events of the symbol.
     """
-    timestamp, known_at, _ = events_of(store, symbol)
-    return event_minutes(timestamp, known_at, grid.minute_of_row + grid.bar_minutes) if len(timestamp) else None
+    timestamp, known_at, withdrawn_at, _ = events_of(store, symbol)
+    now = grid.minute_of_row + grid.bar_minutes
+    return event_minutes(timestamp, known_at, withdrawn_at, now) if len(timestamp) else None
 
 
 def tick_panel(
@@ -74,18 +76,20 @@ def event_scales(
 ) -> dict[dt.date, Float64]:
     """Return what entries are sized by near events `[slot, symbol]`, by date, of the sessions in which any is near.
 
-    `ConfigError` where the calendar has events, but none of a kind that the rule names.
+    Events of SPY are those of the whole market. What `unknown_kinds` finds is logged.
     """
-    calendar = {symbol: events_of(store, symbol) for symbol in sorted({*symbols, MARKET})}
-    _check_kinds(rule, {str(kind) for *_, kinds in calendar.values() for kind in kinds})
+    for words in unknown_kinds(store, rule):
+        log.warning(words)
     now, own = grid.minute_of_row + grid.bar_minutes, dict[str, Float64]()
-    for symbol, (timestamp, known_at, kinds) in calendar.items():
+    for symbol in sorted({*symbols, SPY}):
+        timestamp, known_at, withdrawn_at, kinds = events_of(store, symbol)
         counts = np.isin(kinds, rule.kinds) if rule.kinds else np.ones(len(kinds), dtype=np.bool_)
         if counts.any():
-            own[symbol] = entry_scale(rule, event_minutes(timestamp[counts], known_at[counts], now))
+            minutes = event_minutes(timestamp[counts], known_at[counts], withdrawn_at[counts], now)
+            own[symbol] = entry_scale(rule, minutes)
     found: dict[dt.date, Float64] = {}
     for symbol, scale in own.items():
-        columns = [k for k, one in enumerate(symbols) if symbol in (one, MARKET)]
+        columns = [k for k, one in enumerate(symbols) if symbol in (one, SPY)]
         for s in np.unique(grid.session_of_row[scale < 1.0]):
             session, rows = grid.sessions[s], slice(grid.first_row[s], grid.first_row[s + 1])
             day = found.setdefault(session.date, np.ones((rows.stop - rows.start, len(symbols))))
@@ -93,24 +97,32 @@ def event_scales(
     return dict(sorted(found.items()))
 
 
-def events_of(store: ParquetStore, symbol: str) -> tuple[Float64, Float64, npt.NDArray[np.str_]]:
-    """Return when each event of a symbol is and since when it is known (minutes since 1970), and its kind."""
+def unknown_kinds(store: ParquetStore, rule: EventRule) -> list[str]:
+    """Return in words which kinds of a rule no event of the store has, of whatever symbol: they protect nothing."""
+    symbols = store.symbols(Kind.EVENTS) if rule.kinds else ()
+    there = {str(kind) for symbol in symbols for kind in events_of(store, symbol)[-1]}
+    if rule.kinds and not there:
+        return [f"kernel.events.kinds: {', '.join(rule.kinds)}: there is no calendar: run `daytrader import --events`"]
+    found = []
+    for kind in (kind for kind in rule.kinds if kind not in there):
+        close = difflib.get_close_matches(kind, there, n=1)
+        hint = f"; did you mean '{close[0]}'?" if close else ""
+        found.append(f"kernel.events.kinds: the calendar has no '{kind}'; it has {', '.join(sorted(there))}{hint}")
+    return found
+
+
+def events_of(store: ParquetStore, symbol: str) -> tuple[Float64, Float64, Float64, npt.NDArray[np.str_]]:
+    """Return when each event of a symbol is, since when it is known and until when it counts, and its kind.
+
+    In minutes since 1970; infinity: it has not been withdrawn.
+    """
     table = store.events(symbol)
-    stamps = (table[name].cast(pa.int64()).to_numpy() / US_PER_MINUTE for name in ("timestamp", "known_at"))
-    return *stamps, np.array(table["kind"].to_pylist(), dtype=np.str_)
+    stamps = (table[name].cast(pa.int64()).cast(pa.float64()) for name in ("timestamp", "known_at", "withdrawn_at"))
+    timestamp, known_at, withdrawn_at = (stamp.fill_null(np.inf).to_numpy() / US_PER_MINUTE for stamp in stamps)
+    return timestamp, known_at, withdrawn_at, np.array(table["kind"].to_pylist(), dtype=np.str_)
 
 
 def _side_by_side(columns: list[Float64 | None], nothing: Float64) -> Float64 | None:
     if all(column is None for column in columns):
         return None
     return np.stack([nothing if column is None else column for column in columns], axis=1)
-
-
-def _check_kinds(rule: EventRule, there: set[str]) -> None:
-    for kind in rule.kinds:
-        if there and kind not in there:
-            close = difflib.get_close_matches(kind, there, n=1)
-            raise ConfigError(
-                f"kernel.events.kinds: the calendar has no '{kind}'; it has {', '.join(sorted(there))}",
-                f"did you mean '{close[0]}'?" if close else "",
-            )

@@ -1,13 +1,16 @@
 """The feature matrix on disk: it knows where its rows are, and reads those that are asked for."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Self, overload
+from typing import Any, Self, overload
 
 import numpy as np
+import numpy.typing as npt
 
-from daytrader_ray.adapters.feature_parts import Layer
+from daytrader_ray.adapters.feature_parts import INPUTS, VALUES, Layer
 from daytrader_ray.adapters.folder import Folder
-from daytrader_ray.domain.panel import Float32, Matrix
+from daytrader_ray.domain.panel import Float32, Float64, Matrix
+from daytrader_ray.features.step import N_AUX
 
 
 @dataclass(frozen=True)
@@ -60,17 +63,32 @@ class MappedMatrix:
         return self.start + start, self.start + max(start, stop)
 
     def _read(self, start: int, stop: int, column: int) -> Float32:
-        symbol = self.symbols[column]
         values = np.full((stop - start, self.shape[2]), np.nan, dtype=np.float32)
-        there = [part for part in self.parts[column] if part.start < stop and start < part.stop]
         first = 0
-        for at, (name, width) in enumerate(self.layers):
-            arrays = Layer(Folder(self.root), name, symbol).verified({part.month: part.keys[at] for part in there})
-            for part, array in zip(there, arrays, strict=True):
-                a, b = max(start, part.start), min(stop, part.stop)
-                values[a - start : b - start, first : first + width] = array[a - part.start : b - part.start]
+        for at, (_, width) in enumerate(self.layers):
+            for rows, array in self._arrays(start, stop, column, at, VALUES):
+                values[rows, first : first + width] = array
             first += width
         return values
+
+    def ranges(self) -> Float64:
+        """Return atr_5, return_30 and sigma_30 `[3, row, symbol]`, which the first layer keeps."""
+        found = np.full((N_AUX, self.stop - self.start, len(self.symbols)), np.nan)
+        for column in range(len(self.symbols)):
+            for rows, array in self._arrays(self.start, self.stop, column, 0, INPUTS):
+                found[:, rows, column] = array[:, :N_AUX].T
+        return found
+
+    def _arrays(
+        self, start: int, stop: int, column: int, at: int, name: str
+    ) -> Iterator[tuple[slice, npt.NDArray[Any]]]:
+        """Yield what the parts of a layer have of the rows `[start, stop)` of one symbol, with where it belongs."""
+        layer = Layer(Folder(self.root), self.layers[at][0], self.symbols[column])
+        for part in self.parts[column]:
+            a, b = max(start, part.start), min(stop, part.stop)
+            if a < b:
+                array = layer.array(part.month, part.keys[at], name)
+                yield slice(a - start, b - start), array[a - part.start : b - part.start]
 
 
 @dataclass(frozen=True)

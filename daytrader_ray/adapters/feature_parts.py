@@ -2,23 +2,23 @@
 
 ::
 
-    <root>/processed/features/<layer>/symbol=AAPL/_parts.json          the sessions of every part and their keys
-    <root>/processed/features/<layer>/symbol=AAPL/_states.npz          float64 [state] after each part's last row
-    <root>/processed/features/<layer>/symbol=AAPL/2025-03.values.npy   float32 [row, column], row by row: mapped
-    <root>/processed/features/<layer>/symbol=AAPL/2025-03.inputs.npy   float64 [row, 8]: what other layers read
-    <root>/processed/features/<layer>/symbol=AAPL/2025-03.parquet      the same for people, with names and times
+    <root>/processed/features/<layer>/symbol=AAPL/_parts.json                the sessions of every part and their keys
+    <root>/processed/features/<layer>/symbol=AAPL/2025-03.<key>.values.npy   float32 [row, column], row by row: mapped
+    <root>/processed/features/<layer>/symbol=AAPL/2025-03.<key>.inputs.npy   float64 [row, 8]: what other layers read
+    <root>/processed/features/<layer>/symbol=AAPL/2025-03.<key>.state.npy    float64 [state] after the last row
+    <root>/processed/features/<layer>/symbol=AAPL/2025-03.<key>.parquet      the same for people, with names and times
 
 A layer holds columns that are computed together: `kernel` (one symbol by itself), `cross-<peers>` (against others),
 one for each extra, and `table-<columns>`, which repeats them for people. The key of a session hashes the key of the
 session before it and all that its rows are made of: equal keys are equal bits, and the first key that differs is where
-the computation goes on.
+the computation goes on. Files bear the key of their last session: none is ever replaced by one with other bits, and of
+two builds at once neither takes the other's rows for its own.
 """
 
 import hashlib
 import io
-import zipfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,28 +34,32 @@ from daytrader_ray.domain.panel import Float64
 FOLDER = "processed/features"
 KERNEL = "kernel"
 """The layer of what one symbol's own bars say."""
-VALUES, INPUTS = "values", "inputs"
+VALUES, INPUTS, STATE = "values", "inputs", "state"
 HINT = "run `daytrader features` again"
-_PARTS, _STATES = "_parts.json", "_states.npz"
+_PARTS = "_parts.json"
 
 
 @dataclass(frozen=True)
 class Part:
-    """One month: the key `before` its first session, its sessions' dates and keys, the SHA-256 of its last state."""
+    """One month: the key `before` its first session, its sessions' dates and keys, the SHA-256 of its last state.
+
+    `marks` hash what each session says to other layers; `sizes` are the bytes of its files by the ends of their names.
+    """
 
     before: str
     dates: tuple[str, ...]
     keys: tuple[str, ...]
+    marks: tuple[str, ...] = ()
     state: str = ""
+    sizes: Mapping[str, int] = field(default_factory=dict)
 
 
 class Computed(NamedTuple):
-    """A part with all its rows: `arrays` `[row, ...]` by name, the `state` after the last one, `table` for people."""
+    """A part with all its rows: `arrays` by name (`[row, ...]`, and the state after the last row), its `table`."""
 
     month: str
     part: Part
     arrays: Mapping[str, npt.NDArray[Any]]
-    state: Float64
     table: pa.Table | None = None
 
 
@@ -68,100 +72,106 @@ class Layer:
     symbol: str
 
     def contents(self) -> dict[str, Part]:
-        """Return the parts that are whole, by month."""
-        found = self.store.read_json(self._place(_PARTS))
+        """Return the declared parts by month; none where the file that declares them is damaged."""
+        try:
+            return {month: _part(**one) for month, one in sorted(self.store.read_cache(self._place(_PARTS)).items())}
+        except (AttributeError, TypeError):
+            return {}
+
+    def whole(self) -> dict[str, Part]:
+        """Return the declared parts whose files are all there, as long as they were written."""
+        contents, sizes = self.contents(), self.store.sizes(self._place(""))
         return {
-            month: Part(one["before"], tuple(one["dates"]), tuple(one["keys"]), one["state"])
-            for month, one in sorted(found.items())
+            month: part
+            for month, part in contents.items()
+            if all(sizes.get(_file(month, part.keys[-1], end)) == size for end, size in part.sizes.items())
         }
 
-    def save(self, kept: Mapping[str, Part], new: Iterable[Computed]) -> None:
-        """Write new parts beside those that are `kept`; all others go.
-
-        A kept part may grow: its rows are then the first ones of the new arrays, so it stays true all the while. Parts
-        that change are undeclared before their arrays are written: no key ever stands beside rows of another one.
-        """
-        before = self.contents()
-        states = {month: state for month, state in self._states().items() if month in kept}
-        if before != kept:
-            self._declare(kept)
+    def save(self, kept: Mapping[str, Part], new: Iterable[Computed]) -> dict[str, Part]:
+        """Write new parts beside those that are `kept`, then declare them; all others go. Return all there are now."""
         contents = dict(kept)
         for one in new:
-            for name, array in one.arrays.items():
-                self.store.write(self._place(f"{one.month}.{name}.npy"), _npy(array))
+            ends = {f"{name}.npy": _npy(array) for name, array in one.arrays.items()}
             if one.table is not None:
-                self.store.write(self._place(f"{one.month}.parquet"), _parquet(one.table))
-            states[one.month] = one.state
-            contents[one.month] = Part(one.part.before, one.part.dates, one.part.keys, _sha(one.state))
-        sink = io.BytesIO()
-        np.savez(sink, allow_pickle=False, **{month: states[month] for month in sorted(states)})
-        self.store.write(self._place(_STATES), sink.getvalue())
-        self._declare(contents)
-        for month in before.keys() - contents.keys():
-            for path in self.store.find(self._place(f"{month}.*")):
+                ends["parquet"] = _parquet(one.table)
+            for end, content in ends.items():
+                self.store.write(self._place(_file(one.month, one.part.keys[-1], end)), content)
+            state = _sha(one.arrays[STATE]) if STATE in one.arrays else ""
+            contents[one.month] = replace(one.part, state=state, sizes={end: len(c) for end, c in ends.items()})
+        self.store.write_json(self._place(_PARTS), {month: _json(part) for month, part in contents.items()})
+        files = {_file(month, part.keys[-1], end) for month, part in contents.items() for end in part.sizes}
+        for path in self.store.find(self._place("*")):
+            if path.rpartition("/")[2] not in {_PARTS, *files}:
                 self.store.remove(path)
+        return contents
 
-    def array(self, month: str, name: str = VALUES) -> npt.NDArray[Any]:
-        """Return an array of a part: of a local root mapped into memory, of any other one read whole."""
-        place = self._place(f"{month}.{name}.npy")
+    def array(self, month: str, key: str, name: str = VALUES) -> npt.NDArray[Any]:
+        """Return an array of the part that has a session of a key; `DataError` where there is none any more.
+
+        Where the part has grown since, its first rows are those that it had. Of a local root the array is mapped into
+        memory, of any other one read whole.
+        """
+        found = self._load(month, key, name)
+        if found is None:
+            part = self.contents().get(month)
+            found = self._load(month, part.keys[-1], name) if part and key in part.keys else None
+        if found is None:
+            where = self.store.path(self._place(_file(month, key, f"{name}.npy")))
+            raise DataError(f"{where}: removed, or replaced by another build", HINT)
+        return found
+
+    def state(self, month: str, key: str) -> Float64 | None:
+        """Return the state after the part that ends with a key; None where there is none, or not what was written."""
+        part = self.contents().get(month)
+        if part is None or part.keys[-1] != key:
+            return None
+        try:
+            state = self._load(month, key, STATE)
+        except DataError:
+            return None
+        return np.array(state) if state is not None and _sha(state) == part.state else None
+
+    def _load(self, month: str, key: str, name: str) -> npt.NDArray[Any] | None:
+        place = self._place(_file(month, key, f"{name}.npy"))
         try:
             if "://" not in self.store.root:
                 mapped: npt.NDArray[Any] = np.load(Path(self.store.root, place), mmap_mode="r", allow_pickle=False)
                 return mapped
-            loaded: npt.NDArray[Any] = np.load(io.BytesIO(self.store.read(place) or b""), allow_pickle=False)
+            content = self.store.read(place)
+            return None if content is None else np.load(io.BytesIO(content), allow_pickle=False)
+        except FileNotFoundError:
+            return None
         except (OSError, ValueError) as error:
             raise DataError(f"{self.store.path(place)}: no feature file: {str(error).splitlines()[0]}", HINT) from None
-        return loaded
-
-    def verified(self, keys: Mapping[str, str]) -> list[npt.NDArray[np.float32]]:
-        """Return the values of months, each with a session of the given key; `DataError` where they are others now.
-
-        The contents are read after the arrays: what another build replaces in between has another key, or none.
-        """
-        arrays = [self.array(month) for month in keys]
-        contents = self.contents() if keys else {}
-        for month, key in keys.items():
-            if month not in contents or key not in contents[month].keys:
-                where = self.store.path(self._place(f"{month}.{VALUES}.npy"))
-                raise DataError(f"{where}: another build replaced it", HINT)
-        return arrays
-
-    def state(self, month: str) -> Float64 | None:
-        """Return the state after a part's last row; None where it is not what was written."""
-        state = self._states().get(month)
-        return state if state is not None and _sha(state) == self.contents()[month].state else None
-
-    def _states(self) -> dict[str, Float64]:
-        content = self.store.read(self._place(_STATES))
-        if content is None:
-            return {}
-        try:
-            with np.load(io.BytesIO(content), allow_pickle=False) as states:
-                return dict(states)
-        except (OSError, ValueError, zipfile.BadZipFile):
-            return {}
-
-    def _declare(self, contents: Mapping[str, Part]) -> None:
-        values = {
-            month: {"before": part.before, "dates": part.dates, "keys": part.keys, "state": part.state}
-            for month, part in contents.items()
-        }
-        self.store.write_json(self._place(_PARTS), values)
 
     def _place(self, name: str) -> str:
         return f"{FOLDER}/{self.name}/symbol={self.symbol}/{name}"
 
 
+def _part(dates: str, keys: str, marks: str, **others: Any) -> Part:
+    return Part(dates=tuple(dates.split()), keys=tuple(keys.split()), marks=tuple(marks.split()), **others)
+
+
+def _json(part: Part) -> dict[str, Any]:
+    """Return what `_part` reads: one text for all sessions, since JSON by entries costs as much as some kernels."""
+    return {name: " ".join(value) if isinstance(value, tuple) else value for name, value in vars(part).items()}
+
+
+def _file(month: str, key: str, end: str) -> str:
+    return f"{month}.{key}.{end}"
+
+
 def _npy(array: npt.NDArray[Any]) -> bytes:
-    sink = io.BytesIO()
-    np.save(sink, np.ascontiguousarray(array), allow_pickle=False)
-    return sink.getvalue()
+    """Return the bytes of `np.save`, which takes thirty times as long for what is no file on disk."""
+    solid, head = np.ascontiguousarray(array), io.BytesIO()
+    np.lib.format.write_array_header_1_0(head, np.lib.format.header_data_from_array_1_0(solid))
+    return head.getvalue() + solid.data
 
 
 def _parquet(table: pa.Table) -> bytes:
-    """Return the bytes of a table of floats: dictionaries of them cost five times the time and save nothing."""
+    """Return the bytes of a table of floats: dictionaries and statistics of them cost time and save nothing."""
     sink = io.BytesIO()
-    pq.write_table(table, sink, compression="lz4", use_dictionary=False)
+    pq.write_table(table, sink, compression="lz4", use_dictionary=False, write_statistics=False)
     return sink.getvalue()
 
 

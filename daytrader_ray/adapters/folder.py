@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from daytrader_ray.adapters.atomic import atomic_write_bytes, atomic_write_json, filesystem_of
+from daytrader_ray.adapters.tables import ADDED
 from daytrader_ray.domain.errors import DataError, DaytraderError
 
 
@@ -82,6 +83,13 @@ class Folder:
             if self._fs.exists(path):
                 self._fs.rm_file(path)
 
+    def remove_folder(self, relative: str) -> None:
+        """Remove a folder with all that is in it, where it exists."""
+        path = f"{self._base}/{relative}"
+        with self._named(relative, "removed"):
+            if self._fs.exists(path):
+                self._fs.rm(path, recursive=True)
+
     def find(self, pattern: str) -> list[str]:
         """Return the files that match a glob pattern, sorted; without hidden ones, which a crash may leave behind."""
         folder, _, name = pattern.rpartition("/")
@@ -102,6 +110,15 @@ class Folder:
                 return []
             return [path.rstrip("/").rpartition("/")[2] for path in paths]
 
+    def sizes(self, folder: str) -> dict[str, int]:
+        """Return the bytes of each file in one folder by name; empty where there is none."""
+        with self._named(folder, "listed"):
+            try:
+                found = self._fs.ls(f"{self._base}/{folder}".rstrip("/"), detail=True)
+            except FileNotFoundError:
+                return {}
+            return {one["name"].rpartition("/")[2]: one["size"] for one in found if one["type"] == "file"}
+
     @contextmanager
     def _named(self, relative: str, done: str) -> Iterator[None]:
         """Turn whatever the storage raises inside the block into one `DataError` that names the file."""
@@ -116,15 +133,14 @@ class Folder:
     def read_json(self, relative: str) -> dict[str, Any]:
         """Return a JSON object; empty where there is no file; `DataError` where it is no JSON object."""
         content = self.read(relative)
-        if content is None:
-            return {}
-        try:
-            values = json.loads(content)
-        except ValueError:
-            values = None
-        if not isinstance(values, dict):
+        values = {} if content is None else _json_object(content)
+        if values is None:
             raise DataError(f"{self.path(relative)}: not a JSON object", "remove it: the next download writes it again")
         return values
+
+    def read_cache(self, relative: str) -> dict[str, Any]:
+        """Return a JSON object that can be made again: empty where there is no file, or a damaged one."""
+        return _json_object(self.read(relative) or b"") or {}
 
     def write_json(self, relative: str, values: dict[str, Any]) -> None:
         """Replace a JSON file; the same values are the same bytes."""
@@ -138,6 +154,8 @@ class Folder:
             return schema.empty_table()
         try:
             table = pq.ParquetFile(pa.BufferReader(content)).read(columns=schema.names, use_threads=False)
+            for name in set(ADDED).intersection(schema.names).difference(table.column_names):
+                table = table.append_column(schema.field(name), pa.nulls(table.num_rows, schema.field(name).type))
             return table if table.schema.equals(schema) else table.cast(schema)
         except (pa.ArrowException, ValueError, KeyError, OSError) as error:
             raise DataError(f"{self.path(relative)}: not a bar file: {str(error).splitlines()[0]}") from None
@@ -153,3 +171,12 @@ class Folder:
         sink = io.BytesIO()
         pq.write_table(table.combine_chunks(), sink, compression="lz4", row_group_size=1 << 20)
         self.write(relative, sink.getvalue())
+
+
+def _json_object(content: bytes) -> dict[str, Any] | None:
+    """Return the JSON object that a file holds; None where it holds none."""
+    try:
+        values = json.loads(content)
+    except ValueError:
+        return None
+    return values if isinstance(values, dict) else None

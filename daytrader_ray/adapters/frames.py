@@ -2,38 +2,42 @@
 
 ::
 
-    <root>/processed/features/latest.json         the set built last
+    <root>/processed/features/latest.json         the set built last, and those before it
     <root>/processed/features/sets/<name>.json    its columns, their layers, and the parts of every symbol
 
-A set is what one build made: it names parts (`adapters.feature_parts`) and the keys by which they are known.
+A set is what one build made: it names parts (`adapters.feature_parts`) and the keys by which they are known. The four
+sets that were built or used last stay, for whoever reads them meanwhile; with an older one go the layers that only it
+names, and tables likewise.
 """
 
 import datetime as dt
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from daytrader_ray.adapters.calendar import session_grid
 from daytrader_ray.adapters.feature_matrix import MappedMatrix, PartRows
-from daytrader_ray.adapters.feature_parts import FOLDER, INPUTS, KERNEL, Layer
+from daytrader_ray.adapters.feature_parts import FOLDER, Layer
 from daytrader_ray.adapters.folder import Folder
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.domain.errors import DataError
 from daytrader_ray.domain.indices import is_index
-from daytrader_ray.domain.panel import FeatureMatrix, Float64, Frames, Panel
+from daytrader_ray.domain.panel import FeatureMatrix, Frames, Panel
 from daytrader_ray.domain.sessions import SessionGrid
-from daytrader_ray.features.step import N_AUX, NAMES
+from daytrader_ray.features.step import NAMES
 from daytrader_ray.market_data.statistics import session_statistics
 
 _HINT = "run `daytrader features` first"
 _LATEST = f"{FOLDER}/latest.json"
+KEPT_SETS = 4
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """A set: `content` hashes all it was made of, `layers` are folders with their number of columns.
+    """A set: `content` hashes all it was made of, `layers` are folders with their number of columns, `table` is one.
 
     `parts` by symbol count rows from the open of the session `first`; `last` is the last session of any symbol.
     """
@@ -42,6 +46,7 @@ class Manifest:
     content: str
     names: tuple[str, ...]
     layers: tuple[tuple[str, int], ...]
+    table: str
     first: dt.date
     last: dt.date
     bar_minutes: int
@@ -59,7 +64,10 @@ class Manifest:
 
 
 def publish(store: Folder, manifest: Manifest) -> None:
-    """Keep a manifest and make its set the one that `load_frames` reads; the parts are there before."""
+    """Keep a manifest and make its set the one that `load_frames` reads; the parts are there before.
+
+    Sets and layers that nobody has built or used for `KEPT_SETS` others are removed.
+    """
     values = {
         **asdict(manifest),
         "first": manifest.first.isoformat(),
@@ -70,22 +78,68 @@ def publish(store: Folder, manifest: Manifest) -> None:
         },
     }
     store.write_json(_place(manifest.name), values)
-    store.write_json(_LATEST, {"set": manifest.name})
+    latest = store.read_cache(_LATEST)
+    before = [name for name in (latest.get("set"), *latest.get("before", ())) if name not in {None, manifest.name}]
+    kept, gone = before[: KEPT_SETS - 1], before[KEPT_SETS - 1 :]
+    store.write_json(_LATEST, {"set": manifest.name, "before": kept})
+    for name in gone:
+        _remove(store, name, [manifest.name, *kept])
+    for path in store.find(f"{FOLDER}/*/manifest.json"):
+        store.remove_folder(path.rpartition("/")[0])
+
+
+def _remove(store: Folder, name: str, kept: Sequence[str]) -> None:
+    """Remove a set and the layers that none of the sets that are `kept` names."""
+    used = {layer for one in kept for layer in _folders(find_manifest(store, one))}
+    for layer in _folders(find_manifest(store, name)) - used:
+        store.remove_folder(f"{FOLDER}/{layer}")
+    store.remove(_place(name))
+
+
+def _folders(manifest: Manifest | None) -> set[str]:
+    return {manifest.table, *(layer for layer, _ in manifest.layers)} if manifest else set()
+
+
+def holds(store: Folder, manifest: Manifest) -> bool:
+    """Return whether all parts of a set are there: with their keys, their files as long as they were written."""
+    for symbol, parts in manifest.parts.items():
+        for at, (name, _) in enumerate(manifest.layers):
+            there = Layer(store, name, symbol).whole()
+            if any(part.month not in there or part.keys[at] not in there[part.month].keys for part in parts):
+                return False
+        if not Layer(store, manifest.table, symbol).whole().keys() >= {part.month for part in parts}:
+            return False
+    return True
 
 
 def find_manifest(store: Folder, name: str) -> Manifest | None:
-    """Return the manifest of a set; None where it has never been built."""
-    values = store.read_json(_place(name))
-    if not values:
+    """Return the manifest of a set; None where it has never been built, or its file is damaged."""
+    try:
+        return _manifest_of(**store.read_cache(_place(name)))
+    except TypeError:
         return None
-    parts = {
-        symbol: tuple(PartRows(month, start, stop, tuple(keys)) for month, start, stop, keys in found)
-        for symbol, found in values["parts"].items()
-    }
-    first, last = (dt.date.fromisoformat(values[key]) for key in ("first", "last"))
-    layers = tuple((layer, width) for layer, width in values["layers"])
-    names = tuple(values["names"])
-    return Manifest(name, values["content"], names, layers, first, last, values["bar_minutes"], parts)
+
+
+def _manifest_of(
+    *,
+    names: list[str],
+    layers: list[tuple[str, int]],
+    first: str,
+    last: str,
+    parts: Mapping[str, list[tuple[str, int, int, list[str]]]],
+    **others: Any,
+) -> Manifest:
+    return Manifest(
+        names=tuple(names),
+        layers=tuple((layer, width) for layer, width in layers),
+        first=dt.date.fromisoformat(first),
+        last=dt.date.fromisoformat(last),
+        parts={
+            symbol: tuple(PartRows(month, start, stop, tuple(keys)) for month, start, stop, keys in found)
+            for symbol, found in parts.items()
+        },
+        **others,
+    )
 
 
 def load_frames(root: str, symbols: Collection[str] | None = None, name: str | None = None) -> Frames:
@@ -106,10 +160,10 @@ def load_frames(root: str, symbols: Collection[str] | None = None, name: str | N
     start, stop = (0, n_sessions) if symbols is None else _shared(panel)
     rows = slice(int(panel.grid.first_row[start]), int(panel.grid.first_row[stop]))
     adv, sigma_day, expected = session_statistics(panel)
-    ranges = (np.ascontiguousarray(one[rows]) for one in _ranges(store, manifest, chosen))
+    matrix = manifest.matrix(store.root, chosen)[rows]
     return Frames(
         panel=panel.part(start, stop),
-        features=FeatureMatrix(manifest.names, manifest.matrix(store.root, chosen)[rows], *ranges),
+        features=FeatureMatrix(manifest.names, matrix, *matrix.ranges()),
         adv=adv[start:stop],
         sigma_day=sigma_day[start:stop],
         expected_volume=expected[rows],
@@ -117,23 +171,12 @@ def load_frames(root: str, symbols: Collection[str] | None = None, name: str | N
 
 
 def _manifest(store: Folder, name: str | None) -> Manifest:
-    manifest = find_manifest(store, name or str(store.read_json(_LATEST).get("set", "none")))
+    manifest = find_manifest(store, name or str(store.read_cache(_LATEST).get("set", "none")))
     if manifest is None:
         raise DataError(f"no features in {store.path(FOLDER)}", _HINT)
     if manifest.names[: len(NAMES)] != NAMES:
         raise DataError(f"the features of {store.path(FOLDER)} are of another version", _HINT)
     return manifest
-
-
-def _ranges(store: Folder, manifest: Manifest, symbols: tuple[str, ...]) -> Float64:
-    """Return atr_5, return_30 and sigma_30 `[3, row, symbol]`."""
-    found = np.full((N_AUX, manifest.grid.n_rows, len(symbols)), np.nan)
-    for column, symbol in enumerate(symbols):
-        layer = Layer(store, KERNEL, symbol)
-        for part in manifest.parts[symbol]:
-            inputs = layer.array(part.month, INPUTS)[: part.stop - part.start, :N_AUX]
-            found[:, part.start : part.stop, column] = inputs.T
-    return found
 
 
 def _shared(panel: Panel) -> tuple[int, int]:

@@ -17,7 +17,8 @@ def market_caps(store: ParquetStore, panel: Panel, stocks: Collection[str]) -> F
     """Return the market capitalisation in USD of each of the panel's columns before each session `[session, symbol]`.
 
     It is that of the newest report from an earlier day than the session's; NaN where there is none, and for symbols
-    that are not among `stocks`.
+    that are not among `stocks`. A report is the vendor's value for its day (a month end): nothing says on which day the
+    shares outstanding in it were filed, which may be weeks later.
     """
     dates = [session.date for session in panel.grid.sessions]
     found = np.full((len(dates), len(panel.symbols)), np.nan)

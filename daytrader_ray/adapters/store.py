@@ -137,9 +137,9 @@ class ParquetStore(TableStore):
             table = back_adjusted(self, symbol, table, as_of)
         return table.add_column(0, BAR_SCHEMA.field(0), pa.repeat(pa.scalar(symbol, pa.string()), table.num_rows))
 
-    def symbols(self) -> tuple[str, ...]:
-        """Return the symbols that have bars, sorted."""
-        found = self.find("historical/minute_bars/symbol=*/????-??.parquet")
+    def symbols(self, kind: Kind = Kind.MINUTE) -> tuple[str, ...]:
+        """Return the symbols that have bars, or tables of another kind, sorted."""
+        found = self.find(f"historical/{kind.folder}/symbol=*/*.parquet")
         return tuple(sorted({path.split("/")[-2].removeprefix("symbol=") for path in found}))
 
     def contents(self, symbol: str, more: Collection[Kind] = ()) -> Iterator[tuple[str, bytes]]:

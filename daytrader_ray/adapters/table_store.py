@@ -147,11 +147,18 @@ class TableStore(Folder):
         return row
 
     def events(self, symbol: str, known_at: dt.datetime | None = None) -> pa.Table:
-        """Return the events, past and to come, that were known at a time; by default all. `known_at` is never null."""
+        """Return the events, past and to come, that counted at a time: known by then and not yet withdrawn.
+
+        By default all there ever were, with `withdrawn_at`. `known_at` is never null.
+        """
         table = self._all(EVENTS, Kind.EVENTS, symbol)
         since = pc.coalesce(table["known_at"], table["timestamp"])
         table = table.set_column(1, EVENTS.field("known_at"), since)
-        return table if known_at is None else table.filter(pc.less_equal(since, pa.scalar(aware(known_at), UTC)))
+        if known_at is None:
+            return table
+        at, withdrawn = pa.scalar(aware(known_at), UTC), table["withdrawn_at"]
+        stands = pc.fill_null(pc.greater(withdrawn, at), True)
+        return table.filter(pc.and_(pc.less_equal(since, at), stands)).drop_columns("withdrawn_at")
 
     def quote_bars(self, symbol: str, start: dt.date | None = None, end: dt.date | None = None) -> pa.Table:
         """Return the minutes with quotes on the UTC days `start` to `end`."""

@@ -58,8 +58,11 @@ TRADE_BARS = _schema(
     timestamp=UTC, open=_F, high=_F, low=_F, close=_F, volume=_F, vwap=_F, trades=_I, tick_imbalance=_F, mean_size=_F
 )
 """`tick_imbalance` in [-1, 1]: volume on upticks less volume on downticks, over all of it."""
-EVENTS = _schema(timestamp=UTC, known_at=UTC, kind=_S, note=_S)
-"""`timestamp` is when it happens, `known_at` when that became known (null: when it happens)."""
+EVENTS = _schema(timestamp=UTC, known_at=UTC, kind=_S, note=_S, withdrawn_at=UTC)
+"""`timestamp` is when it happens, `known_at` when that became known (null: when it happens), `withdrawn_at` when it was
+moved or taken back (null: never)."""
+ADDED = ("withdrawn_at",)
+"""Columns that files of older stores lack: null there."""
 
 
 class Kind(Enum):

@@ -40,7 +40,9 @@ def command(  # noqa: PLR0913 - one argument for each option
     """Audit every feature, extra, statistic, the universe and the regime on stored bars; exit code 1 if one fails.
 
     lookahead changes, and then cuts, everything after random minutes: what was known before must stay. warmup begins
-    the history later: after its warm-up a value must agree. parity steps minute by minute: live must give equal bits.
+    the history later: after its warm-up a value must agree. parity steps minute by minute, from the stored bars as a
+    live session lays them out: equal bits; and what `daytrader features` has stored must be what the bars give.
+    Scaling and windows belong to a bundle: `daytrader rehearse` compares them, up to the orders.
 
     Example: daytrader audit lookahead --feature my_features.py:wick
     """
@@ -49,7 +51,7 @@ def command(  # noqa: PLR0913 - one argument for each option
     from rich.console import Console
 
     from daytrader_ray.cli.audit_input import symbols_of_store, world_of
-    from daytrader_ray.cli.audit_view import failure, plain, table
+    from daytrader_ray.cli.audit_view import NOTES, failure, plain, table
     from daytrader_ray.cli.profile import load
     from daytrader_ray.cli.requests import symbols_of
     from daytrader_ray.cli.stages import stages
@@ -60,13 +62,19 @@ def command(  # noqa: PLR0913 - one argument for each option
     with stages() as tell:
         findings = audited(what, loaded, world, feature, seed, lambda done, of: tell(what, done, of))
     first, last = world.grid.sessions[0].date, world.grid.sessions[-1].date
-    Console(stderr=True).print(table(findings, f"{what}: {', '.join(chosen)}, {first} to {last}"))
     failed = [finding for finding in findings if finding.difference]
+    unchecked = [finding.name for finding in findings if not finding.checked]
+    console = Console(stderr=True)
+    console.print(table(findings, f"{what}: {', '.join(chosen)}, {first} to {last}", NOTES.get(what)))
+    if unchecked:
+        console.print(f"{len(unchecked)} not checked: {', '.join(unchecked)}", soft_wrap=True)
+    passed = not failed and len(unchecked) < len(findings)
     if json:
-        shown = {"audit": what, "passed": not failed, "symbols": chosen, "sessions": [str(first), str(last)]}
-        typer.echo(orjson.dumps(shown | {"findings": [plain(finding) for finding in findings]}).decode())
-    if failed:
-        raise failure(what, failed)
+        shown = {"audit": what, "passed": passed, "symbols": chosen, "sessions": [str(first), str(last)]}
+        values = [plain(finding) for finding in findings]
+        typer.echo(orjson.dumps(shown | {"unchecked": unchecked, "findings": values}).decode())
+    if not passed:
+        raise failure(what, failed, unchecked)
 
 
 def audited(
@@ -75,7 +83,8 @@ def audited(
     """Audit a user's function, or everything there is."""
     import numpy as np
 
-    from daytrader_ray.cli.audit_input import everything, expected_volume, own
+    from daytrader_ray.cli.audit_input import everything, expected_volume, laid, own
+    from daytrader_ray.cli.audit_stored import stored
     from daytrader_ray.features import audit
 
     rng = np.random.default_rng(seed)
@@ -87,4 +96,10 @@ def audited(
         starts = 1 + rng.choice(last, min(STARTS, last), replace=False)
         fixed = replace(world, expected_volume=expected_volume(world.panel))
         return audit.warmup(fixed, subject.history, sorted(starts.tolist()), progress)
-    return audit.parity(world, subject.batch, subject.live, world.n_sessions // 2)
+    found = audit.parity(
+        world,
+        subject.batch,
+        lambda seen, session: subject.live(laid(seen, session, profile.root), session),
+        world.n_sessions // 2,
+    )
+    return found + stored(profile, world) if feature is None else found

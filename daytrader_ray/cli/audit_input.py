@@ -1,8 +1,11 @@
 """From a profile and its store to the world that `daytrader audit` changes, and to what it audits."""
 
-from collections.abc import Collection
+import datetime as dt
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 
 from daytrader_ray.adapters.calendar import session_grid
 from daytrader_ray.adapters.feature_inputs import events_of, tick_panel
@@ -12,13 +15,16 @@ from daytrader_ray.cli.audit_subjects import Everything, RegimeSubject, Subject
 from daytrader_ray.cli.profile import Profile
 from daytrader_ray.domain.errors import ConfigError, DataError
 from daytrader_ray.domain.panel import Float64, Frames, Panel
+from daytrader_ray.domain.ports import LiveBar
+from daytrader_ray.domain.sessions import US_PER_MINUTE
+from daytrader_ray.engine.minutes import LiveMinutes, Prices
 from daytrader_ray.features.audited import ROUNDING, FeatureTables, whole_history
 from daytrader_ray.features.compute import compute
 from daytrader_ray.features.extras import parse
 from daytrader_ray.features.feature_set import FeatureSet, feature_set
 from daytrader_ray.features.own_function import OwnFunction
 from daytrader_ray.features.step import FEATURES
-from daytrader_ray.features.world import Known, World
+from daytrader_ray.features.world import PRICES, Known, World
 from daytrader_ray.market_data.statistics import session_statistics
 from daytrader_ray.regime.hmm import fit
 from daytrader_ray.regime.observations import observe
@@ -28,6 +34,8 @@ STOCKS = 4
 """Stocks that are drawn where none are named."""
 LEAST = 2
 """Sessions without which there is nothing to audit."""
+BAR = ("open", "high", "low", "close", "volume", "vwap")
+"""Columns of the store in the order of `LiveBar`."""
 
 
 def symbols_of_store(profile: Profile, named: Collection[str], rng: np.random.Generator) -> tuple[str, ...]:
@@ -46,8 +54,13 @@ def world_of(profile: Profile, symbols: Collection[str], n_sessions: int) -> Wor
     sessions = session_grid(first, last).sessions[-n_sessions:]
     if len(sessions) < LEAST:
         raise DataError(f"{len(sessions)} sessions in {profile.root}: an audit needs {LEAST}", "download more")
-    panel = store.panel(symbols, sessions[0].date, sessions[-1].date)
-    events = tuple(Known(*events_of(store, symbol)[:2]) for symbol in panel.symbols)
+    return world_with(profile, store.panel(symbols, sessions[0].date, sessions[-1].date))
+
+
+def world_with(profile: Profile, panel: Panel) -> World:
+    """Return all inputs of a panel of the store's bars."""
+    store = ParquetStore(profile.root)
+    events = tuple(Known(*events_of(store, symbol)[:-1]) for symbol in panel.symbols)
     return World(
         panel=panel,
         ticks=tick_panel(store, panel.symbols, panel.grid, profile.live.quotes, profile.live.trades),
@@ -55,6 +68,39 @@ def world_of(profile: Profile, symbols: Collection[str], n_sessions: int) -> Wor
         peers=peers_of(profile.universe, panel.symbols, [session.date for session in panel.grid.sessions]),
         market_cap=market_caps(store, panel, profile.universe.stocks),
     )
+
+
+def laid(world: World, session: int, root: str) -> World:
+    """Return a world whose bars from `session` on are what a live session's `LiveMinutes` makes of the stored ones.
+
+    After the last bar of an imported session nothing is known of a symbol: there a live session carries its close on,
+    and what it would make of that is not compared.
+    """
+    panel, grid = world.panel, world.grid
+    coming = _by_minute(root, panel.symbols, [one.date for one in grid.sessions[session:]])
+    fields = {name: getattr(panel, name).copy() for name in Prices._fields}
+    for now in range(session, world.n_sessions):
+        minutes = LiveMinutes(panel.symbols, grid.sessions[now].open_minute, grid.bar_minutes)
+        rows = slice(int(grid.first_row[now]), int(grid.first_row[now + 1]))
+        for slot, minute in enumerate(grid.minute_of_row[rows].tolist()):
+            for name, values in minutes.lay(slot, coming.get(minute, []))._asdict().items():
+                fields[name][rows.start + slot] = values
+        over = ~np.logical_or.accumulate(np.isfinite(panel.close[rows])[::-1])[::-1]
+        for name in (*PRICES, "vwap"):
+            fields[name][rows][over] = np.nan
+    return replace(world, panel=replace(panel, **fields))
+
+
+def _by_minute(root: str, symbols: Collection[str], dates: Sequence[dt.date]) -> dict[int, list[LiveBar]]:
+    """Return the stored bars of some days as a stream brings them, by the minute at which they start."""
+    found: dict[int, list[LiveBar]] = {}
+    for symbol in symbols:
+        table = ParquetStore(root).bars(symbol, dates[0], dates[-1])
+        minutes = (table["timestamp"].cast(pa.int64()).to_numpy() // US_PER_MINUTE).tolist()
+        values = [table[name].to_numpy().tolist() for name in BAR]
+        for minute, *bar in zip(minutes, *values, strict=True):
+            found.setdefault(minute, []).append(LiveBar(symbol, minute, *bar))
+    return found
 
 
 def expected_volume(panel: Panel) -> Float64:

@@ -20,19 +20,30 @@ FAILURE = {
         "depends on where the history begins",
         "declare a longer warm-up (a function of your own: LOOKBACK in its file)",
     ),
-    "parity": ("differs live", "history and live must run the same code on the same inputs"),
+    "parity": (
+        "differs",
+        "history and live must run the same code on the same inputs (stored.*: delete processed/features of the store, "
+        "run `daytrader features`)",
+    ),
 }
 """What a failure means, and what to do, by audit."""
 
 
-def table(findings: Sequence[Finding], title: str) -> "Table":
+NOTES = {
+    "lookahead": "leaks that show in single minutes of the day only are sampled: other seeds (--seed) try other minutes"
+}
+"""What a result does not say, by audit."""
+
+
+def table(findings: Sequence[Finding], title: str, note: str | None) -> "Table":
     """Return what was found, one line a quantity."""
     from rich.table import Table
 
     view = Table("quantity", "values compared", "result", title=title, title_justify="left", box=None, pad_edge=False)
+    view.caption, view.caption_justify = note, "left"
     view.columns[1].justify = "right"
     for finding in findings:
-        result = "[green]ok[/]" if finding.checked else "[yellow]no value in this data[/]"
+        result = "[green]ok[/]" if finding.checked else "[yellow]not checked[/]"
         if finding.difference:
             result = f"[red]FAILS[/] {_where(finding.difference)}"
         view.add_row(finding.name, f"{finding.checked:,}", result)
@@ -43,16 +54,22 @@ def plain(finding: Finding) -> dict[str, Any]:
     """Return a finding as JSON takes it."""
     from dataclasses import asdict
 
-    result = "fails" if finding.difference else "ok" if finding.checked else "no value"
+    result = "fails" if finding.difference else "ok" if finding.checked else "not checked"
     return {**asdict(finding), "result": result}
 
 
-def failure(what: str, failed: Sequence[Finding]) -> DaytraderError:
-    """Return the error that names all quantities that failed, and where the first one did."""
+def failure(what: str, failed: Sequence[Finding], unchecked: Sequence[str]) -> DaytraderError:
+    """Return the error that names all quantities that failed, and where the first one did; or that none was checked."""
+    if not failed:
+        return DaytraderError(f"not checked: {_some(unchecked)}", "more --sessions, or other --symbols, give it values")
     verdict, hint = FAILURE[what]
-    names = ", ".join(finding.name for finding in failed[:SHOWN])
-    others = f" and {len(failed) - SHOWN} more" if len(failed) > SHOWN else ""
-    return DaytraderError(f"{verdict}: {names}{others}: {_where(failed[0].difference)}", hint)
+    names = _some([finding.name for finding in failed])
+    return DaytraderError(f"{verdict}: {names}: {_where(failed[0].difference)}", hint)
+
+
+def _some(names: Sequence[str]) -> str:
+    others = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + others
 
 
 def _where(found: Difference | None) -> str:

@@ -83,13 +83,8 @@ def _build(profile: "Profile", symbols: str | None, json: bool) -> None:
     from daytrader_ray.adapters.store import ParquetStore
     from daytrader_ray.cli.requests import feature_request, symbols_of
     from daytrader_ray.cluster.features import build
-    from daytrader_ray.domain.errors import DataError
 
-    root = profile.root
-    store = ParquetStore(root)
-    chosen = symbols_of(symbols) if symbols else store.symbols()
-    if not chosen:
-        raise DataError(f"no bars in {root}", "run `daytrader download` or `daytrader import` first")
+    chosen = symbols_of(symbols) if symbols else ParquetStore(profile.root).symbols()
     with Progress(console=Console(stderr=True), transient=True) as screen:
         task = screen.add_task("features", total=len(chosen))
         request, start = feature_request(profile, chosen), time.perf_counter()

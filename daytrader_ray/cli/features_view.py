@@ -30,7 +30,8 @@ def listing(features: "Sequence[Feature]") -> "Table":
     for family, members in groupby(features, key=lambda feature: feature.family):
         table.add_row(f"[bold]{family}[/]")
         for feature in members:
-            table.add_row(f"  {feature.name}", str(feature.warm_up), ", ".join(feature.inputs), _plain(feature.formula))
+            warm_up = f"{feature.warm_up} {_counted_in(feature)}"
+            table.add_row(f"  {feature.name}", warm_up, ", ".join(feature.inputs), _plain(feature.formula))
     return table
 
 
@@ -41,9 +42,15 @@ def explanation(feature: "Feature", found: "Description | None") -> "RenderableT
     table = Table(box=None, pad_edge=False, title=feature.name, title_justify="left", show_header=False)
     table.add_column(no_wrap=True, style="bold")
     table.add_column()
-    for name, text in definition(feature).items():
+    words = definition(feature)
+    nan = words.pop("nan")
+    for name, text in words.items():
         table.add_row(name.replace("_", "-"), _plain(_words(text)))
-    for name, text in _statistics(found) if found is not None else ():
+    if nan:
+        table.add_row("no value", _plain(nan))
+    if found is not None and not found.values:
+        table.add_row("coverage", f"no value on this data{nan and f': {_plain(nan)}'}")
+    for name, text in _statistics(found) if found is not None and found.values else ():
         table.add_row(name, text)
     return table
 
@@ -56,6 +63,7 @@ def definition(feature: "Feature") -> dict[str, Any]:
         "inputs": list(feature.inputs),
         "lookback": feature.lookback,
         "warm_up": feature.warm_up,
+        "counted_in": _counted_in(feature),
         "nan": feature.nan,
     }
 
@@ -84,6 +92,11 @@ def statistics(found: "Description") -> dict[str, Any]:
 
     values = {key: _jsonable(value) for key, value in asdict(found).items()}
     return {**values, "coverage": _jsonable(found.coverage), "next_return_is": IN_SAMPLE}
+
+
+def _counted_in(feature: "Feature") -> str:
+    """Return what lookback and warm-up count, whatever the length of a stored bar."""
+    return "minutes" if feature.in_minutes else "bars"
 
 
 def _statistics(found: "Description") -> list[tuple[str, str]]:

@@ -36,7 +36,7 @@ def command(  # noqa: PLR0913 - one argument for each option
     bar_minutes: Annotated[int, typer.Option(help="Length of the bars: 1 or 5.")] = 1,
     flat_files: Annotated[bool, typer.Option("--flat-files", help="The vendor's minute_aggs_v1 day files.")] = False,
     events: Annotated[
-        bool, typer.Option("--events", help="A CSV calendar: symbol,timestamp,kind,known_at,note.")
+        bool, typer.Option("--events", help="A CSV calendar: symbol,timestamp,kind,known_at,note,withdrawn_at.")
     ] = False,
     actions: Annotated[
         bool, typer.Option("--actions", help="A CSV: symbol,date,split_from,split_to,cash_amount.")
@@ -50,6 +50,9 @@ def command(  # noqa: PLR0913 - one argument for each option
     Columns: timestamp, open, high, low, close, volume; vwap, trades and symbol if you have them (else the file's name
     is the symbol). With --flat-files only the profile's universe is kept, and days that are there are not read again.
     Days and times in two columns are --map timestamp=date+time.
+
+    An event counts from known_at on; without it only once it happens, so that no entry is blocked before it. One that
+    was moved or taken back is the same row again with withdrawn_at; the moved one is a row of its own.
 
     Example: daytrader import bars/*.csv --map close=last --tz America/New_York --stamp end
     """
@@ -99,8 +102,11 @@ def _events(store: "ParquetStore", paths: list[str], zone: str | None, as_json: 
     from daytrader_ray.adapters.event_files import import_events
 
     report = import_events(store, paths, zone)
-    counts = {"files": report.files, "events": report.events, "symbols": len(report.symbols)}
+    counts = {"files": report.files, "events": report.events, "unannounced": report.unannounced}
+    counts["symbols"] = len(report.symbols)
     text = f"{report.events:,} events of {len(report.symbols)} symbols from {report.files} files into {store.root}"
+    if report.unannounced:
+        text += f"; {report.unannounced:,} are known only when they happen: nothing is blocked before (column known_at)"
     _say(counts, text, as_json)
 
 

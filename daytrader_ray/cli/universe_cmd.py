@@ -61,6 +61,7 @@ def state_of(profile: "Profile", store: "ParquetStore", date: dt.date | None) ->
     return {
         "date": daily.dates[-1].isoformat(),
         "chosen_on": universe.chosen_on.isoformat() if universe.chosen_on else None,
+        "max_symbols": universe.max_symbols,
         "tradable": sum(stock["tradable"] for stock in stocks),
         "stocks": stocks,
         "sectors": [
@@ -87,6 +88,8 @@ def stocks_table(values: dict[str, Any]) -> "Table":
 
     used = list(values["stocks"][0]["values"]) if values["stocks"] else []
     table = Table(box=None, pad_edge=False, title=f"before {values['date']}", title_justify="left")
+    if "market_cap" in used:
+        table.caption, table.caption_justify = "market cap: the vendor's value for the month end before", "left"
     table.add_column("symbol", no_wrap=True)
     table.add_column("", no_wrap=True)
     for name in used:
@@ -120,9 +123,12 @@ def sectors_table(values: dict[str, Any]) -> "Table":
 
 def _summary(values: dict[str, Any]) -> str:
     chosen = f"; the list was chosen on {values['chosen_on']}" if values["chosen_on"] else ""
+    if chosen and values["date"] < values["chosen_on"]:
+        chosen += ", after this session: it knows who was still there"
+    ranked = "; scores rank nobody: max_symbols is not set" if values["max_symbols"] is None else ""
     absent = [symbol for symbol, there in values["references"].items() if not there]
     missing = f"; no bars of {', '.join(absent)}" if absent else ""
-    return f"{values['tradable']} of {len(values['stocks'])} stocks may be traded{chosen}{missing}"
+    return f"{values['tradable']} of {len(values['stocks'])} stocks may be traded{ranked}{chosen}{missing}"
 
 
 def _stock(profile: "Profile", verdict: Any, symbol: str) -> dict[str, Any]:

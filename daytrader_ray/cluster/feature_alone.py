@@ -7,9 +7,9 @@ from functools import cached_property
 import numpy as np
 
 from daytrader_ray.adapters.feature_inputs import event_rows, tick_rows
-from daytrader_ray.adapters.feature_parts import INPUTS, KERNEL, VALUES, Layer
+from daytrader_ray.adapters.feature_parts import INPUTS, KERNEL, VALUES, Layer, Part
 from daytrader_ray.adapters.store import ParquetStore
-from daytrader_ray.cluster.feature_plan import Plan, Run, computed, digests_of, plan, root_of, state_of
+from daytrader_ray.cluster.feature_plan import Plan, Run, computed, digests_of, plan, root_of, rows_from, state_of
 from daytrader_ray.domain.panel import Float64, Panel
 from daytrader_ray.domain.sessions import SessionGrid
 from daytrader_ray.features.bar import Bars, Float32
@@ -39,11 +39,15 @@ class Job:
 
 @dataclass(frozen=True)
 class Alone:
-    """One symbol after stage 1: its sessions, their keys by layer, and the minutes computed now by layer."""
+    """One symbol after stage 1: its sessions, their keys by layer, and the minutes computed now by layer.
+
+    `marks` hash what each session says to stage 2, one by one.
+    """
 
     symbol: str
     grid: SessionGrid
     keys: Mapping[str, tuple[str, ...]]
+    marks: tuple[str, ...]
     computed: Mapping[str, int]
 
 
@@ -51,11 +55,10 @@ def step_alone(job: Job, symbol: str) -> Alone:
     """Stage 1: bring the kernels' and the extras' columns of one symbol up to date."""
     store = ParquetStore(job.root)
     inputs = inputs_of(job, store, symbol)
-    keys, minutes = {}, {}
-    kernel = Layer(store, KERNEL, symbol)
-    keys[KERNEL], minutes[KERNEL] = _advance(
-        kernel, inputs, f"{job.made_by} {KERNEL}", initial_state(1)[0], inputs.kernel
+    planned, parts = _advance(
+        Layer(store, KERNEL, symbol), inputs, f"{job.made_by} {KERNEL}", initial_state(1)[0], inputs.kernel
     )
+    plans, marks = {KERNEL: planned}, known_marks(planned, parts)
     for extra in job.features.extras:
         name = extra.feature.name
 
@@ -63,10 +66,15 @@ def step_alone(job: Job, symbol: str) -> Alone:
             return inputs.extra(extra, start, stop, tail)
 
         made_by = made_by_extra(job, extra)
-        keys[name], minutes[name] = _advance(
-            Layer(store, name, symbol), inputs, made_by, initial_tails([extra], 1)[0], run
-        )
-    return Alone(symbol, inputs.grid, keys, minutes)
+        plans[name], _ = _advance(Layer(store, name, symbol), inputs, made_by, initial_tails([extra], 1)[0], run)
+    keys = {name: plan.keys for name, plan in plans.items()}
+    return Alone(symbol, inputs.grid, keys, marks, {name: rows_from(inputs.grid, p) for name, p in plans.items()})
+
+
+def known_marks(planned: Plan, parts: Mapping[str, Part]) -> tuple[str, ...]:
+    """Return what is known of each session's mark; one that stands for no rows where it has not been computed."""
+    known = [mark for month in sorted(parts) for mark in parts[month].marks]
+    return (*known, *(f"not computed: {key}" for key in planned.keys[len(known) :]))
 
 
 def made_by_extra(job: Job, extra: Extra) -> str:
@@ -81,7 +89,7 @@ def stored_alone(job: Job, symbol: str) -> tuple[SessionGrid, dict[str, Plan]]:
     makers = {KERNEL: f"{job.made_by} {KERNEL}"}
     makers |= {extra.feature.name: made_by_extra(job, extra) for extra in job.features.extras}
     return inputs.grid, {
-        name: plan(Layer(store, name, symbol).contents(), inputs.grid, inputs.digests, root_of(made_by))
+        name: plan(Layer(store, name, symbol).whole(), inputs.grid, inputs.digests, root_of(made_by))
         for name, made_by in makers.items()
     }
 
@@ -135,20 +143,19 @@ class Inputs:
         return {VALUES: run_extras([extra], self.part(start, stop), minutes, tail)}
 
 
-def _advance(layer: Layer, inputs: Inputs, made_by: str, initial: Float64, run: Run) -> tuple[tuple[str, ...], int]:
-    """Bring one layer of one symbol up to date; return the keys of its sessions and the minutes computed.
+def _advance(layer: Layer, inputs: Inputs, made_by: str, initial: Float64, run: Run) -> tuple[Plan, Mapping[str, Part]]:
+    """Bring one layer of one symbol up to date; return what was planned for it and the parts there are now.
 
     Where pruned history is missing for the statistics of what is to be computed, all is computed again: what a part
     says must not depend on what had been pruned when it was made.
     """
-    stored, grid = layer.contents(), inputs.grid
+    stored, grid = layer.whole(), inputs.grid
     root = root_of(made_by)
     planned = plan(stored, grid, inputs.digests, root)
     if planned.n_new == 0 and stored.keys() == planned.kept.keys():
-        return planned.keys, 0
+        return planned, stored
     state = state_of(layer, planned) if planned.n_new else initial
     if state is None or (planned.n_new and planned.before != root and inputs.traded_before(planned.start) <= HISTORY):
         planned, state = plan({}, grid, inputs.digests, root), None
     state = initial if state is None else state.reshape(initial.shape)
-    layer.save(planned.kept, computed(layer, planned, grid, state, run))
-    return planned.keys, int(grid.n_rows - grid.first_row[planned.start])
+    return planned, layer.save(planned.kept, computed(layer, planned, grid, state, run))

@@ -3,15 +3,16 @@
 import datetime as dt
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from daytrader_ray.adapters.feature_parts import Computed, Layer, Part
+from daytrader_ray.adapters.feature_parts import INPUTS, STATE, Computed, Layer, Part
 from daytrader_ray.domain.panel import Float64, Panel
 from daytrader_ray.domain.sessions import SessionGrid
+from daytrader_ray.features.step import N_AUX
 
 Run = Callable[[int, int, Float64], Mapping[str, npt.NDArray[Any]]]
 """Computes the sessions `[start, stop)` from a state that it steps in place; arrays `[row, ...]` by name."""
@@ -47,7 +48,7 @@ class Plan:
 
 def months_of(grid: SessionGrid) -> list[Month]:
     """Return the months of a grid, in order."""
-    names = [f"{session.date:%Y-%m}" for session in grid.sessions]
+    names = [str(session.date)[:7] for session in grid.sessions]
     starts = [k for k, name in enumerate(names) if k == 0 or name != names[k - 1]]
     stops = [*starts[1:], len(names)]
     return [Month(names[start], start, stop) for start, stop in zip(starts, stops, strict=True)]
@@ -72,18 +73,25 @@ def shared_rows(one: SessionGrid, other: SessionGrid) -> tuple[slice, slice]:
 
 
 def digests_of(panel: Panel, ticks: Float64 | None, events: Float64 | None) -> list[bytes]:
-    """Return the SHA-256 of all that the features of each session are made of, for a panel of one symbol."""
+    """Return the SHA-256 of all that the features of each session are made of, for a panel of one symbol.
+
+    Ticks and events that say nothing in a session are as if there were none at all.
+    """
     grid = panel.grid
     arrays = [panel.open, panel.high, panel.low, panel.close, panel.volume, panel.vwap]
-    arrays += [array for array in (ticks, events) if array is not None]
+    more = {name: array for name, array in (("ticks", ticks), ("events", events)) if array is not None}
     found: list[bytes] = []
     for s, session in enumerate(grid.sessions):
         rows = slice(int(grid.first_row[s]), int(grid.first_row[s + 1]))
-        digest = hashlib.sha256(repr((session, grid.bar_minutes, len(arrays))).encode())
+        digest = hashlib.sha256(repr((session, grid.bar_minutes)).encode())
         for factor in (panel.price_factor[s, 0], panel.share_factor[s, 0]):
             digest.update(factor.tobytes())
         for array in arrays:
             digest.update(np.ascontiguousarray(array[rows]).data)
+        for name, array in more.items():
+            if not np.isnan(array[rows]).all():
+                digest.update(name.encode())
+                digest.update(np.ascontiguousarray(array[rows]).data)
         found.append(digest.digest())
     return found
 
@@ -124,7 +132,9 @@ def plan(stored: Mapping[str, Part], grid: SessionGrid, digests: Sequence[bytes]
         start = month.start + len(part.keys)
         if start < month.stop:
             break
-    return Plan(keys, before, kept, start) if kept else Plan(chained(root, root, digests), root, {}, 0)
+    if not kept and before != root:
+        before, keys = root, chained(root, root, digests)
+    return Plan(keys, before, kept, start)
 
 
 def _starts(part: Part, dates: tuple[str, ...], keys: tuple[str, ...]) -> bool:
@@ -135,7 +145,15 @@ def _starts(part: Part, dates: tuple[str, ...], keys: tuple[str, ...]) -> bool:
 
 def state_of(layer: Layer, planned: Plan) -> Float64 | None:
     """Return the state to go on from; None at the start of history, or where the stored one is damaged."""
-    return layer.state(max(planned.kept)) if planned.kept else None
+    if not planned.kept:
+        return None
+    month = max(planned.kept)
+    return layer.state(month, planned.kept[month].keys[-1])
+
+
+def rows_from(grid: SessionGrid, planned: Plan) -> int:
+    """Return how many minutes a plan computes."""
+    return int(grid.n_rows - grid.first_row[planned.start])
 
 
 def computed(layer: Layer, planned: Plan, grid: SessionGrid, state: Float64, run: Run) -> Iterator[Computed]:
@@ -146,11 +164,20 @@ def computed(layer: Layer, planned: Plan, grid: SessionGrid, state: Float64, run
             continue
         arrays = run(start, month.stop, state)
         if start > month.start:
-            n_rows = int(grid.first_row[start] - grid.first_row[month.start])
-            arrays = {
-                name: np.concatenate([layer.array(month.name, name)[:n_rows], new]) for name, new in arrays.items()
-            }
-        yield Computed(month.name, part_of(planned, grid, month), arrays, state.copy())
+            key = planned.kept[month.name].keys[-1]
+            arrays = {name: np.concatenate([layer.array(month.name, key, name), new]) for name, new in arrays.items()}
+        part = part_of(planned, grid, month)
+        if INPUTS in arrays:
+            part = replace(part, marks=marks_of(arrays[INPUTS], grid.part(month.start, month.stop)))
+        yield Computed(month.name, part, {**arrays, STATE: state.copy()})
+
+
+def marks_of(inputs: Float64, grid: SessionGrid) -> tuple[str, ...]:
+    """Return, by session, a hash of what stage 1 says to stage 2: of the columns of `inputs` after atr_5 and others."""
+    return tuple(
+        hashlib.sha256(repr(session).encode() + inputs[start:stop, N_AUX:].tobytes()).hexdigest()[:16]
+        for session, start, stop in zip(grid.sessions, grid.first_row, grid.first_row[1:], strict=False)
+    )
 
 
 def part_of(planned: Plan, grid: SessionGrid, month: Month) -> Part:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import hashlib
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +23,7 @@ from daytrader_ray.cluster.feature_plan import (
     part_of,
     plan,
     root_of,
+    rows_from,
     shared_rows,
     state_of,
 )
@@ -29,10 +31,8 @@ from daytrader_ray.domain.panel import Float64
 from daytrader_ray.domain.sessions import US_PER_MINUTE, SessionGrid
 from daytrader_ray.features.bar import CROSS_INPUTS, Float32
 from daytrader_ray.features.compute import calendar_of, compare, crowd_of
-from daytrader_ray.features.step import CROSS_STATE, N_AUX, initial_state
+from daytrader_ray.features.step import CROSS_SECTION, CROSS_STATE, FEATURES, N_AUX, initial_state
 from daytrader_ray.universe.peers import GROWTH, MARKET, peers_of
-
-_NO_STATE = np.empty(0)
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Together:
     """What stage 2 knows of all symbols.
 
     `cross` and `table` are the folders of its layers; `crowd` the symbols to compare with, `alone` all symbols after
-    stage 1, `marks` by day a hash of the whole crowd: its bars and who is a member.
+    stage 1, `marks` by day a hash of the whole crowd: what stage 1 says of it and who is a member.
     """
 
     job: Job
@@ -51,9 +51,10 @@ class Together:
     marks: Mapping[dt.date, str]
 
     @property
-    def layers(self) -> tuple[str, ...]:
-        """Folders of all columns, in their order."""
-        return (KERNEL, self.cross, *(extra.feature.name for extra in self.job.features.extras))
+    def layers(self) -> tuple[tuple[str, int], ...]:
+        """Folders of all columns, in their order, with how many each has."""
+        extras = ((extra.feature.name, 1) for extra in self.job.features.extras)
+        return ((KERNEL, CROSS_SECTION), (self.cross, len(FEATURES) - CROSS_SECTION), *extras)
 
 
 @dataclass(frozen=True)
@@ -104,8 +105,7 @@ def step_together(given: Together, group: Sequence[str]) -> list[Compared]:
 
 
 def _compared(work: _Work) -> Compared:
-    minutes = work.alone.grid.n_rows - work.alone.grid.first_row[work.planned.start]
-    return Compared(work.alone.symbol, work.planned.keys, int(minutes))
+    return Compared(work.alone.symbol, work.planned.keys, rows_from(work.alone.grid, work.planned))
 
 
 def _planned(given: Together, store: ParquetStore, symbol: str) -> _Work:
@@ -121,9 +121,9 @@ def plan_together(given: Together, layer: Layer, afresh: bool = False) -> Plan:
     """Compare the stored cross-section of a symbol with the bars that there are; `afresh` as if nothing were stored."""
     alone = given.alone[layer.symbol]
     made_by = f"{given.job.made_by} {given.cross} {given.crowd}"
-    own = zip(alone.grid.sessions, alone.keys[KERNEL], strict=True)
-    digests = [f"{key} {given.marks.get(session.date)}".encode() for session, key in own]
-    return plan({} if afresh else layer.contents(), alone.grid, digests, root_of(made_by))
+    own = zip(alone.grid.sessions, alone.marks, strict=True)
+    digests = [f"{mark} {given.marks.get(session.date)}".encode() for session, mark in own]
+    return plan({} if afresh else layer.whole(), alone.grid, digests, root_of(made_by))
 
 
 def _compare(given: Together, store: ParquetStore, first: dt.date, works: Sequence[_Work]) -> None:
@@ -132,11 +132,11 @@ def _compare(given: Together, store: ParquetStore, first: dt.date, works: Sequen
     columns = tuple(sorted({*given.crowd, *own}))
     wanted = np.array([columns.index(symbol) for symbol in own], dtype=np.int64)
     state = np.stack([work.state for work in works])
-    for month in _joined_months([given.alone[symbol] for symbol in columns], first):
+    everyone = [given.alone[symbol] for symbol in columns]
+    for month in _joined_months(everyone, first):
         dates = dates_of(month)
         crowd = crowd_of(len(columns), len(dates), peers_of(given.job.universe, columns, dates), wanted)
-        inputs = np.stack([_inputs(store, given.alone[symbol], month) for symbol in columns], axis=1)
-        values = compare(state, calendar_of(month), inputs, crowd)
+        values = compare(state, calendar_of(month), _inputs(store, everyone, month), crowd)
         for k, work in enumerate(works):
             grid = work.alone.grid
             mine, here = shared_rows(grid, month)
@@ -152,13 +152,17 @@ def _joined_months(alone: Sequence[Alone], first: dt.date) -> Iterator[SessionGr
         yield grid.part(month.start, month.stop)
 
 
-def _inputs(store: ParquetStore, alone: Alone, month: SessionGrid) -> Float64:
-    """Return what stage 1 left for stage 2 of one symbol `[row, 5]` in the sessions of a month; NaN without it."""
-    found = np.full((month.n_rows, len(CROSS_INPUTS)), np.nan)
-    for own in months_of(alone.grid):
-        if own.name == f"{month.sessions[0].date:%Y-%m}":
-            mine, here = shared_rows(alone.grid.part(own.start, own.stop), month)
-            found[here] = Layer(store, KERNEL, alone.symbol).array(own.name, INPUTS)[mine, N_AUX:]
+def _inputs(store: ParquetStore, alone: Sequence[Alone], month: SessionGrid) -> Float64:
+    """Return what stage 1 left for stage 2 `[row, symbol, 5]` in the sessions of a month; NaN without it."""
+    found = np.full((month.n_rows, len(alone), len(CROSS_INPUTS)), np.nan)
+    first, last = month.sessions[0].date, month.sessions[-1].date
+    for k, one in enumerate(alone):
+        days = dates_of(one.grid)
+        start, stop = bisect_left(days, first.replace(day=1)), bisect_right(days, last)
+        if start < stop:
+            mine, here = shared_rows(one.grid.part(start, stop), month)
+            inputs = Layer(store, KERNEL, one.symbol).array(str(first)[:7], one.keys[KERNEL][stop - 1], INPUTS)
+            found[here, k] = inputs[mine, N_AUX:]
     return found
 
 
@@ -166,36 +170,37 @@ def _tabulate(given: Together, store: ParquetStore, work: _Work) -> None:
     """Write the months of a symbol whose columns have changed as tables with names and times."""
     alone, layer = work.alone, Layer(store, given.table, work.alone.symbol)
     keys = {**alone.keys, given.cross: work.planned.keys}
-    digests = [" ".join(key).encode() for key in zip(*(keys[name] for name in given.layers), strict=True)]
-    stored = layer.contents()
+    digests = [" ".join(key).encode() for key in zip(*(keys[name] for name, _ in given.layers), strict=True)]
+    stored = layer.whole()
     planned = plan(stored, alone.grid, digests, root_of(f"{given.job.made_by} {given.table}"))
     if planned.n_new or stored.keys() != planned.kept.keys():
-        layer.save(planned.kept, _tables(given, store, alone, planned))
+        layer.save(planned.kept, _tables(given, store, alone, keys, planned))
 
 
-def _tables(given: Together, store: ParquetStore, alone: Alone, planned: Plan) -> Iterator[Computed]:
+def _tables(
+    given: Together, store: ParquetStore, alone: Alone, keys: Mapping[str, tuple[str, ...]], planned: Plan
+) -> Iterator[Computed]:
     names = ("timestamp", *given.job.features.names)
     for month in months_of(alone.grid):
         if month.stop > planned.start:
             minutes = alone.grid.part(month.start, month.stop).minute_of_row
             columns = [pa.array(minutes * US_PER_MINUTE).cast(UTC)]
-            for name in given.layers:
-                columns += [
-                    pa.array(row) for row in np.ascontiguousarray(Layer(store, name, alone.symbol).array(month.name).T)
-                ]
-            yield Computed(month.name, part_of(planned, alone.grid, month), {}, _NO_STATE, pa.table(columns, names))
+            for name, _ in given.layers:
+                array = Layer(store, name, alone.symbol).array(month.name, keys[name][month.stop - 1])
+                columns += [pa.array(row) for row in np.ascontiguousarray(array.T)]
+            yield Computed(month.name, part_of(planned, alone.grid, month), {}, pa.table(columns, names))
 
 
 def together(job: Job, alone: Sequence[Alone]) -> Together:
     """Return what stage 2 has to know: who is compared with whom, and the hash of that by day."""
     symbols = {one.symbol: one for one in sorted(alone, key=lambda one: one.symbol)}
     crowd = tuple(symbol for symbol in symbols if symbol in {*job.universe.symbols, MARKET, GROWTH})
-    keys = {s: dict(zip(dates_of(symbols[s].grid), symbols[s].keys[KERNEL], strict=True)) for s in crowd}
-    days = sorted({day for own in keys.values() for day in own})
+    said = {s: dict(zip(dates_of(symbols[s].grid), symbols[s].marks, strict=True)) for s in crowd}
+    days = sorted({day for own in said.values() for day in own})
     peers = peers_of(job.universe, crowd, days)
     who = hash_of(crowd, peers.spy, peers.qqq, peers.sector.tolist(), peers.proxy.tolist())
     marks = {
-        day: hash_of(who, [keys[symbol].get(day) for symbol in crowd], peers.member[k].tolist())
+        day: hash_of(who, [said[symbol].get(day) for symbol in crowd], peers.member[k].tolist())
         for k, day in enumerate(days)
     }
     cross = f"cross-{hash_of(crowd)[:12]}"
@@ -203,11 +208,8 @@ def together(job: Job, alone: Sequence[Alone]) -> Together:
     return Together(job, cross, table, crowd, symbols, marks)
 
 
-def parts_of(
-    grid: SessionGrid, given: Together, symbol: str, keys: Mapping[str, tuple[str, ...]]
-) -> tuple[PartRows, ...]:
-    """Return where the parts of a symbol lie on a grid; `keys` are those of its sessions by layer."""
-    own = given.alone[symbol].grid
+def parts_of(grid: SessionGrid, own: SessionGrid, keys: Sequence[Sequence[str]]) -> tuple[PartRows, ...]:
+    """Return where the parts of a symbol lie on a grid; `own` are its sessions, `keys` theirs in each layer."""
     _, here = shared_rows(own, grid)
     months = months_of(own)
     rows = own.first_row + here.start
@@ -216,7 +218,7 @@ def parts_of(
             month.name,
             int(rows[month.start]),
             int(rows[month.stop]),
-            tuple(keys[layer][month.stop - 1] for layer in given.layers),
+            tuple(layer[month.stop - 1] for layer in keys),
         )
         for month in months
     )

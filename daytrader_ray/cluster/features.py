@@ -4,13 +4,14 @@ What is stored is kept: only sessions whose inputs are new, or differ, are compu
 """
 
 import hashlib
+import math
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from daytrader_ray.adapters.calendar import session_grid
-from daytrader_ray.adapters.frames import Manifest, find_manifest, publish
+from daytrader_ray.adapters.frames import Manifest, find_manifest, holds, publish
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.adapters.tables import Kind
 from daytrader_ray.cluster.content import versions_of
@@ -20,10 +21,10 @@ from daytrader_ray.cluster.feature_together import Compared, Together, hash_of, 
 from daytrader_ray.cluster.pipeline import mapped
 from daytrader_ray.cluster.runtime import started
 from daytrader_ray.domain.config import Config
+from daytrader_ray.domain.errors import DataError
 from daytrader_ray.domain.indices import is_index
 from daytrader_ray.domain.sources import digest_of_sources
 from daytrader_ray.features.feature_set import FeaturesConfig, feature_set
-from daytrader_ray.features.step import CROSS_SECTION, FEATURES
 from daytrader_ray.universe.config import UniverseConfig
 
 SOURCES = (
@@ -57,8 +58,11 @@ SOURCES = (
     "universe/peers.py",
 )
 LIBRARIES = ("numpy", "numba", "exchange_calendars")
-GROUP = 8
-"""Symbols that one item of stage 2 takes: each reads what stage 1 left of all symbols."""
+_RULES = {"pinned", "eligibility", "max_symbols", "rotation", "chosen_on"}
+"""Of the universe, what no feature reads."""
+_NO_BARS = "run `daytrader download` or `daytrader import` first"
+GROUP = 16
+"""Symbols that one item of stage 2 takes at most: each item reads what stage 1 left of all symbols."""
 
 
 class FeatureRequest(Config):
@@ -99,10 +103,11 @@ def build(request: FeatureRequest, progress: Callable[[int, int], None] | None =
     """
     store = ParquetStore(request.root)
     wanted = without_absent_indices(request.root, request.symbols)
-    content = content_key(store, request, wanted)
-    name = f"{hash_of(request.features, wanted, request.universe.symbols)[:12]}"
+    if not wanted:
+        raise DataError(f"no bars of {', '.join(request.symbols) or 'any symbol'} in {store.root}", _NO_BARS)
+    name, content = _identity(request, wanted)
     found, computed = find_manifest(store, name), Counter[str]()
-    if found is None or found.content != content:
+    if found is None or found.content != content or not holds(store, found):
         told = progress or (lambda _done, _of: None)
         features = feature_set(request.features)
         job = Job(request.root, made_by(), request.universe, features, request.quotes, request.trades)
@@ -114,6 +119,13 @@ def build(request: FeatureRequest, progress: Callable[[int, int], None] | None =
     publish(store, found)
     rows = sum(part.stop - part.start for parts in found.parts.values() for part in parts)
     return FeaturesReport(name, len(wanted), len(found.grid.sessions), rows, len(found.names), dict(computed))
+
+
+def current_set(request: FeatureRequest) -> str | None:
+    """Return the name of the set of a request where it is made of what the store holds now, else None."""
+    name, content = _identity(request, without_absent_indices(request.root, request.symbols))
+    found = find_manifest(ParquetStore(request.root), name)
+    return name if found is not None and found.content == content else None
 
 
 def without_absent_indices(root: str, symbols: Collection[str]) -> tuple[str, ...]:
@@ -129,7 +141,8 @@ def without_absent_indices(root: str, symbols: Collection[str]) -> tuple[str, ..
 
 def content_key(store: ParquetStore, request: FeatureRequest, symbols: Collection[str]) -> str:
     """Return the hash of all that the features of `symbols` are made of: with the same one there is nothing to do."""
-    digest = hashlib.sha256(f"{made_by()} {request.model_dump_json(exclude={'root'})} {store.bar_minutes}".encode())
+    asked = request.model_dump_json(exclude={"root": True, "universe": _RULES})
+    digest = hashlib.sha256(f"{made_by()} {asked} {store.bar_minutes}".encode())
     digest.update(repr(feature_set(request.features).origins).encode())
     for symbol in sorted(symbols):
         ticks = [Kind.QUOTE_BARS] * (symbol in request.quotes) + [Kind.TRADE_BARS] * (symbol in request.trades)
@@ -143,18 +156,25 @@ def made_by() -> str:
     return hash_of(digest_of_sources(SOURCES), versions_of(LIBRARIES))
 
 
+def _identity(request: FeatureRequest, wanted: Sequence[str]) -> tuple[str, str]:
+    """Return the name of a request's set, and the hash of what it is made of."""
+    name = hash_of(request.features, wanted, request.universe.symbols)[:12]
+    return name, content_key(ParquetStore(request.root), request, wanted)
+
+
 def _run(job: Job, wanted: Sequence[str], told: Callable[[int], None]) -> tuple[list[Alone], Together, list[Compared]]:
     """Do both stages; the first symbol in this process, which compiles the kernels once for all workers."""
     alone = [step_alone(job, wanted[0])]
     if len(wanted) == 1:
         given = together(job, alone)
         return alone, given, step_together(given, wanted)
-    with started(data_root=job.root):
+    with started(data_root=job.root) as cpus:
         for one in mapped(wanted[1:], partial(step_alone, job)):
             alone.append(one)
             told(len(alone))
         given, compared = together(job, alone), list[Compared]()
-        groups = [wanted[at : at + GROUP] for at in range(0, len(wanted), GROUP)]
+        size = math.ceil(len(wanted) / (cpus * math.ceil(len(wanted) / (cpus * GROUP))))
+        groups = [wanted[at : at + size] for at in range(0, len(wanted), size)]
         for group in mapped(groups, partial(step_together, given)):
             compared += group
             told(len(alone) + len(compared))
@@ -166,8 +186,10 @@ def _manifest(name: str, content: str, given: Together, compared: Sequence[Compa
     days = [day for one in given.alone.values() for day in dates_of(one.grid)]
     bar_minutes = next(iter(given.alone.values())).grid.bar_minutes
     grid = session_grid(min(days), max(days), bar_minutes)
-    keys = {one.symbol: {**given.alone[one.symbol].keys, given.cross: one.keys} for one in compared}
-    parts = {symbol: parts_of(grid, given, symbol, keys[symbol]) for symbol in sorted(keys)}
-    widths = (CROSS_SECTION, len(FEATURES) - CROSS_SECTION, *(1 for _ in given.job.features.extras))
-    layers = tuple(zip(given.layers, widths, strict=True))
-    return Manifest(name, content, given.job.features.names, layers, min(days), max(days), bar_minutes, parts)
+    parts = {}
+    for one in sorted(compared, key=lambda one: one.symbol):
+        alone = given.alone[one.symbol]
+        keys = {**alone.keys, given.cross: one.keys}
+        parts[one.symbol] = parts_of(grid, alone.grid, [keys[layer] for layer, _ in given.layers])
+    names, layers = given.job.features.names, given.layers
+    return Manifest(name, content, names, layers, given.table, min(days), max(days), bar_minutes, parts)

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import fsspec
@@ -191,18 +192,14 @@ def _digest_of_rows(market: Market, window: Window) -> str:
     calendar = np.array([(s.open_minute, s.n_minutes, grid.bar_minutes) for s in sessions], dtype=np.int64)
     names = np.array([market.frames.panel.symbols[column] for column in columns], dtype="S24")
     features = np.array(market.frames.features.names, dtype="S64")
-    return digest_of_arrays(
-        [
-            calendar,
-            names,
-            features,
-            *(market.frames.features.values[rows, int(column)] for column in columns),
-            np.isfinite(market.frames.panel.close[rows][:, columns]),
-            labels.label[rows][:, columns],
-            labels.span_end[rows][:, columns] - rows.start,
-            labels.weight[rows][:, columns],
-        ]
+    values = (market.frames.features.values[rows, int(column)] for column in columns)  # one symbol at a time in memory
+    others = (
+        np.isfinite(market.frames.panel.close[rows][:, columns]),
+        labels.label[rows][:, columns],
+        labels.span_end[rows][:, columns] - rows.start,
+        labels.weight[rows][:, columns],
     )
+    return digest_of_arrays(chain((calendar, names, features), values, others))
 
 
 def _relative(window: Window) -> list[tuple[int, int]]:

@@ -48,5 +48,7 @@ def _data() -> Any:
 
         context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
+    # Ray Data asks every second what it may use, and begins with nothing: one task at a time for the first second.
+    context.op_resource_reservation_enabled = False
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     return ray.data

@@ -6,36 +6,36 @@ from dataclasses import replace
 
 import numpy as np
 
-from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.fakes import FakeBroker, FakeClock, FakeFeed, FakeJournal, FakeScorer
 from daytrader_ray.domain.ports import BrokerEvent, LiveBar, Scorer, Tick
 from daytrader_ray.domain.trading import MEMBERS, WINDOW_ROWS, Order, OrderKind, Phase
-from daytrader_ray.engine.config import KernelConfig
 from daytrader_ray.engine.runner import run_session
-from daytrader_ray.engine.session import Market, SessionEngine
-from daytrader_ray.models.bundle import Bundle
+from daytrader_ray.engine.session import SessionEngine
+from daytrader_ray.features.bar import TICKS
 
 N_BARS = 3
 SCORER_CALLS = 3
-CASH = 100_000.0
+TICKS_OF_A_MINUTE = (1.0,) * len(TICKS)
 
 
-async def practise(bundle: Bundle, market: Market, kernel: KernelConfig, costs: CostConfig, scorer: Scorer) -> None:
-    """Trade a few minutes of the last session again, on paper and with made-up scores; then ask the real scorer.
+async def practise(engine: SessionEngine, scorer: Scorer) -> None:
+    """Trade a few minutes with made-up bars and scores, on paper; then ask the real scorer.
 
-    Nothing of it is kept: the session's own engine is another one.
+    Nothing of it is kept: what trades is a twin of the session's engine, as warm as that one.
     """
-    last = _last_session(market)
+    twin = engine.twin()
+    twin.bundle = replace(engine.bundle, threshold=0.0)
     ticks = [Tick(slot, phase, None, None) for slot in range(N_BARS) for phase in Phase]
-    bold = replace(bundle, threshold=0.0)
-    engine = SessionEngine(bold, last, kernel, costs, CASH, "practice")
-    prices = last.history.close[-1]
-    bars = [_bar(engine, symbol, price) for symbol, price in zip(engine.symbols, prices, strict=True) if price > 0]
-    price_of = dict(zip(engine.symbols, prices.tolist(), strict=True))
+    prices = engine.market.history.close[-1]
+    feed = FakeFeed(
+        [_bar(twin, symbol, price) for symbol, price in zip(twin.symbols, prices, strict=True) if price > 0]
+    )
+    feed.told = dict.fromkeys(twin.symbols, TICKS_OF_A_MINUTE)
+    price_of = dict(zip(twin.symbols, prices.tolist(), strict=True))
     broker = FakeBroker(reply=lambda order: _fills(order, price_of[order.symbol]))
     made_up = FakeScorer([1.0] * len(MEMBERS))
-    await run_session(engine, FakeClock(ticks), FakeFeed(bars), broker, made_up, FakeJournal(), time.perf_counter)
-    windows = np.zeros((len(engine.symbols), WINDOW_ROWS, len(bundle.features)), dtype=np.float32)
+    await run_session(twin, FakeClock(ticks), feed, broker, made_up, FakeJournal(), time.perf_counter)
+    windows = np.zeros((len(twin.symbols), WINDOW_ROWS, len(engine.bundle.features)), dtype=np.float32)
     for _ in range(SCORER_CALLS):
         await scorer.score(windows)
 
@@ -49,18 +49,3 @@ def _fills(order: Order, price: float) -> Sequence[BrokerEvent]:
         return []
     name = order.client_order_id
     return [BrokerEvent("fill", name, order.symbol, order.side, order.qty, price, name)]
-
-
-def _last_session(market: Market) -> Market:
-    """Return the same market with one session of history: enough to fill every window."""
-    panel = market.history
-    n = len(panel.grid.sessions)
-    rows = slice(int(panel.grid.first_row[n - 1]), None)
-    return replace(
-        market,
-        history=panel.part(n - 1, n),
-        expected_history=market.expected_history[rows],
-        warmed=None,
-        past_ticks=None if market.past_ticks is None else market.past_ticks[rows],
-        past_events=None if market.past_events is None else market.past_events[rows],
-    )

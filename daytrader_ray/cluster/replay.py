@@ -7,9 +7,12 @@ from daytrader_ray.adapters.market_caps import market_caps
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.cluster.feature_state import warmed
 from daytrader_ray.cluster.session import SessionSpec, job_of
-from daytrader_ray.domain.panel import Frames
+from daytrader_ray.domain.panel import FeatureMatrix, Float64, Frames, Panel
+from daytrader_ray.domain.peers import Peers
 from daytrader_ray.engine.backtest import BacktestResult, Plan, backtest
-from daytrader_ray.features.compute import compute
+from daytrader_ray.features.compute import compute_parts
+from daytrader_ray.features.step import N_AUX, initial_state
+from daytrader_ray.features.trailing import initial_tails
 from daytrader_ray.market_data.statistics import session_statistics
 from daytrader_ray.models.bundle import Bundle
 from daytrader_ray.models.ensemble import signals
@@ -62,7 +65,30 @@ def frames_until(spec: SessionSpec, bundle: Bundle) -> Frames:
     events = event_panel(store, panel.symbols, panel.grid)
     peers = peers_of(spec.universe, panel.symbols, [session.date for session in panel.grid.sessions])
     found = warmed(job_of(spec), panel, expected, peers, ticks, events)
-    if found is not None:
-        return Frames(panel, found.features, adv, sigma_day, expected)
-    features = compute(panel, expected, peers=peers, ticks=ticks, events=events, extras=spec.features.extras)
+    features = _computed(spec, bundle, panel, expected, peers, ticks, events) if found is None else found.features
     return Frames(panel, features, adv, sigma_day, expected)
+
+
+def _computed(
+    spec: SessionSpec,
+    bundle: Bundle,
+    panel: Panel,
+    expected: Float64,
+    peers: Peers,
+    ticks: Float64 | None,
+    events: Float64 | None,
+) -> FeatureMatrix:
+    """Return the features that the bundle reads, computed from all bars: the others would take several times as much.
+
+    The other arguments are as in `features.compute`.
+    """
+    n, extras = len(panel.symbols), spec.features.extras
+    selected = [spec.features.names.index(name) for name in bundle.features]
+    values = np.empty((*panel.close.shape, len(selected)), dtype=np.float32)
+    ranges = np.empty((N_AUX, *panel.close.shape))
+    state, tails = initial_state(n), initial_tails(extras, n)
+    parts = compute_parts(state, tails, panel, expected, peers=peers, ticks=ticks, events=events, extras=extras)
+    for rows, part in parts:
+        values[rows] = np.asarray(part.values)[:, :, selected]
+        ranges[:, rows] = part.atr_5, part.return_30, part.sigma_30
+    return FeatureMatrix(bundle.features, values, *ranges)

@@ -19,7 +19,7 @@ from daytrader_ray.adapters.alpaca_broker import AlpacaBroker, BrokerConfig
 from daytrader_ray.adapters.bar_buffer import BarBuffer, buffer_folder
 from daytrader_ray.adapters.calendar import session_grid
 from daytrader_ray.adapters.compaction import compact, compact_leftovers
-from daytrader_ray.adapters.feature_inputs import event_panel, event_scales, tick_panel
+from daytrader_ray.adapters.feature_inputs import event_panel, event_scales, tick_panel, unknown_kinds
 from daytrader_ray.adapters.folder import local_root
 from daytrader_ray.adapters.journal import open_journal
 from daytrader_ray.adapters.live_clock import LATE_SECONDS, LiveClock
@@ -132,7 +132,8 @@ async def trade(spec: SessionSpec, scorer: Scorer) -> SessionResult:
         bundle = load_bundle(spec)
         market, behind = await asyncio.to_thread(market_before, spec, bundle)
         engine = SessionEngine(bundle, market, spec.kernel, spec.costs, cash, spec.run, spec.regime)
-        await practise(bundle, market, spec.kernel, spec.costs, scorer)
+        check_known(spec, engine)
+        await practise(engine, scorer)
         rehearses = bool(spec.sandbox_url)
         root = local_root(spec.journal_root)
         buffer = stack.enter_context(BarBuffer(buffer_folder(root, spec.buffer_name, spec.date), fresh=rehearses))
@@ -148,6 +149,7 @@ async def trade(spec: SessionSpec, scorer: Scorer) -> SessionResult:
         else:
             result = await _traded(spec, _live_clock(spec, market.session, feed, broker), *parts)
         result.alarms += feed.alarms() + [f"{symbol}: not traded, its session before is missing" for symbol in behind]
+        result.alarms += unknown_kinds(ParquetStore(spec.root), spec.kernel.events)
         journal.note("feed", feed.counts)
     if not rehearses:
         result.alarms += await asyncio.to_thread(_put_away, spec)
@@ -286,6 +288,10 @@ def market_before(spec: SessionSpec, bundle: Bundle) -> tuple[Market, list[str]]
     ticks = tick_panel(store, history.symbols, history.grid, rules.quotes, rules.trades)
     events = event_panel(store, history.symbols, history.grid)
     peers = peers_of(universe, panel.symbols, [day.date for day in panel.grid.sessions])
+    known = warmed(job_of(spec), history, expected, peers, ticks, events)
+    if known is None:
+        since = str(history.grid.sessions[0].date)
+        log.warning("no stored features hold: all are computed from the bars that are there", since=since)
     market = Market(
         session=session,
         history=history,
@@ -297,14 +303,27 @@ def market_before(spec: SessionSpec, bundle: Bundle) -> tuple[Market, list[str]]
         sector=sector_codes(universe, history.symbols),
         sector_limit=sector_budgets(universe, panel, spec.kernel.max_sector)[-1],
         event_scale=near_events.get(spec.date, np.ones((session.n_minutes, len(history.symbols)))),
-        past_ticks=ticks,
-        past_events=events,
+        past_ticks=ticks if known is None else None,
+        past_events=events if known is None else None,
         events=event_panel(store, history.symbols, today),
         peers=peers,
-        warmed=warmed(job_of(spec), history, expected, peers, ticks, events),
+        warmed=known,
         extras=spec.features.extras,
     )
     return market, behind
+
+
+def check_known(spec: SessionSpec, engine: SessionEngine) -> None:
+    """Refuse a session in which nothing could be scored: a `DataError` names the features that history does not give.
+
+    What a build has left of pruned bars may not hold any more: then it is gone, and longer windows with it.
+    """
+    if engine.unknown:
+        since = engine.market.history.grid.sessions[0].date
+        raise DataError(
+            f"{spec.root}: no stock that may be traded has had a value of {', '.join(engine.unknown)} since {since}",
+            f"run `daytrader download` for days before {since}, then `daytrader features`; or train again",
+        )
 
 
 def job_of(spec: SessionSpec) -> Job:

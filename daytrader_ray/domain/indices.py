@@ -1,4 +1,7 @@
-"""Indices: values that nobody trades, among the symbols by the vendor's prefix, such as `I:VIX`."""
+"""Indices: values that nobody trades, among the symbols by the vendor's prefix, such as `I:VIX`; and funds on them."""
+
+SPY, QQQ = "SPY", "QQQ"
+"""The funds that stand for the market and for its growth stocks."""
 
 PREFIX = "I:"
 

@@ -1,6 +1,7 @@
 """One trading day, live: bars and updates in, orders out. Synchronous, without any input or output of its own."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -84,7 +85,10 @@ class Decision:
 
 
 class SessionEngine:
-    """State of one trading day: features, windows, regime and book, stepped by bars, scores and trade updates."""
+    """State of one trading day: features, windows, regime and book, stepped by bars, scores and trade updates.
+
+    `unscored` names, by symbol, why a stock that may be traded and did trade in the last minute ended no window.
+    """
 
     def __init__(
         self,
@@ -110,6 +114,7 @@ class SessionEngine:
         self._minutes = LiveMinutes(self.symbols, market.session.open_minute, grid.bar_minutes)
         self._aux = np.full((n, 3), np.nan)
         self._scored = np.zeros(0, dtype=np.int64)
+        self.unscored: dict[str, str] = {}
         self._signal = np.full(n, np.nan)
         self._sent: dict[str, Order] = {}
         self._stops: dict[str, str] = {}
@@ -128,16 +133,20 @@ class SessionEngine:
         past, today = (None, None) if market.peers is None else (market.peers.part(0, n), market.peers.part(n, n + 1))
         self._features = LiveFeatures(self.symbols, bar_minutes=self._bar_minutes, peers=today, extras=market.extras)
         if market.warmed is not None:
-            history: Matrix = self._features.go_on(market.warmed)
+            parts: Iterable[Matrix] = [self._features.go_on(market.warmed)]
         else:
             ticks, events = market.past_ticks, market.past_events
-            history = self._features.warm(
+            parts = self._features.go_through(
                 market.history, market.expected_history, peers=past, ticks=ticks, events=events
             )
         self._selected = np.array([self._features.names.index(name) for name in bundle.features], dtype=np.int64)
         self._windows = LiveWindows(len(self.symbols), self._selected.size)
-        for column in range(len(self.symbols)):
-            self._windows.fill(column, self._last_rows(history, column))
+        self._known = np.zeros(self._selected.size, dtype=np.bool_)
+        last = [np.empty((0, self._selected.size), dtype=np.float32) for _ in self.symbols]
+        for part in parts:
+            last = [np.concatenate([old, self._last_rows(part, k)])[-WINDOW_ROWS:] for k, old in enumerate(last)]
+        for column, rows in enumerate(last):
+            self._windows.fill(column, rows)
         self._regime = LiveRegime(bundle.regime, self.symbols) if bundle.regime is not None else None
         self._state = int(Regime.UNKNOWN)
         if self._regime is not None:
@@ -150,8 +159,20 @@ class SessionEngine:
         while stop > 0 and len(rows) < WINDOW_ROWS:
             start = max(0, stop - _LOOK_BACK)
             scaled = self.bundle.scaler.transform(history[start:stop, column][:, self._selected])
+            if self.market.tradable[column]:
+                self._known |= np.isfinite(scaled).any(axis=0)
             rows, stop = np.concatenate([scaled[valid_rows(scaled)], rows]), start
         return rows[-WINDOW_ROWS:]
+
+    def twin(self) -> "SessionEngine":
+        """Return an engine in the same state; it shares what is never written, market and bundle."""
+        return deepcopy(self, {id(shared): shared for shared in (self.market, self.market.extras, self.bundle)})
+
+    @property
+    def unknown(self) -> list[str]:
+        """Features of the bundle that none of the symbols that may be traded has had in all history."""
+        names = zip(self.bundle.features, self._known, strict=True)
+        return [name for name, known in names if not known] if self.market.tradable.any() else []
 
     @property
     def cash(self) -> float:
@@ -199,9 +220,19 @@ class SessionEngine:
         values, self._aux = self._features.step(market.session, slot, minute)
         if self._regime is not None:
             self._state = self._regime.step(slot, minute.close)
-        due = self._windows.step(self.bundle.scaler.transform(values[:, self._selected])) & market.tradable
+        scaled = self.bundle.scaler.transform(values[:, self._selected])
+        due = self._windows.step(scaled) & market.tradable
         self._scored = np.flatnonzero(due)
+        self.unscored = self._why_not(scaled, minute.traded & market.tradable & ~due)
         return self._windows.windows[self._scored]
+
+    def _why_not(self, scaled: npt.NDArray[np.float32], silent: npt.NDArray[np.bool_]) -> dict[str, str]:
+        """Return what keeps each of the `silent` symbols `[symbol]` from ending a window."""
+        missing, why = ~np.isfinite(scaled), {}
+        for i in np.flatnonzero(silent):
+            named = self.bundle.features[int(missing[i].argmax())]
+            why[self.symbols[i]] = f"{named} has no value" if missing[i].any() else "too few bars with all features"
+        return why
 
     def _beside(self, slot: int, ticks: Mapping[str, Sequence[float]]) -> tuple[Float64, Float64]:
         """Return the ticks and the events of one minute `[symbol, 6]`, `[symbol, 2]`, NaN where there are none."""

@@ -15,14 +15,17 @@ from daytrader_ray.features.world import World, moments
 
 Progress = Callable[[int, int], None]
 Tolerance = tuple[float, float]
-"""Fractions of max(|x|, median |x|) and of the largest |x|."""
+"""Fractions of max(|x|, median |x|) and, for `DIFFERENCES`, of the largest |x|."""
 EXACT: Tolerance = (0.0, 0.0)
 """Equal bits."""
 
 TOLERANCE = 1e-6
 """Of max(|x|, median |x|): by how much equal values may differ (METHODS 1)."""
 SEEDS = 3.0 * SEED_WEIGHT
-"""Of the largest |x|: what a warm-up leaves of where averages began; some features are differences of averages."""
+"""Of the largest |x|: what a warm-up leaves of where the averages of a difference began."""
+DIFFERENCES = ("momentum.macd_", "momentum.ema_strength_", "trend.ema_")
+"""Features that are differences of averages: near 0 where these meet, so that what is left of a start is no fraction of
+the value."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ class _Ledger:
     def enter(self, then: Table, now: Values, ready: Bool | None, tolerance: Tolerance, cause: str) -> None:
         """Compare `then` with `now` `[line, column, name]`, where `ready` (same shape) or everywhere."""
         known = np.isfinite(then.values)
-        differ = _differences(then.values, now, tolerance)
+        differ = _differences(then, now, tolerance)
         if ready is not None:
             known &= ready
             differ &= ready
@@ -93,8 +96,10 @@ def lookahead(
     rows = moments(world.panel, n_moments, rng)
     for done, row in enumerate(rows, start=1):
         minute = utc(int(world.grid.minute_of_row[row]))
-        others = world.changed_after(int(row), rng), world.cut_after(int(row))
-        for other, verb in zip(others, ("changes", "is cut off"), strict=True):
+        others = [("changes", world.changed_after(int(row), rng))]
+        if row > 0:  # of a history of one bar an honest function may make nothing
+            others.append(("is cut off", world.cut_after(int(row))))
+        for verb, other in others:
             for then, now in zip(truth, compute(other), strict=True):
                 n = int(np.searchsorted(then.known, row, side="right"))
                 before = then.part(0, min(n, len(now.known)))
@@ -147,8 +152,9 @@ def _ready(then: Table, now: Table) -> Bool:
     return np.asarray(ready & ~np.isnan(now.values), dtype=np.bool_)
 
 
-def _differences(then: Values, now: Values, tolerance: Tolerance) -> Bool:
-    """Return where two arrays `[line, column, name]` differ; NaN equals NaN."""
+def _differences(table: Table, now: Values, tolerance: Tolerance) -> Bool:
+    """Return where a table and `now` `[line, column, name]` differ; NaN equals NaN."""
+    then = table.values
     if tolerance == EXACT:
         bits = f"u{then.dtype.itemsize}"
         differ = then.view(bits) != now.view(bits)
@@ -157,8 +163,9 @@ def _differences(then: Values, now: Values, tolerance: Tolerance) -> Bool:
         middle, largest = (
             np.array([_of(size[:, :, k], what) for k in range(size.shape[2])]) for what in (np.median, np.max)
         )
+        seeds = tolerance[1] * largest * [name.startswith(DIFFERENCES) for name in table.names]
         with np.errstate(invalid="ignore"):
-            near = np.abs(now - then) <= np.fmax(tolerance[0] * np.fmax(size, middle), tolerance[1] * largest)
+            near = np.abs(now - then) <= np.fmax(tolerance[0] * np.fmax(size, middle), seeds)
         differ = (then != now) & ~near
     return np.asarray(differ & ~(np.isnan(then) & np.isnan(now)), dtype=np.bool_)
 

@@ -63,10 +63,10 @@ class FeatureTables:
 
     def _tables(self, world: World, matrix: FeatureMatrix) -> Sequence[Table]:
         features = self.features.features
-        warm_up = [feature.warm_up for feature in features]
+        minutes = world.grid.bar_minutes
+        warm_up = [feature.warm_up_of(minutes) for feature in features]
         shared = ["peers" in feature.inputs for feature in features]
         ranges = np.stack([getattr(matrix, name) for name in RANGES], axis=2)
-        minutes = world.grid.bar_minutes
         of_ranges = [(ATR_WARM_UP + 1) * bars_of_minutes(ATR_MINUTES, minutes)]
         of_ranges += [bars_of_minutes(30, minutes), bars_of_minutes(60, minutes)]
         values = np.asarray(matrix.values[:])
@@ -109,7 +109,7 @@ def event_rows(world: World) -> Float64 | None:
     if world.events is None:
         return None
     ends = world.grid.minute_of_row + world.grid.bar_minutes
-    return np.stack([event_minutes(one.timestamp, one.known_at, ends) for one in world.events], axis=1)
+    return np.stack([event_minutes(*one, ends) for one in world.events], axis=1)
 
 
 def whole_history(functions: Mapping[str, Function], warm_up: Mapping[str, int]) -> Compute:

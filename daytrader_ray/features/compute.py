@@ -1,6 +1,6 @@
 """Features of a history: the kernels of `features.step` over all rows, one symbol at a time, then the cross-section."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,9 @@ from daytrader_ray.features import step as steps
 from daytrader_ray.features.bar import EVENTS, TICKS, Bars, Calendar, Crowd, Float32, Float64, Int64, without
 from daytrader_ray.features.extras import Extra
 from daytrader_ray.features.trailing import initial_tails, run_extras
+
+PART = 5
+"""Sessions of which all features are in memory at once while a history is stepped through."""
 
 
 @dataclass(frozen=True)
@@ -166,3 +169,25 @@ def compute_from(
             values[:, column, steps.N_FEATURES :] = run_extras(extras, bars, panel.grid.minute_of_row, tails[column])
     steps.run_cross(state, steps.CROSS_STATE, calendar, cross, crowd, values, steps.CROSS_SECTION)
     return FeatureMatrix(names, values, atr_5, return_30, sigma_30)
+
+
+def compute_parts(
+    state: Float64,
+    tails: Float64,
+    panel: Panel,
+    expected_volume: Float64,
+    *,
+    peers: Peers | None = None,
+    ticks: Float64 | None = None,
+    events: Float64 | None = None,
+    extras: Sequence[Extra] = (),
+) -> Iterator[tuple[slice, FeatureMatrix]]:
+    """`compute` from a snapshot, as in `compute_from`, `PART` sessions at a time: yields their rows and features."""
+    grid, n = panel.grid, len(panel.grid.sessions)
+    for start in range(0, n, PART):
+        stop = min(start + PART, n)
+        rows = slice(int(grid.first_row[start]), int(grid.first_row[stop]))
+        crowd = crowd_of(len(panel.symbols), stop - start, None if peers is None else peers.part(start, stop))
+        told, near = (None if array is None else array[rows] for array in (ticks, events))
+        part = panel.part(start, stop)
+        yield rows, compute_from(state, part, expected_volume[rows], crowd, told, near, extras, tails)

@@ -1,6 +1,6 @@
 """Features of the minute that has just closed: one step of the same kernels."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ from daytrader_ray.domain.peers import Peers
 from daytrader_ray.domain.sessions import Session
 from daytrader_ray.features import step as steps
 from daytrader_ray.features.bar import Bars, Float32, Float64, Minute
-from daytrader_ray.features.compute import compute_from, crowd_of
+from daytrader_ray.features.compute import compute_parts, crowd_of
 from daytrader_ray.features.extras import Extra
 from daytrader_ray.features.trailing import initial_tails, step_extras
 
@@ -78,11 +78,24 @@ class LiveFeatures:
 
         Returns the features of that history, float32 `[row, symbol, feature]`.
         """
+        return np.concatenate([*self.go_through(panel, expected_volume, peers=peers, ticks=ticks, events=events)])
+
+    def go_through(
+        self,
+        panel: Panel,
+        expected_volume: Float64,
+        *,
+        peers: Peers | None = None,
+        ticks: Float64 | None = None,
+        events: Float64 | None = None,
+    ) -> Iterator[Float32]:
+        """`warm`, some sessions at a time, for callers that need not hold all features at once."""
         if panel.symbols != self.symbols or panel.grid.bar_minutes != self.bar_minutes:
             raise ValueError(f"history of {panel.symbols}, expected {self.symbols} in bars of {self.bar_minutes} min")
-        crowd = crowd_of(len(self.symbols), len(panel.grid.sessions), peers)
-        extras = self._extras, self.tails
-        return np.asarray(compute_from(self.state, panel, expected_volume, crowd, ticks, events, *extras).values)
+        start, extras = (self.state, self.tails), self._extras
+        parts = compute_parts(*start, panel, expected_volume, peers=peers, ticks=ticks, events=events, extras=extras)
+        for _, part in parts:
+            yield np.asarray(part.values)
 
     def step(self, session: Session, slot: int, bars: Bars) -> tuple[Float32, Float64]:
         """Take in one bar of all symbols, every slot of a session in order.

@@ -1,7 +1,9 @@
 """A function of the user's own file as a feature."""
 
+import ast
 import hashlib
 import inspect
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -49,7 +51,7 @@ def own_extra(path: str, call: Call) -> Extra:
 
     The function gets a `History` of its window (300 bars, or `LOOKBACK = {"name": 60}` in its file) and returns one
     value for each bar, of which the last one counts. It must need no other file of the user's: features are computed
-    again when this file changes, not when another one does.
+    again when this file, or the version of a package that it imports, changes, not when another file does.
     """
     try:
         source = Path(path).read_text(encoding="utf-8")
@@ -58,17 +60,18 @@ def own_extra(path: str, call: Call) -> Extra:
     arguments = _arguments(call, path, source)
     window = _window(call, path, source)
     function = OwnFunction(path, source, call.name, arguments)
+    packages = _packages(call, path, source)
     function(_sample(window), 0, window)
     words = "_".join([call.name, *(f"{value:g}" for value in arguments)])
-    origin = hashlib.sha256(source.encode()).hexdigest()
+    digest = hashlib.sha256(source.encode()).hexdigest()
     feature = Feature(
         name=f"{FAMILY}.{Path(path).stem}.{words}",
         formula=_first_line(function_of(path, source, call.name)) or f"{call.text} over the last {window} bars",
         lookback=window,
-        source=f"{path}, SHA-256 {origin[:12]}",
+        source=f"{path}, SHA-256 {digest[:12]}",
         nan=NAN,
     )
-    return Extra(feature, function, window, origin)
+    return Extra(feature, function, window, " ".join([digest, *packages]))
 
 
 @lru_cache
@@ -99,6 +102,19 @@ def _window(call: Call, path: str, source: str) -> int:
         expected = f'expected such as {{"{call.name}": {WINDOW}}}, 1 to {LONGEST} bars'
         refuse(call.text, f"LOOKBACK in {path} is {lookback!r}, {expected}")
     return window
+
+
+def _packages(call: Call, path: str, source: str) -> list[str]:
+    """Return the packages that a file imports, with their versions; refuse what lies beside the file."""
+    nodes = list(ast.walk(ast.parse(source)))
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {"." * node.level + (node.module or "") for node in nodes if isinstance(node, ast.ImportFrom)}
+    packages = sorted({name.partition(".")[0] for name in names})
+    folder = Path(path).parent
+    for name in packages:
+        if not name or Path(folder, name).is_dir() or Path(folder, f"{name}.py").exists():
+            refuse(call.text, f"{path} imports {name or 'a file'} beside it", "put all that it needs into the one file")
+    return [f"{name}=={getattr(sys.modules.get(name), '__version__', '')}" for name in packages]
 
 
 def _arguments(call: Call, path: str, source: str) -> tuple[float, ...]:

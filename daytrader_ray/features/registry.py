@@ -6,6 +6,7 @@ none: all features are NaN and nothing moves. What is defined for odd markets:
 
 - flat window (all closes equal): %B 0.5, width 0, RSI 50, Williams %R -50; realised, Parkinson, Garman-Klass and their
   variation 0; skewness and kurtosis 0 (also where r varies by less than a hundredth of its size);
+  all four moments are NaN over fewer than four bars;
 - zero volume: OBV, accumulation and VWAP distance are NaN until something has traded in the session, Amihud's ratio
   and the bulk volume's imbalance while nothing has in their window; the relative volume is 0;
 - first bar of a session: its r counts from its own open, its true range is H - L, and what is anchored at the open

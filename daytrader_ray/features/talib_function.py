@@ -3,7 +3,7 @@
 import difflib
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -18,7 +18,11 @@ FORGOTTEN = 1e-7
 """A window is long enough when twice as many bars change the value by less than this share of it."""
 
 ANCHORED = 390
-"""Window of a function that never forgets, such as OBV: its sum runs over the last 390 bars."""
+"""Window of a function that never forgets: its sum runs over the last 390 bars, its index counts in them."""
+NEVER_FORGET = ("AD", "CUMSUM", "MAXINDEX", "MININDEX", "MINMAXINDEX", "NVI", "OBV", "PVI", "PVT", "VWAP", "WAD")
+"""Sums over the whole history, and positions in it."""
+MEASURED = {"HT_TRENDMODE": "HT_SINE"}
+"""An output of 0 and 1 hides its memory from a test of values: that of what it is decided from counts."""
 
 _ENDS, _APART = 64, 61
 _AVERAGE_TYPE = "matype"
@@ -57,6 +61,8 @@ def talib_extra(call: Call) -> Extra:
     outputs = info["output_names"]
     output = outputs[function.output] if len(outputs) > 1 else ""
     window = _window(function, _lookback(call, name, given))
+    if window > LONGEST:
+        refuse(call.text, f"forgets its first bars only after more than {LONGEST}", "a shorter period forgets sooner")
     values = ", ".join(f"{key}={value:g}" for key, value in given.items())
     words = f"{name}({values})" + (f".{output}" if output else "")
     feature = Feature(
@@ -144,17 +150,25 @@ def _window(function: TalibFunction, lookback: int) -> int:
     """Return the bars of the function's window: the fewest, in steps of a quarter, before which nothing matters.
 
     What TA-Lib smooths recursively (flagged as unstable or built of such parts, as MACD is) has a seed; how soon it is
-    forgotten is measured on a made-up market. Adaptive averages (KAMA, MAMA) and SAR may take longer on others: their
-    value is that of their window.
+    forgotten is measured on a made-up market; more than `LONGEST` where no window is long enough. Adaptive averages
+    (KAMA, MAMA) and SAR may take longer on others: their value is that of their window.
     """
+    if function.name in NEVER_FORGET:
+        return max(ANCHORED, lookback + 1)
+    measured = replace(function, name=MEASURED.get(function.name, function.name))
     tried = lookback + 1
-    while tried <= LONGEST:
-        short, long = _values(function, tried), _values(function, 2 * tried)
-        scale = np.maximum(np.abs(long), np.median(np.abs(long)))
-        if np.array_equal(np.isnan(short), np.isnan(long)) and not np.any(np.abs(short - long) > FORGOTTEN * scale):
-            return tried
-        tried += max(1, tried // 4)
-    return max(ANCHORED, lookback + 1)
+    while not _forgotten(measured, tried):
+        if tried == LONGEST:
+            return LONGEST + 1
+        tried = min(tried + max(1, tried // 4), LONGEST)
+    return tried
+
+
+def _forgotten(function: TalibFunction, bars: int) -> bool:
+    """Return whether what comes before `bars` bars does not matter."""
+    short, long = _values(function, bars), _values(function, 2 * bars)
+    scale = np.maximum(np.abs(long), np.median(np.abs(long)))
+    return np.array_equal(np.isnan(short), np.isnan(long)) and not np.any(np.abs(short - long) > FORGOTTEN * scale)
 
 
 def _values(function: TalibFunction, bars: int) -> Float64:

@@ -18,10 +18,14 @@ FACTORS = ("price_factor", "share_factor")
 
 
 class Known(NamedTuple):
-    """Events of one symbol `[event]`: when each happens and since when it is known, minutes since 1970."""
+    """Events of one symbol `[event]`: when each happens, since when it is known and until when it counts.
+
+    In minutes since 1970; infinity: it has not been withdrawn.
+    """
 
     timestamp: Float64
     known_at: Float64
+    withdrawn_at: Float64
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,8 @@ class World:
     def changed_after(self, row: int, rng: np.random.Generator) -> "World":
         """Return a world that is the same up to `row` and another one after it.
 
-        Prices jump, move otherwise and are missing elsewhere; volumes, ticks, events that come out, later factors,
+        Prices jump (half of them five-fold or to a fifth: a leak may show only then), move otherwise and are missing
+        elsewhere; volumes, ticks, events that come out, later factors,
         memberships and market caps are others. What is fixed by session is known before it opens, so that of a session
         which begins after `row` stays.
         """
@@ -114,13 +119,14 @@ class World:
 
     def _events_until(self, row: int) -> tuple[Known, ...] | None:
         end = self.grid.minute_of_row[row] + self.grid.bar_minutes
-        return self.events and tuple(Known(*(field[one.known_at <= end] for field in one)) for one in self.events)
+        return self.events and tuple(_known_until(one, end) for one in self.events)
 
     def _changed_panel(self, row: int, later: int, rng: np.random.Generator) -> Panel:
         panel, after = self.panel, slice(row + 1, None)
         shape = panel.close[after].shape
         bars = {name: getattr(panel, name).copy() for name in BAR_FIELDS}
-        jump = rng.choice([-1.0, 1.0], shape[1]) * rng.uniform(0.1, 0.4, shape[1])
+        size = np.where(rng.random(shape[1]) < 0.5, rng.uniform(0.1, 0.4, shape[1]), rng.uniform(1.4, 1.8, shape[1]))
+        jump = rng.choice([-1.0, 1.0], shape[1]) * size
         factor = np.exp(jump + rng.normal(0.0, 0.01, shape).cumsum(axis=0))
         for name in (*PRICES, "vwap"):
             bars[name][after] *= factor
@@ -148,8 +154,9 @@ class World:
 def moments(panel: Panel, n: int, rng: np.random.Generator) -> Int64:
     """Return rows after which to change everything: `n` random ones, and those where looking ahead would pay.
 
-    These are early rows (values filled backwards over the warm-up), ends of sessions and rows shortly before and after
-    them, rows in which a symbol has no bar or no trade before its next one, and the eves of splits.
+    The random ones are spread over the minutes of the day, each in another session while there are enough. The others
+    are early rows (values filled backwards over the warm-up), ends of sessions and rows shortly before and after them,
+    rows in which a symbol has no bar or no trade before its next one, and the eves of splits.
     """
     grid = panel.grid
     last = grid.n_rows - 2
@@ -158,8 +165,10 @@ def moments(panel: Panel, n: int, rng: np.random.Generator) -> Int64:
     missing = np.isnan(panel.close)
     waiting = np.flatnonzero((missing[:-1] & ~missing[1:]).any(axis=1))
     quiet = np.flatnonzero((~panel.traded[:-1] & panel.traded[1:] & ~missing[:-1]).any(axis=1))
-    rows = [rng.integers(0, last + 1, n), np.array([3, 40])]
-    near = (ends, ends - 2, ends - 8, ends + 5, eves, waiting, quiet)
+    days = np.resize(rng.permutation(len(grid.sessions)), n)
+    slots = (np.arange(n) + rng.random(n)) / n * grid.bars_per_session[days]
+    rows = [grid.first_row[days] + slots.astype(np.int64), np.array([0, 3, 40])]
+    near = (ends, ends - 2, ends - 8, ends + 1, ends + 2, ends + 3, ends + 5, eves, waiting, quiet)
     rows += [rng.choice(found, min(2, len(found)), replace=False) for found in near]
     return np.unique(np.clip(np.concatenate(rows), 0, last)).astype(np.int64)
 
@@ -189,8 +198,18 @@ def _drawn(member: Bool, start: int, rng: np.random.Generator) -> Bool:
     return result
 
 
+def _known_until(known: Known, end: float) -> Known:
+    """Leave out the events, and what is withdrawn, that come out after `end`."""
+    timestamp, known_at, withdrawn_at = (field[known.known_at <= end] for field in known)
+    return Known(timestamp, known_at, np.where(withdrawn_at <= end, withdrawn_at, np.inf))
+
+
 def _with_news(known: Known, end: float, rng: np.random.Generator) -> Known:
-    """Add events that come out within a week after `end`: of the past, of the next hours and of later days."""
+    """Add events that come out within a week after `end`: of the past, of the next hours and of later days.
+
+    What still counts at `end` is withdrawn soon after.
+    """
     news = end + rng.uniform(-10_000.0, 10_000.0, 8)
     out = end + np.append(1.0, rng.uniform(1.0, 10_000.0, 7))
-    return Known(np.append(known.timestamp, news), np.append(known.known_at, out))
+    gone = np.minimum(known.withdrawn_at, end + 2.0)
+    return Known(np.append(known.timestamp, news), np.append(known.known_at, out), np.append(gone, np.full(8, np.inf)))

@@ -15,6 +15,7 @@ import numpy as np
 from pydantic import model_validator
 
 from daytrader_ray.domain.config import Config
+from daytrader_ray.domain.indices import SPY
 from daytrader_ray.domain.jit import njit
 from daytrader_ray.domain.panel import Float64
 from daytrader_ray.universe.daily import Daily
@@ -22,7 +23,6 @@ from daytrader_ray.universe.daily import Daily
 VOLUME_SESSIONS, VOLUME_LEAST = 20, 3
 ATR_SESSIONS = 14
 BETA_SESSIONS, BETA_LEAST = 60, 30
-MARKET = "SPY"
 
 
 class Use(StrEnum):
@@ -92,7 +92,7 @@ def beta(daily: Daily) -> Float64:
 
     Sessions in which either lacks a return are left out; NaN with fewer than 30 others, and without SPY.
     """
-    market = daily.column(MARKET)
+    market = daily.column(SPY)
     if market < 0:
         return np.full(daily.close.shape, np.nan)
     returns = np.full(daily.close.shape, np.nan)

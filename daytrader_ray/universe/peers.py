@@ -5,13 +5,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from daytrader_ray.domain.indices import QQQ, SPY
 from daytrader_ray.domain.panel import Bool
 from daytrader_ray.domain.peers import Peers
 from daytrader_ray.domain.sessions import Int64
 from daytrader_ray.universe.config import UniverseConfig
 
-MARKET, GROWTH = "SPY", "QQQ"
-"""The funds that stand for the market and for its growth stocks."""
+MARKET, GROWTH = SPY, QQQ
 
 
 def peers_of(universe: UniverseConfig, symbols: Sequence[str], dates: Sequence[dt.date]) -> Peers:
@@ -20,8 +20,8 @@ def peers_of(universe: UniverseConfig, symbols: Sequence[str], dates: Sequence[d
     numbers = {name: number for number, name in enumerate(universe.sector_names)}
     sectors = [universe.sector_of(symbol) for symbol in symbols]
     return Peers(
-        spy=columns.get(MARKET, -1),
-        qqq=columns.get(GROWTH, -1),
+        spy=columns.get(SPY, -1),
+        qqq=columns.get(QQQ, -1),
         sector=np.array([numbers.get(name, -1) for name in sectors], dtype=np.int64),
         proxy=np.array([columns.get(universe.proxies.get(name, ""), -1) for name in sectors], dtype=np.int64),
         member=members_of(universe, symbols, dates),

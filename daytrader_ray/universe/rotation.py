@@ -8,9 +8,10 @@ with r daily log returns of adjusted closes and sd over the last 20 sessions (ME
 units of its own noise. Proxy is the sector's fund or, without one, the equal-weight mean of its members. Strengths are
 taken before the first session of each week and stand until the next. Budgets are
 
-    max_sector * min(1, n_sectors * softmax(strength / temperature)):
+    max_sector * min(1, exp((strength - mean of the known strengths) / temperature)):
 
-a sector of more than average strength may hold what the kernel allows, a weaker one less.
+a softmax of the strengths, each weight relative to their geometric mean instead of their sum. A sector of average
+strength or more, and one whose strength is not known, may hold what the kernel allows, a weaker one less.
 """
 
 import datetime as dt
@@ -44,10 +45,9 @@ def sector_budgets(universe: UniverseConfig, panel: Panel, max_sector: float) ->
 
 def budgets_of(universe: UniverseConfig, strength: Float64, max_sector: float) -> Float64:
     """Return the budgets `[session, sector + 1]` of strengths `[session, sector]`; an unknown one (NaN) is average."""
-    scaled = np.nan_to_num(strength) / universe.rotation.temperature
-    weights = np.exp(scaled - scaled.max(axis=1, initial=0.0, keepdims=True))
-    shares = weights * strength.shape[1] / weights.sum(axis=1, keepdims=True)
-    return np.column_stack([max_sector * np.minimum(1.0, shares), np.full(len(strength), max_sector)])
+    above = np.nan_to_num(strength - _mean(strength)[:, None])
+    shares = np.exp(np.minimum(above, 0.0) / universe.rotation.temperature)
+    return np.column_stack([max_sector * shares, np.full(len(strength), max_sector)])
 
 
 def strengths(universe: UniverseConfig, daily: Daily) -> Float64:

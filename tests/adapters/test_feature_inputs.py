@@ -5,12 +5,19 @@ import datetime as dt
 import numpy as np
 import pyarrow as pa
 import pytest
+import structlog.testing
 
 from daytrader_ray.adapters.calendar import session_grid
-from daytrader_ray.adapters.feature_inputs import event_panel, event_rows, event_scales, tick_panel, tick_rows
+from daytrader_ray.adapters.feature_inputs import (
+    event_panel,
+    event_rows,
+    event_scales,
+    tick_panel,
+    tick_rows,
+    unknown_kinds,
+)
 from daytrader_ray.adapters.store import ParquetStore
-from daytrader_ray.adapters.tables import QUOTE_BARS, TRADE_BARS, Kind
-from daytrader_ray.domain.errors import ConfigError
+from daytrader_ray.adapters.tables import EVENTS, QUOTE_BARS, TRADE_BARS, Kind
 from daytrader_ray.engine.config import EventRule
 
 GRID = session_grid(dt.date(2025, 12, 1), dt.date(2025, 12, 3))
@@ -32,9 +39,9 @@ def store(tmp_path) -> ParquetStore:
 
 
 def with_events(store: ParquetStore, symbol: str, *rows: tuple) -> None:
-    columns = zip(*rows, strict=True)
-    names = ("timestamp", "known_at", "kind", "note")
-    store.write_table(Kind.EVENTS, symbol, "events", pa.table(dict(zip(names, map(list, columns), strict=True))))
+    """Store rows of (timestamp, known_at, kind, note) or (timestamp, known_at, kind, note, withdrawn_at)."""
+    given = [dict(zip(EVENTS.names, row, strict=False)) for row in rows]
+    store.write_table(Kind.EVENTS, symbol, "events", pa.Table.from_pylist(given, EVENTS))
 
 
 def test_minutes_of_quotes_and_trades_lie_in_their_rows(store: ParquetStore) -> None:
@@ -92,10 +99,26 @@ def test_the_rule_holds_near_events_of_its_kinds_and_those_of_the_market_for_all
     assert list(only) == [GRID.sessions[2].date]
 
 
-def test_a_kind_that_the_calendar_does_not_have_is_named_with_the_nearest(store: ParquetStore) -> None:
-    rule = EventRule(kinds=("earning",))
-    assert event_scales(store, ("AAPL",), GRID, rule) == {}
+def test_an_event_that_was_withdrawn_blocks_nothing_from_then_on(store: ParquetStore) -> None:
+    at, known = stamp(OPEN[1] + 60), stamp(OPEN[0])
+    with_events(store, "AAPL", (at, known, "fda", "", stamp(OPEN[1] + 50)), (stamp(OPEN[2]), known, "fda", "", known))
+    rows = event_rows(store, "AAPL", GRID)
+    second = int(GRID.first_row[1])
+    assert rows is not None and rows[second + 48].tolist()[0] == 11.0 and np.isnan(rows[second + 49 :]).all()
+    scales = event_scales(store, ("AAPL",), GRID, EventRule(minutes_before=20))
+    assert list(scales) == [GRID.sessions[1].date]
+    assert np.flatnonzero(scales[GRID.sessions[1].date][:, 0] == 0).tolist() == list(range(39, 49))
+
+
+def test_a_kind_that_no_event_of_the_store_has_is_said_with_the_nearest_and_refuses_nobody(store: ParquetStore) -> None:
+    rule = EventRule(kinds=("earning", "fda"))
+    assert unknown_kinds(store, EventRule()) == []
+    (words,) = unknown_kinds(store, rule)
+    assert "earning, fda: there is no calendar" in words
     with_events(store, "AAPL", (stamp(OPEN[0]), None, "earnings", ""))
-    with pytest.raises(ConfigError, match=r"no 'earning'; it has earnings") as failure:
-        event_scales(store, ("AAPL",), GRID, rule)
-    assert failure.value.hint == "did you mean 'earnings'?"
+    with_events(store, "PFE", (stamp(OPEN[0]), None, "fda", ""))
+    with structlog.testing.capture_logs() as logs:
+        assert event_scales(store, ("MSFT",), GRID, rule) == {}
+    (said,) = (entry["event"] for entry in logs)
+    expected = "the calendar has no 'earning'; it has earnings, fda; did you mean 'earnings'?"
+    assert said == f"kernel.events.kinds: {expected}"

@@ -124,6 +124,30 @@ def test_fundamentals_and_events_are_those_known_at_the_time(tmp_path: Path) -> 
     assert store.events("AAPL", minute(-1)).num_rows == 0
 
 
+def test_a_withdrawn_event_is_gone_from_then_on_and_nobody_knows_before(tmp_path: Path) -> None:
+    store = ParquetStore(str(tmp_path))
+    row = {"timestamp": minute(0, 9), "known_at": minute(0), "kind": "earnings"}
+    for withdrawn_at in (None, minute(0, 5)):
+        store.write_table(Kind.EVENTS, "AAPL", "events", rows(EVENTS, {**row, "withdrawn_at": withdrawn_at}))
+    assert store.events("AAPL")["withdrawn_at"].to_pylist() == [minute(0, 5)]
+    before = store.events("AAPL", minute(0, 4))
+    assert before["kind"].to_pylist() == ["earnings"] and "withdrawn_at" not in before.column_names
+    assert store.events("AAPL", minute(0, 5)).num_rows == 0
+
+
+def test_events_of_a_store_from_before_there_was_withdrawn_at_still_read(tmp_path: Path) -> None:
+    store = ParquetStore(str(tmp_path))
+    old = rows(EVENTS, {"timestamp": minute(0, 9), "known_at": minute(0), "kind": "earnings"})
+    path = store.place(Kind.EVENTS, "AAPL", "events.parquet")
+    store.write_parquet(path, old.drop_columns("withdrawn_at"))
+    assert store.events("AAPL").equals(old)
+    store.write_table(Kind.EVENTS, "AAPL", "events", old)
+    assert store.events("AAPL").num_rows == 1
+    store.write_parquet(path, old.drop_columns("note"))
+    with pytest.raises(DataError, match="not a bar file"):
+        store.events("AAPL")
+
+
 def test_quote_and_trade_bars_are_cut_to_the_days_asked_for(tmp_path: Path) -> None:
     store = ParquetStore(str(tmp_path))
     stamps = [{"timestamp": minute(0)}, {"timestamp": minute(5, 2)}]

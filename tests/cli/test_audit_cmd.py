@@ -1,6 +1,9 @@
 """`daytrader audit` on a store of the user's: everything is looked at, and what fails is named with its place."""
 
 import json
+import re
+import shutil
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,10 +12,14 @@ import pytest
 from typer.testing import CliRunner
 
 from daytrader_ray.cli import audit_subjects
-from daytrader_ray.cli.audit_input import everything, world_of
+from daytrader_ray.cli.audit_input import everything, laid, world_of
+from daytrader_ray.cli.audit_stored import NOT_BUILT
 from daytrader_ray.cli.main import build
 from daytrader_ray.cli.profile import load
+from daytrader_ray.cli.requests import feature_request
+from daytrader_ray.cluster import features
 from daytrader_ray.domain.errors import ConfigError, DaytraderError
+from daytrader_ray.engine.minutes import LiveMinutes
 from daytrader_ray.features.audit import lookahead, parity
 from daytrader_ray.features.step import NAMES
 from daytrader_ray.universe.criteria import REGISTRY
@@ -53,9 +60,12 @@ def test_every_quantity_is_audited_and_none_fails(what, root, monkeypatch):
     assert names >= {*NAMES, "extra.cci_20", "atr_5", "return_30", "sigma_30", "regime.in_force"}
     assert names >= {"statistics.adv", "universe.tradable", *(f"universe.{name}" for name in REGISTRY)}
     assert found["passed"]
-    assert {finding["result"] for finding in found["findings"]} <= {"ok", "no value"}
+    assert {finding["result"] for finding in found["findings"]} <= {"ok", "not checked"}
+    assert found["unchecked"] == [one["name"] for one in found["findings"] if one["result"] == "not checked"]
+    assert (NOT_BUILT in found["unchecked"]) == (what == "parity")
     assert found["symbols"] == list(SYMBOLS)
     assert "momentum.rsi_14" in done.stderr
+    assert ("sampled" in done.stderr) == (what == "lookahead")
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +89,8 @@ def test_a_leaky_function_of_the_user_is_named_with_the_place(root):
     found, done = audit(root, "lookahead", "--sessions", "3", "--feature", f"{root}/mine.py:leaky", code=1)
     assert [finding["result"] for finding in found["findings"]] == ["fails"]
     assert isinstance(done.exception, DaytraderError)
-    assert done.exception.message.startswith("knows the future: extra.mine.leaky: AAPL 2025-11-")
+    place = "knows the future: extra.mine.leaky: [A-Z]+ 2025-11-.* when all changes after 2025-11-"
+    assert re.match(place, done.exception.message)
 
 
 @pytest.mark.parametrize("what", ["lookahead", "warmup", "parity"])
@@ -87,6 +98,48 @@ def test_a_clean_function_of_the_user_is_not_accused(what, root):
     found, _ = audit(root, what, "--sessions", "3", "--symbols", "XOM", "--feature", f"{root}/mine.py:honest(4)")
     assert [(finding["name"], finding["result"]) for finding in found["findings"]] == [("extra.mine.honest_4", "ok")]
     assert found["symbols"] == ["SPY", "XOM"]
+
+
+def test_a_function_that_was_never_checked_does_not_pass(root):
+    slow = root / "slow.py"
+    slow.write_text("LOOKBACK = {'mine': 5000}\n\ndef mine(bars):\n    return bars.close\n", encoding="utf-8")
+    found, done = audit(root, "warmup", "--sessions", "3", "--feature", f"{slow}:mine", code=1)
+    assert not found["passed"] and found["unchecked"] == ["extra.slow.mine"]
+    assert done.exception.message == "not checked: extra.slow.mine"
+
+
+@pytest.fixture(scope="module")
+def built(root, tmp_path_factory):
+    path = tmp_path_factory.mktemp("built") / "store"
+    shutil.copytree(root / "historical", path / "historical")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(features, "mapped", lambda items, function: map(function, items))
+        patch.setattr(features, "started", lambda **_: nullcontext(1))
+        features.build(feature_request(load("sandbox", str(path)), SYMBOLS))
+    return path
+
+
+@pytest.mark.parametrize("sessions", ["9", "4"])
+def test_stored_features_are_what_the_bars_give(sessions, built):
+    found, _ = audit(built, "parity", "--sessions", sessions)
+    checked = {finding["name"]: finding["checked"] for finding in found["findings"]}
+    assert {f"stored.{name}" for name in (*NAMES, "atr_5", "sigma_30")} <= checked.keys() and NOT_BUILT not in checked
+    assert checked["stored.lag.return_1"] > 1000 and checked["stored.cross_section.excess_spy_15"] > 1000
+
+
+def test_rows_that_were_moved_on_disk_are_named(built, tmp_path):
+    shutil.copytree(built, tmp_path / "store")
+    for path in (tmp_path / "store").rglob("kernel/symbol=XOM/*.values.npy"):
+        np.save(path, np.roll(np.load(path), 30, axis=0))
+    done = CliRunner().invoke(build(), ["audit", "parity", "--sessions", "4", "--data", str(tmp_path / "store")])
+    assert isinstance(done.exception, DaytraderError) and done.exit_code == 1
+    assert done.exception.message.startswith("differs: stored.") and ": XOM 2025-11-" in done.exception.message
+
+
+def test_features_of_another_profile_are_not_built(built, monkeypatch):
+    monkeypatch.setenv("DAYTRADER__FEATURES__EXTRA", "['CCI(20)']")
+    found, _ = audit(built, "parity", "--sessions", "4")
+    assert NOT_BUILT in found["unchecked"]
 
 
 def test_what_is_no_file_is_refused_as_a_feature_of_the_user(root):
@@ -127,3 +180,18 @@ def test_a_regime_that_is_told_one_bar_early_is_named(world, profile, monkeypatc
     assert failing(lookahead(world, subject.history, 2, np.random.default_rng(0))) == set()
     monkeypatch.setattr(audit_subjects.RegimeSubject, "table", early)
     assert failing(lookahead(world, subject.history, 2, np.random.default_rng(0))) == {"regime.in_force"}
+
+
+def test_a_live_session_lays_the_stored_bars_out_as_the_panel_does(world, root):
+    panel = laid(world, 4, str(root)).panel
+    for name in ("open", "high", "low", "close", "volume", "vwap", "traded"):
+        assert np.array_equal(getattr(panel, name), getattr(world.panel, name), equal_nan=name != "traded")
+
+
+def test_a_live_session_that_lays_minutes_out_otherwise_is_named(root, monkeypatch):
+    lay = LiveMinutes.lay
+    monkeypatch.setattr(LiveMinutes, "lay", lambda self, slot, bars: lay(self, slot, [] if slot % 50 == 7 else bars))
+    found, done = audit(root, "parity", "--sessions", "3", code=1)
+    failed = {finding["name"] for finding in found["findings"] if finding["result"] == "fails"}
+    assert {"lag.return_1", "momentum.rsi_14"} <= failed
+    assert done.exception.message.startswith("differs: ")

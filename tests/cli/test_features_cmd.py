@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -56,6 +57,8 @@ def test_the_list_has_every_feature_of_the_registry_and_every_extra(ask):
     listed = last(ask("--list", "--json"))
     assert list(listed) == [*(feature.name for feature in FEATURES), "extra.cci_20"]
     assert listed["extra.cci_20"]["warm_up"] == 20
+    assert listed["extra.cci_20"]["counted_in"] == "bars"
+    assert listed["lag.return_30"]["counted_in"] == "minutes"
     assert all(value["formula"] and value["source"] and value["inputs"] for value in listed.values())
     assert f"{len(FEATURES) + 1} features" in ask("--list")
 
@@ -68,6 +71,18 @@ def test_an_explanation_has_the_definition_and_the_statistics_of_the_data(ask, b
     assert found["statistics"]["mean"] == pytest.approx(np.nanmean(built[:, :, 1]), rel=1e-6)
     assert found["statistics"]["next_return_is"].startswith("in sample")
     assert set(found["statistics"]["quantiles"]) >= {"0.0", "0.5", "1.0"}
+
+
+def test_a_feature_without_a_value_is_one_line_with_its_rule(ask, built, monkeypatch):
+    frames = stored.load_frames("", None)
+    features = replace(frames.features, names=("events.minutes_to", "time.weekday"))
+    built[:] = np.nan
+    monkeypatch.setattr(stored, "load_frames", lambda _root, _symbols: replace(frames, features=features))
+    text = " ".join(ask("--explain", "events.minutes_to").split())
+    assert "no value no such event is known coverage no value on this data: no such event is known" in text
+    assert text.endswith("no such event is known")
+    text = " ".join(ask("--explain", "time.weekday").split())
+    assert text.endswith("coverage no value on this data") and text.count("no value") == 1 and " nan" not in text
 
 
 def test_without_data_the_definition_is_shown_and_what_is_missing_is_said(ask, monkeypatch):

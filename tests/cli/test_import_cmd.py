@@ -133,6 +133,25 @@ def test_events_are_kept_by_symbol(app: typer.Typer, tmp_path: Path) -> None:
         "symbol,timestamp,kind\naapl,2025-05-01T16:30:00,earnings\nMRNA,2025-06-01T12:00:00,fda\n"
     )
     result = run(app, tmp_path, "--events", str(tmp_path / "events.csv"), "--tz", "America/New_York")
-    assert json.loads(result.stdout.splitlines()[-1]) == {"files": 1, "events": 2, "symbols": 2}
+    assert json.loads(result.stdout.splitlines()[-1]) == {"files": 1, "events": 2, "unannounced": 2, "symbols": 2}
     events = ParquetStore(str(tmp_path / "data")).events("AAPL", dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
     assert [f"{stamp:%H:%M}" for stamp in events["timestamp"].to_pylist()] == ["20:30"]
+
+
+def test_how_many_events_block_nothing_before_they_happen_is_said(app: typer.Typer, tmp_path: Path) -> None:
+    late = "AAPL,2025-05-01T20:30Z,earnings,2025-04-01T12:00Z\nAAPL,2025-06-01T12:00Z,fda,\n"
+    (tmp_path / "events.csv").write_text("symbol,timestamp,kind,known_at\n" + late)
+    words = ["--events", str(tmp_path / "events.csv"), "--data", str(tmp_path / "data")]
+    told = " ".join(CliRunner().invoke(app, words).stdout.split())
+    assert "1 are known only when they happen: nothing is blocked before (column known_at)" in told
+
+
+def test_an_event_that_moved_is_withdrawn_by_its_row_and_the_new_one_counts(app: typer.Typer, tmp_path: Path) -> None:
+    head, old = "symbol,timestamp,kind,known_at,withdrawn_at\n", "AAPL,2025-05-01T20:30Z,earnings,2025-04-01T12:00Z,"
+    moved = "2025-04-20T12:00Z\nAAPL,2025-05-08T20:30Z,earnings,2025-04-20T12:00Z,\n"
+    for text in (head + old + "\n", head + old + moved):
+        (tmp_path / "events.csv").write_text(text)
+        assert run(app, tmp_path, "--events", str(tmp_path / "events.csv")).exit_code == 0
+    store = ParquetStore(str(tmp_path / "data"))
+    days = (dt.datetime(2025, 4, day, tzinfo=dt.UTC) for day in (19, 21))
+    assert [[at.day for at in store.events("AAPL", day)["timestamp"].to_pylist()] for day in days] == [[1], [8]]

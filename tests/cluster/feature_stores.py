@@ -70,7 +70,7 @@ def fill(root: str) -> ParquetStore:
     for month in np.unique(months):
         store.write_table(Kind.QUOTE_BARS, "AAA", str(month), table.filter(pa.array(months == month)))
     days = [dt.datetime(2025, 12, 3, 14, 0, tzinfo=dt.UTC), dt.datetime(2025, 12, 20, 14, 0, tzinfo=dt.UTC)]
-    event = {"timestamp": days[1:], "known_at": days[:1], "kind": ["earnings"], "note": [""]}
+    event = {"timestamp": days[1:], "known_at": days[:1], "kind": ["earnings"], "note": [""], "withdrawn_at": [None]}
     store.write_table(Kind.EVENTS, "BBB", "events", pa.table(event, EVENTS))
     return store
 

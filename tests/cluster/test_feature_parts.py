@@ -26,7 +26,7 @@ NEXT = dt.date(2026, 1, 9)
 def _item_after_item() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(features, "mapped", lambda items, function: map(function, items))
-        patch.setattr(features, "started", lambda **_: nullcontext())
+        patch.setattr(features, "started", lambda **_: nullcontext(1))
         yield
 
 
@@ -128,17 +128,16 @@ def test_an_interrupted_build_goes_on_where_it_stopped(
 def test_a_part_that_was_left_half_written_is_computed_again(store: ParquetStore) -> None:
     whole, folder = files(store), Path(store.root, "processed/features/kernel/symbol=AAA")
     (folder / "_parts.json").write_text("{}", encoding="utf-8")
-    (folder / "2025-12.values.npy").write_bytes(b"half")
-    Path(store.root, "processed/features/latest.json").unlink()
-    for path in Path(store.root, "processed/features/sets").iterdir():
-        path.unlink()
+    (path,) = folder.glob("2025-12.*.values.npy")
+    path.write_bytes(b"half")
     report = build(request(store, "CCI(20)"))
     assert report.computed == {"kernel": store.panel(["AAA"]).grid.n_rows, "extra.cci_20": 0, "cross": 0}
     assert files(store) == whole
 
 
 def test_a_damaged_snapshot_is_not_gone_on_from(store: ParquetStore, tmp_path: Path) -> None:
-    Path(store.root, "processed/features/kernel/symbol=AAA/_states.npz").write_bytes(b"damaged")
+    (path,) = Path(store.root, "processed/features/kernel/symbol=AAA").glob("2026-01.*.state.npy")
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
     for symbol in SYMBOLS:
         write(store, symbol, NEXT, NEXT)
     assert build(request(store)).computed["kernel"] == store.panel(["AAA"]).grid.n_rows + 3 * 390
@@ -193,7 +192,7 @@ def test_a_matrix_whose_parts_another_build_replaced_says_so(store: ParquetStore
     frames = load_frames(store.root)
     change_december(store)
     build(request(store, "CCI(20)"))
-    with pytest.raises(DataError, match=r"2025-12\.values\.npy: another build replaced it"):
+    with pytest.raises(DataError, match=r"2025-12\.\w+\.values\.npy: removed, or replaced by another build"):
         frames.features.values[0 : frames.panel.grid.n_rows, 0]
 
 
@@ -209,7 +208,7 @@ def test_a_matrix_stays_whole_while_its_last_month_grows(store: ParquetStore) ->
 def test_every_month_is_a_table_for_people(built: tuple[ParquetStore, FeaturesReport]) -> None:
     store, _ = built
     frames = load_frames(store.root)
-    (path,) = Path(store.root, "processed/features").glob("table-*/symbol=AAA/2025-12.parquet")
+    (path,) = Path(store.root, "processed/features").glob("table-*/symbol=AAA/2025-12.*.parquet")
     table = pq.read_table(path, partitioning=None)
     assert tuple(table.column_names) == ("timestamp", *frames.features.names)
     start = frames.panel.grid.index_of(dt.date(2025, 12, 1))
@@ -241,5 +240,5 @@ def test_symbols_outside_the_universe_leave_the_others_as_they_are(store: Parque
 
 
 def test_a_layer_without_its_file_names_it(store: ParquetStore) -> None:
-    with pytest.raises(DataError, match=r"2025-01\.values\.npy: no feature file"):
-        Layer(store, "kernel", "AAA").array("2025-01")
+    with pytest.raises(DataError, match=r"2025-01\.none\.values\.npy: removed"):
+        Layer(store, "kernel", "AAA").array("2025-01", "none")

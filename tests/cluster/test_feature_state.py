@@ -4,13 +4,14 @@ import datetime as dt
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from daytrader_ray.adapters.feature_inputs import event_panel, tick_panel
 from daytrader_ray.adapters.store import ParquetStore
-from daytrader_ray.cluster import features
+from daytrader_ray.cluster import feature_state, features
 from daytrader_ray.cluster.feature_alone import Job
 from daytrader_ray.cluster.feature_state import warmed
 from daytrader_ray.cluster.features import FeatureRequest, build, made_by
@@ -22,21 +23,27 @@ from daytrader_ray.features.step import initial_state
 from daytrader_ray.features.trailing import initial_tails
 from daytrader_ray.market_data.statistics import session_statistics
 from daytrader_ray.universe.peers import peers_of
-from tests.cluster.feature_stores import SYMBOLS, copied, fill, request
+from tests.cluster.feature_stores import SYMBOLS, copied, fill, request, write
 
 EXTRA = "CCI(20)"
 MID_MONTH = dt.date(2025, 12, 18)
 LAST = dt.date(2026, 1, 8)
+NEXT = dt.date(2026, 1, 9)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _item_after_item() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(features, "mapped", lambda items, function: map(function, items))
+        patch.setattr(features, "started", lambda **_: nullcontext(1))
+        yield
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ParquetStore]:
+def built(tmp_path_factory: pytest.TempPathFactory) -> ParquetStore:
     store = fill(str(tmp_path_factory.mktemp("store")))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(features, "mapped", lambda items, function: map(function, items))
-        patch.setattr(features, "started", lambda **_: nullcontext())
-        build(request(store, EXTRA))
-    yield store
+    build(request(store, EXTRA))
+    return store
 
 
 def inputs_until(store: ParquetStore, day: dt.date, wanted: FeatureRequest) -> tuple:
@@ -99,6 +106,34 @@ def test_nothing_is_gone_on_from_that_was_built_otherwise_or_is_damaged(built: P
     assert gone_on(built, LAST, "ADX(14)") is None
     assert gone_on(fill(str(tmp_path / "new")), LAST, EXTRA) is None
     store = copied(built.root, tmp_path / "copy")
-    for path in Path(store.root).rglob("cross-*/symbol=AAA/_states.npz"):
+    for path in Path(store.root).rglob("cross-*/symbol=AAA/*.state.npy"):
         path.write_bytes(b"damaged")
     assert gone_on(store, LAST, EXTRA) is None
+
+
+def test_bars_after_the_last_build_join_what_is_stored_of_their_month(built: ParquetStore, tmp_path: Path) -> None:
+    store = copied(built.root, tmp_path)
+    for symbol in SYMBOLS:
+        write(store, symbol, NEXT, NEXT)
+    found, (whole, state, _) = gone_on(store, NEXT, EXTRA), in_one_pass(store, NEXT)
+    assert found is not None and found.state.tobytes() == state.tobytes()
+    assert read(found.features.values) == read(whole.values)
+
+
+def test_a_session_that_starts_while_a_build_runs_goes_on_from_its_own_day(
+    built: ParquetStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, true = copied(built.root, tmp_path), feature_state._states
+    whole, state, _ = in_one_pass(store, LAST)
+
+    def late(*given: Any) -> Any:
+        monkeypatch.setattr(feature_state, "_states", true)
+        for symbol in SYMBOLS:
+            write(store, symbol, NEXT, NEXT)
+        build(request(store, EXTRA))
+        return true(*given)
+
+    monkeypatch.setattr(feature_state, "_states", late)
+    found = gone_on(store, LAST, EXTRA)
+    assert found is not None and found.state.tobytes() == state.tobytes()
+    assert read(found.features.values) == read(whole.values)

@@ -1,8 +1,11 @@
 """A change of any source that a result is computed with gives another key, and so another computation."""
 
 import shutil
+import weakref
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from daytrader_ray.adapters.store import ParquetStore
@@ -133,3 +136,36 @@ def test_hidden_files_and_leftovers_are_no_bars(tmp_path: Path) -> None:
     for name in (".2025-11.parquet.x1.aside", "._2025-11.parquet", ".DS_Store"):
         (folder / name).write_bytes(b"left by a crash")
     assert (key(store), store.span(["AAPL"])) == before
+
+
+class Seen:
+    """A matrix that counts how many of the arrays that it has given are alive at once."""
+
+    def __init__(self, values: np.ndarray) -> None:
+        self.values, self.shape = values, values.shape
+        self.alive: weakref.WeakSet[Kept] = weakref.WeakSet()
+        self.most = 0
+
+    def __getitem__(self, key: tuple[slice, int]) -> np.ndarray:
+        given = self.values[key].copy().view(Kept)
+        self.alive.add(given)
+        self.most = max(self.most, len(self.alive))
+        return given
+
+
+class Kept(np.ndarray):
+    """An array that can be in a set."""
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+
+def test_a_window_is_hashed_without_all_its_symbols_in_memory() -> None:
+    full = market(planted(n_sessions=8, n_symbols=6))
+    seen = Seen(np.asarray(full.frames.features.values))
+    frames = replace(full.frames, features=replace(full.frames.features, values=seen))
+    assert keys(replace(full, frames=frames)) == keys(full)
+    assert 0 < seen.most <= 2

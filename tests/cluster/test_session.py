@@ -13,7 +13,7 @@ from daytrader_ray.adapters.live_config import LiveConfig
 from daytrader_ray.adapters.store import FILE_SCHEMA, ParquetStore
 from daytrader_ray.adapters.tables import Kind
 from daytrader_ray.cluster import session
-from daytrader_ray.cluster.session import awaited, last_prices, market_before, panel_until, starting_cash
+from daytrader_ray.cluster.session import awaited, check_known, last_prices, market_before, panel_until, starting_cash
 from daytrader_ray.domain.errors import BrokerError, DataError
 from daytrader_ray.domain.fakes import FakeBroker
 from daytrader_ray.domain.ports import Account
@@ -72,7 +72,8 @@ def test_a_few_stocks_without_the_day_before_are_not_traded_and_the_others_are(t
         market, behind = market_before(spec, SimpleNamespace(symbols=names))
     assert behind == ["CCC"]
     assert market.tradable.tolist() == [True, True, False, False]
-    assert [(entry["log_level"], entry["symbols"]) for entry in logs] == [("warning", ["CCC"])]
+    assert [(entry["log_level"], entry.get("symbols")) for entry in logs] == [("warning", ["CCC"]), ("warning", None)]
+    assert logs[1]["event"] == "no stored features hold: all are computed from the bars that are there"
     with pytest.raises(DataError, match=r"is missing in .* for CCC$"):
         panel_until(spec, SimpleNamespace(symbols=("AAA", "CCC", "I:VIX")))
 
@@ -103,6 +104,17 @@ def test_the_first_bar_is_measured_by_the_last_price_after_todays_split_of_two()
     history = SimpleNamespace(symbols=("AAA", "BBB", "CCC", "I:VIX"), close=closes, price_factor=ones)
     market = SimpleNamespace(history=history, price_factor=np.array([2.0, 1.0, 1.0, 1.0]))
     assert last_prices(market) == {"AAA": 50.0, "BBB": 50.0}
+
+
+def test_a_session_in_which_nothing_could_be_scored_is_refused_with_the_features_that_are_missing():
+    first = SimpleNamespace(date=dt.date(2025, 3, 3))
+    history = SimpleNamespace(grid=SimpleNamespace(sessions=(first,)))
+    engine = SimpleNamespace(unknown=["trend.ema_50_15m", "a.b"], market=SimpleNamespace(history=history))
+    with pytest.raises(DataError, match=r"a value of trend.ema_50_15m, a.b since 2025-03-03$") as failure:
+        check_known(SimpleNamespace(root="data"), engine)
+    assert "`daytrader features`" in failure.value.hint
+    engine.unknown = []
+    check_known(SimpleNamespace(root="data"), engine)
 
 
 def _minute_of(day):

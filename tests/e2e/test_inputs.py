@@ -65,6 +65,7 @@ def fill_events(store: ParquetStore, market: Market) -> int:
     columns = [[dt.datetime.fromtimestamp(60 * at, dt.UTC) for at in some] for some in (minutes, known)]
     for symbol in STOCKS:
         rows = {"timestamp": columns[0], "known_at": columns[1], "kind": ["fda"] * 3, "note": [""] * 3}
+        rows["withdrawn_at"] = [None] * 3
         store.write_table(Kind.EVENTS, symbol, "events", pa.table(rows))
     return slot
 

@@ -100,8 +100,12 @@ def panel_date(frames: Frames) -> dt.date:
 
 
 def engine_of(panel: Panel, bundle: Bundle) -> SessionEngine:
+    return SessionEngine(bundle, market_of(panel), KernelConfig(), CostConfig(), 100_000.0, "run")
+
+
+def market_of(panel: Panel) -> Market:
     history = panel.part(0, TODAY)
-    market = Market(
+    return Market(
         session=panel.grid.sessions[TODAY],
         history=history,
         expected_history=session_statistics(history)[2],
@@ -114,7 +118,6 @@ def engine_of(panel: Panel, bundle: Bundle) -> SessionEngine:
         event_scale=np.ones((N_SLOTS, 3)),
         peers=PEERS,
     )
-    return SessionEngine(bundle, market, KernelConfig(), CostConfig(), 100_000.0, "run")
 
 
 def test_windows_and_atr_are_those_of_the_batch(panel: Panel, frames: Frames, bundle: Bundle) -> None:
@@ -144,3 +147,12 @@ def test_prices_and_regime_are_those_of_the_panel_and_a_silent_index_goes_out(pa
         assert engine._regime.probabilities.tobytes() == batch.probabilities.tobytes(), slot
         assert np.isnan(engine._minutes.close[1]) == (35 <= slot <= 60), slot
     assert np.isfinite(batch.probabilities).all()
+
+
+def test_features_that_the_history_is_too_short_for_are_told(panel: Panel, bundle: Bundle) -> None:
+    long = ("cross_section.beta_spy_390", "trend.ema_50_15m")
+    wishing = replace(bundle, selection=keeping(NAMES, ("lag.return_1", *long)), scaler=Scaler(np.zeros(3), np.ones(3)))
+    assert set(engine_of(panel, wishing).unknown) == set(long)
+    assert engine_of(panel, bundle).unknown == []
+    nobody = replace(market_of(panel), tradable=np.zeros(3, dtype=np.bool_))
+    assert SessionEngine(wishing, nobody, KernelConfig(), CostConfig(), 1.0, "run").unknown == []

@@ -12,11 +12,16 @@ SYMBOLS = ("AAA", "BBB", "SPY", "CCC", "QQQ")
 
 
 def make_panel(n_sessions=18, symbols=SYMBOLS, bar_minutes=1, seed=5):
-    """A random market with a half-day, quiet minutes, late first bars, a hole at a session's end and missing vwaps."""
+    """A random market with half-days, quiet minutes, late first bars, holes at sessions' ends and missing vwaps.
+
+    Both holes begin in the middle of an aggregate of 5 and of 15 minutes. That of BBB ends a day later, in an aggregate
+    of the same number as the one that it cuts short.
+    """
     rng = np.random.default_rng(seed)
     first = dt.date(2025, 7, 1)
     sessions = tuple(
-        Session(first + dt.timedelta(days=i), 29_190_000 + i * 1440, 210 if i == 2 else 390) for i in range(n_sessions)
+        Session(first + dt.timedelta(days=i), 29_190_000 + i * 1440, 210 if i % 10 == 2 else 390)
+        for i in range(n_sessions)
     )
     grid = SessionGrid(sessions, bar_minutes)
     shape = (grid.n_rows, len(symbols))
@@ -28,18 +33,24 @@ def make_panel(n_sessions=18, symbols=SYMBOLS, bar_minutes=1, seed=5):
     vwap = np.where(rng.random(shape) < 0.5, (high + low + close) / 3, np.nan)
     traded = np.ones(shape, dtype=bool)
     prices = [open_, high, low, close]
-    for row, column in zip(*np.nonzero(rng.random(shape) < 0.05), strict=True):
-        if row and grid.slot_of_row[row]:
-            for price in prices:
-                price[row, column] = close[row - 1, column]
-            volume[row, column], traded[row, column], vwap[row, column] = 0.0, False, np.nan
-    holes = [(grid.first_row[1], grid.first_row[1] + 7, 0), (grid.first_row[4] - 30, grid.first_row[4], 1)]
-    for start, stop, column in holes:
+    quiet = (rng.random(shape) < 0.05) & (grid.slot_of_row > 0)[:, None]
+    for row in np.flatnonzero(quiet.any(axis=1)):
         for price in prices:
-            price[start:stop, column] = np.nan
-        volume[start:stop, column], traded[start:stop, column] = 0.0, False
-        vwap[start:stop, column] = np.nan
-    return Panel(grid, symbols, open_, high, low, close, volume, vwap, traded)
+            price[row, quiet[row]] = close[row - 1, quiet[row]]
+    volume[quiet], traded[quiet], vwap[quiet] = 0.0, False, np.nan
+    panel = Panel(grid, symbols, open_, high, low, close, volume, vwap, traded)
+    second, third = grid.first_row[[1, min(4, n_sessions)]]
+    cut, late = 23 // bar_minutes, 368 // bar_minutes
+    for start, stop, column in ((second, second + 7, 0), (second - cut, second, 4), (third - cut, third + late, 1)):
+        leave_out(panel, slice(start, stop), column)
+    return panel
+
+
+def leave_out(panel, rows, column):
+    """Take the bars of one symbol out of a panel."""
+    for values in (panel.open, panel.high, panel.low, panel.close, panel.vwap):
+        values[rows, column] = np.nan
+    panel.volume[rows, column], panel.traded[rows, column] = 0.0, False
 
 
 def make_inputs(panel, seed=7):
@@ -69,7 +80,7 @@ def make_events(panel, rng):
         known_at = stamps - rng.integers(-100, 3000, len(stamps))
         if symbol == "CCC":
             stamps, known_at = np.append(stamps, [first - 60.5, ends[-1] + 9e4]), np.append(known_at, [0.0, 0.0])
-        columns.append(event_minutes(stamps, known_at, ends))
+        columns.append(event_minutes(stamps, known_at, np.full(len(stamps), np.inf), ends))
     return np.stack(columns, axis=1)
 
 

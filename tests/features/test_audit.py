@@ -29,7 +29,12 @@ def world(panel_maker):
     rng = np.random.default_rng(8)
     minutes = panel.grid.minute_of_row
     events = tuple(
-        Known(at := rng.uniform(minutes[0], minutes[-1], 4), at - rng.uniform(-200.0, 5000.0, 4)) for _ in SYMBOLS
+        Known(
+            at := rng.uniform(minutes[0], minutes[-1], 4),
+            at - rng.uniform(-200.0, 5000.0, 4),
+            np.append(at[:2] + rng.uniform(-2000.0, 2000.0, 2), [np.inf, np.inf]),
+        )
+        for _ in SYMBOLS
     )
     peers = Peers(
         3, -1, np.array([0, 0, 1, -1, -1]), np.array([4, 4, -1, -1, -1]), np.ones((N_SESSIONS, 5), dtype=bool)
@@ -111,7 +116,7 @@ def test_a_leak_of_any_input_is_found(name, world):
 
 
 def _known_at_once(known):
-    return Known(known.timestamp, np.zeros_like(known.known_at))
+    return known._replace(known_at=np.zeros_like(known.known_at))
 
 
 def test_warm_ups_are_long_enough(world, tables):
@@ -134,10 +139,29 @@ def test_a_warm_up_that_is_declared_too_short_is_named(world, tables):
     assert cause == "history begins on 2025-07-03, not on 2025-07-01"
 
 
+def test_one_huge_value_hides_no_error_in_the_others(world, tables):
+    def compute(world):
+        first, ranges = tables.history(world)
+        values = first.values.astype(np.float64)
+        values[:, :, first.names.index("lag.return_1")] = 1.0 + 1e-8 * len(values)
+        values[-1, 0, first.names.index("lag.return_1")] = 1e9
+        return [replace(first, values=values), ranges]
+
+    fixed = replace(world, expected_volume=expected_volume(world.panel))
+    assert failing(warmup(fixed, compute, [2])) == {"lag.return_1"}
+
+
 def test_minute_by_minute_gives_the_bits_of_history(world, with_extra):
     findings = parity(world, with_extra.history, with_extra.live, 6)
     assert failing(findings) == set()
     assert {"extra.cci_20", "atr_5"} <= {finding.name for finding in findings if finding.checked}
+
+
+def test_the_warm_up_on_longer_bars_is_the_one_of_the_kernels(panel_maker, tables):
+    panel = panel_maker(N_SESSIONS, SYMBOLS, bar_minutes=5)
+    table = tables.history(World(panel, expected_volume=expected_volume(panel)))[0]
+    assert table.warm_up[table.names.index("lag.return_30")] == 6
+    assert table.warm_up[table.names.index("momentum.roc_30")] == 31
 
 
 def test_extras_are_audited_like_the_rest(world, with_extra):
@@ -202,10 +226,29 @@ def test_a_changed_world_obeys_the_rules_of_a_panel(world):
 def test_the_moments_hold_the_start_ends_of_sessions_gaps_and_eves_of_splits(world):
     rows = set(moments(world.panel, 4, np.random.default_rng(3)).tolist())
     ends = set((world.grid.first_row[1:] - 1).tolist())
-    assert {3, 40} <= rows
-    assert rows & ends
+    assert {0, 3, 40} <= rows
+    for away in (0, -2, -8, 1, 2, 3, 5):
+        assert rows & {end + away for end in ends}
     assert int(world.grid.first_row[5]) - 1 in rows
     assert max(rows) < world.grid.n_rows - 1
+
+
+def test_the_random_moments_are_spread_over_the_minutes_of_the_day(panel_maker):
+    panel = panel_maker(N_SESSIONS, SYMBOLS)
+    drawn = moments(panel, 10_000, np.random.default_rng(3))
+    assert len(set(panel.grid.slot_of_row[drawn].tolist())) == 390
+    share = panel.grid.slot_of_row / panel.grid.bars_per_session[panel.grid.session_of_row]
+    for seed in range(3):
+        few = moments(panel, 8, np.random.default_rng(seed))
+        assert set((8 * share[few]).astype(int).tolist()) == set(range(8))
+
+
+def test_prices_jump_far_enough_to_show_what_only_a_crash_or_a_doubling_tells(world):
+    others = [world.changed_after(700, np.random.default_rng(seed)).panel.close[701:] for seed in range(4)]
+    moves = np.array([np.nanmedian(other / world.panel.close[701:], axis=0) for other in others])
+    assert moves.min() < 0.5
+    assert moves.max() > 2.0
+    assert ((moves > 0.6) & (moves < 1.7)).any()
 
 
 def test_a_part_of_a_world_has_the_part_of_every_input(world):

@@ -1,6 +1,7 @@
 """Extras by name: what the configuration may say, and what it is told where it may not."""
 
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -75,18 +76,21 @@ def test_the_set_is_the_registry_and_then_the_extras_in_the_order_of_the_configu
         ("MACD(fastperiod=10, signalperiod=5).macdsignal", "MACD", {"fastperiod": 10, "signalperiod": 5}),
         ("BBANDS(20, 2.5, 2, matype=1).lower", "BBANDS", {"timeperiod": 20, "nbdevup": 2.5, "matype": 1}),
         ("STOCH(14, 3, 4).slowd", "STOCH", {"fastk_period": 14, "slowk_period": 3, "slowd_period": 4}),
+        ("EMA(530)", "EMA", {"timeperiod": 530}),
+        ("EMA(540)", "EMA", {"timeperiod": 540}),
+        ("HT_TRENDMODE", "HT_TRENDMODE", {}),
         ("KAMA(10)", "KAMA", {"timeperiod": 10}),
         ("SAR(0.01, 0.1)", "SAR", {"acceleration": 0.01, "maximum": 0.1}),
         ("MFI(14)", "MFI", {"timeperiod": 14}),
     ],
 )
 def test_a_window_is_long_enough_that_older_bars_do_not_matter(text, function, arguments):
-    bars = market()
     extra = parse(text)
+    bars = market(extra.window + 2000)
     inputs = [getattr(bars, name) for name in extra.function.inputs]
     found = getattr(talib, function)(*inputs, **arguments)
     found = found[extra.function.output] if isinstance(found, tuple) else found
-    ends = np.arange(extra.window + 800, 2000, 7)
+    ends = np.arange(extra.window + 800, len(bars.close), 7)
     values = np.array([extra.function(bars, end - extra.window, end) for end in ends])
     np.testing.assert_allclose(values, found[ends - 1], rtol=1e-6, atol=1e-6 * np.median(np.abs(values)))
 
@@ -101,6 +105,16 @@ def test_every_function_of_the_library_is_a_feature(function):
 
 def test_a_function_that_never_forgets_counts_from_the_start_of_a_session_of_bars():
     assert parse("OBV").window == 390
+
+
+def test_a_mode_remembers_as_long_as_what_it_is_decided_from():
+    assert parse("HT_TRENDMODE").window == parse("HT_SINE.sine").window
+
+
+@pytest.mark.parametrize("text", ["EMA(700)", "RSI(300)", "ATR(320)"])
+def test_a_function_that_forgets_too_slowly_is_refused(text):
+    with pytest.raises(ConfigError, match="only after more than 5000"):
+        parse(text)
 
 
 @pytest.mark.parametrize(
@@ -191,3 +205,25 @@ def test_an_extra_travels_with_the_source_of_its_file_and_a_changed_file_is_anot
     changed = parse(f"{own}:wick(14)")
     assert changed.feature.name == extra.feature.name
     assert changed.origin != extra.origin
+
+
+@pytest.mark.parametrize(
+    "line", ["import helpers", "from helpers.deep import x", "from . import helpers", "import kit.part"]
+)
+def test_an_own_function_that_imports_a_file_beside_it_is_refused(line, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "kit").mkdir()
+    (tmp_path / "helpers.py").write_text("")
+    (tmp_path / "mine.py").write_text(f"def wick(bars):\n    return bars.close\ndef other(bars):\n    {line}\n")
+    with pytest.raises(ConfigError, match=r"mine.py imports .* beside it") as error:
+        parse(f"{tmp_path}/mine.py:wick")
+    assert error.value.hint == "put all that it needs into the one file"
+
+
+def test_another_version_of_a_package_that_an_own_function_imports_is_another_feature(own, monkeypatch):
+    (Path(own).parent / "own.py").write_text("import pandas\nfrom numpy import abs\n" + OWN)
+    before = parse(f"{Path(own).parent}/own.py:wick(14)")
+    monkeypatch.setattr("pandas.__version__", "99.0")
+    after = parse(f"{Path(own).parent}/own.py:wick(14)")
+    assert after.origin != before.origin and after.feature == before.feature
+    assert f"numpy=={np.__version__}" in after.origin.split() and "pandas==99.0" in after.origin.split()

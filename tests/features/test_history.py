@@ -10,15 +10,18 @@ from daytrader_ray.features.bar import CROSS_INPUTS, Bars
 from daytrader_ray.features.compute import calendar_of, compare, compute, compute_symbol, crowd_of
 from daytrader_ray.features.kernels import past, rolling
 from daytrader_ray.features.live import LiveFeatures
-from tests.features.conftest import make_panel
+from tests.features.conftest import leave_out, make_panel
 
 FIELDS = ("open", "high", "low", "close", "volume", "vwap", "traded")
 SYMBOLS = ("AAA", "BBB", "SPY", "QQQ", *(f"S{k}" for k in range(46)))
-N_SESSIONS = 52
+N_SESSIONS = 55
 
 
 def odd_market(n_sessions):
-    """Return the made-up market with a split, a halt, flat stretches of 20 closes and a symbol that lists later."""
+    """Return the made-up market with a split, halts, flat stretches of 20 closes and a symbol that lists later.
+
+    In a third of the sessions a symbol comes late, in a third it leaves early, one in a hundred it is not there.
+    """
     panel = make_panel(n_sessions, SYMBOLS)
     rng, first = np.random.default_rng(2), panel.grid.first_row
     prices = [panel.open, panel.high, panel.low, panel.close]
@@ -29,10 +32,18 @@ def odd_market(n_sessions):
         if length > 40:  # as in a halt
             panel.volume[start : start + length, column] = 0.0
             panel.traded[start : start + length, column] = False
+    for session, column in np.ndindex(n_sessions, len(SYMBOLS)):
+        rows = slice(first[session], first[session + 1])
+        late, early, away = rng.random(3)
+        if late < 1 / 3:
+            leave_out(panel, slice(rows.start, rows.start + 1 + int(120 * late)), column)
+        if early < 1 / 3:
+            leave_out(panel, slice(rows.stop - 1 - int(120 * early), rows.stop), column)
+        if away < 0.01:
+            leave_out(panel, rows, column)
+    leave_out(panel, slice(0, first[2] + 77), 1)
     for values in (*prices, panel.vwap):
-        values[: first[2] + 77, 1] = np.nan
         values[first[n_sessions // 2] :, 0] /= 3.0
-    panel.volume[: first[2] + 77, 1], panel.traded[: first[2] + 77, 1] = 0.0, False
     panel.price_factor[n_sessions // 2 :, 0] = panel.share_factor[n_sessions // 2 :, 0] = 3.0
     return panel
 
@@ -82,10 +93,27 @@ def test_batch_equals_stream_over_a_million_symbol_minutes(market, batch):
     assert differing == []
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_any_split_of_a_history_into_parts_gives_the_same_bits(market, batch, seed):
+def odd_cuts(panel):
+    """Return rows where something happens that a part of a history must know of, and the row after each."""
+    first = panel.grid.first_row
+    half_day_ends, split, session = first[3], first[N_SESSIONS // 2], first[7]
+    quiet = ~panel.traded[:, 5] & ~np.isnan(panel.close[:, 5])
+    inside_a_halt = np.flatnonzero(np.convolve(quiet, np.ones(30), "same") == 30)[0]
+    bars = np.cumsum(~np.isnan(panel.close[:, 6]))
+    blocks_end = (np.flatnonzero(bars == 2100)[0], np.flatnonzero(bars == 4200)[0])  # of all windows: 5, 14, ... 60
+    inside_an_aggregate = first[9] + 7
+    rows = np.array([half_day_ends, split, session, inside_a_halt, *blocks_end, inside_an_aggregate])
+    return np.unique([rows, rows + 1])
+
+
+def some_cuts(panel):
+    return np.sort(np.random.default_rng(0).choice(panel.grid.n_rows - 1, 9, replace=False) + 1)
+
+
+@pytest.mark.parametrize("cuts_of", [odd_cuts, some_cuts])
+def test_any_split_of_a_history_into_parts_gives_the_same_bits(market, batch, cuts_of):
     panel, expected, inputs = market
-    cuts = np.sort(np.random.default_rng(seed).choice(panel.grid.n_rows - 1, 9, replace=False) + 1)
+    cuts = cuts_of(panel)
     calendar, n = calendar_of(panel.grid), len(panel.symbols)
     crowd, states = crowd_of(n, N_SESSIONS, inputs["peers"]), steps.initial_state(n)
     for rows in (slice(start, stop) for start, stop in zip([0, *cuts], [*cuts, panel.grid.n_rows], strict=True)):

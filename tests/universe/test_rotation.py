@@ -74,13 +74,18 @@ def test_no_strength_or_budget_knows_what_comes_later_or_how_old_the_history_is(
 
 
 def test_budgets_are_a_softmax_below_the_limit_of_the_kernel() -> None:
-    strength = np.array([[1.0, -1.0], [0.0, 0.0], [np.nan, 3.0]])
+    strength = np.array([[1.0, -1.0], [0.0, 0.0], [np.nan, np.nan]])
     found = budgets_of(UNIVERSE, strength, 0.25)
-    weight = np.exp(-0.5) / (np.exp(-0.5) + np.exp(0.5))
-    assert found[0] == pytest.approx([0.25, 0.25 * 2 * weight, 0.25])
-    assert found[1].tolist() == [0.25, 0.25, 0.25]
-    assert found[2, 0] == pytest.approx(0.25 * 2 / (1 + np.exp(1.5)))
+    assert found[0] == pytest.approx([0.25, 0.25 * np.exp(-0.5), 0.25])
+    assert found[1].tolist() == found[2].tolist() == [0.25, 0.25, 0.25]
     assert found.shape[1] == sector_codes(UNIVERSE, SYMBOLS).max() + 1
+
+
+def test_a_sector_of_average_or_unknown_strength_may_hold_what_the_kernel_allows() -> None:
+    strength = np.array([[0.0, 2.0, -2.0, 2.0, -2.0], [np.nan, 4.0, -1.0, -1.0, -2.0]])
+    found = budgets_of(UNIVERSE, strength, 0.25)[:, :-1]
+    assert found[0] == pytest.approx([0.25, 0.25, 0.25 * np.exp(-1), 0.25, 0.25 * np.exp(-1)])
+    assert found[1] == pytest.approx([0.25, 0.25, *0.25 * np.exp([-0.5, -0.5, -1.0])])
 
 
 def test_a_hot_softmax_gives_every_sector_the_same() -> None:

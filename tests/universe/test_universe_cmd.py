@@ -77,8 +77,22 @@ def test_the_session_after_the_last_bars_is_shown_with_a_reason_for_every_stock(
     assert sectors["Energy"]["proxy"] == "XLE" and sectors["Meme"]["proxy"] is None
     assert sectors["Energy"]["strength"] is not None and 0 < sectors["Meme"]["budget"] <= 0.25
     assert values["references"] == {"SPY": True, "XLE": True, "I:VIX": False}
-    for text in ("before 2025-10-14", "meets volume, ATR", "the list was chosen on 2025-10-20; no bars of I:VIX"):
+    for text in (
+        "before 2025-10-14",
+        "meets volume, ATR",
+        "market cap: the vendor's value for the month end before",
+        "scores rank nobody: max_symbols is not set",
+        "the list was chosen on 2025-10-20, after this session: it knows who was still there; no bars of I:VIX",
+    ):
         assert text in " ".join(table.split())
+
+
+def test_a_list_with_places_and_older_than_the_session_is_shown_without_a_warning(place: Path, tmp_path: Path) -> None:
+    text = PROFILE.replace("2025-10-20\n", "2025-10-14\n  max_symbols: 3\n")
+    (tmp_path / "other.yaml").write_text(text, encoding="utf-8")
+    values, table = shown(place, "--profile", str(tmp_path / "other.yaml"))
+    assert values["max_symbols"] == 3
+    assert "may be traded; the list was chosen on 2025-10-14; no bars of I:VIX" in " ".join(table.split())
 
 
 def test_a_delisted_stock_is_there_on_the_days_before_and_gone_after(place: Path) -> None:

@@ -155,7 +155,10 @@ def _sector(now: Slice, cross: Float64, crowd: Crowd, s: int, k: int) -> float:
 
 @njit
 def _standing(now: Slice, s: int, k: int) -> float:
-    """Return the rank of `s` among the members in [-1, 1], ties in their middle; counting beats sorting here."""
+    """Return the rank of `s` among the members in [-1, 1], ties in their middle.
+
+    It counts all symbols, O(symbols) each: below a few hundred of them that beats sorting once.
+    """
     values, others = now.values[k], now.n_members[k] - 1
     value = values[s]
     if math.isnan(value) or others < 1:

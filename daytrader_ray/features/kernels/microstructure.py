@@ -107,7 +107,7 @@ _CS, _AR, _ILLIQUID, _PRICED, _SIGNED, _VOLUME = range(_VALUE, _VALUE + _LANES)
 _SUM = _LANES
 STATE = _WINDOW + sliding.size(30, _LANES)
 _ALPHA = 2.0 / (SPAN + 1.0)
-_STEEP = 1.0 + math.sqrt(2.0)
+_STEEP = 0.5 * (1.0 + math.sqrt(2.0))
 
 
 @njit
@@ -147,7 +147,7 @@ def _estimates(state: Float64, base: int, length: int, bar: Bar, out: Float32, f
 
     Both spreads compare two bars as they stand to the close between them. With x the sum of their squared ranges and y
     the squared range of both together, Corwin and Schultz's a = (sqrt(2 x) - sqrt(x)) / (3 - 2 sqrt 2) - sqrt(y / (3 -
-    2 sqrt 2)) is (1 + sqrt 2) (sqrt(x) - sqrt(y)).
+    2 sqrt 2)) is (1 + sqrt 2) (sqrt(x) - sqrt(y)), and 2 (e^a - 1) / (e^a + 1) is 2 tanh(a / 2).
     """
     r = state[past.RETURN]
     top, bottom = state[base + _TOP], state[base + _BOTTOM]
@@ -156,7 +156,7 @@ def _estimates(state: Float64, base: int, length: int, bar: Bar, out: Float32, f
     high, low = r + state[base + _TOP], r + state[base + _BOTTOM]
 
     apart = math.sqrt((top - bottom) * (top - bottom) + state[past.HEIGHT] * state[past.HEIGHT])
-    state[base + _CS] = _spread(_STEEP * max(apart - (max(top, high) - min(bottom, low)), 0.0))
+    state[base + _CS] = 2.0 * math.tanh(_STEEP * max(apart - (max(top, high) - min(bottom, low)), 0.0))
     state[base + _AR] = math.sqrt(max((top + bottom) * (high + low), 0.0))
     priced = bar.volume > 0.0 and bar.expected_volume > 0.0
     state[base + _ILLIQUID] = abs(r) * bar.expected_volume / bar.volume if priced else 0.0
@@ -171,12 +171,3 @@ def _estimates(state: Float64, base: int, length: int, bar: Bar, out: Float32, f
     out[first + 1] = state[base + _AR + _SUM] * one_over
     out[first + 2] = state[base + _ILLIQUID + _SUM] / state[base + _PRICED + _SUM]
     out[first + 3] = state[base + _SIGNED + _SUM] / state[base + _VOLUME + _SUM]
-
-
-@njit
-def _spread(a: float) -> float:
-    """Return 2 (e^a - 1) / (e^a + 1), which is 2 tanh(a / 2); by its series where four terms give twelve digits."""
-    if a > 0.1:
-        return 2.0 * math.tanh(0.5 * a)
-    square = a * a
-    return a * (1.0 - square * (1.0 / 12.0 - square * (1.0 / 120.0 - square * (17.0 / 20160.0))))

@@ -5,7 +5,7 @@ from daytrader_ray.features.bar import Bar, Float32, Float64
 from daytrader_ray.features.kernels import past, sliding
 from daytrader_ray.features.registry import Feature, ema_memory, wilder_memory
 
-_MACD = ema_memory(26)
+_MACD = ema_memory(26) + 31  # where a seed weighs 1e-8: the difference of two averages is small against them
 FEATURES = (
     Feature(
         "momentum.rsi_14",

@@ -7,6 +7,8 @@ from daytrader_ray.features.bar import Float32, Float64, Minute
 from daytrader_ray.features.kernels import past
 from daytrader_ray.features.registry import Feature
 
+_FEW = "fewer than 4 bars in the window (of 5 minutes over 15)"
+
 
 def _features(n: int) -> tuple[Feature, ...]:
     over = f"of r over {n} minutes"
@@ -17,7 +19,8 @@ def _features(n: int) -> tuple[Feature, ...]:
         "kurtosis": f"m4 / m2^2 - 3 {over}, m_k the central moments",
     }
     return tuple(
-        Feature(f"rolling.{name}_{n}", formula, n, "definition", in_minutes=True) for name, formula in formulas.items()
+        Feature(f"rolling.{name}_{n}", formula, n, "definition", nan=_FEW, in_minutes=True)
+        for name, formula in formulas.items()
     )
 
 
@@ -38,9 +41,13 @@ def step(state: Float64, minute: Minute, out: Float32, first: int) -> None:
 def _moments(state: Float64, sums: int, n: int, out: Float32, first: int) -> None:
     """Write the moments from the sums of r to r^4.
 
-    Sums about 0 are exact enough, because r scatters about 0: only where it varies by less than a hundredth of its
-    size would the third and fourth moments drown in rounding; they are 0 there.
+    NaN over fewer than four bars: the kurtosis of three is always -1.5. Sums about 0 are exact enough, because r
+    scatters about 0: only where it varies by less than a hundredth of its size would the third and fourth moments drown
+    in rounding; they are 0 there.
     """
+    if n < 4:
+        out[first : first + 4] = math.nan
+        return
     one_over = 1.0 / n
     mean, mean_2 = state[sums] * one_over, state[sums + 1] * one_over
     mean_3, mean_4 = state[sums + 2] * one_over, state[sums + 3] * one_over

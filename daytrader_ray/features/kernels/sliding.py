@@ -1,8 +1,9 @@
-"""Sums over the last n values with O(1) work a value, from which nothing is ever subtracted.
+"""Sums over the last n values, from which nothing is ever subtracted; O(1) work a value, amortised over a block.
 
 Values come in blocks of n. A finished block keeps, for each of its values, the sum from there to its end; the block
-that fills keeps its sum so far. What is left of the old block and the new one so far are the last n values. What has
-left the window leaves no trace, n zeros sum to exactly 0, and no error grows with the history.
+that fills keeps its sum so far; every n-th value finishes it in O(n). What is left of the old block and the new one so
+far are the last n values. What has left the window leaves no trace, n zeros sum to exactly 0, and no error grows with
+the history.
 
 In the state a window of up to `n` values of `lanes` numbers is `[count, value, sum, block so far, n + 1 places]`, of
 `size(n, lanes)` numbers, all 0 at first; the caller writes `value` and reads `sum`.

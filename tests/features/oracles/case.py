@@ -1,6 +1,6 @@
 """What an oracle sees: the bars of one symbol, and all others beside it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -14,7 +14,7 @@ Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Case:
     """The symbol in `column`; arrays `[bar]` hold its bars alone, minutes without a price left out.
 
@@ -28,6 +28,7 @@ class Case:
     ticks: Float64 | None = None
     events: Float64 | None = None
     peers: Peers | None = None
+    _seen: dict[int, "Case"] = field(default_factory=dict)
 
     @cached_property
     def rows(self) -> Int64:
@@ -101,7 +102,9 @@ class Case:
 
     def of(self, column: int) -> "Case":
         """Return the same market seen from another symbol."""
-        return Case(self.panel, self.expected_volume, column, self.ticks, self.events, self.peers)
+        if column not in self._seen:
+            self._seen[column] = replace(self, column=column)
+        return self._seen[column]
 
 
 def windows(values: Float64, n: int) -> Float64:

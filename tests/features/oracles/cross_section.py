@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,11 @@ def table(case: Case, value: Callable[[Case], Float64]) -> pd.DataFrame:
 
 
 def returns(case: Case, minutes: int) -> pd.DataFrame:
+    return _returns(case.of(0), minutes)
+
+
+@lru_cache(maxsize=4)
+def _returns(case: Case, minutes: int) -> pd.DataFrame:
     return table(case, lambda one: windows(one.r, one.bars_in(minutes)).sum(axis=1))
 
 
@@ -76,28 +82,37 @@ def excess_qqq_30(case: Case) -> Float64:
     return excess(case, "qqq", 30)
 
 
-def standing(case: Case, values: pd.DataFrame) -> Float64:
+def standing(case: Case, of: str) -> Float64:
+    return _standings(case.of(0), of)[case.column].to_numpy()[case.rows]
+
+
+@lru_cache(maxsize=4)
+def _standings(case: Case, of: str) -> pd.DataFrame:
     """The average rank among the members, from -1 (the lowest) to 1 (the highest)."""
+    values = relative_volume(case) if of == "volume" else returns(case, int(of))
     members = of_members(case, values).round(11)
     n = members.count(axis=1)
-    rank = members.rank(axis=1, method="average")[case.column]
-    return ((2 * rank - n - 1) / (n - 1).where(n > 1)).to_numpy()[case.rows]
+    return members.rank(axis=1, method="average").mul(2).sub(n + 1, axis=0).div((n - 1).where(n > 1), axis=0)
+
+
+def relative_volume(case: Case) -> pd.DataFrame:
+    return table(case, lambda one: one.volume / np.where(one.expected > 0, one.expected, np.nan))
 
 
 def rank_return_5(case: Case) -> Float64:
-    return standing(case, returns(case, 5))
+    return standing(case, "5")
 
 
 def rank_return_15(case: Case) -> Float64:
-    return standing(case, returns(case, 15))
+    return standing(case, "15")
 
 
 def rank_return_30(case: Case) -> Float64:
-    return standing(case, returns(case, 30))
+    return standing(case, "30")
 
 
 def rank_volume(case: Case) -> Float64:
-    return standing(case, table(case, lambda one: one.volume / np.where(one.expected > 0, one.expected, np.nan)))
+    return standing(case, "volume")
 
 
 def moments(case: Case, other: pd.Series) -> tuple[pd.Series, pd.Series, pd.Series]:

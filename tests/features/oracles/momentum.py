@@ -1,6 +1,7 @@
+import numpy as np
 import talib
 
-from tests.features.oracles.case import Case, Float64
+from tests.features.oracles.case import Case, Float64, windows
 
 
 def rsi_14(case: Case) -> Float64:
@@ -28,7 +29,8 @@ def roc_30(case: Case) -> Float64:
 
 
 def williams_r_14(case: Case) -> Float64:
-    return talib.WILLR(case.high, case.low, case.close, 14)
+    flat = windows(case.high, 14).max(axis=1) == windows(case.low, 14).min(axis=1)
+    return np.where(flat, -50.0, talib.WILLR(case.high, case.low, case.close, 14))
 
 
 def ema_strength_12_26(case: Case) -> Float64:

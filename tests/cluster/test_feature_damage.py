@@ -1,0 +1,229 @@
+"""Builds that are killed, run two at once, or find their files gone: the right rows, or a message, never others."""
+
+import datetime as dt
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from daytrader_ray.adapters.feature_parts import INPUTS, STATE, VALUES, Computed, Layer, Part
+from daytrader_ray.adapters.folder import Folder
+from daytrader_ray.adapters.frames import find_manifest, load_frames
+from daytrader_ray.adapters.store import ParquetStore
+from daytrader_ray.adapters.tables import EVENTS, Kind
+from daytrader_ray.cluster import feature_alone, features
+from daytrader_ray.cluster.features import FeatureRequest, build
+from daytrader_ray.domain.errors import DataError
+from daytrader_ray.domain.panel import Frames
+from tests.cluster.feature_stores import SYMBOLS, UNIVERSE, copied, files, fill, in_one_pass, request
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _item_after_item() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(features, "mapped", lambda items, function: map(function, items))
+        patch.setattr(features, "started", lambda **_: nullcontext(1))
+        yield
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> ParquetStore:
+    store = fill(str(tmp_path_factory.mktemp("store")))
+    build(request(store))
+    return store
+
+
+@pytest.fixture
+def store(built: ParquetStore, tmp_path: Path) -> ParquetStore:
+    """A copy of the built store, to change."""
+    return copied(built.root, tmp_path / "copy")
+
+
+def bits(frames: Frames) -> bytes:
+    matrix = frames.features.values
+    return b"".join(matrix[0 : matrix.shape[0], k].tobytes() for k in range(matrix.shape[1]))
+
+
+def true_bits(wanted: FeatureRequest) -> bytes:
+    values = np.asarray(in_one_pass(wanted).values)
+    return b"".join(np.ascontiguousarray(values[:, k]).tobytes() for k in range(values.shape[1]))
+
+
+def without_quotes(store: ParquetStore) -> FeatureRequest:
+    return request(store).model_copy(update={"quotes": ()})
+
+
+def only(store: ParquetStore, pattern: str) -> Path:
+    (path,) = Path(store.root, "processed/features").glob(pattern)
+    return path
+
+
+def one(month: str, *keys: str) -> Computed:
+    """Return a part whose rows, and state, are told from any other's by its last key."""
+    number = float(int(keys[-1]))
+    part = Part("root", tuple(f"{month}-{k + 1:02d}" for k in range(len(keys))), keys)
+    return Computed(month, part, {VALUES: np.full((len(keys), 2), number, np.float32), STATE: np.array([number])})
+
+
+def stored(layer: Layer) -> dict[str, tuple[tuple[str, ...], list[float]]]:
+    """Return the keys of each part with what is read of it by them: its values and its state."""
+    found = {}
+    for month, part in layer.whole().items():
+        state = layer.state(month, part.keys[-1])
+        assert state is not None
+        found[month] = part.keys, [float(layer.array(month, part.keys[-1])[0, 0]), float(state[0])]
+    return found
+
+
+@pytest.mark.parametrize("n_writes", range(6))
+def test_a_build_that_is_killed_at_any_write_leaves_what_there_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_writes: int
+) -> None:
+    layer = Layer(Folder(str(tmp_path)), "kernel", "AAA")
+    layer.save({}, [one("2025-11", "1", "2"), one("2025-12", "3", "4")])
+    before, done = stored(layer), list[str]()
+
+    def dying(true: Callable[..., None]) -> Callable[..., None]:
+        def write(self: Folder, relative: str, *given: object) -> None:
+            if len(done) == n_writes:
+                raise KeyboardInterrupt
+            done.append(relative)
+            true(self, relative, *given)
+
+        return write
+
+    with monkeypatch.context() as patch:
+        for name in ("write", "write_json", "remove"):
+            patch.setattr(Folder, name, dying(getattr(Folder, name)))
+        with pytest.raises(KeyboardInterrupt):
+            layer.save({"2025-11": layer.contents()["2025-11"]}, [one("2025-12", "3", "4", "5"), one("2026-01", "6")])
+    after = stored(layer)
+    declared = n_writes >= 5
+    assert after == before if not declared else after["2025-12"] == (("3", "4", "5"), [5.0, 5.0])
+    layer.save({"2025-11": layer.contents()["2025-11"]}, [one("2025-12", "3", "4", "5"), one("2026-01", "6")])
+    assert set(stored(layer)) == {"2025-11", "2025-12", "2026-01"} and len(list(tmp_path.rglob("*.npy"))) == 6
+
+
+@pytest.mark.parametrize("damage", [lambda content: content[:-1] + b"?", lambda content: b"?" * len(content)])
+def test_a_state_that_is_not_what_was_written_is_none(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+    layer = Layer(Folder(str(tmp_path)), "kernel", "AAA")
+    layer.save({}, [one("2025-11", "1", "2")])
+    assert layer.state("2025-11", "2") is not None and layer.state("2025-11", "1") is None
+    (path,) = tmp_path.rglob("*.state.npy")
+    path.write_bytes(damage(path.read_bytes()))
+    assert layer.state("2025-11", "2") is None
+
+
+def test_of_two_builds_at_once_neither_takes_rows_of_the_other(
+    store: ParquetStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.rmtree(Path(store.root, "processed"))
+    true, begun, meanwhile = feature_alone.computed, list[str](), list[int]()
+
+    def slow(layer: Layer, *given: object) -> Iterator[Computed]:
+        yield from true(layer, *given)
+        if layer.symbol == "AAA" and not begun:
+            begun.append(layer.symbol)
+            meanwhile.append(sum(build(without_quotes(store)).computed.values()))
+
+    monkeypatch.setattr(feature_alone, "computed", slow)
+    with pytest.raises(DataError, match="removed, or replaced by another build"):
+        build(request(store))
+    assert meanwhile[0] > 0
+    assert bits(load_frames(store.root, name=build(request(store)).name)) == true_bits(request(store))
+
+
+def test_what_two_profiles_share_is_built_for_the_one_that_asks(store: ParquetStore) -> None:
+    small = FeatureRequest(root=store.root, symbols=("AAA", "SPY"), universe=UNIVERSE)
+    assert build(small).computed["kernel"] > 0
+    with pytest.raises(DataError, match="replaced by another build"):
+        bits(load_frames(store.root, name=features_of(store)))
+    assert build(request(store)).computed["kernel"] > 0
+    assert bits(load_frames(store.root)) == true_bits(request(store))
+
+
+def features_of(store: ParquetStore) -> str:
+    """Return the name of the set of all symbols."""
+    names = [path.stem for path in Path(store.root, "processed/features/sets").iterdir()]
+    (name,) = (n for n in names if (found := find_manifest(store, n)) and set(found.parts) == set(SYMBOLS))
+    return name
+
+
+@pytest.mark.parametrize("name", ["kernel/symbol=AAA/2025-12.*.values.npy", "cross-*/symbol=BBB/2025-12.*.state.npy"])
+def test_a_part_that_is_gone_is_computed_again(store: ParquetStore, name: str) -> None:
+    before = files(store)
+    only(store, name).unlink()
+    assert sum(build(request(store)).computed.values()) > 0
+    assert files(store) == before
+
+
+def test_a_part_that_is_cut_is_named_and_computed_again(store: ParquetStore) -> None:
+    before, path = files(store), only(store, "kernel/symbol=AAA/2025-12.*.values.npy")
+    path.write_bytes(path.read_bytes()[:5000])
+    with pytest.raises(DataError, match=r"2025-12\.\w+\.values\.npy: no feature file"):
+        bits(load_frames(store.root))
+    build(request(store))
+    assert files(store) == before
+
+
+@pytest.mark.parametrize("name", ["kernel/symbol=AAA/_parts.json", "sets/*.json", "latest.json"])
+@pytest.mark.parametrize("content", ['{"2025-', '{"2025-12": {"before": "root"}}'])
+def test_a_damaged_declaration_is_made_again(store: ParquetStore, name: str, content: str) -> None:
+    before = files(store)
+    only(store, name).write_text(content, encoding="utf-8")
+    build(request(store))
+    assert files(store) == before
+
+
+def test_ranges_are_read_by_their_key_as_values_are(store: ParquetStore) -> None:
+    frames = load_frames(store.root)
+    build(without_quotes(store))
+    with pytest.raises(DataError, match=rf"\.{INPUTS}\.npy: removed, or replaced by another build"):
+        frames.features.values.ranges()
+
+
+def test_rules_that_no_feature_reads_leave_nothing_to_do(store: ParquetStore) -> None:
+    pinned = UNIVERSE.model_copy(update={"pinned": ("AAA",), "max_symbols": 2})
+    assert build(request(store).model_copy(update={"universe": pinned})).computed == {}
+
+
+def test_symbols_without_any_bars_are_named(store: ParquetStore, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no bars of I:VIX in"):
+        build(FeatureRequest(root=store.root, symbols=("I:VIX",), universe=UNIVERSE))
+    with pytest.raises(DataError, match="no bars of any symbol in") as caught:
+        build(FeatureRequest(root=str(tmp_path / "empty"), symbols=(), universe=UNIVERSE))
+    assert "daytrader download" in caught.value.hint
+
+
+def test_a_quote_of_one_symbol_leaves_the_cross_section_as_it_is(store: ParquetStore) -> None:
+    computed = build(without_quotes(store)).computed
+    assert computed["kernel"] == store.panel(["AAA"]).grid.n_rows and computed["cross"] == 0
+    assert bits(load_frames(store.root)) == true_bits(without_quotes(store))
+
+
+def test_the_first_event_of_a_symbol_computes_what_follows_it(store: ParquetStore) -> None:
+    known, day = (dt.datetime(2026, 1, d, 14, 0, tzinfo=dt.UTC) for d in (6, 8))
+    event = {"timestamp": [day], "known_at": [known], "kind": ["earnings"], "note": [""], "withdrawn_at": [None]}
+    store.write_table(Kind.EVENTS, "AAA", "events", pa.table(event, EVENTS))
+    computed = build(request(store)).computed
+    assert computed == {"kernel": 5 * 390, "cross": 0}
+    assert bits(load_frames(store.root)) == true_bits(request(store))
+
+
+def test_sets_that_four_others_followed_go_with_what_only_they_name(store: ParquetStore) -> None:
+    root = Path(store.root, "processed/features")
+    old = root / "0123456789abcdef"
+    old.mkdir()
+    (old / "manifest.json").write_text("{}", encoding="utf-8")
+    first = {path.name for path in root.glob("cross-*")} | {path.name for path in root.glob("table-*")}
+    for symbols in (("AAA", "SPY"), ("BBB", "SPY"), ("NEW", "SPY"), ("AAA", "NEW", "SPY")):
+        assert first <= {path.name for path in root.iterdir()}
+        build(request(store).model_copy(update={"symbols": symbols}))
+    there = {path.name for path in root.iterdir()}
+    assert not first & there and old.name not in there
+    assert len(list(root.glob("sets/*"))) == len([name for name in there if name.startswith("table-")]) == 4
+    assert "kernel" in there and load_frames(store.root).features.names

@@ -1,0 +1,69 @@
+"""The dry run before a session goes the way that the session goes, and leaves no trace in it."""
+
+import datetime as dt
+import pickle
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from daytrader_ray.cluster import practice
+from daytrader_ray.cluster.practice import practise
+from daytrader_ray.domain.costs import CostConfig
+from daytrader_ray.domain.fakes import FakeScorer
+from daytrader_ray.domain.trading import MEMBERS
+from daytrader_ray.engine.config import KernelConfig
+from daytrader_ray.engine.session import SessionEngine
+from daytrader_ray.features.extras import parse
+from daytrader_ray.features.step import NAMES
+from daytrader_ray.models.bundle import Bundle
+from daytrader_ray.models.scaling import Scaler
+from tests.engine.test_session_bars import SYMBOLS, TODAY, market_of, whole
+from tests.models.samples import keeping
+
+LONG, QUOTED, EXTRA = "trend.sma_20_15m", "microstructure.spread_bps", "extra.cci_20"
+"""Features that a single session does not warm up, that need quotes, that remember bars."""
+
+
+def engine(*features: str) -> SessionEngine:
+    panel, n = whole(), len(features)
+    market = replace(
+        market_of(panel),
+        past_ticks=np.ones((panel.grid.first_row[TODAY], len(SYMBOLS), 6)),
+        extras=(parse("CCI(20)"),),
+        tradable=np.ones(len(SYMBOLS), dtype=np.bool_),
+    )
+    bundle = Bundle(
+        keeping((*NAMES, EXTRA), features), SYMBOLS, Scaler(np.zeros(n), np.ones(n)), {}, 0b11111, np.full(5, 0.2), 1.0,
+        0.5, None, (), {}, 0, dt.date(2025, 3, 1), "",
+    )  # fmt: skip
+    return SessionEngine(bundle, market, KernelConfig(), CostConfig(), 100_000.0, "run")
+
+
+class Scores(FakeScorer):
+    """Notes of how many windows it was asked."""
+
+    asked: list[int]
+
+    async def score(self, windows: np.ndarray) -> np.ndarray:
+        self.asked.append(len(windows))
+        return await super().score(windows)
+
+
+@pytest.mark.parametrize("feature", [LONG, QUOTED, EXTRA])
+async def test_the_dry_run_scores_in_every_minute_and_the_session_does_not_notice(
+    feature: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Scores, "asked", [], raising=False)
+    monkeypatch.setattr(practice, "FakeScorer", Scores)
+    real = engine("lag.return_1", feature)
+    before = state_of(real)
+    await practise(real, FakeScorer([0.0] * len(MEMBERS)))
+    assert Scores.asked == [len(SYMBOLS)] * practice.N_BARS
+    assert state_of(real) == before
+    assert real.bundle.threshold == 0.5 and real.is_flat and not real._sent
+
+
+def state_of(engine: SessionEngine) -> bytes:
+    features, windows = engine._features, engine._windows
+    return pickle.dumps([features.state, features.tails, windows.windows, windows._count, list(engine._book)])

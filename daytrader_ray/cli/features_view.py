@@ -42,9 +42,15 @@ def explanation(feature: "Feature", found: "Description | None") -> "RenderableT
     table = Table(box=None, pad_edge=False, title=feature.name, title_justify="left", show_header=False)
     table.add_column(no_wrap=True, style="bold")
     table.add_column()
-    for name, text in definition(feature).items():
+    words = definition(feature)
+    nan = words.pop("nan")
+    for name, text in words.items():
         table.add_row(name.replace("_", "-"), _plain(_words(text)))
-    for name, text in _statistics(found) if found is not None else ():
+    if nan:
+        table.add_row("no value", _plain(nan))
+    if found is not None and not found.values:
+        table.add_row("coverage", f"no value on this data{nan and f': {_plain(nan)}'}")
+    for name, text in _statistics(found) if found is not None and found.values else ():
         table.add_row(name, text)
     return table
 

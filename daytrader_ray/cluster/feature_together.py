@@ -27,12 +27,13 @@ from daytrader_ray.cluster.feature_plan import (
     shared_rows,
     state_of,
 )
+from daytrader_ray.domain.indices import QQQ, SPY
 from daytrader_ray.domain.panel import Float64
 from daytrader_ray.domain.sessions import US_PER_MINUTE, SessionGrid
 from daytrader_ray.features.bar import CROSS_INPUTS, Float32
 from daytrader_ray.features.compute import calendar_of, compare, crowd_of
 from daytrader_ray.features.step import CROSS_SECTION, CROSS_STATE, FEATURES, N_AUX, initial_state
-from daytrader_ray.universe.peers import GROWTH, MARKET, peers_of
+from daytrader_ray.universe.peers import peers_of
 
 
 @dataclass(frozen=True)
@@ -194,7 +195,7 @@ def _tables(
 def together(job: Job, alone: Sequence[Alone]) -> Together:
     """Return what stage 2 has to know: who is compared with whom, and the hash of that by day."""
     symbols = {one.symbol: one for one in sorted(alone, key=lambda one: one.symbol)}
-    crowd = tuple(symbol for symbol in symbols if symbol in {*job.universe.symbols, MARKET, GROWTH})
+    crowd = tuple(symbol for symbol in symbols if symbol in {*job.universe.symbols, SPY, QQQ})
     said = {s: dict(zip(dates_of(symbols[s].grid), symbols[s].marks, strict=True)) for s in crowd}
     days = sorted({day for own in said.values() for day in own})
     peers = peers_of(job.universe, crowd, days)

@@ -86,6 +86,7 @@ class _Loop:
         self.stopwatch = stopwatch
         self.result = SessionResult()
         self.without_score: Counter[str] = Counter()
+        self.unscored: Counter[str] = Counter()
         self.named: set[str] = set()
         self.frozen: dict[str, str] = {}
 
@@ -112,6 +113,7 @@ class _Loop:
                 self.named.add(name)
                 self._alarm(slot, f"{name}: sent a bar ago, and its end is not known")
         windows = self.engine.on_bars(slot, bars, ticks)
+        self._tell_unscored(slot)
         scores = await scorer.score(windows) if len(windows) else None
         decision = self.engine.on_scores(slot, scores)
         if new := [name for name in decision.missing_members if name not in self.without_score]:
@@ -120,6 +122,12 @@ class _Loop:
         if decision.reasons:
             self.journal.note("decision", {"slot": slot, "reasons": decision.reasons})
         return decision.orders
+
+    def _tell_unscored(self, slot: int) -> None:
+        why = self.engine.unscored
+        if new := [f"{symbol} ({why[symbol]})" for symbol in why if symbol not in self.unscored]:
+            self._alarm(slot, f"not scored, neither entered nor sold for a signal: {', '.join(new)}")
+        self.unscored.update(why.keys())
 
     async def send(self, tick: Tick, orders: Sequence[Order], read_at: float | None = None) -> None:
         """Send orders one after another, in the kernel's order; each is journalled before it leaves."""
@@ -159,6 +167,8 @@ class _Loop:
             self._alarm(-1, f"{self.engine.late_bars} bars came after their minute had been decided")
         for name, n in sorted(self.without_score.items()):
             self._alarm(-1, f"{name} gave no score in {n} bars")
+        for symbol, n in sorted(self.unscored.items()):
+            self._alarm(-1, f"{symbol} was not scored in {n} bars")
         self.journal.note("close", {"cash": self.engine.cash, "flat": self.result.flat_at_close})
         return self.result
 

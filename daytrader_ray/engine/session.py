@@ -85,7 +85,10 @@ class Decision:
 
 
 class SessionEngine:
-    """State of one trading day: features, windows, regime and book, stepped by bars, scores and trade updates."""
+    """State of one trading day: features, windows, regime and book, stepped by bars, scores and trade updates.
+
+    `unscored` names, by symbol, why a stock that may be traded and did trade in the last minute ended no window.
+    """
 
     def __init__(
         self,
@@ -111,6 +114,7 @@ class SessionEngine:
         self._minutes = LiveMinutes(self.symbols, market.session.open_minute, grid.bar_minutes)
         self._aux = np.full((n, 3), np.nan)
         self._scored = np.zeros(0, dtype=np.int64)
+        self.unscored: dict[str, str] = {}
         self._signal = np.full(n, np.nan)
         self._sent: dict[str, Order] = {}
         self._stops: dict[str, str] = {}
@@ -216,9 +220,19 @@ class SessionEngine:
         values, self._aux = self._features.step(market.session, slot, minute)
         if self._regime is not None:
             self._state = self._regime.step(slot, minute.close)
-        due = self._windows.step(self.bundle.scaler.transform(values[:, self._selected])) & market.tradable
+        scaled = self.bundle.scaler.transform(values[:, self._selected])
+        due = self._windows.step(scaled) & market.tradable
         self._scored = np.flatnonzero(due)
+        self.unscored = self._why_not(scaled, minute.traded & market.tradable & ~due)
         return self._windows.windows[self._scored]
+
+    def _why_not(self, scaled: npt.NDArray[np.float32], silent: npt.NDArray[np.bool_]) -> dict[str, str]:
+        """Return what keeps each of the `silent` symbols `[symbol]` from ending a window."""
+        missing, why = ~np.isfinite(scaled), {}
+        for i in np.flatnonzero(silent):
+            named = self.bundle.features[int(missing[i].argmax())]
+            why[self.symbols[i]] = f"{named} has no value" if missing[i].any() else "too few bars with all features"
+        return why
 
     def _beside(self, slot: int, ticks: Mapping[str, Sequence[float]]) -> tuple[Float64, Float64]:
         """Return the ticks and the events of one minute `[symbol, 6]`, `[symbol, 2]`, NaN where there are none."""

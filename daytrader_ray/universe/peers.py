@@ -11,8 +11,6 @@ from daytrader_ray.domain.peers import Peers
 from daytrader_ray.domain.sessions import Int64
 from daytrader_ray.universe.config import UniverseConfig
 
-MARKET, GROWTH = SPY, QQQ
-
 
 def peers_of(universe: UniverseConfig, symbols: Sequence[str], dates: Sequence[dt.date]) -> Peers:
     """Return the peers of the columns `symbols` in the sessions of `dates`."""

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -70,6 +71,18 @@ def test_an_explanation_has_the_definition_and_the_statistics_of_the_data(ask, b
     assert found["statistics"]["mean"] == pytest.approx(np.nanmean(built[:, :, 1]), rel=1e-6)
     assert found["statistics"]["next_return_is"].startswith("in sample")
     assert set(found["statistics"]["quantiles"]) >= {"0.0", "0.5", "1.0"}
+
+
+def test_a_feature_without_a_value_is_one_line_with_its_rule(ask, built, monkeypatch):
+    frames = stored.load_frames("", None)
+    features = replace(frames.features, names=("events.minutes_to", "time.weekday"))
+    built[:] = np.nan
+    monkeypatch.setattr(stored, "load_frames", lambda _root, _symbols: replace(frames, features=features))
+    text = " ".join(ask("--explain", "events.minutes_to").split())
+    assert "no value no such event is known coverage no value on this data: no such event is known" in text
+    assert text.endswith("no such event is known")
+    text = " ".join(ask("--explain", "time.weekday").split())
+    assert text.endswith("coverage no value on this data") and text.count("no value") == 1 and " nan" not in text
 
 
 def test_without_data_the_definition_is_shown_and_what_is_missing_is_said(ask, monkeypatch):

@@ -54,6 +54,8 @@ def test_a_download_job_asks_for_complete_days_only_and_starts_the_built_in_exch
     monkeypatch.setenv("DAYTRADER__SANDBOX__N_SESSIONS", "2")
     monkeypatch.setenv("DAYTRADER__UNIVERSE__SECTORS", "{Technology: [AAPL]}")
     monkeypatch.setenv("DAYTRADER__UNIVERSE__REFERENCES", "[]")
+    monkeypatch.setenv("DAYTRADER__UNIVERSE__PROXIES", "{}")
+    monkeypatch.setenv("DAYTRADER__UNIVERSE__PINNED", "[AAPL]")
     monkeypatch.setattr(
         sys, "argv", ["download.py", "--profile", "sandbox", "--data", str(tmp_path), "--end", "2025-10-31"]
     )

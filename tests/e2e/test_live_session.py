@@ -23,7 +23,7 @@ from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.cli.profile import load
 from daytrader_ray.cli.session_spec import live_spec
 from daytrader_ray.domain.errors import ConfigError
-from tests.e2e.conftest import SANDBOX, SYMBOLS, UNIVERSE
+from tests.e2e.conftest import FEATURES, SANDBOX, SYMBOLS, UNIVERSE
 
 KEYS = {"POLYGON_API_KEY": "poly", "ALPACA_API_KEY": "alp", "ALPACA_SECRET_KEY": "paca"}
 
@@ -75,6 +75,7 @@ def file(exchange, tmp_path):
     }
     values = {
         "universe": UNIVERSE.model_dump(mode="json"),
+        "features": FEATURES.model_dump(mode="json"),
         "polygon": {"url": exchange, "stream_url": f"{streams}/stocks"},
         "alpaca": {"url": exchange, "stream_url": f"{streams}/stream"},
         "live": live,

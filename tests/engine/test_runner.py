@@ -32,9 +32,9 @@ LAST = 5
 N_MINUTES = 140
 
 
-def bundle(threshold: float = 0.5) -> Bundle:
+def bundle(threshold: float = 0.5, features: tuple[str, ...] = FEATURES) -> Bundle:
     return Bundle(
-        selection=keeping(NAMES, FEATURES),
+        selection=keeping(NAMES, features),
         symbols=HISTORY.symbols,
         scaler=Scaler(np.zeros(2), np.ones(2)),
         members={},
@@ -51,7 +51,13 @@ def bundle(threshold: float = 0.5) -> Bundle:
     )
 
 
-def engine(sector_limit: float = np.inf, event_scale: np.ndarray | None = None) -> SessionEngine:
+def engine(
+    sector_limit: float = np.inf,
+    event_scale: np.ndarray | None = None,
+    events: np.ndarray | None = None,
+    features: tuple[str, ...] = FEATURES,
+) -> SessionEngine:
+    """Return an engine; `events` `[slot, symbol, 2]` are those of today, one stands all through its history."""
     _, _, expected = session_statistics(HISTORY)
     market = Market(
         session=FULL.panel.grid.sessions[LAST],
@@ -64,8 +70,10 @@ def engine(sector_limit: float = np.inf, event_scale: np.ndarray | None = None) 
         sector=np.zeros(3, dtype=np.int64),
         sector_limit=np.full(1, sector_limit),
         event_scale=np.ones((390, 3)) if event_scale is None else event_scale,
+        past_events=None if events is None else np.ones((HISTORY.grid.n_rows, 3, 2)),
+        events=events,
     )
-    return SessionEngine(bundle(), market, KernelConfig(), CostConfig(), 100_000.0, "run")
+    return SessionEngine(bundle(features=features), market, KernelConfig(), CostConfig(), 100_000.0, "run")
 
 
 def bars() -> list[list[LiveBar]]:
@@ -213,6 +221,34 @@ async def test_one_missing_member_is_named_and_the_others_go_on() -> None:
         "no score from cnn: weights renormalised",
         f"cnn gave no score in {N_MINUTES} bars",
     ]
+
+
+async def test_a_stock_that_trades_and_is_not_scored_is_an_alarm_with_the_feature_that_is_missing() -> None:
+    events = np.ones((390, 3, 2))
+    events[20:50, 0] = events[30:35, 2] = np.nan
+    here = engine(events=events, features=("lag.return_1", "events.minutes_to"))
+    journal = FakeJournal()
+    result = await session(FakeBroker(reply=filled), FakeScorer([0.0] * 5), journal, here=here)
+    traded = [
+        FULL.panel.traded[int(FULL.panel.grid.first_row[LAST]) :][at, i]
+        for at, i in ((slice(20, 50), 0), (slice(30, 35), 2))
+    ]
+    said = "not scored, neither entered nor sold for a signal"
+    assert [alarm for alarm in result.alarms if "scored" in alarm] == [
+        f"{said}: S00 (events.minutes_to has no value)",
+        f"{said}: S02 (events.minutes_to has no value)",
+        f"S00 was not scored in {traded[0].sum()} bars",
+        f"S02 was not scored in {traded[1].sum()} bars",
+    ]
+    assert traded[0].sum() > 20
+
+
+async def test_a_stock_whose_history_is_too_short_for_a_window_is_named_too() -> None:
+    here = engine(events=np.ones((390, 3, 2)), features=("lag.return_1", "events.minutes_to"))
+    here._windows._count[1] = 0
+    result = await session(FakeBroker(reply=filled), FakeScorer([0.0] * 5), here=here)
+    assert any(alarm.endswith("S01 (too few bars with all features)") for alarm in result.alarms)
+    assert not any("S00" in alarm for alarm in result.alarms)
 
 
 async def test_an_order_with_an_unknown_fate_blocks_its_symbol_and_no_other() -> None:

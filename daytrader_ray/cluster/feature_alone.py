@@ -9,7 +9,16 @@ import numpy as np
 from daytrader_ray.adapters.feature_inputs import event_rows, tick_rows
 from daytrader_ray.adapters.feature_parts import INPUTS, KERNEL, VALUES, Layer, Part
 from daytrader_ray.adapters.store import ParquetStore
-from daytrader_ray.cluster.feature_plan import Plan, Run, computed, digests_of, plan, root_of, rows_from, state_of
+from daytrader_ray.cluster.feature_plan import (
+    Plan,
+    Run,
+    computed,
+    digests_of,
+    plan,
+    plan_from_state,
+    root_of,
+    rows_from,
+)
 from daytrader_ray.domain.panel import Float64, Panel
 from daytrader_ray.domain.sessions import SessionGrid
 from daytrader_ray.features.bar import Bars, Float32
@@ -149,13 +158,11 @@ def _advance(layer: Layer, inputs: Inputs, made_by: str, initial: Float64, run: 
     Where pruned history is missing for the statistics of what is to be computed, all is computed again: what a part
     says must not depend on what had been pruned when it was made.
     """
-    stored, grid = layer.whole(), inputs.grid
-    root = root_of(made_by)
-    planned = plan(stored, grid, inputs.digests, root)
-    if planned.n_new == 0 and stored.keys() == planned.kept.keys():
-        return planned, stored
-    state = state_of(layer, planned) if planned.n_new else initial
-    if state is None or (planned.n_new and planned.before != root and inputs.traded_before(planned.start) <= HISTORY):
+    grid, root = inputs.grid, root_of(made_by)
+    planned, state = plan_from_state(layer, grid, inputs.digests, root)
+    if planned.n_new == 0 and layer.contents().keys() == planned.kept.keys():
+        return planned, planned.kept
+    if planned.n_new and planned.before != root and inputs.traded_before(planned.start) <= HISTORY:
         planned, state = plan({}, grid, inputs.digests, root), None
     state = initial if state is None else state.reshape(initial.shape)
     return planned, layer.save(planned.kept, computed(layer, planned, grid, state, run))

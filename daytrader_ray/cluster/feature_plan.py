@@ -143,12 +143,21 @@ def _starts(part: Part, dates: tuple[str, ...], keys: tuple[str, ...]) -> bool:
     return part.dates == dates[:n] and part.keys == keys[:n]
 
 
-def state_of(layer: Layer, planned: Plan) -> Float64 | None:
-    """Return the state to go on from; None at the start of history, or where the stored one is damaged."""
-    if not planned.kept:
-        return None
-    month = max(planned.kept)
-    return layer.state(month, planned.kept[month].keys[-1])
+def plan_from_state(
+    layer: Layer, grid: SessionGrid, digests: Sequence[bytes], root: str
+) -> tuple[Plan, Float64 | None]:
+    """Plan for the parts of a layer; return the state to go on from too, None where there is nothing to go on from.
+
+    A month whose state is damaged is computed again: from the month before it, as far back as has to be.
+    """
+    planned = plan(layer.whole(), grid, digests, root)
+    while planned.n_new and planned.kept:
+        last = max(planned.kept)
+        state = layer.state(last, planned.kept[last].keys[-1])
+        if state is not None:
+            return planned, state
+        planned = plan({month: part for month, part in planned.kept.items() if month != last}, grid, digests, root)
+    return planned, None
 
 
 def rows_from(grid: SessionGrid, planned: Plan) -> int:

@@ -22,11 +22,11 @@ from daytrader_ray.cluster.feature_plan import (
     months_of,
     part_of,
     plan,
+    plan_from_state,
     root_of,
     rows_from,
     rows_of,
     shared_rows,
-    state_of,
 )
 from daytrader_ray.domain.indices import QQQ, SPY
 from daytrader_ray.domain.panel import Float64
@@ -112,20 +112,22 @@ def _compared(work: _Work) -> Compared:
 
 def _planned(given: Together, store: ParquetStore, symbol: str) -> _Work:
     alone, layer = given.alone[symbol], Layer(store, given.cross, symbol)
-    planned = plan_together(given, layer)
-    state = state_of(layer, planned) if planned.n_new else None
-    if state is None and planned.n_new:
-        planned = plan_together(given, layer, afresh=True)
+    planned, state = plan_from_state(layer, alone.grid, *_made_of(given, alone))
     return _Work(layer, alone, planned, initial_state(1)[0, CROSS_STATE:] if state is None else state)
 
 
-def plan_together(given: Together, layer: Layer, afresh: bool = False) -> Plan:
-    """Compare the stored cross-section of a symbol with the bars that there are; `afresh` as if nothing were stored."""
+def plan_together(given: Together, layer: Layer) -> Plan:
+    """Compare the stored cross-section of a symbol with the bars that there are."""
     alone = given.alone[layer.symbol]
+    return plan(layer.whole(), alone.grid, *_made_of(given, alone))
+
+
+def _made_of(given: Together, alone: Alone) -> tuple[list[bytes], str]:
+    """Return the digests of a symbol's sessions in the cross-section, and the key before the first one."""
     made_by = f"{given.job.made_by} {given.cross} {given.crowd}"
     own = zip(alone.grid.sessions, alone.marks, strict=True)
     digests = [f"{mark} {given.marks.get(session.date)}".encode() for session, mark in own]
-    return plan({} if afresh else layer.whole(), alone.grid, digests, root_of(made_by))
+    return digests, root_of(made_by)
 
 
 def _compare(given: Together, store: ParquetStore, first: dt.date, works: Sequence[_Work]) -> None:

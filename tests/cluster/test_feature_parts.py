@@ -140,8 +140,26 @@ def test_a_damaged_snapshot_is_not_gone_on_from(store: ParquetStore, tmp_path: P
     path.write_bytes(path.read_bytes()[:-1] + b"?")
     for symbol in SYMBOLS:
         write(store, symbol, NEXT, NEXT)
-    assert build(request(store)).computed["kernel"] == store.panel(["AAA"]).grid.n_rows + 3 * 390
+    grid = store.panel(["AAA"]).grid
+    january = grid.n_rows - int(grid.first_row[grid.index_of(dt.date(2026, 1, 2))])
+    assert build(request(store)).computed["kernel"] == january + 3 * 390
     assert values(load_frames(store.root)) == by_symbol(in_one_pass(request(store)))
+
+
+def test_a_damaged_snapshot_does_not_lose_pruned_history(store: ParquetStore, tmp_path: Path) -> None:
+    unpruned = copied(store.root, tmp_path / "unpruned")
+    store.prune(dt.date(2025, 12, 1), SYMBOLS)
+    build(request(store, "CCI(20)"))
+    for pattern in ("kernel*/symbol=AAA/2026-01.*.state.npy", "cross-*/symbol=BBB/2026-01.*.state.npy"):
+        (path,) = Path(store.root, "processed/features").glob(pattern)
+        path.write_bytes(path.read_bytes()[:-1] + b"?")
+    for symbol in SYMBOLS:
+        write(store, symbol, NEXT, NEXT)
+        write(unpruned, symbol, NEXT, NEXT)
+    build(request(store, "CCI(20)"))
+    frames, whole = load_frames(store.root), in_one_pass(request(unpruned, "CCI(20)"))
+    start = np.asarray(whole.values).shape[0] - frames.panel.grid.n_rows
+    assert start > 0 and values(frames) == by_symbol(whole, start)
 
 
 def test_another_extra_computes_itself_alone(store: ParquetStore) -> None:

@@ -8,11 +8,12 @@
     <root>/processed/features/<layer>/symbol=AAPL/2025-03.<key>.state.npy    float64 [state] after the last row
     <root>/processed/features/<layer>/symbol=AAPL/2025-03.<key>.parquet      the same for people, with names and times
 
-A layer holds columns that are computed together: `kernel` (one symbol by itself), `cross-<peers>` (against others),
-one for each extra, and `table-<columns>`, which repeats them for people. The key of a session hashes the key of the
-session before it and all that its rows are made of: equal keys are equal bits, and the first key that differs is where
-the computation goes on. Files bear the key of their last session: none is ever replaced by one with other bits, and of
-two builds at once neither takes the other's rows for its own.
+A layer holds columns that are computed together, and is named by what they read, so that profiles that differ in it do
+not replace each other's: `kernel` or `kernel-<quotes and trades>` (one symbol by itself), `cross-<peers>` (against
+others), `<extra>-<origin>`, and `table-<columns>`, which repeats them for people. The key of a session hashes the key
+of the session before it and all that its rows are made of: equal keys are equal bits, and the first key that differs is
+where the computation goes on. Files bear the key of their last session: none is ever replaced by one with other bits,
+and of two builds at once neither takes the other's rows for its own.
 """
 
 import hashlib
@@ -33,7 +34,7 @@ from daytrader_ray.domain.panel import Float64
 
 FOLDER = "processed/features"
 KERNEL = "kernel"
-"""The layer of what one symbol's own bars say."""
+"""What one symbol's own bars say."""
 VALUES, INPUTS, STATE = "values", "inputs", "state"
 HINT = "run `daytrader features` again"
 _PARTS = "_parts.json"

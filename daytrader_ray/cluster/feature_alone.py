@@ -14,6 +14,7 @@ from daytrader_ray.cluster.feature_plan import (
     Run,
     computed,
     digests_of,
+    hash_of,
     plan,
     plan_from_state,
     root_of,
@@ -45,10 +46,16 @@ class Job:
     quotes: tuple[str, ...]
     trades: tuple[str, ...]
 
+    @property
+    def kernel(self) -> str:
+        """Return the folder of the kernels' columns: of one's own where ticks of some symbols are read."""
+        followed = sorted(self.quotes), sorted(self.trades)
+        return f"{KERNEL}-{hash_of(followed)[:12]}" if any(followed) else KERNEL
+
 
 @dataclass(frozen=True)
 class Alone:
-    """One symbol after stage 1: its sessions, their keys by layer, and the minutes computed now by layer.
+    """One symbol after stage 1: its sessions, their keys by layer, and the minutes computed now by what was computed.
 
     `marks` hash what each session says to stage 2, one by one.
     """
@@ -65,19 +72,25 @@ def step_alone(job: Job, symbol: str) -> Alone:
     store = ParquetStore(job.root)
     inputs = inputs_of(job, store, symbol)
     planned, parts = _advance(
-        Layer(store, KERNEL, symbol), inputs, f"{job.made_by} {KERNEL}", initial_state(1)[0], inputs.kernel
+        Layer(store, job.kernel, symbol), inputs, f"{job.made_by} {KERNEL}", initial_state(1)[0], inputs.kernel
     )
-    plans, marks = {KERNEL: planned}, known_marks(planned, parts)
+    keys, marks = {job.kernel: planned.keys}, known_marks(planned, parts)
+    done = {KERNEL: rows_from(inputs.grid, planned)}
     for extra in job.features.extras:
-        name = extra.feature.name
 
         def run(start: int, stop: int, tail: Float64, extra: Extra = extra) -> Mapping[str, Float32]:
             return inputs.extra(extra, start, stop, tail)
 
         made_by = made_by_extra(job, extra)
-        plans[name], _ = _advance(Layer(store, name, symbol), inputs, made_by, initial_tails([extra], 1)[0], run)
-    keys = {name: plan.keys for name, plan in plans.items()}
-    return Alone(symbol, inputs.grid, keys, marks, {name: rows_from(inputs.grid, p) for name, p in plans.items()})
+        layer = Layer(store, layer_of(extra), symbol)
+        planned, _ = _advance(layer, inputs, made_by, initial_tails([extra], 1)[0], run)
+        keys[layer.name], done[extra.feature.name] = planned.keys, rows_from(inputs.grid, planned)
+    return Alone(symbol, inputs.grid, keys, marks, done)
+
+
+def layer_of(extra: Extra) -> str:
+    """Return the folder of an extra: another one for another function of the same name."""
+    return f"{extra.feature.name}-{hash_of(extra.window, extra.origin)[:12]}"
 
 
 def known_marks(planned: Plan, parts: Mapping[str, Part]) -> tuple[str, ...]:
@@ -95,8 +108,8 @@ def stored_alone(job: Job, symbol: str) -> tuple[SessionGrid, dict[str, Plan]]:
     """Return the sessions of a symbol and, by layer of stage 1, what of the stored parts holds for them."""
     store = ParquetStore(job.root)
     inputs = inputs_of(job, store, symbol)
-    makers = {KERNEL: f"{job.made_by} {KERNEL}"}
-    makers |= {extra.feature.name: made_by_extra(job, extra) for extra in job.features.extras}
+    makers = {job.kernel: f"{job.made_by} {KERNEL}"}
+    makers |= {layer_of(extra): made_by_extra(job, extra) for extra in job.features.extras}
     return inputs.grid, {
         name: plan(Layer(store, name, symbol).whole(), inputs.grid, inputs.digests, root_of(made_by))
         for name, made_by in makers.items()

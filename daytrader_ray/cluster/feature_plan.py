@@ -96,6 +96,11 @@ def digests_of(panel: Panel, ticks: Float64 | None, events: Float64 | None) -> l
     return found
 
 
+def hash_of(*parts: Any) -> str:
+    """Return the SHA-256 of plain values."""
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
 def root_of(made_by: str) -> str:
     """Return the key before the first session of a history: the hash of what computes it."""
     return hashlib.sha256(made_by.encode()).hexdigest()[:16]

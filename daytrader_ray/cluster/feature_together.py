@@ -1,24 +1,23 @@
 """Stage 2 of a build: a group of symbols against all others, then the tables of all columns for people."""
 
 import datetime as dt
-import hashlib
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from daytrader_ray.adapters.feature_matrix import PartRows
-from daytrader_ray.adapters.feature_parts import INPUTS, KERNEL, VALUES, Computed, Layer
+from daytrader_ray.adapters.feature_parts import INPUTS, VALUES, Computed, Layer
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.adapters.tables import UTC
-from daytrader_ray.cluster.feature_alone import Alone, Job
+from daytrader_ray.cluster.feature_alone import Alone, Job, layer_of
 from daytrader_ray.cluster.feature_plan import (
     Plan,
     computed,
     dates_of,
+    hash_of,
     months_of,
     part_of,
     plan,
@@ -55,8 +54,13 @@ class Together:
     @property
     def layers(self) -> tuple[tuple[str, int], ...]:
         """Folders of all columns, in their order, with how many each has."""
-        extras = ((extra.feature.name, 1) for extra in self.job.features.extras)
-        return ((KERNEL, CROSS_SECTION), (self.cross, len(FEATURES) - CROSS_SECTION), *extras)
+        return layers_of(self.job, self.cross)
+
+
+def layers_of(job: Job, cross: str) -> tuple[tuple[str, int], ...]:
+    """Return the folders of all columns, in their order, with how many each has."""
+    extras = ((layer_of(extra), 1) for extra in job.features.extras)
+    return ((job.kernel, CROSS_SECTION), (cross, len(FEATURES) - CROSS_SECTION), *extras)
 
 
 @dataclass(frozen=True)
@@ -140,7 +144,7 @@ def _compare(given: Together, store: ParquetStore, first: dt.date, works: Sequen
     for month in _joined_months(everyone, first):
         dates = dates_of(month)
         crowd = crowd_of(len(columns), len(dates), peers_of(given.job.universe, columns, dates), wanted)
-        values = compare(state, calendar_of(month), _inputs(store, everyone, month), crowd)
+        values = compare(state, calendar_of(month), _inputs(store, given.job.kernel, everyone, month), crowd)
         for k, work in enumerate(works):
             grid = work.alone.grid
             mine, here = shared_rows(grid, month)
@@ -156,7 +160,7 @@ def _joined_months(alone: Sequence[Alone], first: dt.date) -> Iterator[SessionGr
         yield grid.part(month.start, month.stop)
 
 
-def _inputs(store: ParquetStore, alone: Sequence[Alone], month: SessionGrid) -> Float64:
+def _inputs(store: ParquetStore, kernel: str, alone: Sequence[Alone], month: SessionGrid) -> Float64:
     """Return what stage 1 left for stage 2 `[row, symbol, 5]` in the sessions of a month; NaN without it."""
     found = np.full((month.n_rows, len(alone), len(CROSS_INPUTS)), np.nan)
     first, last = month.sessions[0].date, month.sessions[-1].date
@@ -165,8 +169,8 @@ def _inputs(store: ParquetStore, alone: Sequence[Alone], month: SessionGrid) -> 
         start, stop = bisect_left(days, first.replace(day=1)), bisect_right(days, last)
         if start < stop:
             mine, here = shared_rows(one.grid.part(start, stop), month)
-            key, n = one.keys[KERNEL][stop - 1], rows_of(one.grid, start, stop)
-            inputs = Layer(store, KERNEL, one.symbol).array(str(first)[:7], key, n, INPUTS)
+            key, n = one.keys[kernel][stop - 1], rows_of(one.grid, start, stop)
+            inputs = Layer(store, kernel, one.symbol).array(str(first)[:7], key, n, INPUTS)
             found[here, k] = inputs[mine, N_AUX:]
     return found
 
@@ -210,7 +214,7 @@ def together(job: Job, alone: Sequence[Alone]) -> Together:
         for k, day in enumerate(days)
     }
     cross = f"cross-{hash_of(crowd)[:12]}"
-    table = f"table-{hash_of(cross, job.features.names)[:12]}"
+    table = f"table-{hash_of(layers_of(job, cross))[:12]}"
     return Together(job, cross, table, crowd, symbols, marks)
 
 
@@ -228,8 +232,3 @@ def parts_of(grid: SessionGrid, own: SessionGrid, keys: Sequence[Sequence[str]])
         )
         for month in months
     )
-
-
-def hash_of(*parts: Any) -> str:
-    """Return the SHA-256 of plain values."""
-    return hashlib.sha256(repr(parts).encode()).hexdigest()

@@ -18,8 +18,8 @@ from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.adapters.tables import Kind
 from daytrader_ray.cluster.content import versions_of
 from daytrader_ray.cluster.feature_alone import Alone, Job, step_alone
-from daytrader_ray.cluster.feature_plan import dates_of
-from daytrader_ray.cluster.feature_together import Compared, Together, hash_of, parts_of, step_together, together
+from daytrader_ray.cluster.feature_plan import dates_of, hash_of
+from daytrader_ray.cluster.feature_together import Compared, Together, parts_of, step_together, together
 from daytrader_ray.cluster.pipeline import mapped
 from daytrader_ray.cluster.runtime import started
 from daytrader_ray.domain.config import Config
@@ -167,7 +167,9 @@ def made_by() -> str:
 
 def _identity(request: FeatureRequest, wanted: Sequence[str]) -> tuple[str, str]:
     """Return the name of a request's set, and the hash of what it is made of."""
-    name = hash_of(request.features, wanted, request.universe.symbols)[:12]
+    origins = feature_set(request.features).origins
+    read = wanted, request.universe.symbols, sorted(request.quotes), sorted(request.trades)
+    name = hash_of(request.features, origins, *read)[:12]
     return name, content_key(ParquetStore(request.root), request, wanted)
 
 

@@ -129,7 +129,7 @@ def test_stored_features_are_what_the_bars_give(sessions, built):
 
 def test_rows_that_were_moved_on_disk_are_named(built, tmp_path):
     shutil.copytree(built, tmp_path / "store")
-    for path in (tmp_path / "store").rglob("kernel/symbol=XOM/*.values.npy"):
+    for path in (tmp_path / "store").rglob("kernel*/symbol=XOM/*.values.npy"):
         np.save(path, np.roll(np.load(path), 30, axis=0))
     done = CliRunner().invoke(build(), ["audit", "parity", "--sessions", "4", "--data", str(tmp_path / "store")])
     assert isinstance(done.exception, DaytraderError) and done.exit_code == 1

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from daytrader_ray.adapters import frames
 from daytrader_ray.adapters.feature_parts import INPUTS, STATE, VALUES, Computed, Layer, Part
 from daytrader_ray.adapters.folder import Folder
 from daytrader_ray.adapters.frames import find_manifest, load_frames
@@ -59,6 +60,13 @@ def true_bits(wanted: FeatureRequest) -> bytes:
 
 def without_quotes(store: ParquetStore) -> FeatureRequest:
     return request(store).model_copy(update={"quotes": ()})
+
+
+def announce(store: ParquetStore) -> None:
+    """Give AAA an event that is known before it comes."""
+    known, day = (dt.datetime(2026, 1, d, 14, 0, tzinfo=dt.UTC) for d in (6, 8))
+    event = {"timestamp": [day], "known_at": [known], "kind": ["earnings"], "note": [""], "withdrawn_at": [None]}
+    store.write_table(Kind.EVENTS, "AAA", "events", pa.table(event, EVENTS))
 
 
 def only(store: ParquetStore, pattern: str) -> Path:
@@ -170,13 +178,25 @@ def test_a_part_with_other_rows_than_its_sessions_is_not_written(tmp_path: Path)
     assert layer.contents() == {} and not list(tmp_path.rglob("*.npy"))
 
 
-def test_what_two_profiles_share_is_built_for_the_one_that_asks(store: ParquetStore) -> None:
+def test_profiles_that_follow_other_ticks_leave_each_other_alone(store: ParquetStore) -> None:
     small = FeatureRequest(root=store.root, symbols=("AAA", "SPY"), universe=UNIVERSE)
-    assert build(small).computed["kernel"] > 0
-    with pytest.raises(DataError, match="replaced by another build"):
-        bits(load_frames(store.root, name=features_of(store)))
-    assert build(request(store)).computed["kernel"] > 0
-    assert bits(load_frames(store.root)) == true_bits(request(store))
+    first = features_of(store)
+    assert build(small).computed["kernel"] > 0 and build(without_quotes(store)).computed["kernel"] > 0
+    assert bits(load_frames(store.root, name=first)) == true_bits(request(store))
+    assert build(request(store)).computed == build(small).computed == build(without_quotes(store)).computed == {}
+
+
+def test_another_function_of_the_same_name_leaves_the_first_one_readable(
+    store: ParquetStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    wanted = request(store, "mine.py:last(2)")
+    found = []
+    for field in ("close", "open"):
+        Path("mine.py").write_text(f"def last(bars, n):\n    return bars.{field} * n\n", encoding="utf-8")
+        assert build(wanted).computed["extra.mine.last_2"] > 0
+        found.append(load_frames(store.root))
+    assert bits(found[0]) != bits(found[1]) == true_bits(wanted)
 
 
 def features_of(store: ParquetStore) -> str:
@@ -186,7 +206,7 @@ def features_of(store: ParquetStore) -> str:
     return name
 
 
-@pytest.mark.parametrize("name", ["kernel/symbol=AAA/2025-12.*.values.npy", "cross-*/symbol=BBB/2025-12.*.state.npy"])
+@pytest.mark.parametrize("name", ["kernel-*/symbol=AAA/2025-12.*.values.npy", "cross-*/symbol=BBB/2025-12.*.state.npy"])
 def test_a_part_that_is_gone_is_computed_again(store: ParquetStore, name: str) -> None:
     before = files(store)
     only(store, name).unlink()
@@ -195,7 +215,7 @@ def test_a_part_that_is_gone_is_computed_again(store: ParquetStore, name: str) -
 
 
 def test_a_part_that_is_cut_is_named_and_computed_again(store: ParquetStore) -> None:
-    before, path = files(store), only(store, "kernel/symbol=AAA/2025-12.*.values.npy")
+    before, path = files(store), only(store, "kernel-*/symbol=AAA/2025-12.*.values.npy")
     path.write_bytes(path.read_bytes()[:5000])
     with pytest.raises(DataError, match=r"2025-12\.\w+\.values\.npy: no feature file"):
         bits(load_frames(store.root))
@@ -203,7 +223,7 @@ def test_a_part_that_is_cut_is_named_and_computed_again(store: ParquetStore) -> 
     assert files(store) == before
 
 
-@pytest.mark.parametrize("name", ["kernel/symbol=AAA/_parts.json", "sets/*.json", "latest.json"])
+@pytest.mark.parametrize("name", ["kernel-*/symbol=AAA/_parts.json", "sets/*.json", "latest.json"])
 @pytest.mark.parametrize("content", ['{"2025-', '{"2025-12": {"before": "root"}}'])
 def test_a_damaged_declaration_is_made_again(store: ParquetStore, name: str, content: str) -> None:
     before = files(store)
@@ -213,10 +233,11 @@ def test_a_damaged_declaration_is_made_again(store: ParquetStore, name: str, con
 
 
 def test_ranges_are_read_by_their_key_as_values_are(store: ParquetStore) -> None:
-    frames = load_frames(store.root)
-    build(without_quotes(store))
+    found = load_frames(store.root)
+    announce(store)
+    build(request(store))
     with pytest.raises(DataError, match=rf"\.{INPUTS}\.npy: removed, or replaced by another build"):
-        frames.features.values.ranges()
+        found.features.values.ranges()
 
 
 def test_rules_that_no_feature_reads_leave_nothing_to_do(store: ParquetStore) -> None:
@@ -234,24 +255,26 @@ def test_symbols_without_any_bars_are_named(store: ParquetStore, tmp_path: Path)
 
 def test_a_quote_of_one_symbol_leaves_the_cross_section_as_it_is(store: ParquetStore) -> None:
     computed = build(without_quotes(store)).computed
-    assert computed["kernel"] == store.panel(["AAA"]).grid.n_rows and computed["cross"] == 0
+    assert computed["kernel"] > 0 and computed["cross"] == 0
     assert bits(load_frames(store.root)) == true_bits(without_quotes(store))
 
 
 def test_the_first_event_of_a_symbol_computes_what_follows_it(store: ParquetStore) -> None:
-    known, day = (dt.datetime(2026, 1, d, 14, 0, tzinfo=dt.UTC) for d in (6, 8))
-    event = {"timestamp": [day], "known_at": [known], "kind": ["earnings"], "note": [""], "withdrawn_at": [None]}
-    store.write_table(Kind.EVENTS, "AAA", "events", pa.table(event, EVENTS))
+    announce(store)
     computed = build(request(store)).computed
     assert computed == {"kernel": 5 * 390, "cross": 0}
     assert bits(load_frames(store.root)) == true_bits(request(store))
 
 
-def test_sets_that_four_others_followed_go_with_what_only_they_name(store: ParquetStore) -> None:
+def test_sets_that_enough_others_followed_go_with_what_only_they_name(
+    store: ParquetStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(frames, "KEPT_SETS", 4)
     root = Path(store.root, "processed/features")
     old = root / "0123456789abcdef"
     old.mkdir()
     (old / "manifest.json").write_text("{}", encoding="utf-8")
+    (root / "sets" / "unlisted.json").write_text("{}", encoding="utf-8")
     first = {path.name for path in root.glob("cross-*")} | {path.name for path in root.glob("table-*")}
     for symbols in (("AAA", "SPY"), ("BBB", "SPY"), ("NEW", "SPY"), ("AAA", "NEW", "SPY")):
         assert first <= {path.name for path in root.iterdir()}
@@ -259,4 +282,4 @@ def test_sets_that_four_others_followed_go_with_what_only_they_name(store: Parqu
     there = {path.name for path in root.iterdir()}
     assert not first & there and old.name not in there
     assert len(list(root.glob("sets/*"))) == len([name for name in there if name.startswith("table-")]) == 4
-    assert "kernel" in there and load_frames(store.root).features.names
+    assert any(name.startswith("kernel-") for name in there) and load_frames(store.root).features.names

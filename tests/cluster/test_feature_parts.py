@@ -126,7 +126,8 @@ def test_an_interrupted_build_goes_on_where_it_stopped(
 
 
 def test_a_part_that_was_left_half_written_is_computed_again(store: ParquetStore) -> None:
-    whole, folder = files(store), Path(store.root, "processed/features/kernel/symbol=AAA")
+    whole = files(store)
+    (folder,) = Path(store.root, "processed/features").glob("kernel-*/symbol=AAA")
     (folder / "_parts.json").write_text("{}", encoding="utf-8")
     (path,) = folder.glob("2025-12.*.values.npy")
     path.write_bytes(b"half")
@@ -136,7 +137,7 @@ def test_a_part_that_was_left_half_written_is_computed_again(store: ParquetStore
 
 
 def test_a_damaged_snapshot_is_not_gone_on_from(store: ParquetStore, tmp_path: Path) -> None:
-    (path,) = Path(store.root, "processed/features/kernel/symbol=AAA").glob("2026-01.*.state.npy")
+    (path,) = Path(store.root, "processed/features").glob("kernel-*/symbol=AAA/2026-01.*.state.npy")
     path.write_bytes(path.read_bytes()[:-1] + b"?")
     for symbol in SYMBOLS:
         write(store, symbol, NEXT, NEXT)

@@ -55,10 +55,11 @@ class Part:
 
 
 class Computed(NamedTuple):
-    """A part with all its rows: `arrays` by name (`[row, ...]`, and the state after the last row), its `table`."""
+    """A part with all its `rows`: `arrays` by name (`[row, ...]`, and the state after the last one), its `table`."""
 
     month: str
     part: Part
+    rows: int
     arrays: Mapping[str, npt.NDArray[Any]]
     table: pa.Table | None = None
 
@@ -88,9 +89,13 @@ class Layer:
         }
 
     def save(self, kept: Mapping[str, Part], new: Iterable[Computed]) -> dict[str, Part]:
-        """Write new parts beside those that are `kept`, then declare them; all others go. Return all there are now."""
+        """Write new parts beside those that are `kept`, then declare them; all others go. Return all there are now.
+
+        Raises `DataError` for a part with other rows than its sessions have.
+        """
         contents = dict(kept)
         for one in new:
+            self._check(one)
             ends = {f"{name}.npy": _npy(array) for name, array in one.arrays.items()}
             if one.table is not None:
                 ends["parquet"] = _parquet(one.table)
@@ -105,8 +110,17 @@ class Layer:
                 self.store.remove(path)
         return contents
 
-    def array(self, month: str, key: str, name: str = VALUES) -> npt.NDArray[Any]:
-        """Return an array of the part that has a session of a key; `DataError` where there is none any more.
+    def _check(self, one: Computed) -> None:
+        found = {name: len(array) for name, array in one.arrays.items() if name != STATE}
+        if one.table is not None:
+            found["table"] = one.table.num_rows
+        for name, n in found.items():
+            if n != one.rows:
+                where = self.store.path(self._place(one.month))
+                raise DataError(f"{where}: {n} rows of {name} for {one.rows} minutes", HINT)
+
+    def array(self, month: str, key: str, rows: int, name: str = VALUES) -> npt.NDArray[Any]:
+        """Return the rows of a part up to the session of a key; `DataError` where there are none any more, or fewer.
 
         Where the part has grown since, its first rows are those that it had. Of a local root the array is mapped into
         memory, of any other one read whole.
@@ -115,10 +129,12 @@ class Layer:
         if found is None:
             part = self.contents().get(month)
             found = self._load(month, part.keys[-1], name) if part and key in part.keys else None
+        where = self.store.path(self._place(_file(month, key, f"{name}.npy")))
         if found is None:
-            where = self.store.path(self._place(_file(month, key, f"{name}.npy")))
             raise DataError(f"{where}: removed, or replaced by another build", HINT)
-        return found
+        if len(found) < rows:
+            raise DataError(f"{where}: {len(found)} rows instead of {rows}", HINT)
+        return found[:rows]
 
     def state(self, month: str, key: str) -> Float64 | None:
         """Return the state after the part that ends with a key; None where there is none, or not what was written."""

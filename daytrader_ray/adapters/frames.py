@@ -11,7 +11,9 @@ names, and tables likewise.
 """
 
 import datetime as dt
-from collections.abc import Collection, Mapping, Sequence
+import fcntl
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
@@ -21,7 +23,7 @@ import numpy as np
 from daytrader_ray.adapters.calendar import session_grid
 from daytrader_ray.adapters.feature_matrix import MappedMatrix, PartRows
 from daytrader_ray.adapters.feature_parts import FOLDER, Layer
-from daytrader_ray.adapters.folder import Folder
+from daytrader_ray.adapters.folder import Folder, local_root
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.domain.errors import DataError
 from daytrader_ray.domain.indices import is_index
@@ -61,6 +63,27 @@ class Manifest:
         """Return the features of `symbols` over all sessions."""
         parts = tuple(self.parts[symbol] for symbol in symbols)
         return MappedMatrix(root, self.layers, symbols, parts, 0, self.grid.n_rows)
+
+
+@contextmanager
+def building(store: Folder, waits: Callable[[], None]) -> Iterator[None]:
+    """Be the only build on a store, on this machine; `waits` is called where another one has to end first.
+
+    The lock is none of `Folder.locked`: a build is long, and may share it with no file that others write meanwhile.
+    """
+    path = local_root(store.root) / ".locks" / "features"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = path.open("w")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be locked: {error.strerror}") from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waits()
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def publish(store: Folder, manifest: Manifest) -> None:

@@ -156,6 +156,11 @@ def rows_from(grid: SessionGrid, planned: Plan) -> int:
     return int(grid.n_rows - grid.first_row[planned.start])
 
 
+def rows_of(grid: SessionGrid, start: int, stop: int) -> int:
+    """Return how many rows the sessions `[start, stop)` have."""
+    return int(grid.first_row[stop] - grid.first_row[start])
+
+
 def computed(layer: Layer, planned: Plan, grid: SessionGrid, state: Float64, run: Run) -> Iterator[Computed]:
     """Compute what is planned, month by month; a month that grows comes with the rows that it had."""
     for month in months_of(grid):
@@ -164,12 +169,12 @@ def computed(layer: Layer, planned: Plan, grid: SessionGrid, state: Float64, run
             continue
         arrays = run(start, month.stop, state)
         if start > month.start:
-            key = planned.kept[month.name].keys[-1]
-            arrays = {name: np.concatenate([layer.array(month.name, key, name), new]) for name, new in arrays.items()}
+            key, n = planned.kept[month.name].keys[-1], rows_of(grid, month.start, start)
+            arrays = {name: np.concatenate([layer.array(month.name, key, n, name), a]) for name, a in arrays.items()}
         part = part_of(planned, grid, month)
         if INPUTS in arrays:
             part = replace(part, marks=marks_of(arrays[INPUTS], grid.part(month.start, month.stop)))
-        yield Computed(month.name, part, {**arrays, STATE: state.copy()})
+        yield Computed(month.name, part, rows_of(grid, month.start, month.stop), {**arrays, STATE: state.copy()})
 
 
 def marks_of(inputs: Float64, grid: SessionGrid) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ from daytrader_ray.cluster.feature_plan import (
     plan,
     root_of,
     rows_from,
+    rows_of,
     shared_rows,
     state_of,
 )
@@ -162,7 +163,8 @@ def _inputs(store: ParquetStore, alone: Sequence[Alone], month: SessionGrid) -> 
         start, stop = bisect_left(days, first.replace(day=1)), bisect_right(days, last)
         if start < stop:
             mine, here = shared_rows(one.grid.part(start, stop), month)
-            inputs = Layer(store, KERNEL, one.symbol).array(str(first)[:7], one.keys[KERNEL][stop - 1], INPUTS)
+            key, n = one.keys[KERNEL][stop - 1], rows_of(one.grid, start, stop)
+            inputs = Layer(store, KERNEL, one.symbol).array(str(first)[:7], key, n, INPUTS)
             found[here, k] = inputs[mine, N_AUX:]
     return found
 
@@ -187,9 +189,10 @@ def _tables(
             minutes = alone.grid.part(month.start, month.stop).minute_of_row
             columns = [pa.array(minutes * US_PER_MINUTE).cast(UTC)]
             for name, _ in given.layers:
-                array = Layer(store, name, alone.symbol).array(month.name, keys[name][month.stop - 1])
+                array = Layer(store, name, alone.symbol).array(month.name, keys[name][month.stop - 1], len(minutes))
                 columns += [pa.array(row) for row in np.ascontiguousarray(array.T)]
-            yield Computed(month.name, part_of(planned, alone.grid, month), {}, pa.table(columns, names))
+            part, table = part_of(planned, alone.grid, month), pa.table(columns, names)
+            yield Computed(month.name, part, len(minutes), {}, table)
 
 
 def together(job: Job, alone: Sequence[Alone]) -> Together:

@@ -10,8 +10,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+import structlog
+
 from daytrader_ray.adapters.calendar import session_grid
-from daytrader_ray.adapters.frames import Manifest, find_manifest, holds, publish
+from daytrader_ray.adapters.frames import Manifest, building, find_manifest, holds, publish
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.adapters.tables import Kind
 from daytrader_ray.cluster.content import versions_of
@@ -26,6 +28,8 @@ from daytrader_ray.domain.indices import is_index
 from daytrader_ray.domain.sources import digest_of_sources
 from daytrader_ray.features.feature_set import FeaturesConfig, feature_set
 from daytrader_ray.universe.config import UniverseConfig
+
+log = structlog.get_logger(__name__)
 
 SOURCES = (
     "adapters/actions.py",
@@ -98,17 +102,22 @@ class FeaturesReport:
 def build(request: FeatureRequest, progress: Callable[[int, int], None] | None = None) -> FeaturesReport:
     """Bring the features of a request up to date with the bars of its store, absent indices left out.
 
-    Uses the Ray that runs, or starts one where there is something to do. Interrupted, it goes on where it stopped.
+    Uses the Ray that runs, or starts one where there is something to do. Interrupted, it goes on where it stopped. One
+    build at a time works on a store: a second one waits, and says so, until what the first one made is there.
     `progress` is told (done, all): every symbol counts once in either stage.
     """
     store = ParquetStore(request.root)
+    with building(store, lambda: log.info("another build of features runs on this store: waiting", root=store.root)):
+        return _build(store, request, progress or (lambda _done, _of: None))
+
+
+def _build(store: ParquetStore, request: FeatureRequest, told: Callable[[int, int], None]) -> FeaturesReport:
     wanted = without_absent_indices(request.root, request.symbols)
     if not wanted:
         raise DataError(f"no bars of {', '.join(request.symbols) or 'any symbol'} in {store.root}", _NO_BARS)
     name, content = _identity(request, wanted)
     found, computed = find_manifest(store, name), Counter[str]()
     if found is None or found.content != content or not holds(store, found):
-        told = progress or (lambda _done, _of: None)
         features = feature_set(request.features)
         job = Job(request.root, made_by(), request.universe, features, request.quotes, request.trades)
         alone, given, compared = _run(job, wanted, lambda done: told(done, 2 * len(wanted)))

@@ -1,8 +1,9 @@
 """Builds that are killed, run two at once, or find their files gone: the right rows, or a message, never others."""
 
 import datetime as dt
-import shutil
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -15,11 +16,14 @@ from daytrader_ray.adapters.folder import Folder
 from daytrader_ray.adapters.frames import find_manifest, load_frames
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.adapters.tables import EVENTS, Kind
-from daytrader_ray.cluster import feature_alone, features
-from daytrader_ray.cluster.features import FeatureRequest, build
+from daytrader_ray.cluster import features
+from daytrader_ray.cluster.feature_alone import Alone, Job
+from daytrader_ray.cluster.features import FeatureRequest, FeaturesReport, build
 from daytrader_ray.domain.errors import DataError
 from daytrader_ray.domain.panel import Frames
-from tests.cluster.feature_stores import SYMBOLS, UNIVERSE, copied, files, fill, in_one_pass, request
+from tests.cluster.feature_stores import SYMBOLS, UNIVERSE, copied, files, fill, in_one_pass, request, write
+
+NEXT = dt.date(2026, 1, 9)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -66,7 +70,9 @@ def one(month: str, *keys: str) -> Computed:
     """Return a part whose rows, and state, are told from any other's by its last key."""
     number = float(int(keys[-1]))
     part = Part("root", tuple(f"{month}-{k + 1:02d}" for k in range(len(keys))), keys)
-    return Computed(month, part, {VALUES: np.full((len(keys), 2), number, np.float32), STATE: np.array([number])})
+    return Computed(
+        month, part, len(keys), {VALUES: np.full((len(keys), 2), number, np.float32), STATE: np.array([number])}
+    )
 
 
 def stored(layer: Layer) -> dict[str, tuple[tuple[str, ...], list[float]]]:
@@ -75,7 +81,7 @@ def stored(layer: Layer) -> dict[str, tuple[tuple[str, ...], list[float]]]:
     for month, part in layer.whole().items():
         state = layer.state(month, part.keys[-1])
         assert state is not None
-        found[month] = part.keys, [float(layer.array(month, part.keys[-1])[0, 0]), float(state[0])]
+        found[month] = part.keys, [float(layer.array(month, part.keys[-1], 1)[0, 0]), float(state[0])]
     return found
 
 
@@ -118,23 +124,50 @@ def test_a_state_that_is_not_what_was_written_is_none(tmp_path: Path, damage: Ca
     assert layer.state("2025-11", "2") is None
 
 
-def test_of_two_builds_at_once_neither_takes_rows_of_the_other(
-    store: ParquetStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shutil.rmtree(Path(store.root, "processed"))
-    true, begun, meanwhile = feature_alone.computed, list[str](), list[int]()
+def test_a_second_build_waits_until_the_first_one_is_done(store: ParquetStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    for symbol in SYMBOLS:
+        write(store, symbol, NEXT, NEXT)
+    true = features.step_alone
 
-    def slow(layer: Layer, *given: object) -> Iterator[Computed]:
-        yield from true(layer, *given)
-        if layer.symbol == "AAA" and not begun:
-            begun.append(layer.symbol)
-            meanwhile.append(sum(build(without_quotes(store)).computed.values()))
+    with ThreadPoolExecutor(1) as pool:
+        later: list[Future[FeaturesReport]] = []
 
-    monkeypatch.setattr(feature_alone, "computed", slow)
-    with pytest.raises(DataError, match="removed, or replaced by another build"):
-        build(request(store))
-    assert meanwhile[0] > 0
-    assert bits(load_frames(store.root, name=build(request(store)).name)) == true_bits(request(store))
+        def slow(job: Job, symbol: str) -> Alone:
+            one = true(job, symbol)
+            if not later:
+                waiting = threading.Event()
+                monkeypatch.setattr(features.log, "info", lambda *_, **__: waiting.set())
+                later.append(pool.submit(build, request(store)))
+                assert waiting.wait(60)
+            return one
+
+        monkeypatch.setattr(features, "step_alone", slow)
+        assert build(request(store)).computed["kernel"] == 390 * len(SYMBOLS)
+        assert later[0].result().computed == {}
+    assert bits(load_frames(store.root)) == true_bits(request(store))
+
+
+def test_a_store_that_cannot_be_locked_is_named(tmp_path: Path) -> None:
+    (tmp_path / ".locks").write_text("no folder", encoding="utf-8")
+    with pytest.raises(DataError, match=r"\.locks/features: cannot be locked"):
+        build(FeatureRequest(root=str(tmp_path), symbols=("AAA",), universe=UNIVERSE))
+
+
+def test_a_part_is_read_up_to_the_session_that_is_asked_for_and_no_shorter(tmp_path: Path) -> None:
+    layer = Layer(Folder(str(tmp_path)), "kernel", "AAA")
+    layer.save({}, [one("2025-11", "1", "2", "3")])
+    assert len(layer.array("2025-11", "2", 2)) == 2
+    with pytest.raises(DataError, match=r"2025-11\.3\.values\.npy: 3 rows instead of 4"):
+        layer.array("2025-11", "3", 4)
+
+
+def test_a_part_with_other_rows_than_its_sessions_is_not_written(tmp_path: Path) -> None:
+    layer = Layer(Folder(str(tmp_path)), "kernel", "AAA")
+    with pytest.raises(DataError, match="2025-11: 2 rows of values for 3 minutes"):
+        layer.save({}, [one("2025-11", "1", "2")._replace(rows=3)])
+    with pytest.raises(DataError, match="2025-11: 1 rows of table for 2 minutes"):
+        layer.save({}, [one("2025-11", "1", "2")._replace(table=pa.table({"a": [1]}))])
+    assert layer.contents() == {} and not list(tmp_path.rglob("*.npy"))
 
 
 def test_what_two_profiles_share_is_built_for_the_one_that_asks(store: ParquetStore) -> None:

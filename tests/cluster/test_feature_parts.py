@@ -241,4 +241,4 @@ def test_symbols_outside_the_universe_leave_the_others_as_they_are(store: Parque
 
 def test_a_layer_without_its_file_names_it(store: ParquetStore) -> None:
     with pytest.raises(DataError, match=r"2025-01\.none\.values\.npy: removed"):
-        Layer(store, "kernel", "AAA").array("2025-01", "none")
+        Layer(store, "kernel", "AAA").array("2025-01", "none", 1)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,42 +12,57 @@ from daytrader_ray.adapters.bar_files import by_symbol
 from daytrader_ray.adapters.input_files import find_files, opened, spelled
 from daytrader_ray.adapters.stamps import check_zone, to_utc
 from daytrader_ray.adapters.store import ParquetStore
+from daytrader_ray.adapters.table_store import last_of_each
 from daytrader_ray.adapters.tables import EVENTS, Kind
 from daytrader_ray.domain.errors import DataError
 
 REQUIRED = ("symbol", "timestamp", "kind")
 STAMPS = ("timestamp", "known_at", "withdrawn_at")
 COLUMNS = (*REQUIRED, "known_at", "note", "withdrawn_at")
+Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class EventReport:
-    """What an import of events did; `unannounced` of the events are known only when they happen."""
+    """What an import of events did.
+
+    `unannounced` of the events are known only when they happen; `unmatched` withdrawals name no event that was there.
+    """
 
     files: int
     events: int
     unannounced: int
+    unmatched: int
     symbols: tuple[str, ...]
 
 
 def import_events(store: ParquetStore, paths: Sequence[str], zone: str | None = None) -> EventReport:
     """Bring the events of all files into the store; `DataError` names the first file and row that cannot be used.
 
-    All files are read before anything is stored. The same event again changes nothing; with another `known_at` it is
-    another event. One that was moved or taken back is the same row again with `withdrawn_at`: it counts until then. The
-    moved one is a row of its own. Times without a zone are of `zone`, and an error where there is none.
+    All files are read before anything is stored, in any order. The same event again changes nothing; with another
+    `known_at` or `note` it is another event. A row with `withdrawn_at` takes back what was known by then of its symbol,
+    timestamp and kind: that counts until then, and only the same row again changes the time. Where there is no such
+    event it is kept as one. What was moved is a row of its own. Times without a zone are of `zone`, and an error where
+    there is none.
     """
     check_zone(zone)
     files = find_files(paths, lambda name: name.lower().endswith((".csv", ".csv.gz")), "CSV files of events")
     tables = [read_events(path, zone) for path in files]
     rows = pa.concat_tables(tables)
-    announced = pc.sum(pc.less(rows["known_at"], rows["timestamp"])).as_py() or 0
+    announced = pc.fill_null(pc.less(rows["known_at"], rows["timestamp"]), False)
+    unannounced = pc.sum(pc.and_not(rows["withdrawn_at"].is_null(), announced)).as_py() or 0
+    unmatched = 0
     found = by_symbol(rows, "events")
     for symbol in found:
         store.place(Kind.EVENTS, symbol, "")
     for symbol, table in found.items():
-        store.write_table(Kind.EVENTS, symbol, Kind.EVENTS.name_format, table.select(EVENTS.names))
-    return EventReport(len(files), rows.num_rows, rows.num_rows - announced, tuple(found))
+        target = store.place(Kind.EVENTS, symbol, f"{Kind.EVENTS.name_format}.parquet")
+        with store.locked(target):
+            old = store.read_parquet(target, EVENTS).to_pylist()
+            merged, alone = _merged(old, table.select(EVENTS.names).to_pylist())
+            store.write_parquet(target, last_of_each(pa.Table.from_pylist(merged, EVENTS), Kind.EVENTS.key))
+        unmatched += alone
+    return EventReport(len(files), rows.num_rows, unannounced, unmatched, tuple(found))
 
 
 def read_events(path: str, zone: str | None) -> pa.Table:
@@ -75,6 +91,33 @@ def read_events(path: str, zone: str | None) -> pa.Table:
     for name in REQUIRED:
         _refuse_empty(columns[name], name, path)
     return pa.table(columns)
+
+
+def _merged(old: list[Row], new: list[Row]) -> tuple[list[Row], int]:
+    """Return the events of one symbol, and how many of the `new` withdrawals match none; `old` has no key twice."""
+    events = {_key(row): row for row in [*(row for row in new if not row["withdrawn_at"]), *old]}
+    withdrawals = {_key(row): row for row in [*old, *new] if row["withdrawn_at"]}
+    events |= {key: row for key, row in withdrawals.items() if key in events}
+    alone = {}
+    for key, row in sorted(withdrawals.items(), key=lambda item: item[1]["withdrawn_at"]):
+        ended = [event for event in events.values() if _ends(row, event)]
+        for event in ended:
+            event["withdrawn_at"] = event["withdrawn_at"] or row["withdrawn_at"]
+        if key not in events and not ended:
+            alone[key] = row
+    return [*events.values(), *alone.values()], len(alone)
+
+
+def _key(row: Row) -> tuple[Any, ...]:
+    return tuple(row[name] for name in Kind.EVENTS.key)
+
+
+def _ends(row: Row, event: Row) -> bool:
+    """Return whether a withdrawal is of an event: known before it, and not gone before the withdrawn one was known."""
+    same = (row["timestamp"], row["kind"]) == (event["timestamp"], event["kind"])
+    known = event["known_at"] is None or event["known_at"] <= row["withdrawn_at"]
+    gone = row["known_at"] and event["withdrawn_at"] and event["withdrawn_at"] <= row["known_at"]
+    return same and known and not gone
 
 
 def _refuse_empty(column: pa.Array | pa.ChunkedArray, name: str, path: str) -> None:

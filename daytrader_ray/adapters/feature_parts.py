@@ -8,11 +8,12 @@
     <root>/processed/features/<layer>/symbol=AAPL/2025-03.<key>.state.npy    float64 [state] after the last row
     <root>/processed/features/<layer>/symbol=AAPL/2025-03.<key>.parquet      the same for people, with names and times
 
-A layer holds columns that are computed together: `kernel` (one symbol by itself), `cross-<peers>` (against others),
-one for each extra, and `table-<columns>`, which repeats them for people. The key of a session hashes the key of the
-session before it and all that its rows are made of: equal keys are equal bits, and the first key that differs is where
-the computation goes on. Files bear the key of their last session: none is ever replaced by one with other bits, and of
-two builds at once neither takes the other's rows for its own.
+A layer holds columns that are computed together, and is named by what they read, so that profiles that differ in it do
+not replace each other's: `kernel` or `kernel-<quotes and trades>` (one symbol by itself), `cross-<peers>` (against
+others), `<extra>-<origin>`, and `table-<columns>`, which repeats them for people. The key of a session hashes the key
+of the session before it and all that its rows are made of: equal keys are equal bits, and the first key that differs is
+where the computation goes on. Files bear the key of their last session: none is ever replaced by one with other bits,
+and of two builds at once neither takes the other's rows for its own.
 """
 
 import hashlib
@@ -33,7 +34,7 @@ from daytrader_ray.domain.panel import Float64
 
 FOLDER = "processed/features"
 KERNEL = "kernel"
-"""The layer of what one symbol's own bars say."""
+"""What one symbol's own bars say."""
 VALUES, INPUTS, STATE = "values", "inputs", "state"
 HINT = "run `daytrader features` again"
 _PARTS = "_parts.json"
@@ -55,10 +56,11 @@ class Part:
 
 
 class Computed(NamedTuple):
-    """A part with all its rows: `arrays` by name (`[row, ...]`, and the state after the last row), its `table`."""
+    """A part with all its `rows`: `arrays` by name (`[row, ...]`, and the state after the last one), its `table`."""
 
     month: str
     part: Part
+    rows: int
     arrays: Mapping[str, npt.NDArray[Any]]
     table: pa.Table | None = None
 
@@ -88,9 +90,13 @@ class Layer:
         }
 
     def save(self, kept: Mapping[str, Part], new: Iterable[Computed]) -> dict[str, Part]:
-        """Write new parts beside those that are `kept`, then declare them; all others go. Return all there are now."""
+        """Write new parts beside those that are `kept`, then declare them; all others go. Return all there are now.
+
+        Raises `DataError` for a part with other rows than its sessions have.
+        """
         contents = dict(kept)
         for one in new:
+            self._check(one)
             ends = {f"{name}.npy": _npy(array) for name, array in one.arrays.items()}
             if one.table is not None:
                 ends["parquet"] = _parquet(one.table)
@@ -105,8 +111,17 @@ class Layer:
                 self.store.remove(path)
         return contents
 
-    def array(self, month: str, key: str, name: str = VALUES) -> npt.NDArray[Any]:
-        """Return an array of the part that has a session of a key; `DataError` where there is none any more.
+    def _check(self, one: Computed) -> None:
+        found = {name: len(array) for name, array in one.arrays.items() if name != STATE}
+        if one.table is not None:
+            found["table"] = one.table.num_rows
+        for name, n in found.items():
+            if n != one.rows:
+                where = self.store.path(self._place(one.month))
+                raise DataError(f"{where}: {n} rows of {name} for {one.rows} minutes", HINT)
+
+    def array(self, month: str, key: str, rows: int, name: str = VALUES) -> npt.NDArray[Any]:
+        """Return the rows of a part up to the session of a key; `DataError` where there are none any more, or fewer.
 
         Where the part has grown since, its first rows are those that it had. Of a local root the array is mapped into
         memory, of any other one read whole.
@@ -115,10 +130,12 @@ class Layer:
         if found is None:
             part = self.contents().get(month)
             found = self._load(month, part.keys[-1], name) if part and key in part.keys else None
+        where = self.store.path(self._place(_file(month, key, f"{name}.npy")))
         if found is None:
-            where = self.store.path(self._place(_file(month, key, f"{name}.npy")))
             raise DataError(f"{where}: removed, or replaced by another build", HINT)
-        return found
+        if len(found) < rows:
+            raise DataError(f"{where}: {len(found)} rows instead of {rows}", HINT)
+        return found[:rows]
 
     def state(self, month: str, key: str) -> Float64 | None:
         """Return the state after the part that ends with a key; None where there is none, or not what was written."""

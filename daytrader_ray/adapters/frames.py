@@ -5,13 +5,15 @@
     <root>/processed/features/latest.json         the set built last, and those before it
     <root>/processed/features/sets/<name>.json    its columns, their layers, and the parts of every symbol
 
-A set is what one build made: it names parts (`adapters.feature_parts`) and the keys by which they are known. The four
+A set is what one build made: it names parts (`adapters.feature_parts`) and the keys by which they are known. The eight
 sets that were built or used last stay, for whoever reads them meanwhile; with an older one go the layers that only it
 names, and tables likewise.
 """
 
 import datetime as dt
-from collections.abc import Collection, Mapping, Sequence
+import fcntl
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
@@ -21,7 +23,7 @@ import numpy as np
 from daytrader_ray.adapters.calendar import session_grid
 from daytrader_ray.adapters.feature_matrix import MappedMatrix, PartRows
 from daytrader_ray.adapters.feature_parts import FOLDER, Layer
-from daytrader_ray.adapters.folder import Folder
+from daytrader_ray.adapters.folder import Folder, local_root
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.domain.errors import DataError
 from daytrader_ray.domain.indices import is_index
@@ -32,7 +34,7 @@ from daytrader_ray.market_data.statistics import session_statistics
 
 _HINT = "run `daytrader features` first"
 _LATEST = f"{FOLDER}/latest.json"
-KEPT_SETS = 4
+KEPT_SETS = 8
 
 
 @dataclass(frozen=True)
@@ -63,10 +65,32 @@ class Manifest:
         return MappedMatrix(root, self.layers, symbols, parts, 0, self.grid.n_rows)
 
 
+@contextmanager
+def building(store: Folder, waits: Callable[[], None]) -> Iterator[None]:
+    """Be the only build on a store, on this machine; `waits` is called where another one has to end first.
+
+    The lock is none of `Folder.locked`: a build is long, and may share it with no file that others write meanwhile.
+    """
+    path = local_root(store.root) / ".locks" / "features"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = path.open("w")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be locked: {error.strerror}") from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waits()
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def publish(store: Folder, manifest: Manifest) -> None:
     """Keep a manifest and make its set the one that `load_frames` reads; the parts are there before.
 
-    Sets and layers that nobody has built or used for `KEPT_SETS` others are removed.
+    Sets and layers that nobody has built or used for `KEPT_SETS` others are removed; sets that are not listed count as
+    the oldest. Only inside `building`.
     """
     values = {
         **asdict(manifest),
@@ -79,7 +103,9 @@ def publish(store: Folder, manifest: Manifest) -> None:
     }
     store.write_json(_place(manifest.name), values)
     latest = store.read_cache(_LATEST)
-    before = [name for name in (latest.get("set"), *latest.get("before", ())) if name not in {None, manifest.name}]
+    there = [path.rpartition("/")[2].removesuffix(".json") for path in store.find(_place("*"))]
+    listed = [name for name in (latest.get("set"), *latest.get("before", ())) if name in there]
+    before = [name for name in dict.fromkeys([*listed, *there]) if name != manifest.name]
     kept, gone = before[: KEPT_SETS - 1], before[KEPT_SETS - 1 :]
     store.write_json(_LATEST, {"set": manifest.name, "before": kept})
     for name in gone:
@@ -101,7 +127,10 @@ def _folders(manifest: Manifest | None) -> set[str]:
 
 
 def holds(store: Folder, manifest: Manifest) -> bool:
-    """Return whether all parts of a set are there: with their keys, their files as long as they were written."""
+    """Return whether all parts of a set are there: with their keys, their files as long as they were written.
+
+    Of the tables for people only the months count: no computation reads them.
+    """
     for symbol, parts in manifest.parts.items():
         for at, (name, _) in enumerate(manifest.layers):
             there = Layer(store, name, symbol).whole()

@@ -22,8 +22,8 @@ FAILURE = {
     ),
     "parity": (
         "differs",
-        "history and live must run the same code on the same inputs (stored.*: delete processed/features of the store, "
-        "run `daytrader features`)",
+        "history and live must run the same code on the same inputs (stored.*: remove the files that are named, "
+        "then run `daytrader features`)",
     ),
 }
 """What a failure means, and what to do, by audit."""

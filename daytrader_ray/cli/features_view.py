@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 HORIZON_MINUTES = 30
 """How far ahead the return is with which a feature is compared."""
 
+CONSTANT = "none: constant"
+"""What is said instead of a correlation of what never varies."""
 IN_SAMPLE = "in sample, overlapping returns, before costs: no evidence that it can be traded"
 
 
@@ -100,13 +102,15 @@ def _counted_in(feature: "Feature") -> str:
 
 
 def _statistics(found: "Description") -> list[tuple[str, str]]:
-    lagged = ", ".join(f"{value:+.3f} after {lag}" for lag, value in found.autocorrelation.items())
+    moving = {lag: value for lag, value in found.autocorrelation.items() if math.isfinite(value)}
+    lagged = ", ".join(f"{value:+.3f} after {lag}" for lag, value in moving.items())
+    ahead = f"{found.next_return:+.4f} rank correlation with that of {found.horizon} bars ({IN_SAMPLE})"
     rows = [
         ("coverage", f"{found.coverage:.2%} of {found.bars:,} bars"),
         ("mean, sd", f"{found.mean:.6g}, {found.sd:.6g}"),
         ("quantiles", ", ".join(f"{level:.0%} {value:.4g}" for level, value in found.quantiles.items())),
-        ("autocorrelation", f"{lagged} bars"),
-        ("next return", f"{found.next_return:+.4f} rank correlation with that of {found.horizon} bars ({IN_SAMPLE})"),
+        ("autocorrelation", f"{lagged} bars" if moving else CONSTANT),
+        ("next return", ahead if math.isfinite(found.next_return) else CONSTANT),
     ]
     if found.lowest and found.highest:
         ends = f"{found.lowest[0]} {found.lowest[1]:.6g} to {found.highest[0]} {found.highest[1]:.6g}"

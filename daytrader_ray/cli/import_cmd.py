@@ -51,8 +51,8 @@ def command(  # noqa: PLR0913 - one argument for each option
     is the symbol). With --flat-files only the profile's universe is kept, and days that are there are not read again.
     Days and times in two columns are --map timestamp=date+time.
 
-    An event counts from known_at on; without it only once it happens, so that no entry is blocked before it. One that
-    was moved or taken back is the same row again with withdrawn_at; the moved one is a row of its own.
+    An event counts from known_at on; without it only once it happens, so that no entry is blocked before it. A row with
+    withdrawn_at takes back the event of its symbol, timestamp and kind, for good; the moved one is a row of its own.
 
     Example: daytrader import bars/*.csv --map close=last --tz America/New_York --stamp end
     """
@@ -103,10 +103,12 @@ def _events(store: "ParquetStore", paths: list[str], zone: str | None, as_json: 
 
     report = import_events(store, paths, zone)
     counts = {"files": report.files, "events": report.events, "unannounced": report.unannounced}
-    counts["symbols"] = len(report.symbols)
+    counts |= {"unmatched": report.unmatched, "symbols": len(report.symbols)}
     text = f"{report.events:,} events of {len(report.symbols)} symbols from {report.files} files into {store.root}"
     if report.unannounced:
         text += f"; {report.unannounced:,} are known only when they happen: nothing is blocked before (column known_at)"
+    if report.unmatched:
+        text += f"; {report.unmatched:,} withdrawals match no event that was there (symbol, timestamp, kind)"
     _say(counts, text, as_json)
 
 

@@ -9,7 +9,17 @@ import numpy as np
 from daytrader_ray.adapters.feature_inputs import event_rows, tick_rows
 from daytrader_ray.adapters.feature_parts import INPUTS, KERNEL, VALUES, Layer, Part
 from daytrader_ray.adapters.store import ParquetStore
-from daytrader_ray.cluster.feature_plan import Plan, Run, computed, digests_of, plan, root_of, rows_from, state_of
+from daytrader_ray.cluster.feature_plan import (
+    Plan,
+    Run,
+    computed,
+    digests_of,
+    hash_of,
+    plan,
+    plan_from_state,
+    root_of,
+    rows_from,
+)
 from daytrader_ray.domain.panel import Float64, Panel
 from daytrader_ray.domain.sessions import SessionGrid
 from daytrader_ray.features.bar import Bars, Float32
@@ -36,10 +46,16 @@ class Job:
     quotes: tuple[str, ...]
     trades: tuple[str, ...]
 
+    @property
+    def kernel(self) -> str:
+        """Return the folder of the kernels' columns: of one's own where ticks of some symbols are read."""
+        followed = sorted(self.quotes), sorted(self.trades)
+        return f"{KERNEL}-{hash_of(followed)[:12]}" if any(followed) else KERNEL
+
 
 @dataclass(frozen=True)
 class Alone:
-    """One symbol after stage 1: its sessions, their keys by layer, and the minutes computed now by layer.
+    """One symbol after stage 1: its sessions, their keys by layer, and the minutes computed now by what was computed.
 
     `marks` hash what each session says to stage 2, one by one.
     """
@@ -56,19 +72,25 @@ def step_alone(job: Job, symbol: str) -> Alone:
     store = ParquetStore(job.root)
     inputs = inputs_of(job, store, symbol)
     planned, parts = _advance(
-        Layer(store, KERNEL, symbol), inputs, f"{job.made_by} {KERNEL}", initial_state(1)[0], inputs.kernel
+        Layer(store, job.kernel, symbol), inputs, f"{job.made_by} {KERNEL}", initial_state(1)[0], inputs.kernel
     )
-    plans, marks = {KERNEL: planned}, known_marks(planned, parts)
+    keys, marks = {job.kernel: planned.keys}, known_marks(planned, parts)
+    done = {KERNEL: rows_from(inputs.grid, planned)}
     for extra in job.features.extras:
-        name = extra.feature.name
 
         def run(start: int, stop: int, tail: Float64, extra: Extra = extra) -> Mapping[str, Float32]:
             return inputs.extra(extra, start, stop, tail)
 
         made_by = made_by_extra(job, extra)
-        plans[name], _ = _advance(Layer(store, name, symbol), inputs, made_by, initial_tails([extra], 1)[0], run)
-    keys = {name: plan.keys for name, plan in plans.items()}
-    return Alone(symbol, inputs.grid, keys, marks, {name: rows_from(inputs.grid, p) for name, p in plans.items()})
+        layer = Layer(store, layer_of(extra), symbol)
+        planned, _ = _advance(layer, inputs, made_by, initial_tails([extra], 1)[0], run)
+        keys[layer.name], done[extra.feature.name] = planned.keys, rows_from(inputs.grid, planned)
+    return Alone(symbol, inputs.grid, keys, marks, done)
+
+
+def layer_of(extra: Extra) -> str:
+    """Return the folder of an extra: another one for another function of the same name."""
+    return f"{extra.feature.name}-{hash_of(extra.window, extra.origin)[:12]}"
 
 
 def known_marks(planned: Plan, parts: Mapping[str, Part]) -> tuple[str, ...]:
@@ -86,8 +108,8 @@ def stored_alone(job: Job, symbol: str) -> tuple[SessionGrid, dict[str, Plan]]:
     """Return the sessions of a symbol and, by layer of stage 1, what of the stored parts holds for them."""
     store = ParquetStore(job.root)
     inputs = inputs_of(job, store, symbol)
-    makers = {KERNEL: f"{job.made_by} {KERNEL}"}
-    makers |= {extra.feature.name: made_by_extra(job, extra) for extra in job.features.extras}
+    makers = {job.kernel: f"{job.made_by} {KERNEL}"}
+    makers |= {layer_of(extra): made_by_extra(job, extra) for extra in job.features.extras}
     return inputs.grid, {
         name: plan(Layer(store, name, symbol).whole(), inputs.grid, inputs.digests, root_of(made_by))
         for name, made_by in makers.items()
@@ -149,13 +171,11 @@ def _advance(layer: Layer, inputs: Inputs, made_by: str, initial: Float64, run: 
     Where pruned history is missing for the statistics of what is to be computed, all is computed again: what a part
     says must not depend on what had been pruned when it was made.
     """
-    stored, grid = layer.whole(), inputs.grid
-    root = root_of(made_by)
-    planned = plan(stored, grid, inputs.digests, root)
-    if planned.n_new == 0 and stored.keys() == planned.kept.keys():
-        return planned, stored
-    state = state_of(layer, planned) if planned.n_new else initial
-    if state is None or (planned.n_new and planned.before != root and inputs.traded_before(planned.start) <= HISTORY):
+    grid, root = inputs.grid, root_of(made_by)
+    planned, state = plan_from_state(layer, grid, inputs.digests, root)
+    if planned.n_new == 0 and layer.contents().keys() == planned.kept.keys():
+        return planned, planned.kept
+    if planned.n_new and planned.before != root and inputs.traded_before(planned.start) <= HISTORY:
         planned, state = plan({}, grid, inputs.digests, root), None
     state = initial if state is None else state.reshape(initial.shape)
     return planned, layer.save(planned.kept, computed(layer, planned, grid, state, run))

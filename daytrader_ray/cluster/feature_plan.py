@@ -96,6 +96,11 @@ def digests_of(panel: Panel, ticks: Float64 | None, events: Float64 | None) -> l
     return found
 
 
+def hash_of(*parts: Any) -> str:
+    """Return the SHA-256 of plain values."""
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
 def root_of(made_by: str) -> str:
     """Return the key before the first session of a history: the hash of what computes it."""
     return hashlib.sha256(made_by.encode()).hexdigest()[:16]
@@ -143,17 +148,31 @@ def _starts(part: Part, dates: tuple[str, ...], keys: tuple[str, ...]) -> bool:
     return part.dates == dates[:n] and part.keys == keys[:n]
 
 
-def state_of(layer: Layer, planned: Plan) -> Float64 | None:
-    """Return the state to go on from; None at the start of history, or where the stored one is damaged."""
-    if not planned.kept:
-        return None
-    month = max(planned.kept)
-    return layer.state(month, planned.kept[month].keys[-1])
+def plan_from_state(
+    layer: Layer, grid: SessionGrid, digests: Sequence[bytes], root: str
+) -> tuple[Plan, Float64 | None]:
+    """Plan for the parts of a layer; return the state to go on from too, None where there is nothing to go on from.
+
+    A month whose state is damaged is computed again: from the month before it, as far back as has to be.
+    """
+    planned = plan(layer.whole(), grid, digests, root)
+    while planned.n_new and planned.kept:
+        last = max(planned.kept)
+        state = layer.state(last, planned.kept[last].keys[-1])
+        if state is not None:
+            return planned, state
+        planned = plan({month: part for month, part in planned.kept.items() if month != last}, grid, digests, root)
+    return planned, None
 
 
 def rows_from(grid: SessionGrid, planned: Plan) -> int:
     """Return how many minutes a plan computes."""
     return int(grid.n_rows - grid.first_row[planned.start])
+
+
+def rows_of(grid: SessionGrid, start: int, stop: int) -> int:
+    """Return how many rows the sessions `[start, stop)` have."""
+    return int(grid.first_row[stop] - grid.first_row[start])
 
 
 def computed(layer: Layer, planned: Plan, grid: SessionGrid, state: Float64, run: Run) -> Iterator[Computed]:
@@ -164,12 +183,12 @@ def computed(layer: Layer, planned: Plan, grid: SessionGrid, state: Float64, run
             continue
         arrays = run(start, month.stop, state)
         if start > month.start:
-            key = planned.kept[month.name].keys[-1]
-            arrays = {name: np.concatenate([layer.array(month.name, key, name), new]) for name, new in arrays.items()}
+            key, n = planned.kept[month.name].keys[-1], rows_of(grid, month.start, start)
+            arrays = {name: np.concatenate([layer.array(month.name, key, n, name), a]) for name, a in arrays.items()}
         part = part_of(planned, grid, month)
         if INPUTS in arrays:
             part = replace(part, marks=marks_of(arrays[INPUTS], grid.part(month.start, month.stop)))
-        yield Computed(month.name, part, {**arrays, STATE: state.copy()})
+        yield Computed(month.name, part, rows_of(grid, month.start, month.stop), {**arrays, STATE: state.copy()})
 
 
 def marks_of(inputs: Float64, grid: SessionGrid) -> tuple[str, ...]:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from daytrader_ray.adapters.feature_matrix import JoinedRows, MappedMatrix, PartRows
-from daytrader_ray.adapters.feature_parts import KERNEL, Layer
+from daytrader_ray.adapters.feature_parts import Layer
 from daytrader_ray.adapters.store import ParquetStore
-from daytrader_ray.cluster.feature_alone import Alone, Job, known_marks, stored_alone
+from daytrader_ray.cluster.feature_alone import Alone, Job, known_marks, layer_of, stored_alone
 from daytrader_ray.cluster.feature_plan import Plan, dates_of
 from daytrader_ray.cluster.feature_together import Together, parts_of, plan_together, together
 from daytrader_ray.domain.panel import FeatureMatrix, Float64, Panel
@@ -52,7 +52,7 @@ def warmed(
     that is stored holds; the other arguments are as in `features.compute`.
     """
     store, symbols, grid = ParquetStore(job.root), panel.symbols, panel.grid
-    if not all(Layer(store, KERNEL, symbol).contents() for symbol in symbols):
+    if not all(Layer(store, job.kernel, symbol).contents() for symbol in symbols):
         return None
     given, stored = _stored(job, store, symbols)
     found = ((day, _states(given, store, stored, day)) for day in _common(stored, grid))
@@ -81,7 +81,7 @@ def warmed(
 
 def _stored(job: Job, store: ParquetStore, symbols: tuple[str, ...]) -> tuple[Together, list[_Stored]]:
     plans = {symbol: stored_alone(job, symbol) for symbol in symbols}
-    given = together(job, [_alone(symbol, *plans[symbol]) for symbol in symbols])
+    given = together(job, [_alone(job.kernel, symbol, *plans[symbol]) for symbol in symbols])
     found = []
     for symbol, (grid, alone) in plans.items():
         cross = plan_together(given, Layer(store, given.cross, symbol))
@@ -89,9 +89,9 @@ def _stored(job: Job, store: ParquetStore, symbols: tuple[str, ...]) -> tuple[To
     return given, found
 
 
-def _alone(symbol: str, grid: SessionGrid, plans: Mapping[str, Plan]) -> Alone:
+def _alone(kernel: str, symbol: str, grid: SessionGrid, plans: Mapping[str, Plan]) -> Alone:
     keys = {name: one.keys for name, one in plans.items()}
-    return Alone(symbol, grid, keys, known_marks(plans[KERNEL], plans[KERNEL].kept), {})
+    return Alone(symbol, grid, keys, known_marks(plans[kernel], plans[kernel].kept), {})
 
 
 def _common(stored: list[_Stored], grid: SessionGrid) -> Iterator[dt.date]:
@@ -110,7 +110,7 @@ def _states(
     """
     extras = given.job.features.extras
     state, tails = initial_state(len(stored)), initial_tails(extras, len(stored))
-    longest = max(extras, key=lambda extra: extra.window).feature.name if extras else ""
+    longest = layer_of(max(extras, key=lambda extra: extra.window)) if extras else ""
     for k, one in enumerate(stored):
         n = one.n_until(day)
         if not n:
@@ -120,7 +120,7 @@ def _states(
             found = Layer(store, name, one.symbol).state(month, planned.keys[n - 1])
             if found is None:
                 return None
-            if name == KERNEL:
+            if name == given.job.kernel:
                 state[k, :CROSS_STATE] = found[:CROSS_STATE]
             elif name == longest:
                 tails[k] = found.reshape(tails[k].shape)

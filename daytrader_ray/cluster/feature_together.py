@@ -1,31 +1,31 @@
 """Stage 2 of a build: a group of symbols against all others, then the tables of all columns for people."""
 
 import datetime as dt
-import hashlib
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from daytrader_ray.adapters.feature_matrix import PartRows
-from daytrader_ray.adapters.feature_parts import INPUTS, KERNEL, VALUES, Computed, Layer
+from daytrader_ray.adapters.feature_parts import INPUTS, VALUES, Computed, Layer
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.adapters.tables import UTC
-from daytrader_ray.cluster.feature_alone import Alone, Job
+from daytrader_ray.cluster.feature_alone import Alone, Job, layer_of
 from daytrader_ray.cluster.feature_plan import (
     Plan,
     computed,
     dates_of,
+    hash_of,
     months_of,
     part_of,
     plan,
+    plan_from_state,
     root_of,
     rows_from,
+    rows_of,
     shared_rows,
-    state_of,
 )
 from daytrader_ray.domain.indices import QQQ, SPY
 from daytrader_ray.domain.panel import Float64
@@ -54,8 +54,13 @@ class Together:
     @property
     def layers(self) -> tuple[tuple[str, int], ...]:
         """Folders of all columns, in their order, with how many each has."""
-        extras = ((extra.feature.name, 1) for extra in self.job.features.extras)
-        return ((KERNEL, CROSS_SECTION), (self.cross, len(FEATURES) - CROSS_SECTION), *extras)
+        return layers_of(self.job, self.cross)
+
+
+def layers_of(job: Job, cross: str) -> tuple[tuple[str, int], ...]:
+    """Return the folders of all columns, in their order, with how many each has."""
+    extras = ((layer_of(extra), 1) for extra in job.features.extras)
+    return ((job.kernel, CROSS_SECTION), (cross, len(FEATURES) - CROSS_SECTION), *extras)
 
 
 @dataclass(frozen=True)
@@ -111,20 +116,22 @@ def _compared(work: _Work) -> Compared:
 
 def _planned(given: Together, store: ParquetStore, symbol: str) -> _Work:
     alone, layer = given.alone[symbol], Layer(store, given.cross, symbol)
-    planned = plan_together(given, layer)
-    state = state_of(layer, planned) if planned.n_new else None
-    if state is None and planned.n_new:
-        planned = plan_together(given, layer, afresh=True)
+    planned, state = plan_from_state(layer, alone.grid, *_made_of(given, alone))
     return _Work(layer, alone, planned, initial_state(1)[0, CROSS_STATE:] if state is None else state)
 
 
-def plan_together(given: Together, layer: Layer, afresh: bool = False) -> Plan:
-    """Compare the stored cross-section of a symbol with the bars that there are; `afresh` as if nothing were stored."""
+def plan_together(given: Together, layer: Layer) -> Plan:
+    """Compare the stored cross-section of a symbol with the bars that there are."""
     alone = given.alone[layer.symbol]
+    return plan(layer.whole(), alone.grid, *_made_of(given, alone))
+
+
+def _made_of(given: Together, alone: Alone) -> tuple[list[bytes], str]:
+    """Return the digests of a symbol's sessions in the cross-section, and the key before the first one."""
     made_by = f"{given.job.made_by} {given.cross} {given.crowd}"
     own = zip(alone.grid.sessions, alone.marks, strict=True)
     digests = [f"{mark} {given.marks.get(session.date)}".encode() for session, mark in own]
-    return plan({} if afresh else layer.whole(), alone.grid, digests, root_of(made_by))
+    return digests, root_of(made_by)
 
 
 def _compare(given: Together, store: ParquetStore, first: dt.date, works: Sequence[_Work]) -> None:
@@ -137,7 +144,7 @@ def _compare(given: Together, store: ParquetStore, first: dt.date, works: Sequen
     for month in _joined_months(everyone, first):
         dates = dates_of(month)
         crowd = crowd_of(len(columns), len(dates), peers_of(given.job.universe, columns, dates), wanted)
-        values = compare(state, calendar_of(month), _inputs(store, everyone, month), crowd)
+        values = compare(state, calendar_of(month), _inputs(store, given.job.kernel, everyone, month), crowd)
         for k, work in enumerate(works):
             grid = work.alone.grid
             mine, here = shared_rows(grid, month)
@@ -153,7 +160,7 @@ def _joined_months(alone: Sequence[Alone], first: dt.date) -> Iterator[SessionGr
         yield grid.part(month.start, month.stop)
 
 
-def _inputs(store: ParquetStore, alone: Sequence[Alone], month: SessionGrid) -> Float64:
+def _inputs(store: ParquetStore, kernel: str, alone: Sequence[Alone], month: SessionGrid) -> Float64:
     """Return what stage 1 left for stage 2 `[row, symbol, 5]` in the sessions of a month; NaN without it."""
     found = np.full((month.n_rows, len(alone), len(CROSS_INPUTS)), np.nan)
     first, last = month.sessions[0].date, month.sessions[-1].date
@@ -162,7 +169,8 @@ def _inputs(store: ParquetStore, alone: Sequence[Alone], month: SessionGrid) -> 
         start, stop = bisect_left(days, first.replace(day=1)), bisect_right(days, last)
         if start < stop:
             mine, here = shared_rows(one.grid.part(start, stop), month)
-            inputs = Layer(store, KERNEL, one.symbol).array(str(first)[:7], one.keys[KERNEL][stop - 1], INPUTS)
+            key, n = one.keys[kernel][stop - 1], rows_of(one.grid, start, stop)
+            inputs = Layer(store, kernel, one.symbol).array(str(first)[:7], key, n, INPUTS)
             found[here, k] = inputs[mine, N_AUX:]
     return found
 
@@ -187,9 +195,10 @@ def _tables(
             minutes = alone.grid.part(month.start, month.stop).minute_of_row
             columns = [pa.array(minutes * US_PER_MINUTE).cast(UTC)]
             for name, _ in given.layers:
-                array = Layer(store, name, alone.symbol).array(month.name, keys[name][month.stop - 1])
+                array = Layer(store, name, alone.symbol).array(month.name, keys[name][month.stop - 1], len(minutes))
                 columns += [pa.array(row) for row in np.ascontiguousarray(array.T)]
-            yield Computed(month.name, part_of(planned, alone.grid, month), {}, pa.table(columns, names))
+            part, table = part_of(planned, alone.grid, month), pa.table(columns, names)
+            yield Computed(month.name, part, len(minutes), {}, table)
 
 
 def together(job: Job, alone: Sequence[Alone]) -> Together:
@@ -205,7 +214,7 @@ def together(job: Job, alone: Sequence[Alone]) -> Together:
         for k, day in enumerate(days)
     }
     cross = f"cross-{hash_of(crowd)[:12]}"
-    table = f"table-{hash_of(cross, job.features.names)[:12]}"
+    table = f"table-{hash_of(layers_of(job, cross))[:12]}"
     return Together(job, cross, table, crowd, symbols, marks)
 
 
@@ -223,8 +232,3 @@ def parts_of(grid: SessionGrid, own: SessionGrid, keys: Sequence[Sequence[str]])
         )
         for month in months
     )
-
-
-def hash_of(*parts: Any) -> str:
-    """Return the SHA-256 of plain values."""
-    return hashlib.sha256(repr(parts).encode()).hexdigest()

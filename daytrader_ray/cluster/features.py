@@ -10,14 +10,16 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+import structlog
+
 from daytrader_ray.adapters.calendar import session_grid
-from daytrader_ray.adapters.frames import Manifest, find_manifest, holds, publish
+from daytrader_ray.adapters.frames import Manifest, building, find_manifest, holds, publish
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.adapters.tables import Kind
 from daytrader_ray.cluster.content import versions_of
 from daytrader_ray.cluster.feature_alone import Alone, Job, step_alone
-from daytrader_ray.cluster.feature_plan import dates_of
-from daytrader_ray.cluster.feature_together import Compared, Together, hash_of, parts_of, step_together, together
+from daytrader_ray.cluster.feature_plan import dates_of, hash_of
+from daytrader_ray.cluster.feature_together import Compared, Together, parts_of, step_together, together
 from daytrader_ray.cluster.pipeline import mapped
 from daytrader_ray.cluster.runtime import started
 from daytrader_ray.domain.config import Config
@@ -26,6 +28,8 @@ from daytrader_ray.domain.indices import is_index
 from daytrader_ray.domain.sources import digest_of_sources
 from daytrader_ray.features.feature_set import FeaturesConfig, feature_set
 from daytrader_ray.universe.config import UniverseConfig
+
+log = structlog.get_logger(__name__)
 
 SOURCES = (
     "adapters/actions.py",
@@ -98,17 +102,22 @@ class FeaturesReport:
 def build(request: FeatureRequest, progress: Callable[[int, int], None] | None = None) -> FeaturesReport:
     """Bring the features of a request up to date with the bars of its store, absent indices left out.
 
-    Uses the Ray that runs, or starts one where there is something to do. Interrupted, it goes on where it stopped.
+    Uses the Ray that runs, or starts one where there is something to do. Interrupted, it goes on where it stopped. One
+    build at a time works on a store: a second one waits, and says so, until what the first one made is there.
     `progress` is told (done, all): every symbol counts once in either stage.
     """
     store = ParquetStore(request.root)
+    with building(store, lambda: log.info("another build of features runs on this store: waiting", root=store.root)):
+        return _build(store, request, progress or (lambda _done, _of: None))
+
+
+def _build(store: ParquetStore, request: FeatureRequest, told: Callable[[int, int], None]) -> FeaturesReport:
     wanted = without_absent_indices(request.root, request.symbols)
     if not wanted:
         raise DataError(f"no bars of {', '.join(request.symbols) or 'any symbol'} in {store.root}", _NO_BARS)
     name, content = _identity(request, wanted)
     found, computed = find_manifest(store, name), Counter[str]()
     if found is None or found.content != content or not holds(store, found):
-        told = progress or (lambda _done, _of: None)
         features = feature_set(request.features)
         job = Job(request.root, made_by(), request.universe, features, request.quotes, request.trades)
         alone, given, compared = _run(job, wanted, lambda done: told(done, 2 * len(wanted)))
@@ -158,7 +167,9 @@ def made_by() -> str:
 
 def _identity(request: FeatureRequest, wanted: Sequence[str]) -> tuple[str, str]:
     """Return the name of a request's set, and the hash of what it is made of."""
-    name = hash_of(request.features, wanted, request.universe.symbols)[:12]
+    origins = feature_set(request.features).origins
+    read = wanted, request.universe.symbols, sorted(request.quotes), sorted(request.trades)
+    name = hash_of(request.features, origins, *read)[:12]
     return name, content_key(ParquetStore(request.root), request, wanted)
 
 

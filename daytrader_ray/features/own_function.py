@@ -3,10 +3,10 @@
 import ast
 import hashlib
 import inspect
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
+from importlib.metadata import packages_distributions, version
 from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
@@ -114,7 +114,16 @@ def _packages(call: Call, path: str, source: str) -> list[str]:
     for name in packages:
         if not name or Path(folder, name).is_dir() or Path(folder, f"{name}.py").exists():
             refuse(call.text, f"{path} imports {name or 'a file'} beside it", "put all that it needs into the one file")
-    return [f"{name}=={getattr(sys.modules.get(name), '__version__', '')}" for name in packages]
+    return [f"{name}=={_installed(name)}" for name in packages]
+
+
+@cache
+def _installed(name: str) -> str:
+    """Return the installed versions of a package, whether or not it is loaded; none of what comes with Python."""
+    return ",".join(sorted({version(one) for one in _distributions().get(name, ())}))
+
+
+_distributions = cache(packages_distributions)
 
 
 def _arguments(call: Call, path: str, source: str) -> tuple[float, ...]:

@@ -1,5 +1,6 @@
 import datetime as dt
 import gzip
+import itertools
 import re
 from pathlib import Path
 
@@ -232,6 +233,57 @@ def test_events_are_known_from_when_they_were_known(tmp_path: Path) -> None:
     assert [known(1, 4), known(3, 4), known(2, 6)] == [[], ["earnings"], ["earnings", "fda"]]
     table = store.read_table(Kind.EVENTS, "AAPL", "events")
     assert table["note"].to_pylist() == ["Q2, after close", None]
+
+
+HEAD = "symbol,timestamp,kind,known_at,note,withdrawn_at\n"
+CALENDAR = HEAD + "A,2025-05-08T20:30Z,earnings,2025-04-01T12:00Z,Q2,\n"
+WITHDRAWN = HEAD + "A,2025-05-08T20:30Z,earnings,2025-04-01T12:00Z,Q2,2025-04-20T12:00Z\n"
+BARE = "symbol,timestamp,kind,withdrawn_at\nA,2025-05-08T20:30Z,earnings,2025-04-20T12:00Z\n"
+AGAIN = HEAD + "A,2025-05-08T20:30Z,earnings,2025-04-25T12:00Z,Q2,2025-05-02T12:00Z\n"
+
+
+def counted(store: ParquetStore) -> list[int]:
+    days = (dt.datetime(2025, 4, 10, tzinfo=dt.UTC) + dt.timedelta(days=n) for n in (0, 11, 17, 25))
+    return [store.events("A", day).num_rows for day in days]
+
+
+@pytest.mark.parametrize("texts", [[CALENDAR, WITHDRAWN], [CALENDAR, BARE], [CALENDAR, BARE, WITHDRAWN]])
+def test_a_withdrawal_stays_whatever_the_order_of_the_files_and_commands(tmp_path: Path, texts: list[str]) -> None:
+    (tmp_path / "files").mkdir()
+    for n, order in enumerate(itertools.permutations(texts)):
+        paths = []
+        for k, text in enumerate(order):
+            paths.append(str(tmp_path / "files" / f"{n}{k}.csv"))
+            Path(paths[-1]).write_text(text)
+        together, one_by_one = (ParquetStore(str(tmp_path / f"{kind}{n}")) for kind in ("together", "single"))
+        import_events(together, paths)
+        for path in (*paths, *paths):
+            import_events(one_by_one, [path])
+        assert counted(together) == counted(one_by_one) == [1, 0, 0, 0]
+
+
+def test_a_withdrawal_makes_no_second_event_and_says_where_it_matches_none(tmp_path: Path) -> None:
+    store = ParquetStore(str(tmp_path / "data"))
+    found = [import_events(store, [events(tmp_path, text)]).unmatched for text in (BARE.replace("08T", "09T"), BARE)]
+    assert found == [1, 1] and store.events("A").num_rows == 2
+    store = ParquetStore(str(tmp_path / "other"))
+    found = [import_events(store, [events(tmp_path, text)]).unmatched for text in (CALENDAR, BARE, BARE)]
+    assert found == [0, 0, 0] and store.events("A").num_rows == 1
+
+
+def test_two_withdrawn_events_keep_their_own_times_whatever_comes_later(tmp_path: Path) -> None:
+    store = ParquetStore(str(tmp_path / "data"))
+    other = "A,2025-05-08T20:30Z,earnings,2025-04-02T12:00Z,call,2025-05-01T12:00Z\n"
+    for text in (WITHDRAWN + other, CALENDAR, WITHDRAWN + other):
+        import_events(store, [events(tmp_path, text)])
+        assert counted(store) == [2, 1, 1, 0]
+
+
+def test_an_event_that_is_announced_again_counts_again(tmp_path: Path) -> None:
+    store = ParquetStore(str(tmp_path / "data"))
+    for text in (CALENDAR, BARE, AGAIN, CALENDAR, AGAIN):
+        import_events(store, [events(tmp_path, text)])
+    assert counted(store) == [1, 0, 1, 0]
 
 
 def test_two_events_of_one_kind_at_one_time_are_two(tmp_path: Path) -> None:

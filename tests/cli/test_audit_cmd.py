@@ -123,17 +123,19 @@ def built(root, tmp_path_factory):
 def test_stored_features_are_what_the_bars_give(sessions, built):
     found, _ = audit(built, "parity", "--sessions", sessions)
     checked = {finding["name"]: finding["checked"] for finding in found["findings"]}
+    assert checked["stored.trend.ema_20_15m"] > 100  # warm only with bars before four sessions
     assert {f"stored.{name}" for name in (*NAMES, "atr_5", "sigma_30")} <= checked.keys() and NOT_BUILT not in checked
     assert checked["stored.lag.return_1"] > 1000 and checked["stored.cross_section.excess_spy_15"] > 1000
 
 
 def test_rows_that_were_moved_on_disk_are_named(built, tmp_path):
     shutil.copytree(built, tmp_path / "store")
-    for path in (tmp_path / "store").rglob("kernel/symbol=XOM/*.values.npy"):
+    for path in (tmp_path / "store").rglob("kernel*/symbol=XOM/*.values.npy"):
         np.save(path, np.roll(np.load(path), 30, axis=0))
     done = CliRunner().invoke(build(), ["audit", "parity", "--sessions", "4", "--data", str(tmp_path / "store")])
     assert isinstance(done.exception, DaytraderError) and done.exit_code == 1
     assert done.exception.message.startswith("differs: stored.") and ": XOM 2025-11-" in done.exception.message
+    assert "processed/features/*/symbol=XOM/2025-11.*" in done.exception.message
 
 
 def test_features_of_another_profile_are_not_built(built, monkeypatch):

@@ -85,6 +85,12 @@ def test_a_feature_without_a_value_is_one_line_with_its_rule(ask, built, monkeyp
     assert text.endswith("coverage no value on this data") and text.count("no value") == 1 and " nan" not in text
 
 
+def test_of_a_feature_that_never_varies_no_correlation_is_shown(ask, built):
+    built[:, :, 1] = 2.0
+    text = " ".join(ask("--explain", "extra.cci_20").split())
+    assert "autocorrelation none: constant next return none: constant" in text and "nan" not in text
+
+
 def test_without_data_the_definition_is_shown_and_what_is_missing_is_said(ask, monkeypatch):
     def empty(*_):
         raise DataError("no features in data", "run `daytrader features` first")

@@ -133,7 +133,13 @@ def test_events_are_kept_by_symbol(app: typer.Typer, tmp_path: Path) -> None:
         "symbol,timestamp,kind\naapl,2025-05-01T16:30:00,earnings\nMRNA,2025-06-01T12:00:00,fda\n"
     )
     result = run(app, tmp_path, "--events", str(tmp_path / "events.csv"), "--tz", "America/New_York")
-    assert json.loads(result.stdout.splitlines()[-1]) == {"files": 1, "events": 2, "unannounced": 2, "symbols": 2}
+    assert json.loads(result.stdout.splitlines()[-1]) == {
+        "files": 1,
+        "events": 2,
+        "unannounced": 2,
+        "unmatched": 0,
+        "symbols": 2,
+    }
     events = ParquetStore(str(tmp_path / "data")).events("AAPL", dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
     assert [f"{stamp:%H:%M}" for stamp in events["timestamp"].to_pylist()] == ["20:30"]
 
@@ -155,3 +161,13 @@ def test_an_event_that_moved_is_withdrawn_by_its_row_and_the_new_one_counts(app:
     store = ParquetStore(str(tmp_path / "data"))
     days = (dt.datetime(2025, 4, day, tzinfo=dt.UTC) for day in (19, 21))
     assert [[at.day for at in store.events("AAPL", day)["timestamp"].to_pylist()] for day in days] == [[1], [8]]
+
+
+def test_withdrawals_that_match_no_event_are_counted_and_said(app: typer.Typer, tmp_path: Path) -> None:
+    (tmp_path / "events.csv").write_text(
+        "symbol,timestamp,kind,withdrawn_at\nAAPL,2025-05-01T20:30Z,earnings,2025-04-20T12:00Z\n"
+    )
+    words = ["--events", str(tmp_path / "events.csv"), "--data", str(tmp_path / "data")]
+    told = " ".join(CliRunner().invoke(app, words).stdout.split())
+    assert "1 withdrawals match no event that was there (symbol, timestamp, kind)" in told and "only when" not in told
+    assert json.loads(run(app, tmp_path, *words[:2]).stdout.splitlines()[-1])["unmatched"] == 0

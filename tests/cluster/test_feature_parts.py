@@ -126,7 +126,8 @@ def test_an_interrupted_build_goes_on_where_it_stopped(
 
 
 def test_a_part_that_was_left_half_written_is_computed_again(store: ParquetStore) -> None:
-    whole, folder = files(store), Path(store.root, "processed/features/kernel/symbol=AAA")
+    whole = files(store)
+    (folder,) = Path(store.root, "processed/features").glob("kernel-*/symbol=AAA")
     (folder / "_parts.json").write_text("{}", encoding="utf-8")
     (path,) = folder.glob("2025-12.*.values.npy")
     path.write_bytes(b"half")
@@ -136,12 +137,30 @@ def test_a_part_that_was_left_half_written_is_computed_again(store: ParquetStore
 
 
 def test_a_damaged_snapshot_is_not_gone_on_from(store: ParquetStore, tmp_path: Path) -> None:
-    (path,) = Path(store.root, "processed/features/kernel/symbol=AAA").glob("2026-01.*.state.npy")
+    (path,) = Path(store.root, "processed/features").glob("kernel-*/symbol=AAA/2026-01.*.state.npy")
     path.write_bytes(path.read_bytes()[:-1] + b"?")
     for symbol in SYMBOLS:
         write(store, symbol, NEXT, NEXT)
-    assert build(request(store)).computed["kernel"] == store.panel(["AAA"]).grid.n_rows + 3 * 390
+    grid = store.panel(["AAA"]).grid
+    january = grid.n_rows - int(grid.first_row[grid.index_of(dt.date(2026, 1, 2))])
+    assert build(request(store)).computed["kernel"] == january + 3 * 390
     assert values(load_frames(store.root)) == by_symbol(in_one_pass(request(store)))
+
+
+def test_a_damaged_snapshot_does_not_lose_pruned_history(store: ParquetStore, tmp_path: Path) -> None:
+    unpruned = copied(store.root, tmp_path / "unpruned")
+    store.prune(dt.date(2025, 12, 1), SYMBOLS)
+    build(request(store, "CCI(20)"))
+    for pattern in ("kernel*/symbol=AAA/2026-01.*.state.npy", "cross-*/symbol=BBB/2026-01.*.state.npy"):
+        (path,) = Path(store.root, "processed/features").glob(pattern)
+        path.write_bytes(path.read_bytes()[:-1] + b"?")
+    for symbol in SYMBOLS:
+        write(store, symbol, NEXT, NEXT)
+        write(unpruned, symbol, NEXT, NEXT)
+    build(request(store, "CCI(20)"))
+    frames, whole = load_frames(store.root), in_one_pass(request(unpruned, "CCI(20)"))
+    start = np.asarray(whole.values).shape[0] - frames.panel.grid.n_rows
+    assert start > 0 and values(frames) == by_symbol(whole, start)
 
 
 def test_another_extra_computes_itself_alone(store: ParquetStore) -> None:
@@ -241,4 +260,4 @@ def test_symbols_outside_the_universe_leave_the_others_as_they_are(store: Parque
 
 def test_a_layer_without_its_file_names_it(store: ParquetStore) -> None:
     with pytest.raises(DataError, match=r"2025-01\.none\.values\.npy: removed"):
-        Layer(store, "kernel", "AAA").array("2025-01", "none")
+        Layer(store, "kernel", "AAA").array("2025-01", "none", 1)

@@ -258,3 +258,17 @@ def test_a_part_of_a_world_has_the_part_of_every_input(world):
     assert {field.name for field in fields(World)} == {
         "panel", "ticks", "events", "peers", "market_cap", "expected_volume",
     }  # fmt: skip
+
+
+def test_a_flat_stretch_within_the_warm_up_leaves_nothing_of_a_wild_start(world, tables):
+    scale = np.full(world.grid.n_rows, 1e-3)
+    start = int(world.grid.first_row[4])
+    scale[start - 200 : start] = 5e-2
+    for end in (218, 280):
+        scale[start + end - 33 : start + end] = 0.0
+    close = 100.0 * np.exp(np.cumsum(np.random.default_rng(3).normal(0.0, scale[:, None], world.panel.close.shape), 0))
+    flat = dict.fromkeys(("open", "high", "low", "close", "vwap"), close)
+    quiet = replace(world, panel=replace(world.panel, **flat))
+    expected = expected_volume(quiet.panel)
+    findings = warmup(replace(quiet, expected_volume=expected), tables.history, [4])
+    assert {finding for finding in failing(findings) if finding.startswith("momentum.")} == set()

@@ -1,6 +1,8 @@
 """Extras by name: what the configuration may say, and what it is told where it may not."""
 
 import pickle
+import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +10,10 @@ import pytest
 import talib
 
 from daytrader_ray.domain.errors import ConfigError, DataError
+from daytrader_ray.features import own_function
 from daytrader_ray.features.extras import CLOSE, FIELDS, History, parse
 from daytrader_ray.features.feature_set import FeaturesConfig, feature_set
+from daytrader_ray.features.own_function import _installed
 from daytrader_ray.features.step import NAMES
 
 OWN = '''
@@ -220,10 +224,20 @@ def test_an_own_function_that_imports_a_file_beside_it_is_refused(line, tmp_path
     assert error.value.hint == "put all that it needs into the one file"
 
 
+def test_an_own_function_is_the_same_feature_whatever_is_loaded(own, monkeypatch):
+    path = Path(own).parent / "late.py"
+    path.write_text("import json\ndef late(bars):\n    import sklearn\n    return bars.close\n")
+    monkeypatch.delitem(sys.modules, "sklearn", raising=False)
+    origins = [parse(f"{path}:late").origin.split()[1:] for _ in range(2)]
+    assert origins == [["json==", f"sklearn=={version('scikit-learn')}"]] * 2
+
+
 def test_another_version_of_a_package_that_an_own_function_imports_is_another_feature(own, monkeypatch):
     (Path(own).parent / "own.py").write_text("import pandas\nfrom numpy import abs\n" + OWN)
     before = parse(f"{Path(own).parent}/own.py:wick(14)")
-    monkeypatch.setattr("pandas.__version__", "99.0")
+    _installed.cache_clear()
+    monkeypatch.setattr(own_function, "version", {"numpy": np.__version__, "pandas": "99.0"}.__getitem__)
     after = parse(f"{Path(own).parent}/own.py:wick(14)")
     assert after.origin != before.origin and after.feature == before.feature
     assert f"numpy=={np.__version__}" in after.origin.split() and "pandas==99.0" in after.origin.split()
+    _installed.cache_clear()

@@ -6,11 +6,12 @@ from daytrader_ray.features.kernels import past, sliding
 from daytrader_ray.features.registry import Feature, ema_memory, wilder_memory
 
 _MACD = ema_memory(26) + 31  # where a seed weighs 1e-8: the difference of two averages is small against them
+_RSI = wilder_memory(14) + 63  # where a seed weighs 1e-9: in a flat half hour the averages shrink to a tenth with it
 FEATURES = (
     Feature(
         "momentum.rsi_14",
         "100 G / (G + L), G and L Wilder(14) of rises and falls of C",
-        wilder_memory(14) + 1,
+        _RSI,
         "Wilder 1978",
     ),
     Feature("momentum.macd_line", "(EMA12 - EMA26) / C", _MACD, "Appel 1979"),

@@ -35,7 +35,7 @@ def session_folds(sessions: Int64, n_folds: int, embargo: int = 1) -> list[tuple
     `sessions` is the number of each sample's session `[n]`; labels end with their session. Folds without a training
     sample are left out.
 
-    >>> [(list(np.flatnonzero(a)), list(np.flatnonzero(b))) for a, b in session_folds(np.array([0, 1, 2, 3]), 2)]
+    >>> [(np.flatnonzero(a).tolist(), np.flatnonzero(b).tolist()) for a, b in session_folds(np.arange(4), 2)]
     [([3], [0, 1]), ([0], [2, 3])]
     """
     blocks = [block for block in np.array_split(np.unique(sessions), n_folds) if len(block)]

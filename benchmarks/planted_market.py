@@ -2,11 +2,11 @@
 
 Each stock has a state z, the sum of three independent parts, all AR(1) with a half-life of 30 minutes:
 z = (a + b + c) / sqrt(3), itself an AR(1) process with variance 1. The log return of the next 5-minute bar is
-sigma (strength z + noise). Features show `plant.first` = a, `plant.second` = b and `plant.gated` = sign(a) c: the third
-alone says nothing about z (its correlation with z and with the return is 0), with the sign of the first it is c. The other
+sigma (strength z + noise). Features show `plant.first` = a, `plant.second` = b and `plant.gated` = sign(a) c: alone the
+third says nothing about z or the return (its correlation with both is 0), with the sign of the first it is c. The other
 features are noise of the same persistence, and the bar's own return. So the best forecast there is, whatever the
-history, is z: the oracle. `strength` makes its rank correlation with the return of the next 30 minutes what is asked for;
-0 is the null market, of which nothing can be known.
+history, is z: the oracle. `strength` sets its rank correlation with the return of the next 30 minutes; without any it
+is the null market, of which nothing can be known.
 """
 
 import datetime as dt
@@ -68,7 +68,7 @@ def made(plant: Plant) -> Frames:
     grid = session_grid(FIRST, LAST, BAR_MINUTES).part(0, plant.n_sessions)
     shape = grid.n_rows, plant.n_stocks
     parts = [_ar1(rng, shape) for _ in PARTS]
-    drift = strength(plant.ic) * sum(parts) / math.sqrt(len(parts)) if plant.ic else np.zeros(shape)
+    drift = strength(plant.ic) * sum(parts) / math.sqrt(len(parts))
     moves = rng.normal(0.0, SIGMA, shape)
     moves[1:] += SIGMA * drift[:-1]
     first, second, third = parts
@@ -96,7 +96,7 @@ def oracle(frames: Frames) -> Float64:
 
 
 def _ar1(rng: np.random.Generator, shape: tuple[int, int]) -> Float64:
-    """Return processes with variance 1 and autocorrelation PHI, in equilibrium from the first row on `[row, symbol]`."""
+    """Return AR(1) processes `[row, symbol]` with variance 1 and autocorrelation PHI, in equilibrium from the start."""
     noise = rng.standard_normal(shape)
     noise[1:] *= math.sqrt(1.0 - PHI**2)
     return np.asarray(lfilter([1.0], [1.0, -PHI], noise, axis=0))

@@ -7,12 +7,11 @@ import numpy.typing as npt
 
 from daytrader_ray.domain.panel import Frames
 from daytrader_ray.domain.regime import RegimeModel
-from daytrader_ray.regime.config import RegimeConfig, strategy_rows
+from daytrader_ray.regime.config import RegimeConfig
 from daytrader_ray.regime.hmm import fit
 from daytrader_ray.regime.live import regime_states
 from daytrader_ray.regime.observations import INPUTS, observe
 from daytrader_ray.walkforward.cut import cut
-from daytrader_ray.walkforward.study import Regime
 from daytrader_ray.walkforward.windows import Window
 
 Int8 = npt.NDArray[np.int8]
@@ -38,8 +37,3 @@ def window_states(
 def left_out(model: RegimeModel | None) -> tuple[str, ...]:
     """Return the regime inputs that the data could not give: all of them where there is no model."""
     return model.left_out if model is not None else INPUTS
-
-
-def regime_of(states: Int8, config: RegimeConfig) -> Regime:
-    """Return strategy weights and entry scale of each bar."""
-    return Regime(*strategy_rows(states, config))

@@ -1,11 +1,11 @@
 """The fits of a search as Ray tasks: the view of each window once, then each (window, member) once.
 
-Both are kept under a content key: features and scale that a window chose as JSON, a member's scores as an array.
+Both are kept under a content key: features and scale that a window chose as JSON, a member's scores as Parquet.
 """
 
 import io
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from daytrader_ray.adapters.atomic import atomic_write_bytes, atomic_write_json
+from daytrader_ray.adapters.score_tables import ScoreTable
 from daytrader_ray.cluster.content import digest_of_arrays, key_of, versions_of
 from daytrader_ray.domain.errors import DaytraderError
 from daytrader_ray.domain.sources import digest_of_sources
@@ -57,12 +58,16 @@ LIBRARIES = ("numpy", "torch", "xgboost", "xgboost-cpu", "scikit-learn", "numba"
 
 @dataclass(frozen=True)
 class Job:
-    """One fit to have: `view` is where what its window sees, `path` where its scores are or will be."""
+    """One fit to have: `view` is where what its window sees, `path` where its scores are or will be.
+
+    `inputs` is all that the key of its scores is made of.
+    """
 
     window: Window
     member: str
     view: str
     path: str
+    inputs: Mapping[str, Any]
 
 
 def silent(_stage: str, _done: int, _of: int) -> None:
@@ -82,13 +87,14 @@ def jobs_of(market: Market, windows: Sequence[Window], config: SearchConfig, lab
         "libraries": versions_of(LIBRARIES),
     }
     jobs: list[Job] = []
+    folder = f"{root}/processed/signals"
     for window in windows:
-        view = key_of({"rows": _digest_of_rows(market, window), "blocks": _relative(window), **shared})
+        seen = {"rows": _digest_of_rows(market, window), "blocks": _relative(window), **shared}
+        view = f"{folder}/{key_of(seen)}.json"
         for name in MEMBERS:
             options = members[name].config.model_dump(mode="json")
-            key = key_of({"view": view, "member": name, "member_config": options, "sources": sources[name]})
-            folder = f"{root}/processed/signals"
-            jobs.append(Job(window, name, f"{folder}/{view}.json", f"{folder}/{key}.npy"))
+            inputs = {"view": seen, "member": name, "member_config": options, "sources": sources[name]}
+            jobs.append(Job(window, name, view, f"{folder}/{key_of(inputs)}.parquet", inputs))
     return jobs
 
 
@@ -115,7 +121,7 @@ def run_fits(market: Market, jobs: Sequence[Job], config: SearchConfig, progress
     fit = ray.remote(num_cpus=1, max_retries=2)(fit_and_score)
     work = ((job, (shared, load_view(job.view), job.window, job.member, config)) for job in missing)
     for done, (job, scores) in enumerate(unordered(fit, work), start=len(jobs) - len(missing) + 1):
-        save_array(job.path, scores)
+        save_scores(market, job, scores)
         progress("fits", done, len(jobs))
     return len(missing)
 
@@ -168,6 +174,18 @@ def load_view(path: str) -> View:
     """Read what a window's members see."""
     filesystem, target = fsspec.core.url_to_fs(path)
     return View.from_dict(json.loads(filesystem.cat_file(target)))
+
+
+def save_scores(market: Market, job: Job, scores: Float64) -> None:
+    """Write a member's scores on A, B and the test of its window `[row, column]`, with what they are."""
+    grid, window = market.frames.panel.grid, job.window
+    blocks = {"a": window.a, "b": window.b, "test": window.test}
+    rows = [market.rows(block) for block in blocks.values()]
+    names = [name for name, part in zip(blocks, rows, strict=True) for _ in range(part.stop - part.start)]
+    symbols = tuple(market.frames.panel.symbols[column] for column in market.columns)
+    table = ScoreTable(symbols, grid.minute_of_row[rows[0].start : rows[-1].stop], names, scores)
+    spans = {name: market.dates(block) for name, block in {"fit": window.fit, **blocks}.items()}
+    table.write(job.path, {"member": job.member, "spans": spans, "key": dict(job.inputs)})
 
 
 def save_array(path: str, array: npt.NDArray[Any]) -> None:

@@ -3,7 +3,8 @@
 ::
 
     <root>/processed/signals/<key>.json     features that one window chose, with their scale
-    <root>/processed/signals/<key>.npy      scores of one (window, member); regime of one window
+    <root>/processed/signals/<key>.parquet  scores of one (window, member)
+    <root>/processed/signals/<key>.npy      regime of one window
     <root>/reports/<id>.json                what the search found, without a clock or a path: same data, same bytes
     <root>/reports/latest.json              id of the last one
 """

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from daytrader_ray.adapters.score_tables import ScoreTable
 from daytrader_ray.cluster.fits import Progress, load_array, silent
 from daytrader_ray.cluster.runtime import environment
 from daytrader_ray.domain.errors import DataError
@@ -79,11 +80,11 @@ def _trial(config: Mapping[str, Any], study: Study, files: Sequence[WindowFiles]
 def read_inputs(file: WindowFiles, mask: int) -> WindowInputs:
     """Read the scores of the mask's members of one window; the others stay NaN."""
     wanted = [bit for bit in range(len(MEMBERS)) if mask >> bit & 1]
-    parts = {bit: load_array(file.scores[bit]) for bit in wanted}
-    shape = parts[wanted[0]].shape if wanted else load_array(file.scores[0]).shape
+    parts = {bit: ScoreTable.read(file.scores[bit]).values for bit in wanted or [0]}
+    shape = next(iter(parts.values())).shape
     scores = np.full((*shape, len(MEMBERS)), np.nan)
-    for bit, part in parts.items():
-        scores[:, :, bit] = part
+    for bit in wanted:
+        scores[:, :, bit] = parts[bit]
     return WindowInputs(file.window, scores, load_array(file.regime))
 
 

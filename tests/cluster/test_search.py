@@ -4,8 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from daytrader_ray.adapters.score_tables import ScoreTable
 from daytrader_ray.cluster.content import digest_of_arrays, key_of
-from daytrader_ray.cluster.fits import jobs_of, load_array, load_view
+from daytrader_ray.cluster.fits import jobs_of, load_view
 from daytrader_ray.cluster.search import (
     SearchReport,
     SearchRequest,
@@ -97,12 +98,8 @@ def test_workers_change_nothing_one_process_gives_the_same_bits(report: SearchRe
     view = view_of(market, job.window, request_.config)
     assert view.as_dict() == load_view(job.view).as_dict()
     alone = fit_and_score(market, view, job.window, job.member, request_.config)
-    assert alone.tobytes() == load_array(job.path).tobytes()
-    regimes = [
-        path
-        for path in Path(request_.root, "processed/signals").glob("*.npy")
-        if str(path) not in {j.path for j in jobs}
-    ]
+    assert alone.tobytes() == ScoreTable.read(job.path).values.tobytes()
+    regimes = list(Path(request_.root, "processed/signals").glob("*.npy"))
     file = WindowFiles(found[0], tuple(job.path for job in jobs), str(regimes[0]))
     results = list(run_trial(31, study_of(request_, market), [read_inputs(file, 31)]))
     trial = stitch(31, results, float(frames.panel.grid.bars_per_session.mean()))

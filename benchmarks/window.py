@@ -122,8 +122,13 @@ def learned(request: SearchRequest, frames: Frames, window: Window) -> float:
             paths = _timed(parts, "regime keys", lambda: _regime_paths(here, frames, [window]))
             _timed(parts, "regime", lambda: _run_regimes(here, market, [window], paths, silent))
 
+        before = cpu_seconds()
         took = seconds(work)
-    print(f"{took:.1f} s: {', '.join(f'{name} {part:.1f}' for name, part in parts)}")
+        cpu = cpu_seconds() - before
+    print(
+        f"{took:.1f} s, {cpu:.1f} s of processors: {', '.join(f'{name} {part:.1f}' for name, part in parts)}",
+        flush=True,
+    )
     return took
 
 
@@ -138,13 +143,13 @@ def _timed(parts: list[tuple[str, float]], name: str, work: Callable[[], T]) -> 
 def peak_of_workers() -> Iterator[list[float]]:
     """Watch the block; the one entry yielded grows to the most memory that any worker of Ray held (GiB).
 
-    What processes share, as the frames, is counted in parts (PSS).
+    Pages that processes share, as those of the frames, are counted whole.
     """
     peak, done = [0.0], threading.Event()
 
     def watch() -> None:
         while not done.wait(SAMPLE_SECONDS):
-            peak[0] = max([peak[0], *map(_held, psutil.Process().children(recursive=True))])
+            peak[0] = max([peak[0], *(memory for memory, _ in workers())])
 
     thread = threading.Thread(target=watch)
     thread.start()
@@ -155,8 +160,19 @@ def peak_of_workers() -> Iterator[list[float]]:
         thread.join()
 
 
-def _held(process: psutil.Process) -> float:
-    try:
-        return float(process.memory_full_info().pss) / 2**30 if process.name().startswith("ray::") else 0.0
-    except psutil.Error:
-        return 0.0
+def workers() -> list[tuple[float, float]]:
+    """Return the memory (GiB) and the processor's time (s) of each worker of the Ray that this process has started."""
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        try:
+            if process.name().startswith("ray::"):
+                times = process.cpu_times()
+                found.append((process.memory_info().rss / 2**30, times.user + times.system))
+        except psutil.Error:
+            continue
+    return found
+
+
+def cpu_seconds() -> float:
+    """Return the processor's time of this process and of the workers there are."""
+    return time.process_time() + sum(cpu for _, cpu in workers())

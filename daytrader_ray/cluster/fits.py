@@ -94,6 +94,7 @@ def jobs_of(market: Market, windows: Sequence[Window], config: SearchConfig, lab
         for name in MEMBERS:
             options = members[name].config.model_dump(mode="json")
             inputs = {"view": seen, "member": name, "member_config": options, "sources": sources[name]}
+            inputs |= {"calibration": config.calibration}
             jobs.append(Job(window, name, view, f"{folder}/{key_of(inputs)}.parquet", inputs))
     return jobs
 

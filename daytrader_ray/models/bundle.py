@@ -11,7 +11,7 @@ import numpy.typing as npt
 from daytrader_ray.domain.regime import RegimeModel
 from daytrader_ray.domain.selection import Selection
 from daytrader_ray.domain.trading import MEMBERS
-from daytrader_ray.models.members.surface import Fitted
+from daytrader_ray.models.calibration import Calibrated
 from daytrader_ray.models.scaling import Scaler
 
 Float32 = npt.NDArray[np.float32]
@@ -36,7 +36,7 @@ class Bundle:
     scaler
         Scale of the selected features.
     members
-        Fitted members by name.
+        Fitted and calibrated members by name.
     mask
         The ensemble (`domain.trading.members_of`).
     weights, q99, threshold
@@ -52,7 +52,7 @@ class Bundle:
     selection: Selection
     symbols: tuple[str, ...]
     scaler: Scaler
-    members: Mapping[str, Fitted]
+    members: Mapping[str, Calibrated]
     mask: int
     weights: Float64
     q99: float

@@ -30,6 +30,7 @@ from daytrader_ray.cluster.fits import (
     Progress,
     exists,
     jobs_of,
+    load_array,
     load_view,
     run_fits,
     save_array,
@@ -54,7 +55,7 @@ from daytrader_ray.universe.rotation import sector_budgets
 from daytrader_ray.walkforward.config import SearchConfig
 from daytrader_ray.walkforward.cut import without_features
 from daytrader_ray.walkforward.fit import Market
-from daytrader_ray.walkforward.regimes import window_states
+from daytrader_ray.walkforward.regimes import regime_result, window_states
 from daytrader_ray.walkforward.result import TrialResult, judge, select_best, selection_dict, stitch, trial_dict
 from daytrader_ray.walkforward.study import Study
 from daytrader_ray.walkforward.windows import Window, WindowSpec, windows
@@ -67,6 +68,7 @@ REGIME_SOURCES = (
     "domain/config.py",
     "domain/errors.py",
     "domain/folds.py",
+    "domain/indices.py",
     "domain/jit.py",
     "domain/panel.py",
     "domain/peers.py",
@@ -224,17 +226,23 @@ def _regime_paths(request: SearchRequest, frames: Frames, found: Sequence[Window
                 "symbols": panel.symbols,
                 "stocks": request.universe.stocks,
                 "blocks": (window.train[1], window.a[0], window.test[1]),
-                "config": request.regime.model_dump(mode="json", include=_FITTING),
+                "config": request.regime.model_dump(mode="json", exclude=_TRADING),
                 "seed": request.config.seed,
                 "sources": digest_of_sources(REGIME_SOURCES),
-                "libraries": versions_of(("numpy", "hmmlearn", "scikit-learn", "numba")),
+                "libraries": versions_of(("numpy", "scipy", "hmmlearn", "scikit-learn", "numba")),
             }
         )
         paths.append(f"{request.root}/processed/signals/{key}.npy")
     return paths
 
 
-_FITTING = {"restarts", "iterations", "min_observations", "crisis_quantile"}
+_TRADING = {"trending", "volatile", "crisis", "unknown"}
+"""What does not change how the regimes are found."""
+
+
+def _beside(path: str) -> str:
+    """Return where the plain values of a window's regime are, whose states are at `path`."""
+    return f"{path.removesuffix('.npy')}.json"
 
 
 def _run_regimes(
@@ -250,8 +258,8 @@ def _run_regimes(
     stocks, seed = request.universe.stocks, request.config.seed
     work = ((path, (shared, stocks, window, request.regime, seed)) for window, path in missing)
     done = len(paths) - len(missing)
-    for path, (states, left_out) in unordered(task, work):
-        atomic_write_json(f"{path.removesuffix('.npy')}.json", {"left_out": list(left_out)})
+    for path, (states, told) in unordered(task, work):
+        atomic_write_json(_beside(path), told)
         save_array(path, states)
         done += 1
         progress("regimes", done, len(paths))
@@ -268,7 +276,8 @@ def _result(
     grid = panel.grid
     dates = [str(session.date) for session in grid.sessions]
     best = select_best(trials)
-    left_out = {name for file in files for name in _read_json(f"{file.regime.removesuffix('.npy')}.json")["left_out"]}
+    told = [_read_json(_beside(file.regime)) for file in files]
+    left_out = {name for window in told for name in window["left_out"]}
     used = [file.window for file in files]
     tested = [date for window in used for date in dates[slice(*window.step)]]
     judged = judge(trials, hindsight(request.universe, tested))
@@ -316,6 +325,7 @@ def _result(
         "best": {"mask": best.mask, "members": list(members_of(best.mask)), "sharpe": trial_sharpe(best)},
         "verdict": {"label": judged.label, "sentence": judged.sentence},
         "left_out": sorted(left_out),
+        "regime": regime_result(panel, used, [load_array(file.regime) for file in files], told),
         "selection": selection_dict([load_view(path).selection for path in dict.fromkeys(job.view for job in jobs)]),
         "settings": settings,
         "members": list(MEMBERS),

@@ -21,6 +21,7 @@ POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inli
 LEFT_OUT = {
     "log_rv": "volatility of SPY (SPY has too few bars)",
     "breadth": "share of stocks above their first price",
+    "mean_corr": "mean correlation of the stocks (fewer than two have enough bars)",
     "corr_qqq": "correlation of SPY with QQQ (QQQ is not among the symbols)",
     "corr_tlt": "correlation of SPY with TLT (TLT is not among the symbols)",
     "corr_gld": "correlation of SPY with GLD (GLD is not among the symbols)",

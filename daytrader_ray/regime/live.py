@@ -8,7 +8,7 @@ import numpy.typing as npt
 from daytrader_ray.domain.jit import njit
 from daytrader_ray.domain.panel import Frames, Panel
 from daytrader_ray.domain.regime import Regime, RegimeModel
-from daytrader_ray.regime.hmm import FilterArrays, filter_arrays, filter_step
+from daytrader_ray.regime.filter import FilterArrays, filter_arrays, filter_step, regime_of
 from daytrader_ray.regime.observations import INPUTS, Observer, observe_step, observer
 
 Float64 = npt.NDArray[np.float64]
@@ -37,11 +37,12 @@ def _step(
     if slot == 0:
         alpha[:] = model.start
         prior[:] = model.start
-        states[:] = model.labels[np.argmax(alpha)]
+        x[:] = np.nan
+        states[:] = regime_of(model, alpha, x)
     if observe_step(observer, slot, close, x):
         states[IN_FORCE] = states[PENDING]
         if filter_step(model, alpha, prior, slot, x):
-            states[PENDING] = model.labels[np.argmax(alpha)]
+            states[PENDING] = regime_of(model, alpha, x)
     return int(states[IN_FORCE])
 
 
@@ -75,7 +76,7 @@ class LiveRegime:
 
     @property
     def probabilities(self) -> Float64:
-        """Filtered probabilities of the model's states [state], in increasing order of volatility."""
+        """Filtered probabilities of the model's states [state]."""
         return self._alpha.copy()
 
     def warm(self, history: Panel) -> Int8:

@@ -22,7 +22,7 @@ from daytrader_ray.models.bundle import Bundle
 from daytrader_ray.models.dataset import symbol_windows, valid_rows
 from daytrader_ray.models.scaling import Scaler
 from daytrader_ray.regime.config import RegimeConfig
-from daytrader_ray.regime.hmm import fit
+from daytrader_ray.regime.fit import fit
 from daytrader_ray.regime.live import LiveRegime
 from daytrader_ray.regime.observations import observe
 from tests.models.samples import keeping

@@ -31,7 +31,19 @@ def bundle() -> Bundle:
     names = tuple(f"f{i}" for i in range(N_FEATURES))
     one = np.ones((3, 1))
     regime = RegimeModel(
-        ("log_rv",), ("vix",), ("AAA",), 1, one[0], one[0], one[0], one[:, 0] / 3, np.eye(3), one, one, np.arange(3)
+        ("log_rv",),
+        ("vix",),
+        ("AAA",),
+        1,
+        one[0],
+        one[0],
+        one[0],
+        one[:, 0] / 3,
+        np.eye(3),
+        one,
+        one,
+        np.zeros((3, 2)),
+        30.0,
     )
     return Bundle(
         selection=keeping(("extra", *names), names),

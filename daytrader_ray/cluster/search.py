@@ -29,6 +29,7 @@ from daytrader_ray.cluster.fits import (
     Job,
     Progress,
     exists,
+    fits_in,
     jobs_of,
     load_array,
     load_view,
@@ -147,7 +148,7 @@ def search(request: SearchRequest, progress: Progress = silent) -> SearchReport:
     path = f"{request.root}/{REPORTS}/{result['id']}.json"
     atomic_write_json(path, result)
     atomic_write_json(f"{request.root}/{REPORTS}/latest.json", {"search": result["id"]})
-    return SearchReport(result, path, len(jobs), fits_run)
+    return SearchReport(result, path, fits_in(jobs), fits_run)
 
 
 def frames_of(request: SearchRequest, progress: Progress = silent) -> Frames:
@@ -320,7 +321,7 @@ def _result(
         ],
         "windows_used": len(used),
         "windows_effective": round(len(used) * steps / tests, 2),
-        "fits": len(jobs),
+        "fits": fits_in(jobs),
         "ensembles": len(trials),
         "best": {"mask": best.mask, "members": list(members_of(best.mask)), "sharpe": trial_sharpe(best)},
         "verdict": {"label": judged.label, "sentence": judged.sentence},

@@ -97,7 +97,7 @@ def test_workers_change_nothing_one_process_gives_the_same_bits(report: SearchRe
     job = jobs[MEMBERS.index("xgboost")]
     view = view_of(market, job.window, request_.config)
     assert view.as_dict() == load_view(job.view).as_dict()
-    alone = fit_and_score(market, view, job.window, job.member, request_.config)
+    alone = fit_and_score(market, [(job.window, view)], job.member, request_.config)
     assert alone.tobytes() == ScoreTable.read(job.path).values.tobytes()
     regimes = list(Path(request_.root, "processed/signals").glob("*.npy"))
     file = WindowFiles(found[0], tuple(job.path for job in jobs), str(regimes[0]))

@@ -46,6 +46,7 @@ FIT_SOURCES = (
     "domain/sources.py",
     "domain/trading.py",
     "features",
+    "models/calibration.py",
     "models/dataset.py",
     "models/judge.py",
     "models/labels.py",

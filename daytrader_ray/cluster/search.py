@@ -30,6 +30,7 @@ from daytrader_ray.cluster.fits import (
     Job,
     Progress,
     exists,
+    fits_in,
     jobs_of,
     load_array,
     load_view,
@@ -141,14 +142,14 @@ def search(request: SearchRequest, progress: Progress = silent) -> SearchReport:
         WindowFiles(window, tuple(job.path for job in jobs if job.window is window), path)
         for window, path in zip(found, regime_paths, strict=True)
     ]
-    results = run_trials(study, files, request.regime, progress)
+    results = run_trials(study, files, progress)
     minutes = float(frames.panel.grid.bars_per_session.mean()) * frames.panel.grid.bar_minutes
     trials = [stitch(mask, results[mask], minutes) for mask in sorted(results)]
     result = _result(request, study, jobs, files, trials)
     path = f"{request.root}/{REPORTS}/{result['id']}.json"
     atomic_write_json(path, result)
     atomic_write_json(f"{request.root}/{REPORTS}/latest.json", {"search": result["id"]})
-    return SearchReport(result, path, len(jobs), fits_run)
+    return SearchReport(result, path, fits_in(jobs), fits_run)
 
 
 def frames_of(request: SearchRequest, progress: Progress = silent) -> Frames:
@@ -179,8 +180,7 @@ def study_of(request: SearchRequest, market: Market) -> Study:
     panel, store = frames.panel, ParquetStore(request.root)
     return Study(
         frames=without_features(frames),
-        forward_return=market.labels.forward_return,
-        span_end=market.labels.span_end,
+        labels=market.labels,
         columns=market.columns,
         tradable=tradable(universe, panel, market_caps(store, panel, universe.stocks)),
         sector=sector_codes(universe, panel.symbols),
@@ -188,6 +188,7 @@ def study_of(request: SearchRequest, market: Market) -> Study:
         event_scale=event_scales(store, panel.symbols, panel.grid, request.kernel.events),
         kernel=request.kernel,
         costs=request.costs,
+        regime=request.regime,
         config=request.config,
     )
 
@@ -321,7 +322,7 @@ def _result(
         ],
         "windows_used": len(used),
         "windows_effective": round(len(used) * steps / tests, 2),
-        "fits": len(jobs),
+        "fits": fits_in(jobs),
         "ensembles": len(trials),
         "best": {"mask": best.mask, "members": list(members_of(best.mask)), "sharpe": trial_sharpe(best)},
         "verdict": {"label": judged.label, "sentence": judged.sentence},

@@ -23,8 +23,11 @@ from daytrader_ray.domain.errors import ConfigError
 from daytrader_ray.models.dataset import Dataset
 from daytrader_ray.models.members.surface import Float32
 
+JUDGED_ON = 4_000
+"""An epoch is judged on at most so many validation windows."""
+
 CHUNK = 512
-"""Validation windows are looked at so many at a time: memory, not speed."""
+"""They are looked at so many at a time: memory, not speed."""
 
 
 class TrainingConfig(Config):
@@ -39,7 +42,7 @@ class TrainingConfig(Config):
     weight_decay: float = Field(default=1.0, ge=0, description="decay of the weights in units of the learning rate")
     dropout: float = Field(default=0.3, ge=0, lt=1, description="share of a layer's outputs that a step leaves out")
     gradient_limit: float = Field(default=1.0, gt=0, description="longest gradient")
-    max_samples: int = Field(default=10_000, ge=1, description="most windows to train on, and to validate on")
+    max_samples: int = Field(default=10_000, ge=1, description="most windows to train on")
 
 
 C = TypeVar("C", bound=TrainingConfig)
@@ -99,7 +102,8 @@ def fit_network(
     Equal bits for equal input on one kind of device.
     """
     place = _available(device)
-    train, held_out = (_Samples.of(part.thinned(config.max_samples, seed), place) for part in (dataset, validation))
+    train = _Samples.of(dataset.thinned(config.max_samples, seed), place)
+    held_out = _Samples.of(validation.thinned(JUDGED_ON, seed), place)
     with one_thread(), torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
         torch.manual_seed(seed)
         network = build(config, dataset.features).to(place)

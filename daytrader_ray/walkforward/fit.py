@@ -9,7 +9,7 @@ import numpy.typing as npt
 from daytrader_ray.domain.errors import DataError
 from daytrader_ray.domain.folds import purged
 from daytrader_ray.domain.panel import Frames
-from daytrader_ray.domain.trading import WINDOW_ROWS
+from daytrader_ray.domain.trading import SCORERS, WINDOW_ROWS
 from daytrader_ray.models.calibration import Calibrated, calibrate
 from daytrader_ray.models.dataset import Dataset, symbol_windows, valid_rows
 from daytrader_ray.models.labels import NO_LABEL, Labels
@@ -26,6 +26,8 @@ Int64 = npt.NDArray[np.int64]
 
 Sight = tuple[Window, View]
 """A window, or a fold of one, and what its members see."""
+
+GOLDEN = (5**0.5 - 1) / 2
 
 
 @dataclass(frozen=True)
@@ -63,10 +65,12 @@ class Market:
         return f"{sessions[block[0]].date} to {sessions[block[1] - 1].date}"
 
 
-def samples(market: Market, view: View, blocks: Sequence[Block], history: Block, config: SearchConfig) -> Dataset:
+def samples(
+    market: Market, view: View, blocks: Sequence[Block], history: Block, config: SearchConfig, place: int = 0
+) -> Dataset:
     """Return the labelled samples of blocks of sessions, each purged at its end, ordered by symbol and time.
 
-    Windows may reach back to the start of the sessions `history`.
+    Windows may reach back to the start of the sessions `history`. `place` is whose draw of at most `max_samples` it is.
     """
     rows, columns = market.rows((history[0], blocks[-1][1])), [int(column) for column in market.columns]
     usable = []
@@ -74,7 +78,7 @@ def samples(market: Market, view: View, blocks: Sequence[Block], history: Block,
         at, _ = windows_of(market, view, rows, column)
         usable.append(np.flatnonzero(market.usable(at, column, *blocks)))
     parts: list[Dataset] = []
-    for column, mine in zip(columns, drawn(usable, config.max_samples, config.seed), strict=True):
+    for column, mine in zip(columns, drawn(usable, config.max_samples, config.seed, place), strict=True):
         at, windows = windows_of(market, view, rows, column)
         weights = market.labels.weight[at[mine], column].astype(np.float32)
         labels = market.labels.label[at[mine], column]
@@ -89,21 +93,30 @@ def windows_of(market: Market, view: View, rows: slice, column: int) -> tuple[In
     return ends + rows.start, windows
 
 
-def drawn(parts: Sequence[Int64], cap: int, seed: int) -> list[Int64]:
-    """Return `parts` thinned to at most `cap` entries in all, evenly spaced from a seeded start."""
+def drawn(parts: Sequence[Int64], cap: int, seed: int, place: int = 0) -> list[Int64]:
+    """Return `parts` thinned to at most `cap` entries in all, evenly spaced from a seeded start.
+
+    Draws of one seed lie between each other by `place`: golden sections spread any number of them.
+    """
     count = [len(part) for part in parts]
     n = sum(count)
     keep = np.ones(n, dtype=np.bool_)
     if n > cap:
-        start = np.random.default_rng(seed).uniform(0.0, n / cap)
+        start = (np.random.default_rng(seed).uniform() + place * GOLDEN) % 1.0 * (n / cap)
         keep[:] = False
         keep[np.minimum((start + np.arange(cap) * (n / cap)).astype(np.int64), n - 1)] = True
     return [part[mine] for part, mine in zip(parts, np.split(keep, np.cumsum(count)[:-1]), strict=True)]
 
 
 def fit_member(market: Market, view: View, window: Window, member: str, config: SearchConfig) -> Calibrated:
-    """Fit one member on the window's `fit` block as `view` shows it; stop early and calibrate on A."""
-    train = samples(market, view, window.learned, window.train, config)
+    """Fit one member on the window's `fit` block as `view` shows it; stop early and calibrate on A.
+
+    Each member draws samples of its own: what chance put into one draw, the others have not learned, and an ensemble
+    averages it out (Breiman 1996).
+    """
+    kind = member_called(member, config.members.get(member))
+    own = config.model_copy(update={"max_samples": min(config.max_samples, kind.config.max_samples)})
+    train = samples(market, view, window.learned, window.train, own, SCORERS.index(member))
     if not len(train):
         raise DataError(
             f"window {window.index}: no training sample in {market.dates(window.fit)}: each needs "
@@ -111,7 +124,7 @@ def fit_member(market: Market, view: View, window: Window, member: str, config: 
             "train on more sessions",
         )
     validation = samples(market, view, (window.a,), window.train, config)
-    fitted = member_called(member, config.members.get(member)).fit(train, validation, config.seed)
+    fitted = kind.fit(train, validation, config.seed)
     return calibrate(fitted, validation, config.calibration)
 
 

@@ -8,17 +8,15 @@ import numpy as np
 from pydantic import Field
 from safetensors.numpy import load_file, save_file
 
-from daytrader_ray.domain.config import Config
 from daytrader_ray.domain.jit import njit
 from daytrader_ray.domain.trading import WINDOW_ROWS
 from daytrader_ray.models.dataset import Dataset
-from daytrader_ray.models.members.surface import Float32, Float64
+from daytrader_ray.models.members.surface import Float32, Float64, MemberConfig
 
 
-class TabularConfig(Config):
-    """What tree members share; `max_samples` caps the training rows."""
+class TabularConfig(MemberConfig):
+    """What members that see a row a window share."""
 
-    max_samples: int = Field(default=50_000, ge=1)
     pca_variance: float | None = Field(
         default=None, gt=0, le=1, description="share of the variance that principal components keep; empty: no PCA"
     )

@@ -4,7 +4,7 @@
 
     <root>/models/<id>/manifest.json          schema version and the SHA-256 of every other file
     <root>/models/<id>/bundle.json            selection of features, names, configuration, provenance
-    <root>/models/<id>/arrays.safetensors     scaler, weights, q99, threshold
+    <root>/models/<id>/arrays.safetensors     scaler and ensemble
     <root>/models/<id>/members/<name>/...     one folder for each member
     <root>/models/<id>/regime/...             the regime model, where there is one
     <root>/models/latest.json                 the id published last
@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from safetensors.numpy import load_file, save_file
 
 from daytrader_ray.adapters.atomic import atomic_write_json
@@ -32,16 +33,19 @@ from daytrader_ray.domain.errors import BundleError
 from daytrader_ray.domain.selection import Selection
 from daytrader_ray.models import registry
 from daytrader_ray.models.bundle import SCHEMA, Bundle
+from daytrader_ray.models.ensemble import Ensemble
 from daytrader_ray.models.members.surface import Fitted
 from daytrader_ray.models.scaling import Scaler
 from daytrader_ray.regime import files as regime_files
+
+Float64 = npt.NDArray[np.float64]
 
 MODELS = "models"
 MANIFEST = "manifest.json"
 LATEST = f"{MODELS}/latest.json"
 _ID = re.compile(r"[0-9a-f]{16}")
 _TUPLES = ("symbols", "left_out")
-_PLAIN = ("mask", "seed", "fingerprint")
+_PLAIN = ("seed", "fingerprint")
 _TRAIN_AGAIN = "train again: daytrader train"
 
 
@@ -156,12 +160,12 @@ def _write(bundle: Bundle, folder: Path) -> None:
     values |= {name: getattr(bundle, name) for name in _PLAIN}
     values |= {"plan": dict(bundle.plan), "last_training_session": bundle.last_training_session.isoformat()}
     values |= {"members": sorted(bundle.members), "selection": bundle.selection.as_list()}
+    values |= {"scheme": bundle.ensemble.scheme, "mask": bundle.ensemble.mask}
     atomic_write_json(folder / "bundle.json", values)
     arrays = {
         "mean": bundle.scaler.mean,
         "std": bundle.scaler.std,
-        "weights": bundle.weights,
-        "q99_threshold": np.array([bundle.q99, bundle.threshold]),
+        **_arrays_of(bundle.ensemble),
     }
     save_file({name: np.ascontiguousarray(a, dtype=np.float64) for name, a in arrays.items()}, _arrays(folder))
     for name in sorted(bundle.members):
@@ -174,20 +178,32 @@ def _write(bundle: Bundle, folder: Path) -> None:
 def _read(folder: Path) -> Bundle:
     values = json.loads((folder / "bundle.json").read_text())
     arrays = load_file(_arrays(folder))
-    q99, threshold = arrays["q99_threshold"].tolist()
     named: dict[str, Any] = {name: tuple(values[name]) for name in _TUPLES} | {name: values[name] for name in _PLAIN}
     return Bundle(
         **named,
         selection=Selection.from_list(values["selection"]),
         scaler=Scaler(arrays["mean"], arrays["std"]),
         members={name: registry.load(name, folder / "members" / name) for name in values["members"]},
-        weights=arrays["weights"],
-        q99=q99,
-        threshold=threshold,
+        ensemble=_ensemble_of(values["scheme"], values["mask"], arrays),
         regime=regime_files.load(folder / "regime") if (folder / "regime").is_dir() else None,
         plan=values["plan"],
         last_training_session=dt.date.fromisoformat(values["last_training_session"]),
     )
+
+
+def _arrays_of(ensemble: Ensemble) -> dict[str, Float64]:
+    """Return an ensemble's numbers by name."""
+    return {
+        "weights": ensemble.weights,
+        "timeframes": ensemble.timeframes,
+        "q99_threshold": np.array([ensemble.q99, ensemble.threshold]),
+        "hours": ensemble.hours,
+    }
+
+
+def _ensemble_of(scheme: str, mask: int, arrays: Mapping[str, Float64]) -> Ensemble:
+    q99, threshold = arrays["q99_threshold"].tolist()
+    return Ensemble(scheme, mask, arrays["weights"], arrays["timeframes"], q99, threshold, arrays["hours"])
 
 
 def _check(folder: Path, bundle_id: str) -> None:

@@ -141,7 +141,7 @@ def search(request: SearchRequest, progress: Progress = silent) -> SearchReport:
         WindowFiles(window, tuple(job.path for job in jobs if job.window is window), path)
         for window, path in zip(found, regime_paths, strict=True)
     ]
-    results = run_trials(study, files, request.regime, progress)
+    results = run_trials(study, files, progress)
     minutes = float(frames.panel.grid.bars_per_session.mean()) * frames.panel.grid.bar_minutes
     trials = [stitch(mask, results[mask], minutes) for mask in sorted(results)]
     result = _result(request, study, jobs, files, trials)
@@ -179,8 +179,7 @@ def study_of(request: SearchRequest, market: Market) -> Study:
     panel, store = frames.panel, ParquetStore(request.root)
     return Study(
         frames=without_features(frames),
-        forward_return=market.labels.forward_return,
-        span_end=market.labels.span_end,
+        labels=market.labels,
         columns=market.columns,
         tradable=tradable(universe, panel, market_caps(store, panel, universe.stocks)),
         sector=sector_codes(universe, panel.symbols),
@@ -188,6 +187,7 @@ def study_of(request: SearchRequest, market: Market) -> Study:
         event_scale=event_scales(store, panel.symbols, panel.grid, request.kernel.events),
         kernel=request.kernel,
         costs=request.costs,
+        regime=request.regime,
         config=request.config,
     )
 

@@ -12,9 +12,8 @@ from daytrader_ray.cluster.fits import Progress, load_array, silent
 from daytrader_ray.cluster.runtime import environment
 from daytrader_ray.domain.errors import DataError
 from daytrader_ray.domain.trading import MEMBERS
-from daytrader_ray.regime.config import RegimeConfig
-from daytrader_ray.walkforward.regimes import regime_of
-from daytrader_ray.walkforward.study import Study, WindowInputs, WindowResult, run_trial
+from daytrader_ray.walkforward.study import Study, WindowInputs
+from daytrader_ray.walkforward.trial import WindowResult, run_trial
 from daytrader_ray.walkforward.windows import Window
 
 N_ENSEMBLES = 2 ** len(MEMBERS)
@@ -38,7 +37,7 @@ class WindowFiles:
 
 
 def run_trials(
-    study: Study, files: Sequence[WindowFiles], regime: RegimeConfig, progress: Progress = silent
+    study: Study, files: Sequence[WindowFiles], progress: Progress = silent
 ) -> dict[int, list[WindowResult]]:
     """Run all ensembles through all windows; return their window results by mask. Ray must be running."""
     with environment(_ENVIRONMENT), tempfile.TemporaryDirectory(prefix="daytrader-tune-") as folder:
@@ -47,7 +46,7 @@ def run_trials(
         from daytrader_ray.cluster.collect import Collector
 
         collector = Collector(N_ENSEMBLES * len(files), progress)
-        trainable = tune.with_parameters(_trial, study=study, files=list(files), regime=regime)
+        trainable = tune.with_parameters(_trial, study=study, files=list(files))
         tuner = tune.Tuner(
             tune.with_resources(trainable, {"cpu": 1}),
             param_space={"mask": tune.grid_search(list(range(N_ENSEMBLES)))},
@@ -68,26 +67,25 @@ def run_trials(
     return {mask: _in_order(collector.results[mask], len(files)) for mask in range(N_ENSEMBLES)}
 
 
-def _trial(config: Mapping[str, Any], study: Study, files: Sequence[WindowFiles], regime: RegimeConfig) -> None:
+def _trial(config: Mapping[str, Any], study: Study, files: Sequence[WindowFiles]) -> None:
     """One ensemble through all windows: a report each."""
     from ray import tune
 
     mask = int(config["mask"])
-    inputs = (read_inputs(file, mask, regime) for file in files)
+    inputs = (read_inputs(file, mask) for file in files)
     for result in run_trial(mask, study, inputs):
         tune.report({"window": result.index, "values": asdict(result)})
 
 
-def read_inputs(file: WindowFiles, mask: int, regime: RegimeConfig) -> WindowInputs:
+def read_inputs(file: WindowFiles, mask: int) -> WindowInputs:
     """Read the scores of the mask's members of one window; the others stay NaN."""
-    states = load_array(file.regime)
     wanted = [bit for bit in range(len(MEMBERS)) if mask >> bit & 1]
     parts = {bit: ScoreTable.read(file.scores[bit]).values for bit in wanted or [0]}
     shape = next(iter(parts.values())).shape
     scores = np.full((*shape, len(MEMBERS)), np.nan)
     for bit in wanted:
         scores[:, :, bit] = parts[bit]
-    return WindowInputs(file.window, scores, regime_of(states, regime))
+    return WindowInputs(file.window, scores, load_array(file.regime))
 
 
 def _in_order(found: Mapping[int, Mapping[str, Any]], n_windows: int) -> list[WindowResult]:

@@ -12,7 +12,7 @@ from daytrader_ray.analytics.performance import CostTotals, Performance, TradeTa
 from daytrader_ray.analytics.verdict import Evidence, Verdict, verdict
 from daytrader_ray.domain.selection import Selection, stability
 from daytrader_ray.domain.trading import members_of
-from daytrader_ray.walkforward.study import WindowResult
+from daytrader_ray.walkforward.trial import WindowResult
 
 
 @dataclass(frozen=True)

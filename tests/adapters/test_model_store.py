@@ -15,6 +15,7 @@ from daytrader_ray.domain.errors import BundleError
 from daytrader_ray.models import registry
 from daytrader_ray.models.bundle import Bundle
 from daytrader_ray.models.scaling import Scaler
+from tests.models.ensembles import equal
 from tests.models.samples import N_FEATURES, keeping, samples
 
 ROOT = "memory://bundles"
@@ -29,10 +30,7 @@ def bundle() -> Bundle:
         symbols=("AAA",),
         scaler=Scaler(np.zeros(N_FEATURES), np.ones(N_FEATURES)),
         members={"xgboost": fitted},
-        mask=8,
-        weights=np.array([1.0]),
-        q99=0.5,
-        threshold=0.1,
+        ensemble=equal(8, q99=0.5, threshold=0.1),
         regime=None,
         left_out=(),
         plan={},

@@ -100,7 +100,7 @@ def test_a_change_in_one_member_fits_that_member_alone_again(here: Market, packa
 
 
 def test_every_source_that_makes_regimes_is_in_their_key(package: Path) -> None:
-    for name in imported(["walkforward/regimes.py"], apart_from=["walkforward/study.py"]):
+    for name in imported(["walkforward/regimes.py"]):
         before = sources.digest_of_sources(search.REGIME_SOURCES)
         edited(package, name)
         assert sources.digest_of_sources(search.REGIME_SOURCES) != before, name

@@ -25,7 +25,7 @@ from daytrader_ray.universe.config import UniverseConfig
 from daytrader_ray.walkforward.config import SearchConfig
 from daytrader_ray.walkforward.fit import fit_and_score
 from daytrader_ray.walkforward.result import stitch, trial_dict
-from daytrader_ray.walkforward.study import run_trial
+from daytrader_ray.walkforward.trial import run_trial
 from daytrader_ray.walkforward.view import view_of
 from daytrader_ray.walkforward.windows import windows
 from tests.cluster.stores import SYMBOLS, fill
@@ -101,7 +101,7 @@ def test_workers_change_nothing_one_process_gives_the_same_bits(report: SearchRe
     assert alone.tobytes() == ScoreTable.read(job.path).values.tobytes()
     regimes = list(Path(request_.root, "processed/signals").glob("*.npy"))
     file = WindowFiles(found[0], tuple(job.path for job in jobs), str(regimes[0]))
-    results = list(run_trial(31, study_of(request_, market), [read_inputs(file, 31, request_.regime)]))
+    results = list(run_trial(31, study_of(request_, market), [read_inputs(file, 31)]))
     trial = stitch(31, results, float(frames.panel.grid.bars_per_session.mean()))
     expected = report.result["trials"][31]
     assert list(trial.equity) == expected["equity"]
@@ -166,7 +166,7 @@ def test_training_publishes_a_bundle_of_all_members(trained: Trained) -> None:
     assert set(trained.bundle.members) == set(MEMBERS)
     assert trained.bundle.last_training_session == dt.date(2025, 11, 11)
     assert (trained.first, trained.last) == (dt.date(2025, 11, 4), dt.date(2025, 11, 11))
-    np.testing.assert_array_equal(trained.bundle.weights > 0, [False, False, False, True, False])
+    np.testing.assert_array_equal(trained.bundle.ensemble.weights[0] > 0, [False, False, False, True, False])
     assert trained.summary()["members"] == ["xgboost"]
 
 

@@ -33,6 +33,7 @@ from daytrader_ray.walkforward.fit import Market as Bars
 from daytrader_ray.walkforward.fit import samples
 from daytrader_ray.walkforward.view import view_of
 from daytrader_ray.walkforward.windows import training_window
+from tests.models.ensembles import equal
 
 STOCKS = ("AAPL", "MRNA", "NVDA", "XOM")
 SYMBOLS = (*STOCKS, "SPY")
@@ -95,17 +96,13 @@ def fit_bundle(frames: Frames, last: int, stocks: Sequence[str] = STOCKS) -> Bun
     dataset = samples(history, view, (0, last), (0, last), ALL)
     names = [name for bit, name in enumerate(MEMBERS) if MASK >> bit & 1]
     members = {name: member(name).fit(dataset.thinned(3000, 7), dataset.thinned(300, 8), seed=7) for name in names}
-    weights = np.array([0.5 * (name in names) for name in MEMBERS])
     scores = sum(0.5 * fitted.predict(dataset.windows[::5]) for fitted in members.values())
     return Bundle(
         selection=view.selection,
         symbols=frames.panel.symbols,
         scaler=view.scaler,
         members=members,
-        mask=MASK,
-        weights=weights,
-        q99=float(np.quantile(np.abs(scores), 0.99)),
-        threshold=0.25,
+        ensemble=equal(MASK, q99=float(np.quantile(np.abs(scores), 0.99)), threshold=0.25),
         regime=None,
         left_out=(),
         plan={"extras": feature_set(FEATURES).origins},

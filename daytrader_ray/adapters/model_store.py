@@ -33,8 +33,8 @@ from daytrader_ray.domain.errors import BundleError
 from daytrader_ray.domain.selection import Selection
 from daytrader_ray.models import registry
 from daytrader_ray.models.bundle import SCHEMA, Bundle
+from daytrader_ray.models.calibration import Calibrated
 from daytrader_ray.models.ensemble import Ensemble
-from daytrader_ray.models.members.surface import Fitted
 from daytrader_ray.models.scaling import Scaler
 from daytrader_ray.regime import files as regime_files
 
@@ -102,7 +102,7 @@ def load(
     return bundle
 
 
-def load_member(root: str | Path, bundle_id: str, name: str) -> Fitted:
+def load_member(root: str | Path, bundle_id: str, name: str) -> Calibrated:
     """Read one member of a bundle, for a process that needs no other, after checking every byte of the bundle."""
     folder = _checked(root, bundle_id) / "members" / name
     if not folder.is_dir():

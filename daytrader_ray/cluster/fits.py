@@ -46,6 +46,7 @@ FIT_SOURCES = (
     "domain/sources.py",
     "domain/trading.py",
     "features",
+    "models/calibration.py",
     "models/dataset.py",
     "models/judge.py",
     "models/labels.py",
@@ -111,6 +112,7 @@ def jobs_of(market: Market, windows: Sequence[Window], config: SearchConfig, lab
         for name in MEMBERS:
             options = members[name].config.model_dump(mode="json")
             inputs = {"views": seen, "member": name, "member_config": options, "sources": sources[name]}
+            inputs |= {"calibration": config.calibration}
             jobs.append(Job(name, sights, f"{folder}/{key_of(inputs)}.parquet", inputs))
     return jobs
 

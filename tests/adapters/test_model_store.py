@@ -14,6 +14,7 @@ from daytrader_ray.adapters.folder import local_root
 from daytrader_ray.domain.errors import BundleError
 from daytrader_ray.models import registry
 from daytrader_ray.models.bundle import Bundle
+from daytrader_ray.models.calibration import Calibrated, Identity
 from daytrader_ray.models.scaling import Scaler
 from tests.models.ensembles import equal
 from tests.models.samples import N_FEATURES, keeping, samples
@@ -29,7 +30,7 @@ def bundle() -> Bundle:
         selection=keeping(names, names),
         symbols=("AAA",),
         scaler=Scaler(np.zeros(N_FEATURES), np.ones(N_FEATURES)),
-        members={"xgboost": fitted},
+        members={"xgboost": Calibrated(fitted, Identity())},
         ensemble=equal(8, q99=0.5, threshold=0.1),
         regime=None,
         left_out=(),

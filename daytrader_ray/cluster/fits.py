@@ -18,8 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from daytrader_ray.adapters.atomic import atomic_write_bytes, atomic_write_json
+from daytrader_ray.adapters.libraries import versions_of
 from daytrader_ray.adapters.score_tables import ScoreTable
-from daytrader_ray.cluster.content import digest_of_arrays, key_of, versions_of
+from daytrader_ray.cluster.content import digest_of_arrays, key_of
 from daytrader_ray.domain.errors import DaytraderError
 from daytrader_ray.domain.sources import digest_of_sources
 from daytrader_ray.domain.trading import SCORERS

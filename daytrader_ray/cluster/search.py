@@ -337,9 +337,7 @@ def _result(
         "selection": selection_dict([load_view(path).selection for path in dict.fromkeys(job.view for job in jobs)]),
         "settings": settings,
         "members": list(MEMBERS),
-        "trials": [
-            trial_dict(trial, ensembles) | {"baseline": trial.mask >= N_ENSEMBLES} for trial in trials
-        ],
+        "trials": [trial_dict(trial, ensembles) | {"baseline": trial.mask >= N_ENSEMBLES} for trial in trials],
     }
 
 

@@ -46,7 +46,11 @@ def _cache_of(folder: Path) -> str:
 
 def test_the_search_runs_all_subsets_of_six_and_training_and_scoring_work(package: Path, tmp_path: Path) -> None:
     paths = os.pathsep.join([str(package.parent), str(HERE.parents[1])])
-    environ = os.environ | {"PYTHONPATH": paths, "NUMBA_CACHE_DIR": str(tmp_path / "numba"), "RAY_AUTH_MODE": "disabled"}
+    environ = os.environ | {
+        "PYTHONPATH": paths,
+        "NUMBA_CACHE_DIR": str(tmp_path / "numba"),
+        "RAY_AUTH_MODE": "disabled",
+    }
     environ.pop("RAY_ADDRESS", None)
     command = [sys.executable, str(HERE / "sixth_search.py"), str(tmp_path / "data"), "2025-11-12"]
     done = subprocess.run(command, env=environ, cwd=tmp_path, capture_output=True, text=True, timeout=280)

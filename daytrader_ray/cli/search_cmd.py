@@ -74,7 +74,8 @@ def show(report: "SearchReport", n_best: int = 5) -> None:
 
 def _labels(labels: Mapping[str, Any]) -> str:
     """Say how many samples there are and what became of them."""
-    return f"Labels: {labels['samples']:,} samples, {labels['down']:.0%} down, {labels['flat']:.0%} flat, {labels['up']:.0%} up."
+    shares = ", ".join(f"{labels[name]:.0%} {name}" for name in ("down", "flat", "up"))
+    return f"Labels: {labels['samples']:,} samples, {shares}."
 
 
 def _features(selection: Mapping[str, Any]) -> str:

@@ -1,11 +1,7 @@
 """A sixth member is one file and one line: nothing else of the package is touched, and all of it goes on with six."""
 
 import hashlib
-import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numba
@@ -14,6 +10,7 @@ import pytest
 from daytrader_ray.domain import sources
 from daytrader_ray.domain.trading import MEMBERS
 from tests.cluster.sources import PACKAGE
+from tests.cluster.stores import in_another_process
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 HERE = Path(__file__).parent
@@ -45,19 +42,11 @@ def _cache_of(folder: Path) -> str:
 
 
 def test_the_search_runs_all_subsets_of_six_and_training_and_scoring_work(package: Path, tmp_path: Path) -> None:
-    paths = os.pathsep.join([str(package.parent), str(HERE.parents[1])])
-    environ = os.environ | {
-        "PYTHONPATH": paths,
-        "NUMBA_CACHE_DIR": str(tmp_path / "numba"),
-        "RAY_AUTH_MODE": "disabled",
-    }
-    environ.pop("RAY_ADDRESS", None)
-    command = [sys.executable, str(HERE / "sixth_search.py"), str(tmp_path / "data"), "2025-11-12"]
-    done = subprocess.run(command, env=environ, cwd=tmp_path, capture_output=True, text=True, timeout=280)
-    assert done.returncode == 0, done.stderr[-3000:]
-    told = json.loads(done.stdout.splitlines()[-1])
+    told = in_another_process(
+        package.parent, str(tmp_path / "data"), "2", "2025-11-12", NUMBA_CACHE_DIR=str(tmp_path / "numba")
+    )
     six = [*MEMBERS, "cnn_lstm"]
-    assert told["members"] == told["largest"] == six
-    assert told["ensembles"] == 64 and told["masks"] == [*range(64), 64, 128]
-    assert told["fits"] == 8
+    assert told["members"] == told["trials"]["63"] == six
+    assert told["ensembles"] == 64 and list(map(int, told["trials"])) == [*range(64), 64, 128]
+    assert told["trials"]["64"] == ["logistic"] and told["fits"] == 8
     assert told["bundled"] == sorted(six) and told["scored"] == [5] * 6

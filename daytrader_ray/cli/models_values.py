@@ -16,7 +16,6 @@ TRADES = (
     "scheme",
     "members",
     "weights",
-    "online",
     "timeframes",
     "scale",
     "threshold",

@@ -11,7 +11,8 @@ import numpy.typing as npt
 from daytrader_ray.domain.regime import RegimeModel
 from daytrader_ray.domain.selection import Selection
 from daytrader_ray.domain.trading import MEMBERS
-from daytrader_ray.models.members.surface import Fitted
+from daytrader_ray.models.calibration import Calibrated
+from daytrader_ray.models.ensemble import Ensemble
 from daytrader_ray.models.scaling import Scaler
 
 Float32 = npt.NDArray[np.float32]
@@ -19,13 +20,13 @@ Float64 = npt.NDArray[np.float64]
 
 _MISSING = "nothing"
 
-SCHEMA = 2
+SCHEMA = 3
 """Version of what a bundle holds and how it is stored."""
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """A fitted ensemble.
+    """Fitted members, what weighs them, and what they were fitted with.
 
     Attributes
     ----------
@@ -36,11 +37,9 @@ class Bundle:
     scaler
         Scale of the selected features.
     members
-        Fitted members by name.
-    mask
-        The ensemble (`domain.trading.members_of`).
-    weights, q99, threshold
-        Member weights [member], scale of the combined score, smallest |signal| that opens a position (may be infinite).
+        Fitted and calibrated members by name.
+    ensemble
+        What becomes of their scores.
     regime, left_out
         The regime model or None, and the names of its inputs that the history could not give.
     plan
@@ -52,11 +51,8 @@ class Bundle:
     selection: Selection
     symbols: tuple[str, ...]
     scaler: Scaler
-    members: Mapping[str, Fitted]
-    mask: int
-    weights: Float64
-    q99: float
-    threshold: float
+    members: Mapping[str, Calibrated]
+    ensemble: Ensemble
     regime: RegimeModel | None
     left_out: tuple[str, ...]
     plan: Mapping[str, Any]

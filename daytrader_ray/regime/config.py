@@ -1,6 +1,6 @@
 """How the regime model is fitted, and what each regime means for trading."""
 
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +10,7 @@ from daytrader_ray.domain.config import Config
 from daytrader_ray.domain.regime import Regime
 
 Float64 = npt.NDArray[np.float64]
+Int8 = npt.NDArray[np.int8]
 
 
 class RegimeTrading(Config):
@@ -55,18 +56,16 @@ class RegimeConfig(Config):
         }[Regime(state)]
 
 
-class StrategyRows(NamedTuple):
-    """Strategy weights and position scale of every bar [row]."""
-
-    w_momentum: Float64
-    w_reversion: Float64
-    scale: Float64
+def strategy_table(config: RegimeConfig) -> Float64:
+    """Return the weights of momentum and reversion by regime `[4, 2]`, UNKNOWN first."""
+    return np.array([[trading.momentum, trading.reversion] for trading in _by_regime(config)])
 
 
-def strategy_rows(states: npt.NDArray[np.int8], config: RegimeConfig) -> StrategyRows:
-    """Look up what holds at every bar; `states` `[row]` as of `regime_states`."""
-    table = np.array(
-        [[t.momentum, t.reversion, t.scale] for t in (config.trading(state) for state in range(-1, len(Regime) - 1))]
-    )
-    rows = table[states.astype(np.int64) + 1]
-    return StrategyRows(*(np.ascontiguousarray(column) for column in rows.T))
+def entry_scale(states: Int8, config: RegimeConfig) -> Float64:
+    """Return what entries are sized by at every bar `[row]`; `states` `[row]` as of `regime_states`."""
+    scales = np.array([trading.scale for trading in _by_regime(config)])
+    return np.asarray(scales[states.astype(np.int64) + 1])
+
+
+def _by_regime(config: RegimeConfig) -> list[RegimeTrading]:
+    return [config.trading(state) for state in sorted(Regime)]

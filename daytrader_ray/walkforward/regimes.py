@@ -10,13 +10,12 @@ import numpy.typing as npt
 from daytrader_ray.domain.indices import SPY
 from daytrader_ray.domain.panel import Frames, Panel
 from daytrader_ray.domain.regime import RegimeModel
-from daytrader_ray.regime.config import RegimeConfig, strategy_rows
+from daytrader_ray.regime.config import RegimeConfig
 from daytrader_ray.regime.fit import fit
 from daytrader_ray.regime.live import LiveRegime, regime_states
 from daytrader_ray.regime.observations import INPUTS, bars_between, observe
 from daytrader_ray.regime.summary import shares, summary
 from daytrader_ray.walkforward.cut import cut
-from daytrader_ray.walkforward.study import Regime
 from daytrader_ray.walkforward.windows import Window
 
 Int8 = npt.NDArray[np.int8]
@@ -86,8 +85,3 @@ def _observed(panel: Panel, window: Window) -> npt.NDArray[np.int64]:
 def left_out(model: RegimeModel | None) -> tuple[str, ...]:
     """Return the regime inputs that the data could not give: all of them where there is no model."""
     return model.left_out if model is not None else INPUTS
-
-
-def regime_of(states: Int8, config: RegimeConfig) -> Regime:
-    """Return strategy weights and entry scale of each bar."""
-    return Regime(*strategy_rows(states, config))

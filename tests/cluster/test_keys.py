@@ -28,6 +28,9 @@ BYTES_ONLY = ("adapters/atomic.py", "cluster/pipeline.py", "cluster/runtime.py")
 APART = ("engine/config.py", "engine/events.py", "universe/criteria.py", "universe/daily.py")
 """Rules for entries: features read the events and the universe's list that these are made of, not the rules."""
 
+SCHEMES = ("models/weights/config.py",)
+"""Trials weigh; of it, fits read how many folds they are made for, which is in their key by itself."""
+
 
 def key(store: ParquetStore) -> str:
     universe = UniverseConfig(sectors={"one": ("AAPL", "XOM")}, references=("SPY",))
@@ -61,7 +64,7 @@ def keys(here: Market) -> dict[str, str]:
 
 @pytest.mark.parametrize("member", MEMBERS)
 def test_every_source_that_a_fit_imports_is_in_its_key(here: Market, package: Path, member: str) -> None:
-    read = imported(["walkforward/fit.py", "features/compute.py", f"models/members/{member}.py"])
+    read = imported(["walkforward/fit.py", "features/compute.py", f"models/members/{member}.py"], SCHEMES)
     assert {"domain/trading.py", "domain/panel.py", "models/dataset.py"} <= read
     for name in sorted(read):
         before = keys(here)[member]
@@ -74,7 +77,7 @@ def test_every_source_that_chooses_features_is_in_the_key_of_the_choice(here: Ma
         found = windows(here.frames.panel.grid, WindowSpec.parse("6s", "2s", "2s"))
         return jobs_of(here, found, SearchConfig(), LabelConfig(), "root")[0].view
 
-    read = imported(["walkforward/view.py"])
+    read = imported(["walkforward/view.py"], SCHEMES)
     assert {"features/selection.py", "models/judge.py", "domain/folds.py"} <= read
     for name in sorted(read):
         before = view()
@@ -97,7 +100,7 @@ def test_a_change_in_one_member_fits_that_member_alone_again(here: Market, packa
 
 
 def test_every_source_that_makes_regimes_is_in_their_key(package: Path) -> None:
-    for name in imported(["walkforward/regimes.py"], apart_from=["walkforward/study.py"]):
+    for name in imported(["walkforward/regimes.py"]):
         before = sources.digest_of_sources(search.REGIME_SOURCES)
         edited(package, name)
         assert sources.digest_of_sources(search.REGIME_SOURCES) != before, name

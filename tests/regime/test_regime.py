@@ -6,7 +6,7 @@ from hmmlearn.hmm import GaussianHMM
 
 from daytrader_ray.domain.regime import Regime, RegimeModel
 from daytrader_ray.regime import estimates, files
-from daytrader_ray.regime.config import RegimeConfig, strategy_rows
+from daytrader_ray.regime.config import RegimeConfig, entry_scale, strategy_table
 from daytrader_ray.regime.fit import fit
 from daytrader_ray.regime.live import LiveRegime, regime_states
 from daytrader_ray.regime.observations import LOG_RV, observe
@@ -233,7 +233,5 @@ def test_a_saved_model_comes_back_bit_by_bit(model, tmp_path):
 
 
 def test_each_regime_has_its_strategy_weights_and_scale():
-    rows = strategy_rows(np.array([-1, 0, 1, 2], dtype=np.int8), CONFIG)
-    assert rows.w_momentum.tolist() == [0.5, 0.7, 0.3, 0.1]
-    assert rows.w_reversion.tolist() == [0.5, 0.3, 0.7, 0.1]
-    assert rows.scale.tolist() == [1.0, 1.0, 1.0, 0.25]
+    assert strategy_table(CONFIG).tolist() == [[0.5, 0.5], [0.7, 0.3], [0.3, 0.7], [0.1, 0.1]]
+    assert entry_scale(np.array([-1, 0, 1, 2], dtype=np.int8), CONFIG).tolist() == [1.0, 1.0, 1.0, 0.25]

@@ -26,8 +26,9 @@ from daytrader_ray.features.extras import Extra
 from daytrader_ray.features.live import LiveFeatures, Warmed
 from daytrader_ray.models.bundle import Bundle
 from daytrader_ray.models.dataset import LiveWindows, valid_rows
-from daytrader_ray.models.ensemble import new_state, signal_step, thresholds
+from daytrader_ray.models.ensemble import new_state, signal_step
 from daytrader_ray.models.ensemble import rules_of as signal_rules
+from daytrader_ray.models.thresholds import thresholds
 from daytrader_ray.regime.config import RegimeConfig, strategy_table
 from daytrader_ray.regime.live import LiveRegime
 from daytrader_ray.risk.checks import Exposure, refuse

@@ -18,8 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from daytrader_ray.adapters.atomic import atomic_write_bytes, atomic_write_json
+from daytrader_ray.adapters.libraries import versions_of
 from daytrader_ray.adapters.score_tables import ScoreTable
-from daytrader_ray.cluster.content import digest_of_arrays, key_of, versions_of
+from daytrader_ray.cluster.content import digest_of_arrays, key_of
 from daytrader_ray.domain.errors import DaytraderError
 from daytrader_ray.domain.sources import digest_of_sources
 from daytrader_ray.domain.trading import MEMBERS
@@ -46,6 +47,7 @@ FIT_SOURCES = (
     "domain/sources.py",
     "domain/trading.py",
     "features",
+    "models/calibration.py",
     "models/dataset.py",
     "models/judge.py",
     "models/labels.py",
@@ -111,6 +113,7 @@ def jobs_of(market: Market, windows: Sequence[Window], config: SearchConfig, lab
         for name in MEMBERS:
             options = members[name].config.model_dump(mode="json")
             inputs = {"views": seen, "member": name, "member_config": options, "sources": sources[name]}
+            inputs |= {"calibration": config.calibration}
             jobs.append(Job(name, sights, f"{folder}/{key_of(inputs)}.parquet", inputs))
     return jobs
 

@@ -21,9 +21,10 @@ import numpy as np
 from daytrader_ray.adapters.atomic import atomic_write_json
 from daytrader_ray.adapters.feature_inputs import event_scales
 from daytrader_ray.adapters.frames import load_frames
+from daytrader_ray.adapters.libraries import versions_of
 from daytrader_ray.adapters.market_caps import market_caps
 from daytrader_ray.adapters.store import ParquetStore
-from daytrader_ray.cluster.content import digest_of_arrays, digest_of_panel, key_of, versions_of
+from daytrader_ray.cluster.content import digest_of_arrays, digest_of_panel, key_of
 from daytrader_ray.cluster.features import FeatureRequest, build, without_absent_indices
 from daytrader_ray.cluster.fits import (
     Job,

@@ -17,7 +17,7 @@ from daytrader_ray.domain.trading import MEMBERS, members_of
 from daytrader_ray.engine.backtest import BacktestResult
 from daytrader_ray.features.feature_set import feature_set
 from daytrader_ray.models.bundle import Bundle
-from daytrader_ray.models.members.surface import Fitted
+from daytrader_ray.models.calibration import Calibrated
 from daytrader_ray.universe.config import UniverseConfig
 from daytrader_ray.walkforward.costs import fill_costs
 from daytrader_ray.walkforward.cut import cut
@@ -171,7 +171,7 @@ def _learn(market: Market, window: Window, request: SearchRequest, progress: Pro
     task = ray.remote(num_cpus=1, max_retries=2)
     progress("members", 0, len(MEMBERS))
     ((_, view),) = unordered(task(view_of), iter([("view", (shared, window, request.config))]))
-    members: dict[str, Fitted] = {}
+    members: dict[str, Calibrated] = {}
     work = ((name, (shared, view, window, name, request.config)) for name in MEMBERS)
     for name, fitted in unordered(task(fit_member), work):
         members[name] = fitted

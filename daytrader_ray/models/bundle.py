@@ -11,8 +11,8 @@ import numpy.typing as npt
 from daytrader_ray.domain.regime import RegimeModel
 from daytrader_ray.domain.selection import Selection
 from daytrader_ray.domain.trading import MEMBERS
+from daytrader_ray.models.calibration import Calibrated
 from daytrader_ray.models.ensemble import Ensemble
-from daytrader_ray.models.members.surface import Fitted
 from daytrader_ray.models.scaling import Scaler
 
 Float32 = npt.NDArray[np.float32]
@@ -37,7 +37,7 @@ class Bundle:
     scaler
         Scale of the selected features.
     members
-        Fitted members by name.
+        Fitted and calibrated members by name.
     ensemble
         What becomes of their scores.
     regime, left_out
@@ -51,7 +51,7 @@ class Bundle:
     selection: Selection
     symbols: tuple[str, ...]
     scaler: Scaler
-    members: Mapping[str, Fitted]
+    members: Mapping[str, Calibrated]
     ensemble: Ensemble
     regime: RegimeModel | None
     left_out: tuple[str, ...]

@@ -94,7 +94,7 @@ def learnt(hedge: Hedge) -> Online:
 def regret(online: Online, inside: Bool) -> tuple[float, float]:
     """Return the ensemble's loss minus the best member's, and the bound that holds whatever the market does.
 
-    2 sqrt(t ln N / 2) + sqrt(ln N / 8) after t rounds with N members (Cesa-Bianchi & Lugosi 2006, theorem 2.3).
+    2 sqrt(t ln N / 2) + sqrt(ln N / 8) after t rounds with N >= 1 members (Cesa-Bianchi & Lugosi 2006, theorem 2.3).
     """
     log_n = float(np.log(inside.sum()))
     bound = 2.0 * np.sqrt(online.rounds * log_n / 2.0) + np.sqrt(log_n / 8.0)

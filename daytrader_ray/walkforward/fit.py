@@ -10,9 +10,9 @@ from daytrader_ray.domain.errors import DataError
 from daytrader_ray.domain.folds import purged
 from daytrader_ray.domain.panel import Frames
 from daytrader_ray.domain.trading import WINDOW_ROWS
+from daytrader_ray.models.calibration import Calibrated, calibrate
 from daytrader_ray.models.dataset import Dataset, symbol_windows, valid_rows
 from daytrader_ray.models.labels import NO_LABEL, Labels
-from daytrader_ray.models.members.surface import Fitted
 from daytrader_ray.models.registry import member as member_called
 from daytrader_ray.models.scaling import View
 from daytrader_ray.walkforward.config import SearchConfig
@@ -77,7 +77,8 @@ def samples(market: Market, view: View, blocks: Sequence[Block], history: Block,
     for column, mine in zip(columns, drawn(usable, config.max_samples, config.seed), strict=True):
         at, windows = windows_of(market, view, rows, column)
         weights = market.labels.weight[at[mine], column].astype(np.float32)
-        parts.append(Dataset(windows[mine], market.labels.label[at[mine], column], weights))
+        labels = market.labels.label[at[mine], column]
+        parts.append(Dataset(windows[mine], labels, weights, view.selection.features))
     return Dataset.joined(parts)
 
 
@@ -100,8 +101,8 @@ def drawn(parts: Sequence[Int64], cap: int, seed: int) -> list[Int64]:
     return [part[mine] for part, mine in zip(parts, np.split(keep, np.cumsum(count)[:-1]), strict=True)]
 
 
-def fit_member(market: Market, view: View, window: Window, member: str, config: SearchConfig) -> Fitted:
-    """Fit one member on the window's `fit` block as `view` shows it, stopping early on A."""
+def fit_member(market: Market, view: View, window: Window, member: str, config: SearchConfig) -> Calibrated:
+    """Fit one member on the window's `fit` block as `view` shows it; stop early and calibrate on A."""
     train = samples(market, view, window.learned, window.train, config)
     if not len(train):
         raise DataError(
@@ -110,10 +111,11 @@ def fit_member(market: Market, view: View, window: Window, member: str, config: 
             "train on more sessions",
         )
     validation = samples(market, view, (window.a,), window.train, config)
-    return member_called(member, config.members.get(member)).fit(train, validation, config.seed)
+    fitted = member_called(member, config.members.get(member)).fit(train, validation, config.seed)
+    return calibrate(fitted, validation, config.calibration)
 
 
-def score(market: Market, view: View, fitted: Fitted, block: Block, history_from: int) -> Float64:
+def score(market: Market, view: View, fitted: Calibrated, block: Block, history_from: int) -> Float64:
     """Return the scores of the sessions `block` `[row, column]`, NaN where no complete window ends.
 
     Windows may reach back to session `history_from`.

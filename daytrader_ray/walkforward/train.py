@@ -8,7 +8,7 @@ import numpy as np
 
 from daytrader_ray.domain.trading import MEMBERS
 from daytrader_ray.models.bundle import Bundle
-from daytrader_ray.models.members.surface import Fitted
+from daytrader_ray.models.calibration import Calibrated
 from daytrader_ray.models.scaling import View
 from daytrader_ray.regime.live import regime_states
 from daytrader_ray.walkforward.cut import cut
@@ -25,7 +25,7 @@ class Learned:
 
     window: Window
     view: View
-    members: Mapping[str, Fitted]
+    members: Mapping[str, Calibrated]
 
 
 def assemble(market: Market, study: Study, learned: Learned, mask: int, plan: Mapping[str, Any]) -> Bundle:

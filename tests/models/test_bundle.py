@@ -14,6 +14,7 @@ from daytrader_ray.domain.regime import RegimeModel
 from daytrader_ray.domain.trading import MEMBERS
 from daytrader_ray.models import registry
 from daytrader_ray.models.bundle import Bundle
+from daytrader_ray.models.calibration import Calibrated, Platt
 from daytrader_ray.models.ensemble import Ensemble
 from daytrader_ray.models.scaling import Scaler
 from tests.models.samples import N_FEATURES, keeping, samples
@@ -24,6 +25,10 @@ WINDOWS = samples(70, 5)[0].windows
 @pytest.fixture(scope="module")
 def bundle() -> Bundle:
     train, validation = samples(300, 1)[0], samples(100, 2)[0]
+
+    def member(name: str) -> Calibrated:
+        return Calibrated(registry.member(name).fit(train, validation, seed=1), Platt(0.1, 1.2))
+
     names = tuple(f"f{i}" for i in range(N_FEATURES))
     one = np.ones((3, 1))
     regime = RegimeModel(
@@ -45,7 +50,7 @@ def bundle() -> Bundle:
         selection=keeping(("extra", *names), names),
         symbols=("AAA", "SPY"),
         scaler=Scaler(np.arange(N_FEATURES, dtype=np.float64), np.ones(N_FEATURES)),
-        members={name: registry.member(name).fit(train, validation, seed=1) for name in MEMBERS},
+        members={name: member(name) for name in MEMBERS},
         ensemble=Ensemble(
             scheme="regime",
             mask=0b11111,

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from daytrader_ray.domain.config import Config
 from daytrader_ray.models.dataset import Dataset
-from daytrader_ray.models.members.surface import Float32, Float64, score_in_blocks
+from daytrader_ray.models.members.surface import Float32
 
 
 class TrainingConfig(Config):
@@ -59,15 +59,11 @@ class FittedNetwork:
     config: Config
     n_features: int
 
-    def predict(self, windows: Float32) -> Float64:
-        """See `Fitted.predict`."""
-        with one_thread(), torch.inference_mode():
-            return score_in_blocks(windows, self.score)
-
     def score(self, block: Float32) -> Float32:
-        """Return the scores of one block before rounding [row]."""
-        shares = torch.softmax(self.network(torch.from_numpy(block)), dim=1)
-        return np.asarray((shares[:, 2] - shares[:, 0]).numpy())
+        """See `Fitted.score`."""
+        with one_thread(), torch.inference_mode():
+            shares = torch.softmax(self.network(torch.from_numpy(block)), dim=1)
+            return np.asarray((shares[:, 2] - shares[:, 0]).numpy())
 
     def save(self, folder: Path) -> None:
         """See `Fitted.save`."""

@@ -11,7 +11,7 @@ from sklearn.ensemble import RandomForestClassifier
 
 from daytrader_ray.domain.jit import njit
 from daytrader_ray.models.dataset import Dataset
-from daytrader_ray.models.members.surface import Float32, Float64, score_in_blocks
+from daytrader_ray.models.members.surface import Float32, Float64
 from daytrader_ray.models.members.tabular import Inputs, TabularConfig
 
 Int32 = npt.NDArray[np.int32]
@@ -40,12 +40,8 @@ class FittedRandomForest:
     value: Float64
     inputs: Inputs = field(default_factory=Inputs)
 
-    def predict(self, windows: Float32) -> Float64:
-        """See `Fitted.predict`."""
-        return score_in_blocks(windows, self.score)
-
     def score(self, block: Float32) -> Float64:
-        """Return the scores of one block before rounding [row]."""
+        """See `Fitted.score`."""
         return _score(
             self.inputs.rows(block), self.root, self.feature, self.threshold, self.left, self.right, self.value
         )

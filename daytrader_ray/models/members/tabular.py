@@ -53,7 +53,7 @@ class Inputs:
     def rows(self, windows: Float32) -> Float32:
         """Return what the trees see of `windows` `[n, WINDOW_ROWS, feature]`, a row each."""
         rows = tabular(windows)
-        return rows if self.components is None else _turned(rows, self.components)
+        return rows if self.components is None else turned(rows, self.components)
 
     def save(self, folder: Path) -> None:
         """Write the components, where there are any, into the member's folder."""
@@ -67,7 +67,7 @@ class Inputs:
 
 
 @njit
-def _turned(rows: Float32, components: Float64) -> Float32:
+def turned(rows: Float32, components: Float64) -> Float32:
     """Multiply row by row in one fixed order: the same bits for any number of rows and any library."""
     out = np.empty((len(rows), components.shape[1]), dtype=np.float32)
     total = np.empty(components.shape[1])

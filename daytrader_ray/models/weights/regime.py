@@ -2,8 +2,6 @@
 
 import numpy as np
 
-from daytrader_ray.domain.regime import Regime
-from daytrader_ray.models.weights.rank import rank_ics
 from daytrader_ray.models.weights.simplex import shrunk
 from daytrader_ray.models.weights.skill import weights_by_skill
 from daytrader_ray.models.weights.surface import Bool, Evidence, Weighting
@@ -16,9 +14,8 @@ def regime(evidence: Evidence, inside: Bool, _seed: int) -> Weighting:
     """Weigh by skill in each regime: w_r = n / (n + 2000) w_r + 2000 / (n + 2000) w_pooled, n samples of it in B."""
     b = evidence.b
     pooled = weights_by_skill(b.skill, inside)
-    rows = []
-    for state in Regime:
-        here = b.regime == state
-        own = weights_by_skill(rank_ics(b.scores[here], b.forward[here]), inside)
-        rows.append(shrunk(own, pooled, evidence.n_samples(b.forward[here]), DOUBT))
+    rows = [
+        shrunk(weights_by_skill(own, inside), pooled, evidence.n_samples(b.forward[here]), DOUBT)
+        for own, here in zip(b.skill_by_regime, b.rows_by_regime(), strict=True)
+    ]
     return Weighting(np.stack(rows))

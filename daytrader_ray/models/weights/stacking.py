@@ -6,7 +6,6 @@ weights, shrunk to equal by n / (n + 2000). Learnt on A, or with out-of-fold sco
 """
 
 import numpy as np
-from scipy.optimize import minimize
 
 from daytrader_ray.domain.jit import njit
 from daytrader_ray.models.labels import NO_LABEL
@@ -41,6 +40,8 @@ def _samples(block: Scored, inside: Bool) -> tuple[Float64, Float64, Float64]:
 
 
 def _fit(scores: Float64, sign: Float64, weight: Float64) -> Float64:
+    from scipy.optimize import minimize
+
     found = minimize(
         _loss_and_slope,
         np.zeros(scores.shape[1]),

@@ -53,6 +53,15 @@ class Scored:
         return rank_ics(self.scores, self.forward)
 
     @cached_property
+    def skill_by_regime(self) -> Float64:
+        """Return the same on the rows of each regime alone `[regime, member]`, UNKNOWN first."""
+        return np.stack([rank_ics(self.scores[here], self.forward[here]) for here in self.rows_by_regime()])
+
+    def rows_by_regime(self) -> list[Bool]:
+        """Return which rows each regime is in force in, UNKNOWN first, each `[row]`."""
+        return [self.regime == state for state in Regime]
+
+    @cached_property
     def q99(self) -> Float64:
         """Return the 99 % quantile of each member's |score| `[member]`; NaN where it has none."""
         sizes = np.abs(self.scores).reshape(-1, self.scores.shape[2]).T

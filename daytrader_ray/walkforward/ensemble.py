@@ -5,6 +5,7 @@ training before them, skills from steps that are over.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -36,6 +37,9 @@ from daytrader_ray.walkforward.study import Study, WindowInputs, plan_of, scored
 from daytrader_ray.walkforward.windows import Block
 
 Float64 = npt.NDArray[np.float64]
+Int8 = npt.NDArray[np.int8]
+Int64 = npt.NDArray[np.int64]
+Loop = Callable[[Rules, State, Int64, Float64, Int8, Float64, Float64], Float64]
 
 STOCKS_OF_THE_BOUND = 60
 """`SearchConfig.trips_a_day` is meant for this many stocks and scaled to the ones there are."""
@@ -54,7 +58,7 @@ def fit_ensemble(mask: int, study: Study, given: WindowInputs, skills: Float64) 
     """
     evidence = evidence_of(study, given, skills)
     ensemble, b = weighed(mask, study, evidence), evidence.b
-    means = timeframe_means(*_running(study, from_start(ensemble)), *_bars(b))
+    means = _over(study, b, from_start(ensemble), timeframe_means)
     ensemble = replace(ensemble, timeframes=timeframe_weights(means, b.forward))
     ensemble = replace(ensemble, q99=q99(means @ ensemble.timeframes))
     return _with_thresholds(study, given.window.b, b, ensemble)
@@ -95,23 +99,27 @@ def timeframe_weights(means: Float64, forward: Float64) -> Float64:
 def ensemble_signals(study: Study, found: Scored, ensemble: Ensemble) -> Float64:
     """Return the signals of a block `[row, symbol of the panel]`, NaN for symbols without a score column."""
     out = np.full((len(found.slot), len(study.frames.panel.symbols)), np.nan)
-    out[:, study.columns] = signals(*_running(study, ensemble), *_bars(found))
+    out[:, study.columns] = _over(study, found, ensemble, signals)
     return out
 
 
 def mean_weights(study: Study, found: Scored, ensemble: Ensemble) -> Float64:
     """Return the mean of the weights in force over a block `[member]`."""
-    return np.asarray(weights_in_force(*_running(study, ensemble), *_bars(found)).mean(axis=0))
+    return np.asarray(_over(study, found, ensemble, weights_in_force).mean(axis=0))
 
 
-def _running(study: Study, ensemble: Ensemble) -> tuple[Rules, State]:
+def _over(study: Study, found: Scored, ensemble: Ensemble, loop: Loop) -> Float64:
+    """Run one of the compiled loops over the bars of a block."""
     minutes = study.frames.panel.grid.bar_minutes
-    return rules_of(ensemble, strategy_table(study.regime), minutes), new_state(ensemble, len(study.columns), minutes)
-
-
-def _bars(found: Scored) -> tuple[npt.NDArray[np.int64], Float64, npt.NDArray[np.int8], Float64, Float64]:
-    """Return what the compiled steps read of a block, in the order of their arguments."""
-    return found.slot, found.scores, found.regime, found.return_30, found.sigma_30
+    return loop(
+        rules_of(ensemble, strategy_table(study.regime), minutes),
+        new_state(ensemble, len(study.columns), minutes),
+        found.slot,
+        found.scores,
+        found.regime,
+        found.return_30,
+        found.sigma_30,
+    )
 
 
 def _with_thresholds(study: Study, block: Block, b: Scored, ensemble: Ensemble) -> tuple[Ensemble, float]:
@@ -144,7 +152,7 @@ def _hours(study: Study, b: Scored, signal: Float64, net: Float64, threshold: fl
 
 @dataclass(frozen=True)
 class _Bound:
-    """The bound on round trips on B, and what the kernel needs to keep to it: signals `[row, symbol]`, scale `[row]`."""
+    """The bound on round trips on B, and what the kernel needs to keep it: signals `[row, symbol]`, scale `[row]`."""
 
     study: Study
     block: Block

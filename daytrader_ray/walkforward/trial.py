@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from daytrader_ray.analytics.performance import CostTotals, TradeTable, max_drawdown, performance, plain
 from daytrader_ray.domain.panel import Frames
-from daytrader_ray.domain.trading import MEMBERS
 from daytrader_ray.engine.backtest import BacktestResult, backtest
 from daytrader_ray.models.weights.rank import rank_ics
 from daytrader_ray.models.weights.surface import Scored
@@ -28,9 +27,10 @@ class WindowResult:
     """One ensemble in one window, in plain values.
 
     `weights` `[member]` are the mean of those in force in the test, `rank_ic` the signal's in the test and `member_ic`
-    `[member]` the members' own in the step (NaN: no scores). `test` are the metrics of the whole test; `equity` USD before the first and after each session of the step, the
-    part that enters the stitched curve, with its closed trades and costs; `highs`, `lows` and `falls` are the highest
-    and the lowest equity and the deepest fall (a fraction) at bar closes inside each of these sessions.
+    `[member]` the members' own in the step (NaN: no scores). `test` are the metrics of the whole test; `equity` USD
+    before the first and after each session of the step, the part that enters the stitched curve, with its closed trades
+    and costs; `highs`, `lows` and `falls` are the highest and the lowest equity and the deepest fall (a fraction) at
+    bar closes inside each of these sessions.
     """
 
     index: int
@@ -60,10 +60,11 @@ class WindowResult:
 
 def run_trial(mask: int, study: Study, inputs: Iterable[WindowInputs]) -> Iterator[WindowResult]:
     """Trade ensemble `mask` through the windows, oldest first; equity and skills carry from step to step."""
-    cash, skills = study.config.cash, np.empty((0, len(MEMBERS)))
+    cash, steps = study.config.cash, list[list[float]]()
     for given in inputs:
+        skills = np.array(steps).reshape(len(steps), given.scores.shape[2])
         result = _run_window(mask, study, given, skills, cash)
-        cash, skills = result.equity[-1], np.vstack([skills, result.member_ic])
+        cash, steps = result.equity[-1], [*steps, result.member_ic]
         yield result
 
 
@@ -145,6 +146,5 @@ def session_ics(found: Scored, scores: Float64, rows: slice) -> Float64:
         ics.append(np.where(known, rank_ics(mine, forward[session == day]), np.nan))
     table = np.array(ics).reshape(-1, scores.shape[2])
     known = np.isfinite(table)
-    return np.divide(
-        np.nansum(table, axis=0), known.sum(axis=0), out=np.full(table.shape[1], np.nan), where=known.any(0)
-    )
+    none = np.full(table.shape[1], np.nan)
+    return np.asarray(np.divide(np.nansum(table, axis=0), known.sum(axis=0), out=none, where=known.any(axis=0)))

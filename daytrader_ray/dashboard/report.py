@@ -12,23 +12,12 @@ from typing import Any
 from daytrader_ray.analytics.verdict import MIN_DAYS, TOO_SHORT
 from daytrader_ray.dashboard.figures import equity_figure
 from daytrader_ray.dashboard.formats import DASH, Format, depth, number, percent, share, text, whole
+from daytrader_ray.dashboard.regime import section as regime_section
 from daytrader_ray.dashboard.selection import section as features_section
 
 SHORT = {"lstm": "LSTM", "cnn": "CNN", "random_forest": "RF", "xgboost": "XGB", "transformer": "TF"}
 
 POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
-
-LEFT_OUT = {
-    "log_rv": "volatility of SPY (SPY has too few bars)",
-    "breadth": "share of stocks above their first price",
-    "mean_corr": "mean correlation of the stocks (fewer than two have enough bars)",
-    "corr_qqq": "correlation of SPY with QQQ (QQQ is not among the symbols)",
-    "corr_tlt": "correlation of SPY with TLT (TLT is not among the symbols)",
-    "corr_gld": "correlation of SPY with GLD (GLD is not among the symbols)",
-    "trend": "trend of SPY (SPY has too few bars)",
-    "vix": "level of the VIX (I:VIX has too few bars)",
-    "vix_term": "term structure of the VIX (I:VIX and I:VIX3M have too few bars together)",
-}
 
 WARNING = (
     "Trading can lose money, and day trading loses it fast. These figures are a simulation: fills, costs and market "
@@ -92,6 +81,7 @@ def render(result: Mapping[str, Any], notice: str = "") -> str:
             _curves(result, best),
             _ensembles(result, best),
             _windows(result, best),
+            regime_section(result["regime"], result["left_out"]),
             features_section(result["selection"]),
             _figures(best),
             _made(result),
@@ -234,8 +224,6 @@ def _figures(best: Mapping[str, Any]) -> str:
 
 def _made(result: Mapping[str, Any]) -> str:
     traded, watched = result["traded"], [s for s in result["symbols"] if s not in result["traded"]]
-    missing = "".join(f"<li>{escape(LEFT_OUT.get(name, name))}</li>" for name in result["left_out"])
-    left = f"<p>The regime model had to do without:</p><ul>{missing}</ul>" if missing else ""
     sessions = result["sessions"]
     watching = f" Watched, not traded: {escape(', '.join(watched))}." if watched else ""
     return (
@@ -243,6 +231,6 @@ def _made(result: Mapping[str, Any]) -> str:
         f"Traded: {escape(', '.join(traded))}.{watching} Each of {result['fits']} fits (a model in a window) was "
         "trained on earlier sessions only; weights, scale and threshold come from the last sessions before each test. "
         "Orders fill at the next bar's open, worse by half the spread and market impact; every position has a resting "
-        f"stop and is closed before the end of the day.</p>{left}"
+        f"stop and is closed before the end of the day.</p>"
         f"<p class='muted'>Result {escape(result['id'])}.</p></section>"
     )

@@ -52,6 +52,7 @@ def result(label: str = "too short", sentence: str = "Too short: 4 days.") -> di
         "verdict": {"label": label, "sentence": sentence},
         "left_out": ["corr_qqq", "vix"],
         "members": list(MEMBERS),
+        "regime": regime(dates),
         "selection": {
             "features": ["lag.return_1", "lag.return_5", "trend.sma_20", "volume.obv", "volume.relative_volume"],
             "of": 5,
@@ -69,4 +70,34 @@ def result(label: str = "too short", sentence: str = "Too short: 4 days.") -> di
             ],
         },
         "trials": trials,
+    }
+
+
+def regime(dates: list[str]) -> dict[str, Any]:
+    """Return what a search tells of the regimes over `dates`: 78 observations a day, the states in thirds."""
+    import datetime as dt
+
+    opens = [dt.datetime.fromisoformat(f"{day}T14:30+00:00") for day in dates]
+    minutes = [int(start.timestamp()) // 60 + 5 * k + 4 for start in opens for k in range(78)]
+    n = len(minutes)
+    states = [3 * k // n for k in range(n)]
+    return {
+        "now": {
+            "states": ["trending", "volatile", "crisis"],
+            "inputs": ["log_rv", "trend"],
+            "left_out": ["corr_qqq", "vix"],
+            "transition": [[0.98, 0.02, 0.0], [0.05, 0.94, 0.01], [0.0, 0.1, 0.9]],
+            "minutes": [250.0, 83.3, 50.0],
+            "means": {"log_rv": [-0.3, 0.1, 0.9], "trend": [1.1, 0.7, 1.4]},
+            "crisis_vix": 30.0,
+            "shares": {"unknown": 0.2, "trending": 0.5, "volatile": 0.3},
+            "probabilities": [0.1, 0.85, 0.05],
+            "as_of": "2025-11-06T21:00Z",
+        },
+        "shares": {"trending": 1 / 3, "volatile": 1 / 3, "crisis": 1 / 3},
+        "path": {
+            "minute": minutes,
+            "close": [None if k == 5 else 600.0 + 3.0 * ((k * 7) % 11) / 11 + k / 40 for k in range(n)],
+            "state": states,
+        },
     }

@@ -65,7 +65,7 @@ def test_the_verdict_stands_before_everything_else(text: str, page: Page) -> Non
 
 def test_every_ensemble_has_a_row_and_a_curve(text: str) -> None:
     assert len(re.findall(r"data-trace='\d+'", text)) == 32
-    assert text.count('"mode":"lines"') == 32
+    assert text.count('"opacity":') == 32
     assert len(re.findall(r"<th[^>]*aria-sort=descending", text)) == 1
 
 

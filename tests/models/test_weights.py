@@ -209,7 +209,7 @@ def test_stacking_on_labels_of_one_sign_stays_finite_and_takes_no_side():
 
 
 def test_an_unknown_scheme_is_refused_with_the_names_there_are():
-    with pytest.raises(ConfigError, match=r"no scheme called 'best': expected one of equal, skill, bayesian"):
+    with pytest.raises(ConfigError, match=r"scheme: .*expected one of equal, skill, bayesian.*found 'best'"):
         EnsembleConfig.parse({"scheme": "best"}, "search.ensemble")
 
 

@@ -23,7 +23,7 @@ from daytrader_ray.adapters.score_tables import ScoreTable
 from daytrader_ray.cluster.content import digest_of_arrays, key_of
 from daytrader_ray.domain.errors import DaytraderError
 from daytrader_ray.domain.sources import digest_of_sources
-from daytrader_ray.domain.trading import MEMBERS
+from daytrader_ray.domain.trading import SCORERS
 from daytrader_ray.models.registry import member as member_called
 from daytrader_ray.models.scaling import View
 from daytrader_ray.walkforward.config import SearchConfig
@@ -61,7 +61,7 @@ FIT_SOURCES = (
 )
 """What a fit runs, but of the members' own files only its own: a change in one member fits that member again."""
 
-MEMBER_SOURCES = {name: f"models/members/{name}.py" for name in MEMBERS}
+MEMBER_SOURCES = {name: f"models/members/{name}.py" for name in SCORERS}
 LIBRARIES = ("numpy", "torch", "xgboost", "xgboost-cpu", "scikit-learn", "numba", "scipy")
 
 
@@ -94,7 +94,7 @@ def silent(_stage: str, _done: int, _of: int) -> None:
 
 def jobs_of(market: Market, windows: Sequence[Window], config: SearchConfig, label_config: Any, root: str) -> list[Job]:
     """Return every fit of a search with the key of all that goes into it; nothing is computed yet."""
-    members: dict[str, Any] = {name: member_called(name, config.members.get(name)) for name in MEMBERS}
+    members: dict[str, Any] = {name: member_called(name, config.members.get(name)) for name in SCORERS}
     files = set(MEMBER_SOURCES.values())
     sources = {name: digest_of_sources(FIT_SOURCES, without=files - {file}) for name, file in MEMBER_SOURCES.items()}
     shared = {
@@ -110,7 +110,7 @@ def jobs_of(market: Market, windows: Sequence[Window], config: SearchConfig, lab
         rows, whole = _digest_of_rows(market, window), (window, *folds_of(window, n_folds))
         seen = [{"rows": rows, "blocks": _relative(one), **shared} for one in whole]
         sights = tuple((one, f"{folder}/{key_of(parts)}.json") for one, parts in zip(whole, seen, strict=True))
-        for name in MEMBERS:
+        for name in SCORERS:
             options = members[name].config.model_dump(mode="json")
             inputs = {"views": seen, "member": name, "member_config": options, "sources": sources[name]}
             inputs |= {"calibration": config.calibration}

@@ -39,7 +39,7 @@ from daytrader_ray.cluster.fits import (
     silent,
     unordered,
 )
-from daytrader_ray.cluster.trials import WindowFiles, run_trials
+from daytrader_ray.cluster.trials import N_ENSEMBLES, WindowFiles, run_trials
 from daytrader_ray.domain.config import Config
 from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.errors import DataError
@@ -54,16 +54,17 @@ from daytrader_ray.universe.config import UniverseConfig
 from daytrader_ray.universe.eligibility import tradable
 from daytrader_ray.universe.peers import sector_codes
 from daytrader_ray.universe.rotation import sector_budgets
+from daytrader_ray.walkforward.baselines import comparison
 from daytrader_ray.walkforward.config import SearchConfig
 from daytrader_ray.walkforward.cut import without_features
-from daytrader_ray.walkforward.fit import Market
+from daytrader_ray.walkforward.fit import Market, class_shares
 from daytrader_ray.walkforward.regimes import regime_result, window_states
 from daytrader_ray.walkforward.result import TrialResult, judge, select_best, selection_dict, stitch, trial_dict
 from daytrader_ray.walkforward.study import Study
 from daytrader_ray.walkforward.windows import Window, WindowSpec, windows
 
 REPORTS = "reports"
-SCHEMA = 2
+SCHEMA = 3
 """Version of what a stored result holds."""
 
 REGIME_SOURCES = (
@@ -119,7 +120,7 @@ class SearchReport:
 
     def summary(self) -> dict[str, Any]:
         """Return the figures that a command prints."""
-        keys = ("id", "windows_used", "ensembles", "best", "verdict", "left_out")
+        keys = ("id", "windows_used", "ensembles", "best", "verdict", "baselines", "labels", "left_out")
         picked = {key: self.result[key] for key in keys}
         picked["features"] = {key: self.result["selection"][key] for key in ("of", "kept", "stability")}
         return {**picked, "fits": self.fits, "fits_run": self.fits_run, "result": self.path}
@@ -145,7 +146,7 @@ def search(request: SearchRequest, progress: Progress = silent) -> SearchReport:
     results = run_trials(study, files, progress)
     minutes = float(frames.panel.grid.bars_per_session.mean()) * frames.panel.grid.bar_minutes
     trials = [stitch(mask, results[mask], minutes) for mask in sorted(results)]
-    result = _result(request, study, jobs, files, trials)
+    result = _result(request, market, study, jobs, files, trials)
     path = f"{request.root}/{REPORTS}/{result['id']}.json"
     atomic_write_json(path, result)
     atomic_write_json(f"{request.root}/{REPORTS}/latest.json", {"search": result["id"]})
@@ -269,6 +270,7 @@ def _run_regimes(
 
 def _result(
     request: SearchRequest,
+    market: Market,
     study: Study,
     jobs: Sequence[Job],
     files: Sequence[WindowFiles],
@@ -277,12 +279,14 @@ def _result(
     panel, config = study.frames.panel, request.config
     grid = panel.grid
     dates = [str(session.date) for session in grid.sessions]
-    best = select_best(trials)
+    ensembles = [trial for trial in trials if trial.mask < N_ENSEMBLES]
+    baselines = [trial for trial in trials if trial.mask >= N_ENSEMBLES]
+    best = select_best(ensembles)
     told = [_read_json(_beside(file.regime)) for file in files]
     left_out = {name for window in told for name in window["left_out"]}
     used = [file.window for file in files]
     tested = [date for window in used for date in dates[slice(*window.step)]]
-    judged = judge(trials, hindsight(request.universe, tested))
+    judged = judge(ensembles, hindsight(request.universe, tested))
     steps = sum(window.step[1] - window.step[0] for window in used)
     tests = sum(window.test[1] - window.test[0] for window in used)
     settings = {
@@ -323,15 +327,17 @@ def _result(
         "windows_used": len(used),
         "windows_effective": round(len(used) * steps / tests, 2),
         "fits": fits_in(jobs),
-        "ensembles": len(trials),
+        "ensembles": len(ensembles),
         "best": {"mask": best.mask, "members": list(members_of(best.mask)), "sharpe": trial_sharpe(best)},
         "verdict": {"label": judged.label, "sentence": judged.sentence},
+        "baselines": comparison(best, len(ensembles) - 1, baselines),
+        "labels": class_shares(market, (used[0].train[0], used[-1].test[1])),
         "left_out": sorted(left_out),
         "regime": regime_result(panel, used, [load_array(file.regime) for file in files], told),
         "selection": selection_dict([load_view(path).selection for path in dict.fromkeys(job.view for job in jobs)]),
         "settings": settings,
         "members": list(MEMBERS),
-        "trials": [trial_dict(trial, trials) for trial in trials],
+        "trials": [trial_dict(trial, ensembles) | {"baseline": trial.mask >= N_ENSEMBLES} for trial in trials],
     }
 
 

@@ -14,7 +14,6 @@ from scipy.optimize import isotonic_regression
 from scipy.stats import rankdata
 
 from daytrader_ray.domain.jit import njit
-from daytrader_ray.domain.trading import MEMBERS
 
 Bool = npt.NDArray[np.bool_]
 Float64 = npt.NDArray[np.float64]
@@ -264,9 +263,9 @@ def weights_from_skill(skills: Float64, mask: int) -> Float64:
 
     Zeros outside the mask; equal weights where no member of the mask has skill; all zeros for mask 0 (cash).
     """
-    inside = np.array([bool(mask >> bit & 1) for bit in range(len(MEMBERS))])
+    inside = np.array([bool(mask >> bit & 1) for bit in range(len(skills))])
     if not inside.any():
-        return np.zeros(len(MEMBERS))
+        return np.zeros(len(skills))
     equal = inside / inside.sum()
     earned = np.where(inside, np.maximum(skills, 0.0), 0.0)
     total = float(earned.sum())

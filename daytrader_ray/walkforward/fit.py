@@ -82,6 +82,16 @@ def samples(market: Market, view: View, blocks: Sequence[Block], history: Block,
     return Dataset.joined(parts)
 
 
+def class_shares(market: Market, block: Block) -> dict[str, float | int]:
+    """Return how many samples the sessions of a block have, and the share of each class among them."""
+    rows = market.rows(block)
+    at = np.arange(rows.start, rows.stop, dtype=np.int64)
+    found = [market.labels.label[at[market.usable(at, int(k), block)], k] for k in market.columns]
+    count = np.bincount(np.concatenate(found).astype(np.int64) + 1, minlength=3)
+    shares = count / max(count.sum(), 1)
+    return {"samples": int(count.sum()), "down": float(shares[0]), "flat": float(shares[1]), "up": float(shares[2])}
+
+
 def windows_of(market: Market, view: View, rows: slice, column: int) -> tuple[Int64, Float32]:
     """Return the rows at which a symbol's windows end, and the windows `[n, WINDOW_ROWS, feature]`, all of `rows`."""
     scaled = view.scaled(market.frames.features.values[rows, column])

@@ -1,10 +1,12 @@
 import datetime as dt
+import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from daytrader_ray.adapters.score_tables import ScoreTable
+from daytrader_ray.adapters.score_tables import ScoreTable, about
 from daytrader_ray.cluster.content import digest_of_arrays, key_of
 from daytrader_ray.cluster.fits import jobs_of, load_view
 from daytrader_ray.cluster.search import (
@@ -20,7 +22,7 @@ from daytrader_ray.cluster.train import Trained, backtest, train
 from daytrader_ray.cluster.trials import WindowFiles, read_inputs
 from daytrader_ray.domain.errors import BundleError, ConfigError, DataError
 from daytrader_ray.domain.sources import digest_of_sources
-from daytrader_ray.domain.trading import MEMBERS
+from daytrader_ray.domain.trading import BASELINES, MEMBERS, SCORERS
 from daytrader_ray.universe.config import UniverseConfig
 from daytrader_ray.walkforward.config import SearchConfig
 from daytrader_ray.walkforward.fit import fit_and_score
@@ -28,7 +30,8 @@ from daytrader_ray.walkforward.result import stitch, trial_dict
 from daytrader_ray.walkforward.trial import run_trial
 from daytrader_ray.walkforward.view import view_of
 from daytrader_ray.walkforward.windows import windows
-from tests.cluster.stores import SYMBOLS, fill
+from tests.cluster.sources import PACKAGE
+from tests.cluster.stores import SYMBOLS, fill, in_another_process
 
 pytestmark = pytest.mark.ray
 
@@ -68,9 +71,9 @@ def report(ray_cluster: int, request_: SearchRequest) -> SearchReport:
 
 
 def test_an_interrupted_search_resumes_and_fits_nothing_twice(report: SearchReport) -> None:
-    assert report.fits == len(MEMBERS)
-    assert report.fits_run == len(MEMBERS) - 2
-    assert report.result["ensembles"] == 32
+    assert report.fits == len(SCORERS)
+    assert report.fits_run == len(SCORERS) - 2
+    assert report.result["ensembles"] == 2 ** len(MEMBERS)
     assert report.result["verdict"]["label"] == "too short"
 
 
@@ -109,6 +112,38 @@ def test_workers_change_nothing_one_process_gives_the_same_bits(report: SearchRe
     assert trial_dict(trial, [trial])["windows"] == expected["windows"]
 
 
+@pytest.mark.slow
+def test_one_worker_or_two_and_a_second_run_give_the_same_bytes_of_scores(report: SearchReport, tmp_path: Path) -> None:
+    told = in_another_process(PACKAGE.parent, str(tmp_path), "1")
+    assert told["id"] == report.result["id"]
+    mine, other = (Path(root) / "processed/signals" for root in (Path(report.path).parents[1], tmp_path))
+    files = sorted(path.name for path in other.iterdir())
+    assert len([name for name in files if name.endswith(".parquet")]) == len(SCORERS)
+    assert files == sorted(path.name for path in mine.iterdir())
+    assert [name for name in files if (mine / name).read_bytes() != (other / name).read_bytes()] == []
+    assert Path(report.path).read_bytes() == Path(tmp_path, "reports", Path(report.path).name).read_bytes()
+
+
+def test_baselines_are_trials_of_their_own_and_never_the_best(report: SearchReport) -> None:
+    rows = [trial for trial in report.result["trials"] if trial["baseline"]]
+    assert [trial["members"] for trial in rows] == [[name] for name in BASELINES]
+    assert all(trial["dsr"] is None and len(trial["equity"]) == 3 for trial in rows)
+    assert report.result["best"]["mask"] < 2 ** len(MEMBERS) == rows[0]["mask"]
+    assert report.summary()["baselines"]["sentence"].startswith("Net of cost the best of 31")
+    assert report.result["labels"]["samples"] > 1000
+
+
+def test_scores_say_to_anybody_which_fit_they_are(report: SearchReport, request_: SearchRequest) -> None:
+    market = market_of(request_, frames_of(request_))
+    found = windows(market.frames.panel.grid, request_.spec)
+    job = jobs_of(market, found, request_.config, request_.labels, request_.root)[0]
+    told = about(job.path)
+    assert (told["member"], told["spans"]["test"]) == ("lstm", "2025-11-11 to 2025-11-12")
+    assert told["key"]["member_config"]["epochs"] >= 1 and told["key"]["views"][0]["fit"]["seed"] == 7
+    assert request_.root not in json.dumps(told)
+    assert set(pd.read_parquet(job.path).block) == {"a", "b", "test"}
+
+
 def test_the_result_says_what_each_window_kept(report: SearchReport) -> None:
     selection = report.result["selection"]
     assert len(selection["windows"]) == report.result["windows_used"] == 1
@@ -135,7 +170,7 @@ def test_a_result_of_another_version_is_refused_with_a_hint(report: SearchReport
     folder = tmp_path / "reports"
     folder.mkdir()
     (folder / "search-1.json").write_text('{"schema": 1}')
-    with pytest.raises(DataError, match="search-1' has schema 1, this program reads 2") as caught:
+    with pytest.raises(DataError, match="search-1' has schema 1, this program reads 3") as caught:
         load_result(str(tmp_path), "search-1")
     assert "daytrader search" in caught.value.hint
 

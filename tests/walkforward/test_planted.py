@@ -50,7 +50,7 @@ def test_every_member_baseline_and_scheme_is_measured_on_non_overlapping_labels(
 def test_a_strong_signal_is_found_by_trees_and_by_every_scheme_and_not_exceeded(found: Found) -> None:
     assert found.mean(ORACLE) == pytest.approx(0.5, abs=0.15)
     for name in ("random_forest", "xgboost", *SCHEMES):
-        assert 0.15 < found.mean(name) < found.mean(ORACLE)
+        assert 0.1 < found.mean(name) < found.mean(ORACLE)
 
 
 def test_the_same_market_gives_the_same_figures(found: Found) -> None:

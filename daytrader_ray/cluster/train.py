@@ -2,6 +2,7 @@
 
 import datetime as dt
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from daytrader_ray.adapters import model_store
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.analytics.performance import Performance, performance
 from daytrader_ray.cluster.content import digest_of_panel
-from daytrader_ray.cluster.fits import Progress, silent, unordered
+from daytrader_ray.cluster.fits import Progress, fit_tasks, silent, unordered
 from daytrader_ray.cluster.search import SearchRequest, frames_of, load_result, market_of, study_of
 from daytrader_ray.domain.errors import BundleError, ConfigError, DataError
 from daytrader_ray.domain.trading import MEMBERS, members_of
@@ -168,12 +169,12 @@ def _learn(market: Market, window: Window, request: SearchRequest, progress: Pro
     import ray
 
     shared = ray.put(market)
-    task = ray.remote(num_cpus=1, max_retries=2)
+    choose, fit = ray.remote(num_cpus=1, max_retries=2)(view_of), fit_tasks(fit_member, request.config)
     progress("members", 0, len(MEMBERS))
-    ((_, view),) = unordered(task(view_of), iter([("view", (shared, window, request.config))]))
+    ((_, view),) = unordered([("view", partial(choose.remote, shared, window, request.config))])
     members: dict[str, Calibrated] = {}
-    work = ((name, (shared, view, window, name, request.config)) for name in MEMBERS)
-    for name, fitted in unordered(task(fit_member), work):
+    work = ((name, partial(fit[name].remote, shared, view, window, name, request.config)) for name in MEMBERS)
+    for name, fitted in unordered(work):
         members[name] = fitted
         progress("members", len(members), len(MEMBERS))
     return Learned(window, view, members)

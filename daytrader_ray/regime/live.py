@@ -16,6 +16,7 @@ Int8 = npt.NDArray[np.int8]
 Int64 = npt.NDArray[np.int64]
 
 IN_FORCE, PENDING = 0, 1
+_UNKNOWN = int(Regime.UNKNOWN)
 
 
 @njit
@@ -32,13 +33,14 @@ def _step(
     """Return the regime in force at the close of this bar.
 
     What an observation says takes effect with the next one, five minutes later. A session begins with the model's start
-    probabilities.
+    probabilities; until they have met an observation, what the last session ended with stays in force.
     """
     if slot == 0:
         alpha[:] = model.start
         prior[:] = model.start
-        x[:] = np.nan
-        states[:] = regime_of(model, alpha, x)
+        if states[PENDING] == _UNKNOWN:
+            states[PENDING] = regime_of(model, alpha, x)
+        states[IN_FORCE] = states[PENDING]
     if observe_step(observer, slot, close, x):
         states[IN_FORCE] = states[PENDING]
         if filter_step(model, alpha, prior, slot, x):

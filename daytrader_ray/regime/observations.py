@@ -3,7 +3,7 @@
 - `log_rv`: log of the realised volatility of SPY over 30 minutes, relative to its mean for that minute of day;
 - `breadth`: share of the stocks that are above their first price of the session;
 - `mean_corr`: mean correlation of all pairs of stocks (below);
-- `corr_qqq`, `corr_tlt`, `corr_gld`: EWMA correlation (half-life 60 minutes) of one-bar returns with SPY's;
+- `corr_qqq`, `corr_tlt`, `corr_gld`: EWMA correlation (half-life 20 minutes) of one-bar returns with SPY's;
 - `trend`: |sum of SPY's returns over 30 minutes| / root of the sum of their squares;
 - `vix`: log of the VIX; `vix_term`: VIX3M / VIX - 1, below 0 when the term structure is inverted.
 
@@ -34,7 +34,7 @@ INPUTS = ("log_rv", "breadth", "mean_corr", "corr_qqq", "corr_tlt", "corr_gld", 
 ROLES = ("SPY", "QQQ", "TLT", "GLD")
 INDICES = ("I:VIX", "I:VIX3M")
 LOG_RV, BREADTH, MEAN_CORR, CORRELATION, TREND, VIX, VIX_TERM = 0, 1, 2, 3, 6, 7, 8
-WINDOW_MINUTES, EVERY_MINUTES, HALF_LIFE_MINUTES = 30, 5, 60
+WINDOW_MINUTES, EVERY_MINUTES, HALF_LIFE_MINUTES = 30, 5, 20
 MIN_RETURNS = 2
 
 

@@ -4,6 +4,7 @@ import pytest
 from daytrader_ray.regime.observations import (
     BREADTH,
     CORRELATION,
+    HALF_LIFE_MINUTES,
     INPUTS,
     LOG_RV,
     MEAN_CORR,
@@ -43,7 +44,7 @@ def test_the_mean_correlation_is_that_of_all_pairs_without_looking_at_pairs():
     seen = observe(whole, STOCKS, 5, 6)
     returns = np.diff(np.log(whole.panel.close[:, :3]), axis=0)
     returns[N_SLOTS - 1 :: N_SLOTS] = np.nan
-    decay, squares, product, square = 0.5 ** (1 / 60), np.zeros(3), 0.0, 0.0
+    decay, squares, product, square = 0.5 ** (1 / HALF_LIFE_MINUTES), np.zeros(3), 0.0, 0.0
     for row in returns[: seen.rows[-1]]:
         there = np.isfinite(row)
         squares[there] = decay * squares[there] + (1 - decay) * row[there] ** 2
@@ -67,7 +68,7 @@ def test_correlations_are_exponentially_weighted_over_all_sessions_so_far():
     returns[N_SLOTS - 1 :: N_SLOTS] = np.nan
     past = returns[: seen.rows[-1]]
     past = past[np.isfinite(past[:, 5])]
-    weights = 0.5 ** (np.arange(len(past))[::-1] / 60)
+    weights = 0.5 ** (np.arange(len(past))[::-1] / HALF_LIFE_MINUTES)
     for pair, name in enumerate(("QQQ", "TLT", "GLD")):
         spy, other = past[:, 5], past[:, SYMBOLS.index(name)]
         expected = (weights * spy * other).sum() / np.sqrt((weights * spy**2).sum() * (weights * other**2).sum())

@@ -83,12 +83,16 @@ def t_of(ics: Sequence[float]) -> float:
 def learned(plant: Plant, n_train: int = N_TRAIN, config: SearchConfig = SearchConfig()) -> Found:  # noqa: B008 - frozen
     """Make the market, learn its first sessions, weigh the members by every scheme, and score the sessions after."""
     frames = made(plant)
-    n_sessions, config = len(frames.panel.grid.sessions), config.model_copy(update={"seed": plant.seed})
+    n_sessions, config = (
+        len(frames.panel.grid.sessions),
+        config.model_copy(update={"seed": plant.seed, "importance_samples": 0}),
+    )
     columns = np.arange(plant.n_stocks, dtype=np.int64)
     market = Market(frames, triple_barrier(frames, LabelConfig()), columns)
     window = window_of(0, (0, n_train), (n_train, n_sessions), (n_train, n_sessions))
     view = view_of(market, window, config)
-    scores = np.stack([fit_and_score(market, [(window, view)], name, config) for name in SCORERS], axis=2)
+    sights = [(window, view)]
+    scores = np.stack([fit_and_score(market, sights, name, config).scores for name in SCORERS], axis=2)
     test = _Test(market, window)
     ics = {ORACLE: test.ics(oracle(frames)[market.rows(window.test)])}
     for k, name in enumerate(SCORERS):

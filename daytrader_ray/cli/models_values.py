@@ -16,6 +16,7 @@ TRADES = (
     "scheme",
     "members",
     "weights",
+    "online",
     "timeframes",
     "scale",
     "threshold",
@@ -98,11 +99,21 @@ def _ensemble(ensemble: Ensemble) -> dict[str, Any]:
         "mask": ensemble.mask,
         "members": list(members_of(ensemble.mask)),
         "weights": {"any regime": rows[0]} if alike else dict(zip(names, rows, strict=True)),
+        "online": _online(ensemble),
         "timeframes": {f"{minutes} min": w for minutes, w in zip(SPANS, ensemble.timeframes.tolist(), strict=True)},
         "scale": ensemble.q99,
         "threshold": None if math.isinf(ensemble.threshold) else ensemble.threshold,
         "hours": dict(zip(("first", "last"), ensemble.hours.tolist(), strict=True)),
     }
+
+
+def _online(ensemble: Ensemble) -> dict[str, Any] | None:
+    """Return what weights that learn while trading have learnt: mean loss by member over the rounds so far."""
+    online = ensemble.online
+    if online is None:
+        return None
+    losses = (online.loss / max(online.rounds, 1)).tolist()
+    return {"rounds": online.rounds, "mean_loss": _by_member(losses, ensemble)}
 
 
 def _by_member(values: Sequence[float], ensemble: Ensemble) -> dict[str, float]:

@@ -39,6 +39,7 @@ def description(found: Mapping[str, Any]) -> "Iterator[Table | str]":
     yield ""
     yield f"{' + '.join(found['members'])}, weighed by scheme '{found['scheme']}'"
     yield _weights(found)
+    yield from _online(found["online"])
     yield _opens(found)
     yield "score = " + " + ".join(f"{w:.2f} x {span}" for span, w in found["timeframes"].items() if w)
     yield ""
@@ -78,6 +79,12 @@ def _weights(found: Mapping[str, Any]) -> "Table":
         weights = [f"{row[name]:.1%}" for row in found["weights"].values()]
         table.add_row(name, *weights, f"{kind['kind']}{f' ({told})' if told else ''}")
     return table
+
+
+def _online(online: Mapping[str, Any] | None) -> Iterator[str]:
+    if online is not None:
+        losses = ", ".join(f"{name} {loss:.4f}" for name, loss in online["mean_loss"].items())
+        yield f"weights go on learning; after {online['rounds']} rounds the mean losses are {losses} (0.5 is chance)"
 
 
 def _opens(found: Mapping[str, Any]) -> str:

@@ -64,6 +64,11 @@ class Inputs:
         rows = tabular(windows)
         return rows if self.components is None else turned(rows, self.components)
 
+    def by_feature(self, gain: Float64) -> Float64:
+        """Return what the inputs of a feature have together [feature]; components share theirs by squared loadings."""
+        of_column = gain if self.components is None else np.square(self.components) @ gain
+        return np.asarray(of_column.reshape(2, -1).sum(axis=0))
+
     def save(self, folder: Path) -> None:
         """Write the components, where there are any, into the member's folder."""
         if self.components is not None:

@@ -79,6 +79,7 @@ def described(one: Opened) -> dict[str, Any]:
         "calibration": {name: _plain(bundle.members[name].calibration) for name in names},
         "features": list(bundle.features),
         "selection": bundle.selection.as_list(),
+        "importances": bundle.importances,
         "regime": summary(bundle.regime) if bundle.regime is not None else None,
         "left_out": list(bundle.left_out),
         "symbols": list(bundle.symbols),
@@ -127,7 +128,7 @@ def _plain(calibration: Calibration) -> dict[str, Any]:
 
 def compared(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
     """Return where two descriptions differ: first what changes trades, then the rest; each key with both values."""
-    rest = [name for name in one if name not in (*TRADES, "id", "latest", "mask", "selection")]
+    rest = [name for name in one if name not in (*TRADES, "id", "latest", "mask", "selection", "importances")]
     pair = _comparable(one), _comparable(other)
     return {
         "bundles": [one["id"], other["id"]],

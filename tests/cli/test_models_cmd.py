@@ -71,6 +71,7 @@ def bundle() -> Bundle:
         seed=1,
         last_training_session=dt.date(2025, 11, 26),
         fingerprint="ab" * 32,
+        importances={"xgboost": {"permutation": {name: 0.125 for name in NAMES[:N_FEATURES]}}},
     )
 
 
@@ -129,6 +130,7 @@ def test_show_tells_what_a_bundle_trades_by_and_was_made_with(ask, bundle, tmp_p
     assert "score = 0.75 x 1 min + 0.25 x 5 min" in told
     assert "trending 50 90.0% 10.0% 0.0%" in told
     assert f"{N_FEATURES} of {len(NAMES)} features" in told
+    assert f"{NAMES[0]} 10.00 12.5%" in told
     assert "torch " in told and "abab" in told
     assert "kernel.max_position = 0.1 (default 0.05)" in told
     found = last(ask("show", name, "--json"))
@@ -202,7 +204,9 @@ def test_a_difference_that_changes_trades_stands_before_the_rest(ask, bundle, tm
     one = model_store.save(bundle, tmp_path)
     ensemble = dataclasses.replace(bundle.ensemble, threshold=np.inf, hours=np.array([0.7, 1.0]))
     selection = keeping(NAMES, NAMES[1 : N_FEATURES + 1])
-    other = model_store.save(dataclasses.replace(bundle, ensemble=ensemble, seed=3, selection=selection), tmp_path)
+    other = model_store.save(
+        dataclasses.replace(bundle, ensemble=ensemble, seed=3, selection=selection, importances={}), tmp_path
+    )
     found = last(ask("diff", one, "--json"))
     assert found["bundles"] == [one, other]
     assert [row["key"] for row in found["trades"]] == ["threshold", "hours.first", "features"]

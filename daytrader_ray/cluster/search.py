@@ -13,6 +13,7 @@ import datetime as dt
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import fsspec
@@ -271,9 +272,9 @@ def _run_regimes(
     shared = ray.put(without_features(market.frames))
     task = ray.remote(num_cpus=1, max_retries=2)(window_states)
     stocks, seed = request.universe.stocks, request.config.seed
-    work = ((path, (shared, stocks, window, request.regime, seed)) for window, path in missing)
+    work = ((path, partial(task.remote, shared, stocks, window, request.regime, seed)) for window, path in missing)
     done = len(paths) - len(missing)
-    for path, (states, told) in unordered(task, work):
+    for path, (states, told) in unordered(work):
         atomic_write_json(_beside(path), told)
         save_array(path, states)
         done += 1

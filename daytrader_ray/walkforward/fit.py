@@ -1,7 +1,8 @@
 """One member fitted on one window, and its scores on the rows after it: pure, so that any worker may do it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,7 @@ from daytrader_ray.domain.trading import WINDOW_ROWS
 from daytrader_ray.models.calibration import Calibrated, calibrate
 from daytrader_ray.models.dataset import Dataset, symbol_windows, valid_rows
 from daytrader_ray.models.labels import NO_LABEL, Labels
+from daytrader_ray.models.members.surface import Member
 from daytrader_ray.models.registry import member as member_called
 from daytrader_ray.models.scaling import View
 from daytrader_ray.walkforward.config import SearchConfig
@@ -23,6 +25,9 @@ Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 
+
+CPU, GPU = "cpu", "cuda"
+"""Devices that members are trained on."""
 
 Sight = tuple[Window, View]
 """A window, or a fold of one, and what its members see."""
@@ -111,6 +116,13 @@ def drawn(parts: Sequence[Int64], cap: int, seed: int) -> list[Int64]:
     return [part[mine] for part, mine in zip(parts, np.split(keep, np.cumsum(count)[:-1]), strict=True)]
 
 
+def configured(name: str, config: SearchConfig) -> Member:
+    """Return a member or baseline with its options; one that has a device is trained on the GPU if fits get one."""
+    member: Any = member_called(name, config.members.get(name))
+    on_gpu = config.num_gpus > 0 and hasattr(member, "device")
+    return cast(Member, replace(member, device=GPU) if on_gpu else member)
+
+
 def fit_member(market: Market, view: View, window: Window, member: str, config: SearchConfig) -> Calibrated:
     """Fit one member on the window's `fit` block as `view` shows it; stop early and calibrate on A."""
     train = samples(market, view, window.learned, window.train, config)
@@ -121,7 +133,7 @@ def fit_member(market: Market, view: View, window: Window, member: str, config: 
             "train on more sessions",
         )
     validation = samples(market, view, (window.a,), window.train, config)
-    fitted = member_called(member, config.members.get(member)).fit(train, validation, config.seed)
+    fitted = configured(member, config).fit(train, validation, config.seed)
     return calibrate(fitted, validation, config.calibration)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from daytrader_ray.adapters.score_tables import ScoreTable, about
 from daytrader_ray.cluster.content import digest_of_arrays, key_of
-from daytrader_ray.cluster.fits import jobs_of, load_view
+from daytrader_ray.cluster.fits import fit_tasks, jobs_of, load_view
 from daytrader_ray.cluster.search import (
     SearchReport,
     SearchRequest,
@@ -183,6 +183,11 @@ def test_a_history_too_short_is_refused_with_the_arithmetic(ray_cluster: int, re
     longer = request_.model_copy(update={"config": SearchConfig(train="30s", test="2s", step="2s")})
     with pytest.raises(DataError, match=r"30 sessions of training \+ 2 sessions of test = 32 .* found 9"):
         search(longer)
+
+
+def test_a_gpu_that_is_not_there_is_refused_and_not_waited_for(ray_cluster: int) -> None:
+    with pytest.raises(ConfigError, match=r"num_gpus is 0\.5, but Ray has 0 GPUs"):
+        fit_tasks(fit_and_score, SearchConfig(num_gpus=0.5))
 
 
 def test_an_error_in_a_worker_keeps_its_name_and_words(ray_cluster: int, request_: SearchRequest) -> None:

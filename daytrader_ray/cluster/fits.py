@@ -27,7 +27,7 @@ from daytrader_ray.domain.sources import digest_of_sources
 from daytrader_ray.domain.trading import SCORERS
 from daytrader_ray.models.scaling import View
 from daytrader_ray.walkforward.config import SearchConfig
-from daytrader_ray.walkforward.fit import CPU, GPU, Market, Sight, configured, fit_and_score
+from daytrader_ray.walkforward.fit import CPU, GPU, Market, Scored, Sight, configured, fit_and_score
 from daytrader_ray.walkforward.view import view_of
 from daytrader_ray.walkforward.windows import Window, folds_of
 
@@ -49,6 +49,7 @@ FIT_SOURCES = (
     "features",
     "models/calibration.py",
     "models/dataset.py",
+    "models/importances.py",
     "models/judge.py",
     "models/labels.py",
     "models/members",
@@ -88,6 +89,11 @@ class Job:
         """Return the file of what the window's members see."""
         return self.sights[0][1]
 
+    @property
+    def beside(self) -> str:
+        """Return the file of the importances, which lies beside the scores and is there before them."""
+        return f"{self.path.removesuffix('.parquet')}.json"
+
 
 def silent(_stage: str, _done: int, _of: int) -> None:
     """Tell nobody."""
@@ -115,7 +121,7 @@ def jobs_of(market: Market, windows: Sequence[Window], config: SearchConfig, lab
             options = members[name].config.model_dump(mode="json")
             inputs = {"views": seen, "member": name, "member_config": options, "sources": sources[name]}
             inputs |= {"device": getattr(members[name], "device", CPU)}
-            inputs |= {"calibration": config.calibration}
+            inputs |= config.model_dump(mode="json", include={"calibration", "importance_samples"})
             jobs.append(Job(name, sights, f"{folder}/{key_of(inputs)}.parquet", inputs))
     return jobs
 
@@ -151,9 +157,10 @@ def run_fits(market: Market, jobs: Sequence[Job], config: SearchConfig, progress
         (job, partial(fit[job.member].remote, shared, _load_sights(job), job.member, config))
         for job in longest_first(missing, seconds)
     )
-    for job, (scores, spent) in unordered(work):
+    for job, (found, spent) in unordered(work):
         seconds[job.member] = spent
-        save_scores(market, job, scores)
+        atomic_write_json(job.beside, found.importances)
+        save_scores(market, job, found.scores)
         done += len(job.sights)
         progress("fits", done, of)
     return fits_in(missing)
@@ -171,8 +178,8 @@ def longest_first(jobs: Iterable[Job], seconds: Mapping[str, float]) -> Iterator
         yield longest
 
 
-def _timed_fit(market: Market, sights: Sequence[Sight], member: str, config: SearchConfig) -> tuple[Float64, float]:
-    """Return the scores of a member and the CPU seconds that they took."""
+def _timed_fit(market: Market, sights: Sequence[Sight], member: str, config: SearchConfig) -> tuple[Scored, float]:
+    """Return what is kept of a member's fit and the CPU seconds that it took."""
     start = time.process_time()
     return fit_and_score(market, sights, member, config), time.process_time() - start
 

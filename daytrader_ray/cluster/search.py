@@ -3,7 +3,7 @@
 ::
 
     <root>/processed/signals/<key>.json     features that one window chose, with their scale
-    <root>/processed/signals/<key>.parquet  scores of one (window, member)
+    <root>/processed/signals/<key>.parquet  scores of one (window, member), a JSON with its importances beside it
     <root>/processed/signals/<key>.npy      regime of one window
     <root>/reports/<id>.json                what the search found, without a clock or a path: same data, same bytes
     <root>/reports/latest.json              id of the last one
@@ -348,6 +348,9 @@ def _result(
         "left_out": sorted(left_out),
         "regime": regime_result(panel, used, [load_array(file.regime) for file in files], told),
         "selection": selection_dict([load_view(path).selection for path in dict.fromkeys(job.view for job in jobs)]),
+        "importances": [
+            {job.member: _read_json(job.beside) for job in jobs if job.window is window} for window in used
+        ],
         "settings": settings,
         "members": list(MEMBERS),
         "trials": [trial_dict(trial, ensembles) | {"baseline": trial.mask >= N_ENSEMBLES} for trial in trials],

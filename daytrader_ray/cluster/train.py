@@ -205,6 +205,6 @@ def _learn(market: Market, window: Window, skills: Float64, request: SearchReque
     for name, fitted in unordered(work):
         members[name] = fitted
         progress("members", len(members), len(MEMBERS))
-    left, again = MEMBERS if folds else (), fit_tasks(out_of_fold, config)
-    unseen = dict(unordered((name, partial(again[name].remote, shared, folds, name, config)) for name in left))
+    held_out, left = fit_tasks(out_of_fold, config), MEMBERS if folds else ()
+    unseen = dict(unordered((name, partial(held_out[name].remote, shared, folds, name, config)) for name in left))
     return Learned(window, view, members, unseen, skills)

@@ -1,6 +1,6 @@
 """One member fitted on one window, and its scores on the rows after it: pure, so that any worker may do it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -13,6 +13,7 @@ from daytrader_ray.domain.panel import Frames
 from daytrader_ray.domain.trading import WINDOW_ROWS
 from daytrader_ray.models.calibration import Calibrated, calibrate
 from daytrader_ray.models.dataset import Dataset, symbol_windows, valid_rows
+from daytrader_ray.models.importances import importances
 from daytrader_ray.models.labels import NO_LABEL, Labels
 from daytrader_ray.models.members.surface import Member
 from daytrader_ray.models.registry import member as member_called
@@ -153,8 +154,16 @@ def score(market: Market, view: View, fitted: Calibrated, block: Block, history_
     return scores
 
 
-def fit_and_score(market: Market, sights: Sequence[Sight], member: str, config: SearchConfig) -> Float64:
-    """Return a member's scores on validation A, B and the test of a window `[row, column]`.
+@dataclass(frozen=True)
+class Scored:
+    """What is kept of a fit: its scores `[row, column]`, and kind -> feature -> importance."""
+
+    scores: Float64
+    importances: Mapping[str, Mapping[str, float]]
+
+
+def fit_and_score(market: Market, sights: Sequence[Sight], member: str, config: SearchConfig) -> Scored:
+    """Return a member's scores on validation A, B and the test of a window, and what it listens to on A.
 
     `sights` are the window and, where there are any, its folds: then the rows of the window's `fit` block come first,
     each scored by a fit that was not shown it.
@@ -162,7 +171,12 @@ def fit_and_score(market: Market, sights: Sequence[Sight], member: str, config: 
     (window, view), *folds = sights
     fitted = fit_member(market, view, window, member, config)
     scores = score(market, view, fitted, (window.a[0], window.test[1]), window.train[0])
-    return np.concatenate([out_of_fold(market, folds, member, config), scores]) if folds else scores
+    if folds:
+        scores = np.concatenate([out_of_fold(market, folds, member, config), scores])
+    if not config.importance_samples:
+        return Scored(scores, {})
+    validation = samples(market, view, (window.a,), window.train, config)
+    return Scored(scores, importances(fitted, validation, config.seed, config.importance_samples))
 
 
 def out_of_fold(market: Market, folds: Sequence[Sight], member: str, config: SearchConfig) -> Float64:

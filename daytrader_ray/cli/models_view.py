@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from daytrader_ray.dashboard.formats import duration
 from daytrader_ray.models.bundle import differences
 
 if TYPE_CHECKING:
@@ -102,11 +103,11 @@ def _regime(found: Mapping[str, Any]) -> "Iterator[Table | str]":
     if regime is None:
         yield "no regime model: its history was too short"
         return
-    table = _table("regime", "lasts, minutes", *(f"then {name}" for name in regime["states"]), *regime["means"])
+    table = _table("regime", "lasts", *(f"then {name}" for name in regime["states"]), *regime["means"])
     for k, name in enumerate(regime["states"]):
         chances = [f"{p:.1%}" for p in regime["transition"][k]]
         table.add_row(
-            name, f"{regime['minutes'][k]:.0f}", *chances, *(f"{row[k]:.2f}" for row in regime["means"].values())
+            name, duration(regime["minutes"][k]), *chances, *(f"{row[k]:.2f}" for row in regime["means"].values())
         )
     yield table
     if found["left_out"]:

@@ -70,7 +70,7 @@ def forest() -> list[Result]:
     """Score a minute of a hundred symbols: windows to scores here, ready rows to probabilities there."""
     grown = RandomForest().grow(samples(N_TREE_ROWS, 1), Inputs(), seed=1)
     windows = samples(N_SYMBOLS, 3).windows
-    ours, rows = flat(grown), tabular(windows)
+    ours, rows = flat(grown, Inputs()), tabular(windows)
     difference = float(np.abs(ours.score(windows) - _sides(grown.predict_proba(rows))).max())
     if difference > MOST_DIFFERENCE:
         raise AssertionError(f"the flat forest differs from scikit-learn's by {difference:.1e}")

@@ -83,7 +83,19 @@ REGIME_SOURCES = (
     "walkforward/regimes.py",
     "walkforward/windows.py",
 )
-STUDY_SOURCES = ("analytics", "domain", "engine", "models/ensemble.py", "regime", "universe", "walkforward")
+STUDY_SOURCES = (
+    "analytics",
+    "domain",
+    "engine",
+    "models/ensemble.py",
+    "models/labels.py",
+    "models/online.py",
+    "models/thresholds.py",
+    "models/weights",
+    "regime",
+    "universe",
+    "walkforward",
+)
 
 
 class SearchRequest(Config):

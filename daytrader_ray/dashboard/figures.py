@@ -29,7 +29,7 @@ N_TICKS = 5
 
 
 def equity_figure(trials: Sequence[Mapping[str, Any]], dates: Sequence[str], chosen: int) -> str:
-    """Return the curves of all ensembles as HTML, one line each, the one of mask `chosen` on top of the others.
+    """Return the curves of all `trials` as HTML, one line each, the one of mask `chosen` in colour.
 
     Curves are net returns since the start, in per cent; the script of the library comes with them.
     """
@@ -44,7 +44,11 @@ def equity_figure(trials: Sequence[Mapping[str, Any]], dates: Sequence[str], cho
             y=[round(100.0 * (value / start - 1.0), 6) for value in trial["equity"]],
             mode="lines",
             name=" + ".join(trial["members"]) or "cash",
-            line={"color": CHOSEN if is_chosen else OTHER, "width": 3 if is_chosen else 1},
+            line={
+                "color": CHOSEN if is_chosen else OTHER,
+                "width": 3 if is_chosen else 1,
+                "dash": "dash" if trial["baseline"] else "solid",
+            },
             opacity=1.0 if is_chosen else 0.45,
             hovertemplate="%{x}: %{y:.3f} %<extra>%{fullData.name}</extra>",
         )

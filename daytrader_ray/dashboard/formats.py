@@ -20,6 +20,16 @@ def share(value: float) -> str:
     return f"{100 * value:.1f} %"
 
 
+def signed_share(value: float) -> str:
+    """Write a fraction as per cent, with a sign only below 0."""
+    return share(value).replace("-", MINUS)
+
+
+def skill(value: float) -> str:
+    """Write a rank correlation with its sign."""
+    return f"{value:+.3f}".replace("-", MINUS)
+
+
 def depth(value: float) -> str:
     """Write a positive fraction of loss."""
     return f"{100 * value:.2f} %"

@@ -71,7 +71,7 @@ def _now(now: Mapping[str, Any]) -> str:
     lasting = "".join(f"<td>{duration(minutes)}</td>" for minutes in now["minutes"])
     in_force = "".join(f"<td>{share(now['shares'].get(name, 0.0))}</td>" for name in states)
     follows = "".join(
-        f"<tr><td>{escape(name)}, five minutes later</td>{''.join(_shaded(p) for p in row)}</tr>"
+        f"<tr><td>five minutes after {escape(name)}</td>{''.join(_shaded(p) for p in row)}</tr>"
         for name, row in zip(states, now["transition"], strict=True)
     )
     means = "".join(

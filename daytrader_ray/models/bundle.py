@@ -1,7 +1,7 @@
 """A bundle: everything fitted that one ensemble needs to trade, and nothing else."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,8 @@ from daytrader_ray.models.scaling import Scaler
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 
-_MISSING = "nothing"
+MISSING = "nothing"
+"""Stands for the value of a key that one side lacks."""
 
 SCHEMA = 3
 """Version of what a bundle holds and how it is stored."""
@@ -79,17 +80,16 @@ class Bundle:
         return scores
 
 
-def first_difference(then: Any, now: Any, key: str = "") -> tuple[str, Any, Any] | None:
-    """Return (key, value then, value now) where two plain configurations first differ, None where they are equal.
+def differences(then: Any, now: Any, key: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Yield (key, value then, value now) wherever two plain configurations differ.
 
-    >>> first_difference({"kernel": {"max_position": 0.05}}, {"kernel": {"max_position": 0.1}})
-    ('kernel.max_position', 0.05, 0.1)
+    >>> list(differences({"kernel": {"max_position": 0.05}}, {"kernel": {"max_position": 0.1}}))
+    [('kernel.max_position', 0.05, 0.1)]
     """
     if not (isinstance(then, Mapping) and isinstance(now, Mapping)):
-        return None if then == now else (key, then, now)
-    for name in sorted({*then, *now}):
+        if then != now:
+            yield key, then, now
+        return
+    for name in dict.fromkeys((*then, *now)):
         inner = f"{key}.{name}" if key else name
-        found = first_difference(then.get(name, _MISSING), now.get(name, _MISSING), inner)
-        if found is not None:
-            return found
-    return None
+        yield from differences(then.get(name, MISSING), now.get(name, MISSING), inner)

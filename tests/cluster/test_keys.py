@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from daytrader_ray.adapters import libraries
 from daytrader_ray.adapters.store import ParquetStore
-from daytrader_ray.cluster import content, features, fits, search
+from daytrader_ray.cluster import features, fits, search
 from daytrader_ray.cluster.features import FeatureRequest, content_key
 from daytrader_ray.cluster.fits import jobs_of
 from daytrader_ray.domain import sources
@@ -23,7 +24,7 @@ from tests.cluster.sources import PACKAGE, imported
 from tests.cluster.stores import SYMBOLS, fill
 from tests.walkforward.markets import market, planted
 
-BYTES_ONLY = ("adapters/atomic.py", "cluster/pipeline.py", "cluster/runtime.py")
+BYTES_ONLY = ("adapters/atomic.py", "adapters/libraries.py", "cluster/pipeline.py", "cluster/runtime.py")
 """These carry results and make none."""
 APART = ("engine/config.py", "engine/events.py", "universe/criteria.py", "universe/daily.py")
 """Rules for entries: features read the events and the universe's list that these are made of, not the rules."""
@@ -120,8 +121,8 @@ def test_every_source_that_makes_features_is_in_their_key(tmp_path: Path, packag
 def test_another_calendar_gives_other_features(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = ParquetStore(str(tmp_path))
     before = key(store)
-    true = content.version
-    monkeypatch.setattr(content, "version", lambda name: "9.9" if name == "exchange_calendars" else true(name))
+    true = libraries.version
+    monkeypatch.setattr(libraries, "version", lambda name: "9.9" if name == "exchange_calendars" else true(name))
     assert key(store) != before
 
 

@@ -19,7 +19,7 @@ def test_the_model_is_told_with_its_transitions_lengths_and_probabilities_now() 
     assert "probability now 10.0 % 85.0 % 5.0 %" in told
     assert "lasts on average 4 h 10 min 1 h 23 min 50 min" in told
     assert "in force, all history 50.0 % 30.0 % 0.0 %" in told
-    assert "volatile, five minutes later 5.0 % 94.0 % 1.0 %" in told
+    assert "five minutes after volatile 5.0 % 94.0 % 1.0 %" in told
     assert "log volatility over usual, mean \u22120.30 0.10 0.90" in told
     assert "at 2025-11-06 21:00 UTC" in told
     assert "only while the VIX is above 30" in told

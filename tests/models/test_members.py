@@ -11,7 +11,10 @@ from daytrader_ray.domain.trading import SCORERS
 from daytrader_ray.models import registry
 from daytrader_ray.models.calibration import Calibrated, calibrate
 from daytrader_ray.models.dataset import Dataset
-from daytrader_ray.models.members.random_forest import RandomForest, flat
+from daytrader_ray.models.members import boosting, logistic, random_forest, xgboost
+from daytrader_ray.models.members.boosting import Boosting
+from daytrader_ray.models.members.logistic import Logistic
+from daytrader_ray.models.members.random_forest import RandomForest, RandomForestConfig
 from daytrader_ray.models.members.surface import SCORE_STEPS, score_in_blocks
 from daytrader_ray.models.members.tabular import Inputs, TabularConfig, tabular
 from daytrader_ray.models.members.xgboost import XGBoost
@@ -100,18 +103,42 @@ def test_a_fit_without_validation_or_without_one_class_still_scores(kind):
     assert np.isfinite(calibrate(fitted, empty, "platt").predict(TEST[0].windows[:10])).all()
 
 
-def test_flat_trees_score_as_the_library_that_grew_them():
-    grown = RandomForest().grow(TRAIN[0], Inputs(), seed=7)
-    windows = TEST[0].windows
-    shares = grown.predict_proba(tabular(windows))
-    assert np.abs(flat(grown).score(windows) - (shares[:, 2] - shares[:, 0])).max() <= 1e-6
+def without(label: int) -> Dataset:
+    return TRAIN[0].part(TRAIN[0].labels != label)
 
 
-def test_boosted_trees_score_as_their_library(tmp_path):
-    fitted = XGBoost().fit(TRAIN[0], VALIDATION[0], seed=7)
-    windows = TEST[0].windows
-    shares = fitted.booster.predict(xgb.DMatrix(tabular(windows)))
-    assert np.abs(fitted.score(windows) - (shares[:, 2] - shares[:, 0])).max() <= 1e-6
+@pytest.mark.parametrize("dataset", [TRAIN[0], without(-1), without(0), without(1)], ids=["all", "-1", "0", "+1"])
+@pytest.mark.parametrize("name", ["random_forest", "extra_trees", "xgboost", "boosting", "logistic"])
+def test_flat_arrays_score_as_the_library_that_made_them(name, dataset):
+    rows = tabular(TEST[0].windows)
+    inputs = Inputs()
+    if name == "xgboost":
+        grown = XGBoost().grow(dataset, VALIDATION[0], inputs, seed=7)
+        shares, classes = grown.predict(xgb.DMatrix(rows)), (-1, 0, 1)
+        made = xgboost.flat(grown, inputs)
+    else:
+        grow, flat = {
+            "random_forest": (RandomForest().grow, random_forest.flat),
+            "extra_trees": (RandomForest(RandomForestConfig(extra=True)).grow, random_forest.flat),
+            "boosting": (Boosting().grow, boosting.flat),
+            "logistic": (Logistic().grow, logistic.flat),
+        }[name]
+        grown = grow(dataset, inputs, seed=7)
+        shares, classes, made = grown.predict_proba(rows), grown.classes_, flat(grown, inputs)
+    expected = (shares * np.array(classes)).sum(axis=1)
+    assert np.ptp(expected) > 0.1
+    assert np.abs(made.score(TEST[0].windows) - expected).max() <= 1e-6
+
+
+def test_trees_turn_at_their_thresholds_as_the_library_does():
+    """Rows that stand exactly on a threshold of the library, in float32."""
+    grown = XGBoost().grow(TRAIN[0], VALIDATION[0], Inputs(), seed=7)
+    made = xgboost.flat(grown, Inputs())
+    on = np.nextafter(made.threshold[made.child[:, 0] != np.arange(len(made.child))], np.float32(np.inf))
+    rows = np.random.default_rng(1).choice(on, (300, 16)).astype(np.float32)
+    windows = np.repeat(rows[:, None, :8], 30, axis=1)
+    shares = grown.predict(xgb.DMatrix(tabular(windows)))
+    assert np.abs(made.score(windows) - (shares[:, 2] - shares[:, 0])).max() <= 1e-6
 
 
 @pytest.mark.parametrize("name", ["lstm", "cnn", "transformer"])

@@ -128,6 +128,24 @@ def test_the_sizes_are_those_of_the_methods():
     assert (config.epochs, config.max_samples) == (5, 10_000)
 
 
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_network_learns_in_the_precision_of_a_gpu_what_it_learns_in_full(name, monkeypatch):
+    full = registry.member(name).fit(TRAIN, VALIDATION, seed=1)
+    real, asked = torch.autocast, []
+
+    def always(device: str, precision: torch.dtype, enabled: bool) -> torch.autocast:
+        asked.append(enabled)
+        return real(device, precision, enabled=True)
+
+    monkeypatch.setattr(torch, "autocast", always)
+    half = registry.member(name).fit(TRAIN, VALIDATION, seed=1)
+    assert not any(asked), "the processor trains in full precision"
+    block = VALIDATION.windows[:64]
+    assert all(value.dtype == torch.float32 for value in half.network.state_dict().values())
+    assert not np.array_equal(half.score(block), full.score(block))
+    assert np.corrcoef(half.score(block), full.score(block))[0, 1] > 0.9
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="says what happens without a GPU")
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_gpu_that_is_not_there_is_refused_with_a_hint(name):

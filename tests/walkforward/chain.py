@@ -106,6 +106,7 @@ def trained_on(frames: Frames) -> Bundle:
     market, study = study_of(cut(frames, (0, N_TRAIN)))
     window = training_window((0, N_TRAIN))
     view = view_of(market, window, study.config)
-    learned = Learned(window, view, {name: fit_member(market, view, window, name, study.config) for name in MEMBERS})
+    members = {name: fit_member(market, view, window, name, study.config) for name in MEMBERS}
+    learned = Learned(window, view, members, {}, np.empty((0, len(MEMBERS))))
     bundle = assemble(market, study, learned, 0b11111, {"data": "test"})
     return dataclasses.replace(bundle, ensemble=dataclasses.replace(bundle.ensemble, threshold=0.2))

@@ -12,10 +12,9 @@ import pytest
 from daytrader_ray.domain.panel import Panel
 from daytrader_ray.features.compute import compute
 from daytrader_ray.regime.live import regime_states
-from daytrader_ray.walkforward.cut import cut
 from daytrader_ray.walkforward.ensemble import ensemble_signals
 from daytrader_ray.walkforward.replay import bundle_scores, replay
-from daytrader_ray.walkforward.study import Scores, only_tradable
+from daytrader_ray.walkforward.study import scored
 from tests.walkforward.chain import N_TRAIN, Compute, frames_of, made_up, study_of, trained_on
 
 
@@ -33,10 +32,9 @@ def outcome(panel: Panel, row: int, features: Compute = compute) -> dict[str, ob
     rows = slice(int(grid.first_row[session]), int(grid.first_row[session + 1]))
     slot = row - rows.start
     states = regime_states(bundle.regime, frames)
-    scores = bundle_scores(bundle, frames, rows, study.columns)
+    scores = bundle_scores(bundle, frames.features, np.arange(rows.start, rows.stop), study.columns)
     block = (session, session + 1)
-    found = Scores(only_tradable(study, scores, block), states[rows])
-    signals = ensemble_signals(cut(frames, block), study, found, bundle.ensemble)
+    signals = ensemble_signals(study, scored(study, scores, states[rows], block), bundle.ensemble)
     result = replay(bundle, study, frames, block)
     matrix = frames.features
     found: dict[str, object] = {

@@ -6,10 +6,12 @@ from pathlib import Path
 import numpy as np
 from pydantic import Field
 from safetensors.numpy import load_file, save_file
+from sklearn.linear_model import LogisticRegression
 
 from daytrader_ray.models.dataset import CLASSES, Dataset
 from daytrader_ray.models.members.surface import Float32, Float64
 from daytrader_ray.models.members.tabular import Inputs, TabularConfig, turned
+from daytrader_ray.models.members.trees import of_logits
 
 
 class LogisticConfig(TabularConfig):
@@ -28,9 +30,7 @@ class FittedLogistic:
 
     def score(self, block: Float32) -> Float64:
         """See `Fitted.score`."""
-        logits = turned(self.inputs.rows(block), self.coefficients) + self.intercepts
-        shares = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return np.asarray((shares[:, 2] - shares[:, 0]) / (shares[:, 0] + shares[:, 1] + shares[:, 2]))
+        return of_logits(turned(self.inputs.rows(block), self.coefficients) + self.intercepts)
 
     def save(self, folder: Path) -> None:
         """See `Fitted.save`."""
@@ -46,27 +46,32 @@ class Logistic:
     name: str = "logistic"
 
     def fit(self, dataset: Dataset, validation: Dataset, seed: int) -> FittedLogistic:  # noqa: ARG002 - no stopping
-        """See `Member.fit`; there is nothing to stop. The seed draws the samples where there are too many."""
-        from sklearn.linear_model import LogisticRegression
-
+        """See `Member.fit`; there is nothing to stop."""
         dataset = dataset.thinned(self.config.max_samples, seed)
         inputs = Inputs.fit(dataset, self.config)
-        rows = inputs.rows(dataset.windows).astype(np.float64)
-        fitted = LogisticRegression(C=self.config.strength, max_iter=200)
-        fitted.fit(rows, dataset.labels, sample_weight=dataset.balanced_weights())
-        coefficients = np.zeros((rows.shape[1], len(CLASSES)))
-        intercepts = np.full(len(CLASSES), -np.inf)
-        found = fitted.classes_.astype(np.int64) - CLASSES[0]
-        given, given_intercepts = fitted.coef_, fitted.intercept_
-        if len(found) == 2:  # one row for the second class against the first
-            given, given_intercepts = np.vstack([0 * given, given]), np.append(0.0, given_intercepts)
-        coefficients[:, found], intercepts[found] = given.T, given_intercepts
-        return FittedLogistic(coefficients, intercepts, inputs)
+        return flat(self.grow(dataset, inputs, seed), inputs)
+
+    def grow(self, dataset: Dataset, inputs: Inputs, seed: int) -> LogisticRegression:
+        """Fit with scikit-learn."""
+        rows, weights = inputs.rows(dataset.windows).astype(np.float64), dataset.balanced_weights()
+        regression = LogisticRegression(C=self.config.strength, max_iter=200, random_state=seed)
+        return regression.fit(rows, dataset.labels, sample_weight=weights)
 
     @staticmethod
     def load(folder: Path) -> FittedLogistic:
         """Read what `FittedLogistic.save` wrote."""
         return FittedLogistic(**load_file(_file(folder)), inputs=Inputs.load(folder))
+
+
+def flat(fitted: LogisticRegression, inputs: Inputs) -> FittedLogistic:
+    """Lay out the coefficients; of two classes only the second has some."""
+    classes = fitted.classes_.astype(np.int64) - CLASSES[0]
+    given = classes if len(classes) > 2 else classes[1:]
+    coefficients = np.zeros((fitted.coef_.shape[1], len(CLASSES)))
+    intercepts = np.full(len(CLASSES), -np.inf)
+    intercepts[classes] = 0.0
+    coefficients[:, given], intercepts[given] = fitted.coef_.T, fitted.intercept_
+    return FittedLogistic(coefficients, intercepts, inputs)
 
 
 def _file(folder: Path) -> Path:

@@ -21,13 +21,10 @@ from torch import Tensor, nn
 from daytrader_ray.domain.config import Config
 from daytrader_ray.domain.errors import ConfigError
 from daytrader_ray.models.dataset import Dataset
-from daytrader_ray.models.members.surface import Float32
+from daytrader_ray.models.members.surface import BLOCK_ROWS, Float32
 
 JUDGED_ON = 4_000
 """An epoch is judged on at most so many validation windows."""
-
-CHUNK = 512
-"""They are looked at so many at a time: memory, not speed."""
 
 
 class TrainingConfig(Config):
@@ -164,7 +161,7 @@ def _train(
 def _held_out_loss(network: nn.Module, samples: _Samples) -> float:
     """Return the weighted cross-entropy, summed (nats); infinite without samples."""
     network.eval()
-    parts = torch.split(torch.arange(len(samples)), CHUNK)
+    parts = torch.split(torch.arange(len(samples)), BLOCK_ROWS)
     return sum(float(samples.loss(network, part)) for part in parts) if len(samples) else float("inf")
 
 

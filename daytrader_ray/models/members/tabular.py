@@ -10,7 +10,6 @@ from safetensors.numpy import load_file, save_file
 
 from daytrader_ray.domain.config import Config
 from daytrader_ray.domain.jit import njit
-from daytrader_ray.domain.trading import WINDOW_ROWS
 from daytrader_ray.models.dataset import Dataset
 from daytrader_ray.models.members.surface import Float32, Float64
 
@@ -24,10 +23,20 @@ class TabularConfig(Config):
     )
 
 
+@njit
 def tabular(windows: Float32) -> Float32:
     """Return the last row of each window and its mean over the window `[n, 2 * feature]`."""
-    mean = np.add.reduce(windows, axis=1, dtype=np.float32) / np.float32(WINDOW_ROWS)
-    return np.concatenate([windows[:, -1], mean], axis=1)
+    n, n_rows, n_features = windows.shape
+    out = np.zeros((n, 2 * n_features), dtype=np.float32)
+    for i in range(n):
+        mean = out[i, n_features:]
+        for row in range(n_rows):
+            for k in range(n_features):
+                mean[k] += windows[i, row, k]
+        for k in range(n_features):
+            mean[k] /= np.float32(n_rows)
+            out[i, k] = windows[i, n_rows - 1, k]
+    return out
 
 
 @dataclass(frozen=True)
@@ -54,6 +63,11 @@ class Inputs:
         """Return what the trees see of `windows` `[n, WINDOW_ROWS, feature]`, a row each."""
         rows = tabular(windows)
         return rows if self.components is None else turned(rows, self.components)
+
+    def by_feature(self, gain: Float64) -> Float64:
+        """Return what the inputs of a feature have together [feature]; components share theirs by squared loadings."""
+        of_column = gain if self.components is None else np.square(self.components) @ gain
+        return np.asarray(of_column.reshape(2, -1).sum(axis=0))
 
     def save(self, folder: Path) -> None:
         """Write the components, where there are any, into the member's folder."""

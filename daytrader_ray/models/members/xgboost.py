@@ -1,15 +1,17 @@
 """Gradient boosted trees (Chen & Guestrin 2016): `hist`, three classes, early stopping on validation A."""
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import xgboost as xgb
 from pydantic import Field
 
-from daytrader_ray.models.dataset import Dataset
-from daytrader_ray.models.members.booster import PARAMETERS, FittedBooster, matrix
+from daytrader_ray.models.dataset import CLASSES, Dataset
 from daytrader_ray.models.members.tabular import Inputs, TabularConfig
+from daytrader_ray.models.members.trees import FittedTrees, Tree
 
 
 class XGBoostConfig(TabularConfig):
@@ -32,29 +34,34 @@ class XGBoost:
     config: XGBoostConfig = field(default_factory=XGBoostConfig)
     name: str = "xgboost"
 
-    def fit(self, dataset: Dataset, validation: Dataset, seed: int) -> FittedBooster:
+    def fit(self, dataset: Dataset, validation: Dataset, seed: int) -> FittedTrees:
         """See `Member.fit`; the trees are cut at the round that validates best."""
         dataset = dataset.thinned(self.config.max_samples, seed)
         inputs = Inputs.fit(dataset, self.config)
+        return flat(self.grow(dataset, validation, inputs, seed), inputs)
+
+    def grow(self, dataset: Dataset, validation: Dataset, inputs: Inputs, seed: int) -> xgb.Booster:
+        """Grow the trees with XGBoost and keep the rounds up to the best one."""
         stop: dict[str, Any] = {}
         if len(validation):
             stop = {
-                "evals": [(matrix(validation, inputs), "validation")],
+                "evals": [(_matrix(validation, inputs), "validation")],
                 "early_stopping_rounds": self.config.early_stopping,
                 "verbose_eval": False,
             }
-        booster = xgb.train(self._parameters(seed), matrix(dataset, inputs), self.config.rounds, **stop)
-        if len(validation):
-            booster = booster[: booster.best_iteration + 1]
-        return FittedBooster(booster, inputs)
+        booster = xgb.train(self._parameters(seed), _matrix(dataset, inputs), self.config.rounds, **stop)
+        return booster[: booster.best_iteration + 1] if len(validation) else booster
 
     @staticmethod
-    def load(folder: Path) -> FittedBooster:
-        """Read what `FittedBooster.save` wrote."""
-        return FittedBooster.load(folder)
+    def load(folder: Path) -> FittedTrees:
+        """Read what `FittedTrees.save` wrote."""
+        return FittedTrees.load(folder)
 
     def _parameters(self, seed: int) -> dict[str, Any]:
-        return PARAMETERS | {
+        return {
+            "objective": "multi:softprob",
+            "num_class": len(CLASSES),
+            "tree_method": "hist",
             "max_depth": self.config.depth,
             "learning_rate": self.config.learning_rate,
             "min_child_weight": self.config.min_child_weight,
@@ -62,4 +69,37 @@ class XGBoost:
             "colsample_bytree": self.config.column_share,
             "max_bin": self.config.max_bins,
             "seed": seed,
+            "nthread": 1,
+            "verbosity": 0,
         }
+
+
+def flat(booster: xgb.Booster, inputs: Inputs) -> FittedTrees:
+    """Lay out boosted trees of three classes, in the order of the rounds."""
+    learner = json.loads(booster.save_raw("json"))["learner"]
+    model = learner["gradient_booster"]["model"]
+    trees = [_tree(values, group) for values, group in zip(model["trees"], model["tree_info"], strict=True)]
+    start = np.float32(json.loads(learner["learner_model_param"]["base_score"]))
+    gain = np.zeros(booster.num_features())
+    for name, total in booster.get_score(importance_type="total_gain").items():
+        gain[int(name[1:])] = total
+    return FittedTrees.of(trees, np.broadcast_to(start, len(CLASSES)).copy(), gain, inputs)
+
+
+def _tree(values: dict[str, Any], group: int) -> Tree:
+    """Read a tree of XGBoost's JSON: left is x < condition, and a leaf's condition is its value."""
+    left = np.array(values["left_children"])
+    condition = np.array(values["split_conditions"], dtype=np.float32)
+    return Tree(
+        inner=left >= 0,
+        feature=np.array(values["split_indices"]),
+        threshold=np.nextafter(condition, np.float32(-np.inf)).astype(np.float64),
+        left=left,
+        right=np.array(values["right_children"]),
+        value=condition,
+        group=group,
+    )
+
+
+def _matrix(dataset: Dataset, inputs: Inputs) -> xgb.DMatrix:
+    return xgb.DMatrix(inputs.rows(dataset.windows), dataset.classes, weight=dataset.balanced_weights(), nthread=1)

@@ -100,6 +100,13 @@ def test_a_change_in_one_member_fits_that_member_alone_again(here: Market, packa
     assert [name for name in MEMBERS if after[name] != before[name]] == [member]
 
 
+def test_networks_that_a_gpu_trained_are_not_taken_for_those_of_the_cpu(here: Market) -> None:
+    found = windows(here.frames.panel.grid, WindowSpec.parse("6s", "2s", "2s"))
+    cpu, gpu = (jobs_of(here, found, SearchConfig(num_gpus=share), LabelConfig(), "root") for share in (0, 0.5))
+    differ = {one.member for one, other in zip(cpu, gpu, strict=True) if one.path != other.path}
+    assert differ == {"lstm", "cnn", "transformer"}
+
+
 def test_every_source_that_makes_regimes_is_in_their_key(package: Path) -> None:
     for name in imported(["walkforward/regimes.py"]):
         before = sources.digest_of_sources(search.REGIME_SOURCES)

@@ -11,6 +11,7 @@ from daytrader_ray.domain.trading import MEMBERS, members_of
 from daytrader_ray.models.bundle import Bundle, differences
 from daytrader_ray.models.calibration import Calibration
 from daytrader_ray.models.ensemble import SPANS, Ensemble
+from daytrader_ray.models.online import regret
 
 TRADES = (
     "scheme",
@@ -108,12 +109,18 @@ def _ensemble(ensemble: Ensemble) -> dict[str, Any]:
 
 
 def _online(ensemble: Ensemble) -> dict[str, Any] | None:
-    """Return what weights that learn while trading have learnt: mean loss by member over the rounds so far."""
+    """Return what weights that learn while trading have learnt: mean loss by member, regret and its bound."""
     online = ensemble.online
     if online is None:
         return None
     losses = (online.loss / max(online.rounds, 1)).tolist()
-    return {"rounds": online.rounds, "mean_loss": _by_member(losses, ensemble)}
+    measured, bound = regret(online, ensemble.inside)
+    return {
+        "rounds": online.rounds,
+        "mean_loss": _by_member(losses, ensemble),
+        "regret": measured,
+        "regret_bound": bound,
+    }
 
 
 def _by_member(values: Sequence[float], ensemble: Ensemble) -> dict[str, float]:

@@ -85,6 +85,7 @@ def _online(online: Mapping[str, Any] | None) -> Iterator[str]:
     if online is not None:
         losses = ", ".join(f"{name} {loss:.4f}" for name, loss in online["mean_loss"].items())
         yield f"weights go on learning; after {online['rounds']} rounds the mean losses are {losses} (0.5 is chance)"
+        yield f"regret to the best member: {online['regret']:.3f}, never above {online['regret_bound']:.1f}"
 
 
 def _opens(found: Mapping[str, Any]) -> str:

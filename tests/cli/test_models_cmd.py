@@ -3,6 +3,7 @@
 import dataclasses
 import datetime as dt
 import json
+import math
 
 import numpy as np
 import pytest
@@ -148,7 +149,9 @@ def test_weights_that_differ_by_regime_are_shown_by_regime_and_cash_opens_nothin
     found = {"stale": [], **_described(changed, tmp_path)}
     assert found["weights"]["crisis"] == {"random_forest": 0.75, "xgboost": 0.25}
     assert found["weights"]["unknown"] == {"random_forest": 0.0, "xgboost": 1.0}
-    assert found["online"] == {"rounds": 10, "mean_loss": {"random_forest": 0.45, "xgboost": 0.55}}
+    bound = pytest.approx(2 * (5 * math.log(2)) ** 0.5 + (math.log(2) / 8) ** 0.5)
+    losses = {"random_forest": 0.45, "xgboost": 0.55}
+    assert found["online"] == {"rounds": 10, "mean_loss": losses, "regret": 0.5, "regret_bound": bound}
     lines = [line for line in description(found) if isinstance(line, str)]
     assert "opens nothing: no signal paid its cost on validation" in lines
     assert any("after 10 rounds the mean losses are random_forest 0.4500, xgboost 0.5500" in line for line in lines)

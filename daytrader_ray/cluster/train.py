@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from daytrader_ray.adapters import model_store
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.analytics.performance import Performance, performance
 from daytrader_ray.cluster.content import digest_of_panel
-from daytrader_ray.cluster.fits import Progress, silent, unordered
+from daytrader_ray.cluster.fits import Progress, fit_tasks, silent, unordered
 from daytrader_ray.cluster.search import SearchRequest, frames_of, load_result, market_of, study_of
 from daytrader_ray.domain.errors import BundleError, ConfigError, DataError
 from daytrader_ray.domain.trading import MEMBERS, members_of
@@ -194,16 +195,16 @@ def _learn(market: Market, window: Window, skills: Float64, request: SearchReque
     import ray
 
     shared, config = ray.put(market), request.config
-    task = ray.remote(num_cpus=1, max_retries=2)
+    choose, fit = ray.remote(num_cpus=1, max_retries=2)(view_of), fit_tasks(fit_member, config)
     progress("members", 0, len(MEMBERS))
     seen = (window, *folds_of(window, config.ensemble.stacking_folds))
-    views = dict(unordered(task(view_of), ((k, (shared, part, config)) for k, part in enumerate(seen))))
+    views = dict(unordered((k, partial(choose.remote, shared, part, config)) for k, part in enumerate(seen)))
     view, folds = views[0], [(part, views[k]) for k, part in enumerate(seen)][1:]
     members: dict[str, Calibrated] = {}
-    work = ((name, (shared, view, window, name, config)) for name in MEMBERS)
-    for name, fitted in unordered(task(fit_member), work):
+    work = ((name, partial(fit[name].remote, shared, view, window, name, config)) for name in MEMBERS)
+    for name, fitted in unordered(work):
         members[name] = fitted
         progress("members", len(members), len(MEMBERS))
-    left = MEMBERS if folds else ()
-    unseen = dict(unordered(task(out_of_fold), ((name, (shared, folds, name, config)) for name in left)))
+    held_out, left = fit_tasks(out_of_fold, config), MEMBERS if folds else ()
+    unseen = dict(unordered((name, partial(held_out[name].remote, shared, folds, name, config)) for name in left))
     return Learned(window, view, members, unseen, skills)

@@ -1,7 +1,8 @@
 """One member fitted on one window, and its scores on the rows after it: pure, so that any worker may do it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,9 @@ from daytrader_ray.domain.panel import Frames
 from daytrader_ray.domain.trading import WINDOW_ROWS
 from daytrader_ray.models.calibration import Calibrated, calibrate
 from daytrader_ray.models.dataset import Dataset, symbol_windows, valid_rows
+from daytrader_ray.models.importances import importances
 from daytrader_ray.models.labels import NO_LABEL, Labels
+from daytrader_ray.models.members.surface import Member
 from daytrader_ray.models.registry import member as member_called
 from daytrader_ray.models.scaling import View
 from daytrader_ray.walkforward.config import SearchConfig
@@ -23,6 +26,9 @@ Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 
+
+CPU, GPU = "cpu", "cuda"
+"""Devices that members are trained on."""
 
 Sight = tuple[Window, View]
 """A window, or a fold of one, and what its members see."""
@@ -111,6 +117,13 @@ def drawn(parts: Sequence[Int64], cap: int, seed: int) -> list[Int64]:
     return [part[mine] for part, mine in zip(parts, np.split(keep, np.cumsum(count)[:-1]), strict=True)]
 
 
+def configured(name: str, config: SearchConfig) -> Member:
+    """Return a member or baseline with its options; one that has a device is trained on the GPU if fits get one."""
+    member: Any = member_called(name, config.members.get(name))
+    on_gpu = config.num_gpus > 0 and hasattr(member, "device")
+    return cast(Member, replace(member, device=GPU) if on_gpu else member)
+
+
 def fit_member(market: Market, view: View, window: Window, member: str, config: SearchConfig) -> Calibrated:
     """Fit one member on the window's `fit` block as `view` shows it; stop early and calibrate on A."""
     train = samples(market, view, window.learned, window.train, config)
@@ -121,7 +134,7 @@ def fit_member(market: Market, view: View, window: Window, member: str, config: 
             "train on more sessions",
         )
     validation = samples(market, view, (window.a,), window.train, config)
-    fitted = member_called(member, config.members.get(member)).fit(train, validation, config.seed)
+    fitted = configured(member, config).fit(train, validation, config.seed)
     return calibrate(fitted, validation, config.calibration)
 
 
@@ -141,8 +154,16 @@ def score(market: Market, view: View, fitted: Calibrated, block: Block, history_
     return scores
 
 
-def fit_and_score(market: Market, sights: Sequence[Sight], member: str, config: SearchConfig) -> Float64:
-    """Return a member's scores on validation A, B and the test of a window `[row, column]`.
+@dataclass(frozen=True)
+class Scored:
+    """What is kept of a fit: its scores `[row, column]`, and kind -> feature -> importance."""
+
+    scores: Float64
+    importances: Mapping[str, Mapping[str, float]]
+
+
+def fit_and_score(market: Market, sights: Sequence[Sight], member: str, config: SearchConfig) -> Scored:
+    """Return a member's scores on validation A, B and the test of a window, and what it listens to on A.
 
     `sights` are the window and, where there are any, its folds: then the rows of the window's `fit` block come first,
     each scored by a fit that was not shown it.
@@ -150,7 +171,12 @@ def fit_and_score(market: Market, sights: Sequence[Sight], member: str, config: 
     (window, view), *folds = sights
     fitted = fit_member(market, view, window, member, config)
     scores = score(market, view, fitted, (window.a[0], window.test[1]), window.train[0])
-    return np.concatenate([out_of_fold(market, folds, member, config), scores]) if folds else scores
+    if folds:
+        scores = np.concatenate([out_of_fold(market, folds, member, config), scores])
+    if not config.importance_samples:
+        return Scored(scores, {})
+    validation = samples(market, view, (window.a,), window.train, config)
+    return Scored(scores, importances(fitted, validation, config.seed, config.importance_samples))
 
 
 def out_of_fold(market: Market, folds: Sequence[Sight], member: str, config: SearchConfig) -> Float64:

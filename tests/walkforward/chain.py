@@ -44,6 +44,7 @@ N_SESSIONS, N_TRAIN = 12, 10
 CONFIG = SearchConfig(
     ensemble=EnsembleConfig(scheme="hedge"),
     max_samples=1200,
+    importance_samples=16,
     members={name: {"epochs": 1} for name in ("lstm", "cnn", "transformer")} | {"random_forest": {"trees": 10}},
 )
 Compute = Callable[[Panel, np.ndarray], object]

@@ -49,7 +49,7 @@ VALUES = "bundle.json"
 LATEST = f"{MODELS}/latest.json"
 _ID = re.compile(r"[0-9a-f]{16}")
 _TUPLES = ("symbols", "left_out")
-_PLAIN = ("seed", "fingerprint")
+_PLAIN = ("seed", "fingerprint", "importances")
 _TRAIN_AGAIN = "train again: daytrader train"
 
 

@@ -11,6 +11,7 @@ from daytrader_ray.domain.trading import MEMBERS, members_of
 from daytrader_ray.models.bundle import Bundle, differences
 from daytrader_ray.models.calibration import Calibration
 from daytrader_ray.models.ensemble import SPANS, Ensemble
+from daytrader_ray.models.online import regret
 
 TRADES = (
     "scheme",
@@ -79,6 +80,7 @@ def described(one: Opened) -> dict[str, Any]:
         "calibration": {name: _plain(bundle.members[name].calibration) for name in names},
         "features": list(bundle.features),
         "selection": bundle.selection.as_list(),
+        "importances": bundle.importances,
         "regime": summary(bundle.regime) if bundle.regime is not None else None,
         "left_out": list(bundle.left_out),
         "symbols": list(bundle.symbols),
@@ -108,12 +110,18 @@ def _ensemble(ensemble: Ensemble) -> dict[str, Any]:
 
 
 def _online(ensemble: Ensemble) -> dict[str, Any] | None:
-    """Return what weights that learn while trading have learnt: mean loss by member over the rounds so far."""
+    """Return what weights that learn while trading have learnt: mean loss by member, regret and its bound."""
     online = ensemble.online
     if online is None:
         return None
     losses = (online.loss / max(online.rounds, 1)).tolist()
-    return {"rounds": online.rounds, "mean_loss": _by_member(losses, ensemble)}
+    measured, bound = regret(online, ensemble.inside)
+    return {
+        "rounds": online.rounds,
+        "mean_loss": _by_member(losses, ensemble),
+        "regret": measured,
+        "regret_bound": bound,
+    }
 
 
 def _by_member(values: Sequence[float], ensemble: Ensemble) -> dict[str, float]:
@@ -127,7 +135,7 @@ def _plain(calibration: Calibration) -> dict[str, Any]:
 
 def compared(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
     """Return where two descriptions differ: first what changes trades, then the rest; each key with both values."""
-    rest = [name for name in one if name not in (*TRADES, "id", "latest", "mask", "selection")]
+    rest = [name for name in one if name not in (*TRADES, "id", "latest", "mask", "selection", "importances")]
     pair = _comparable(one), _comparable(other)
     return {
         "bundles": [one["id"], other["id"]],

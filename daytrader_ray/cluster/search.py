@@ -88,6 +88,7 @@ STUDY_SOURCES = (
     "analytics",
     "domain",
     "engine",
+    "models/combine.py",
     "models/ensemble.py",
     "models/labels.py",
     "models/online.py",

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from daytrader_ray.domain.jit import njit
+from daytrader_ray.models.combine import combine
 from daytrader_ray.models.online import Hedge, Online, bars_of_round, hedge_step, new_hedge
 
 Bool = npt.NDArray[np.bool_]
@@ -111,18 +112,6 @@ def new_state(ensemble: Ensemble, n_symbols: int, bar_minutes: int) -> State:
         np.zeros(n_members),
         new_hedge(online, ensemble.inside, n_symbols),
     )
-
-
-@njit
-def combine(scores: Float64, weights: Float64) -> float:
-    """Weighted mean of one symbol's `scores` `[member]`; NaN gives its weight to the others; NaN if none is left."""
-    total = 0.0
-    combined = 0.0
-    for member in range(len(weights)):
-        if weights[member] > 0.0 and not np.isnan(scores[member]):
-            total += weights[member]
-            combined += weights[member] * scores[member]
-    return combined / total if total > 0.0 else np.nan
 
 
 @njit

@@ -103,9 +103,9 @@ def ensemble_signals(study: Study, found: Scored, ensemble: Ensemble) -> Float64
     return out
 
 
-def mean_weights(study: Study, found: Scored, ensemble: Ensemble) -> Float64:
-    """Return the mean of the weights in force over a block `[member]`."""
-    return np.asarray(_over(study, found, ensemble, weights_in_force).mean(axis=0))
+def weights_at(study: Study, found: Scored, ensemble: Ensemble) -> Float64:
+    """Return the weights in force at each bar of a block `[row, member]`."""
+    return _over(study, found, ensemble, weights_in_force)
 
 
 def _over(study: Study, found: Scored, ensemble: Ensemble, loop: Loop) -> Float64:

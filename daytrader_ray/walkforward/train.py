@@ -7,14 +7,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from daytrader_ray.domain.trading import MEMBERS
+from daytrader_ray.domain.trading import MEMBERS, members_of
 from daytrader_ray.models.bundle import Bundle
 from daytrader_ray.models.calibration import Calibrated
+from daytrader_ray.models.importances import importances
 from daytrader_ray.models.scaling import View
 from daytrader_ray.regime.live import regime_states
 from daytrader_ray.walkforward.cut import cut
 from daytrader_ray.walkforward.ensemble import fit_ensemble
-from daytrader_ray.walkforward.fit import Market, score
+from daytrader_ray.walkforward.fit import Market, samples, score
 from daytrader_ray.walkforward.regimes import fit_regime, left_out
 from daytrader_ray.walkforward.study import Study, WindowInputs
 from daytrader_ray.walkforward.windows import Window
@@ -62,4 +63,17 @@ def assemble(market: Market, study: Study, learned: Learned, mask: int, plan: Ma
         seed=study.config.seed,
         last_training_session=frames.panel.grid.sessions[window.train[1] - 1].date,
         fingerprint=str(plan["data"]),
+        importances=_importances(market, study, learned, mask),
     )
+
+
+def _importances(market: Market, study: Study, learned: Learned, mask: int) -> dict[str, dict[str, dict[str, float]]]:
+    """Return which features the ensemble's members listen to on A, where that is asked for."""
+    config, window = study.config, learned.window
+    if not config.importance_samples:
+        return {}
+    validation = samples(market, learned.view, (window.a,), window.train, config)
+    return {
+        name: importances(learned.members[name], validation, config.seed, config.importance_samples)
+        for name in members_of(mask)
+    }

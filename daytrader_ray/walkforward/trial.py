@@ -16,7 +16,7 @@ from daytrader_ray.models.weights.surface import Scored
 from daytrader_ray.regime.config import entry_scale
 from daytrader_ray.walkforward.costs import fill_costs
 from daytrader_ray.walkforward.cut import cut
-from daytrader_ray.walkforward.ensemble import ensemble_signals, fit_ensemble, mean_weights
+from daytrader_ray.walkforward.ensemble import ensemble_signals, fit_ensemble, weights_at
 from daytrader_ray.walkforward.study import Study, WindowInputs, plan_of, scored_block
 
 Float64 = npt.NDArray[np.float64]
@@ -84,7 +84,7 @@ def _run_window(mask: int, study: Study, given: WindowInputs, skills: Float64, c
     in_step = slice(0, study.rows(window.step).stop - study.rows(window.step).start)
     return WindowResult(
         index=window.index,
-        weights=mean_weights(study, found, ensemble).tolist(),
+        weights=weights_at(study, found, ensemble).mean(axis=0).tolist(),
         timeframes=ensemble.timeframes.tolist(),
         q99=ensemble.q99,
         break_even=break_even,

@@ -216,6 +216,7 @@ def test_training_publishes_a_bundle_of_all_members(trained: Trained) -> None:
     assert (trained.first, trained.last) == (dt.date(2025, 11, 4), dt.date(2025, 11, 11))
     np.testing.assert_array_equal(trained.bundle.ensemble.weights[0] > 0, [False, False, False, True, False])
     assert trained.summary()["members"] == ["xgboost"]
+    assert set(trained.bundle.importances["xgboost"]["permutation"]) == set(trained.bundle.features)
 
 
 def test_training_again_gives_the_same_bundle(trained: Trained, request_: SearchRequest) -> None:

@@ -3,9 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from daytrader_ray.models.combine import combine
 from daytrader_ray.models.ensemble import (
     Ensemble,
-    combine,
     new_state,
     rules_of,
     signal_step,

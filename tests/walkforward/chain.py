@@ -19,6 +19,7 @@ from daytrader_ray.market_data.panel import build_panel
 from daytrader_ray.market_data.statistics import session_statistics
 from daytrader_ray.models.bundle import Bundle
 from daytrader_ray.models.labels import LabelConfig, triple_barrier
+from daytrader_ray.models.weights.config import EnsembleConfig
 from daytrader_ray.regime.config import RegimeConfig
 from daytrader_ray.sandbox.config import SandboxConfig
 from daytrader_ray.sandbox.market import Market as Sandbox
@@ -41,7 +42,9 @@ UNIVERSE = UniverseConfig(
 )
 N_SESSIONS, N_TRAIN = 12, 10
 CONFIG = SearchConfig(
+    ensemble=EnsembleConfig(scheme="hedge"),
     max_samples=1200,
+    importance_samples=16,
     members={name: {"epochs": 1} for name in ("lstm", "cnn", "transformer")} | {"random_forest": {"trees": 10}},
 )
 Compute = Callable[[Panel, np.ndarray], object]

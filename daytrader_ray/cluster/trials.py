@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from daytrader_ray.adapters.score_tables import ScoreTable
-from daytrader_ray.cluster.fits import Progress, load_array, silent
+from daytrader_ray.cluster.fits import Progress, silent
+from daytrader_ray.cluster.kept import load_array
 from daytrader_ray.cluster.runtime import environment
 from daytrader_ray.domain.errors import DataError
 from daytrader_ray.domain.trading import BASELINES, MEMBERS, SCORERS

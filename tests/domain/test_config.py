@@ -12,13 +12,21 @@ from daytrader_ray.domain.errors import ConfigError
         ({"members": {"xgbost": {}}}, "search.members: expected one of lstm, .*, found 'xgbost'", "'xgboost'"),
         ({"members": {"xgboost": {"rouns": 5}}}, "search.members: xgboost: unknown key 'rouns'", "'rounds'"),
         ({"members": {"transformer": {"width": 30}}}, "search.members: transformer: width 30 is not a mult", ""),
-        ({"max_samples": 1000, "members": {"xgboost": {"max_samples": 2000}}}, "xgboost: max_samples 2000 is ab", ""),
-        ({"ensemble": {"scheme": "skil"}}, "search.ensemble.scheme: expected one of equal, .*, found 'skil'", "'skill'"),
+        (
+            {"max_samples": 1000, "members": {"xgboost": {"max_samples": 2000}}},
+            "search.members: xgboost: .*2000 is above",
+            "",
+        ),
+        (
+            {"ensemble": {"scheme": "skil"}},
+            "search.ensemble.scheme: expected one of equal, .*, found 'skil'",
+            "'skill'",
+        ),
         ({"max_samples": 5}, "search.max_samples: Input should be .* 100, found 5", ""),
     ],
 )
 def test_what_a_search_cannot_use_is_refused_before_it_begins(search: object, message: str, hint: str) -> None:
-    with pytest.raises(ConfigError, match=f"^mine.yaml: {message if 'search' in message else '.*' + message}") as caught:
+    with pytest.raises(ConfigError, match=f"^mine.yaml: {message}") as caught:
         ProfileConfig.parse({"universe": {"sectors": {"all": ["AAA"]}}, "search": search}, "mine.yaml")
     assert hint in caught.value.hint and bool(hint) == bool(caught.value.hint)
     assert "Value error" not in caught.value.message

@@ -95,7 +95,7 @@ STUDY_SOURCES = (
     "universe",
     "walkforward",
 )
-STUDY_LIBRARIES = ("numba", "numpy", "optuna", "scikit-learn", "scipy")
+STUDY_LIBRARIES = ("numba", "numpy", "optuna", "scipy")
 """What trials compute with."""
 
 

@@ -65,7 +65,7 @@ def test_the_signal_follows_the_documented_order():
     scores = np.array([[0.02, 0.04], [-0.06, -0.06], [NAN, NAN], [0.01, NAN]])
     return_30 = np.array([0.01, 0.01, 0.01, NAN])
     found = step(ensemble([0.5, 0.5]), TRENDING, scores, return_30=return_30)
-    assert found == pytest.approx([0.03 / 0.05 * 1.4, -0.06 / 0.05 * 0.6, NAN, 0.2], nan_ok=True)
+    assert found == pytest.approx([0.03 / 0.05 * 1.4, -0.06 / 0.05 * 0.6, NAN, 0.2 * np.sqrt(0.5)], nan_ok=True)
     assert not np.nan_to_num(step(ensemble([0.5, 0.5], q99=0.0), TRENDING, scores)).any()
 
 
@@ -168,5 +168,20 @@ def test_a_missing_late_or_nan_member_drops_out_and_without_any_there_is_no_sign
     weights = new_state(given, 4, 1).hedge.weights if learns else given.weights[0]
     scores = np.array([[0.1, 0.2, 0.4], [NAN, 0.2, 0.4], [NAN, NAN, 0.4], [NAN, NAN, NAN]])
     found = step(given, EVEN, scores)
-    expected = [np.nansum(weights * row) / weights[np.isfinite(row)].sum() for row in scores[:3]]
+    expected = [np.nansum(weights * row) / np.sqrt(weights[np.isfinite(row)].sum()) for row in scores[:3]]
     assert found == pytest.approx([*expected, NAN], nan_ok=True)
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.5])
+def test_fewer_members_never_open_more(correlation):
+    generator = np.random.default_rng(7)
+    common, own = generator.normal(0, 1, (20_000, 1)), generator.normal(0, 1, (20_000, 5))
+    scores = np.sqrt(correlation) * common + np.sqrt(1.0 - correlation) * own
+    given = ensemble([0.2] * 5, q99=2.576 * np.sqrt(0.2 + 0.8 * correlation))
+    opens = []
+    for n_missing in range(5):
+        scores[:, :n_missing] = NAN
+        opens.append(np.mean(np.abs(step(given, EVEN, scores)) >= 0.6))
+    assert opens[0] == pytest.approx(0.122, abs=0.01)
+    assert max(opens[1:]) <= opens[0] + 0.005
+    assert correlation == 0.0 or max(opens[1:]) < opens[0]

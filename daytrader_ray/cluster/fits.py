@@ -24,7 +24,7 @@ from daytrader_ray.domain.errors import ConfigError, DaytraderError
 from daytrader_ray.domain.sources import digest_of_sources
 from daytrader_ray.domain.trading import SCORERS
 from daytrader_ray.walkforward.config import SearchConfig
-from daytrader_ray.walkforward.fit import CPU, GPU, Market, Scored, Sight, configured, fit_and_score
+from daytrader_ray.walkforward.fit import CPU, GPU, Fit, Market, Sight, configured, fit_and_score
 from daytrader_ray.walkforward.view import view_of
 from daytrader_ray.walkforward.windows import Window, folds_of
 
@@ -175,7 +175,7 @@ def longest_first(jobs: Iterable[Job], seconds: Mapping[str, float]) -> Iterator
         yield longest
 
 
-def _timed_fit(market: Market, sights: Sequence[Sight], member: str, config: SearchConfig) -> tuple[Scored, float]:
+def _timed_fit(market: Market, sights: Sequence[Sight], member: str, config: SearchConfig) -> tuple[Fit, float]:
     """Return what is kept of a member's fit and the CPU seconds that it took."""
     start = time.process_time()
     return fit_and_score(market, sights, member, config), time.process_time() - start

@@ -22,6 +22,7 @@ from daytrader_ray.engine.backtest import BacktestResult
 from daytrader_ray.features.feature_set import feature_set
 from daytrader_ray.models.bundle import Bundle, differences
 from daytrader_ray.models.calibration import Calibrated
+from daytrader_ray.universe.config import UniverseConfig
 from daytrader_ray.walkforward.costs import fill_costs
 from daytrader_ray.walkforward.cut import cut
 from daytrader_ray.walkforward.fit import Market, fit_member, out_of_fold
@@ -53,6 +54,7 @@ class Trained:
             "bundle": self.bundle_id,
             "mask": bundle.ensemble.mask,
             "members": list(members_of(bundle.ensemble.mask)),
+            "scheme": bundle.ensemble.scheme,
             "features": len(bundle.features),
             "train": [str(self.first), str(self.last)],
             "threshold": threshold if np.isfinite(threshold) else None,
@@ -176,6 +178,12 @@ def _unlike(result: Mapping[str, Any], request: SearchRequest) -> list[str]:
     unlike = [f"{key} was {was}, is {here}" for key, was, here in differences(then, now) if key not in ASIDE]
     names = list(feature_set(request.features).names)
     return unlike if names == result["selection"]["features"] else [*unlike, "features: it had other ones"]
+
+
+def searched(result: Mapping[str, Any]) -> tuple[UniverseConfig, str]:
+    """Return universe and training span of a search."""
+    settings = result["settings"]
+    return UniverseConfig.parse(settings["universe"], str(result["id"])), settings["search"]["train"]
 
 
 def _skills(request: SearchRequest, mask: int, last: dt.date) -> Float64:

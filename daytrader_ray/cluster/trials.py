@@ -67,9 +67,9 @@ def run_trials(
         )
         grid = tuner.fit()
         if grid.num_errors:
-            raise DataError(
-                f"{grid.num_errors} of {len(MASKS)} trials failed; the first: {_first_line(grid.errors[0])}"
-            )
+            first = grid.errors[0]
+            said = f"{grid.num_errors} of {len(MASKS)} trials failed; the first: {_first_line(first)}"
+            raise DataError(said, getattr(first, "hint", ""))
     return {mask: _in_order(collector.results[mask], len(files)) for mask in MASKS}
 
 

@@ -50,6 +50,7 @@ class Trained:
             "bundle": self.bundle_id,
             "mask": bundle.ensemble.mask,
             "members": list(members_of(bundle.ensemble.mask)),
+            "scheme": bundle.ensemble.scheme,
             "features": len(bundle.features),
             "train": [str(self.first), str(self.last)],
             "threshold": threshold if np.isfinite(threshold) else None,
@@ -157,17 +158,17 @@ def backtest(
 
 def _best_of_last_search(request: SearchRequest) -> int:
     result = load_result(request.root)
-    found, wanted = _what(result), (request.universe, request.config.train)
+    found, wanted = searched(result), (request.universe, request.config.train)
     if found != wanted:
-        searched, asked = (f"{', '.join(universe.symbols)} with --train {span}" for universe, span in (found, wanted))
+        last, asked = (f"{', '.join(universe.symbols)} with --train {span}" for universe, span in (found, wanted))
         raise DataError(
-            f"the last search ({result['id']}) was another: {searched}; this training is {asked}",
+            f"the last search ({result['id']}) was another: {last}; this training is {asked}",
             "give --mask, or run `daytrader search` again with the same options",
         )
     return int(result["best"]["mask"])
 
 
-def _what(result: Mapping[str, Any]) -> tuple[UniverseConfig, str]:
+def searched(result: Mapping[str, Any]) -> tuple[UniverseConfig, str]:
     """Return universe and training span of a search."""
     settings = result["settings"]
     return UniverseConfig.parse(settings["universe"], str(result["id"])), settings["search"]["train"]
@@ -184,7 +185,7 @@ def _skills(request: SearchRequest, mask: int, last: dt.date) -> Float64:
         return np.empty((0, len(MEMBERS)))
     steps = np.cumsum([window["step_sessions"] for window in result["windows"]]) - 1
     over = [result["dates"][end] <= str(last) for end in steps]
-    known = _what(result) == (request.universe, request.config.train)
+    known = searched(result) == (request.universe, request.config.train)
     trials = [trial["windows"] for trial in result["trials"] if trial["mask"] == mask and known]
     ics = [window["member_ic"] for windows in trials for window, done in zip(windows, over, strict=True) if done]
     return np.array([ic[: len(MEMBERS)] for ic in ics], dtype=np.float64).reshape(len(ics), len(MEMBERS))

@@ -46,6 +46,8 @@ class Ensemble:
         Factors of the threshold in the first and the last hour of a session `[2]`.
     online
         What weights that learn while trading have learnt; `weights` are then where they stand. None: they do not.
+    note
+        Why the weights are not what the scheme is for, where it had too little to learn from.
     """
 
     scheme: str
@@ -56,6 +58,7 @@ class Ensemble:
     threshold: float
     hours: Float64
     online: Online | None = None
+    note: str = ""
 
     @property
     def inside(self) -> Bool:

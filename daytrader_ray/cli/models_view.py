@@ -118,14 +118,19 @@ def _regime(found: Mapping[str, Any]) -> "Iterator[Table | str]":
 def _features(found: Mapping[str, Any]) -> "Table":
     """Return the features kept, with what each tells alone and how much each member listens to it."""
     kept = [choice for choice in found["selection"] if not choice["dropped"]]
-    measured = {name: kinds["permutation"] for name, kinds in found["importances"].items()}
+    measured = found["importances"]
     table = _table(f"{len(kept)} of {len(found['selection'])} features", "information, millinats", *measured)
     for choice in sorted(kept, key=lambda one: -(one["mutual_information"] or 0.0)):
         told, name = choice["mutual_information"], choice["feature"]
-        shares = [f"{lost[name]:.1%}" for lost in measured.values()]
-        table.add_row(name, "-" if told is None else f"{1000 * told:.2f}", *shares)
+        lost = [
+            f"{kinds['permutation'][name]:+.3f} ± {kinds['permutation_error'][name]:.3f}" for kinds in measured.values()
+        ]
+        table.add_row(name, "-" if told is None else f"{1000 * told:.2f}", *lost)
     if measured:
-        table.caption, table.caption_justify = "members: skill lost when the feature is shuffled", "left"
+        table.caption = (
+            "members: correlation with validation's labels lost when the feature is shuffled ± standard error"
+        )
+        table.caption_justify = "left"
     return table
 
 

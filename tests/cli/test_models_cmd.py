@@ -28,6 +28,7 @@ from tests.models.samples import N_FEATURES, keeping, samples
 
 PROFILE = "universe: {sectors: {one: [AAA, BBB]}}\n"
 NAMES = feature_set(FeaturesConfig()).names
+KINDS = ("permutation", "permutation_error")
 
 
 def regime_model() -> RegimeModel:
@@ -72,7 +73,7 @@ def bundle() -> Bundle:
         seed=1,
         last_training_session=dt.date(2025, 11, 26),
         fingerprint="ab" * 32,
-        importances={"xgboost": {"permutation": {name: 0.125 for name in NAMES[:N_FEATURES]}}},
+        importances={"xgboost": {kind: dict.fromkeys(NAMES[:N_FEATURES], 0.125) for kind in KINDS}},
     )
 
 
@@ -131,7 +132,7 @@ def test_show_tells_what_a_bundle_trades_by_and_was_made_with(ask, bundle, tmp_p
     assert "score = 0.75 x 1 min + 0.25 x 5 min" in told
     assert "trending 50 min 90.0% 10.0% 0.0%" in told
     assert f"{N_FEATURES} of {len(NAMES)} features" in told
-    assert f"{NAMES[0]} 10.00 12.5%" in told
+    assert f"{NAMES[0]} 10.00 +0.125 ± 0.125" in told
     assert "torch " in told and "abab" in told
     assert "kernel.max_position = 0.1 (default 0.05)" in told
     found = last(ask("show", name, "--json"))

@@ -19,7 +19,8 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -131,7 +132,9 @@ def load(
     A changed, missing or extra file, another schema, another major version of a library or (where given) another
     `feature_set`, or extras of other `origins` than those in its plan, is a `BundleError` that names what is wrong.
     """
-    bundle = _read(_checked(root, bundle_id))
+    folder = _checked(root, bundle_id)
+    with _as_expected(bundle_id):
+        bundle = _read(folder)
     if feature_set is not None and tuple(feature_set) != bundle.feature_set:
         differ = sorted(set(feature_set) ^ set(bundle.feature_set)) or ["their order"]
         raise BundleError(f"bundle {bundle_id} was trained on another feature set: {', '.join(differ)}", _TRAIN_AGAIN)
@@ -147,7 +150,18 @@ def load_member(root: str | Path, bundle_id: str, name: str) -> Calibrated:
     folder = _checked(root, bundle_id) / "members" / name
     if not folder.is_dir():
         raise BundleError(f"bundle {bundle_id} has no member {name}", _TRAIN_AGAIN)
-    return registry.load(name, folder)
+    with _as_expected(bundle_id):
+        return registry.load(name, folder)
+
+
+@contextmanager
+def _as_expected(bundle_id: str) -> Iterator[None]:
+    """Refuse a bundle whose files are whole, but hold other things than this program looks for."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, OSError) as error:
+        found = f"bundle {bundle_id} does not hold what this program expects: {type(error).__name__}: {error}"
+        raise BundleError(found, _TRAIN_AGAIN) from error
 
 
 def _checked(root: str | Path, bundle_id: str) -> Path:

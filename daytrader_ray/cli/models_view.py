@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from daytrader_ray.cli.models_values import IN_PROFILE
 from daytrader_ray.dashboard.formats import duration
 from daytrader_ray.models.bundle import differences
 
@@ -31,6 +32,8 @@ def listing(bundles: Sequence[Mapping[str, Any]]) -> "Iterator[Table | str]":
             )
     yield table if table.row_count else "no bundle that can be used: `daytrader train` makes one"
     yield from (f"[red]refused[/]: {one['refused']}" for one in bundles if one["refused"])
+    if bundles and not any(one["latest"] for one in bundles):
+        yield "[yellow]none is the latest[/]: models/latest.json names none of them; `daytrader train` publishes one"
 
 
 def description(found: Mapping[str, Any]) -> "Iterator[Table | str]":
@@ -94,7 +97,7 @@ def _opens(found: Mapping[str, Any]) -> str:
         return "opens nothing: no signal paid its cost on validation"
     hours = found["hours"]
     return (
-        f"opens at |signal| {found['threshold']:.3f}, in the first hour times {hours['first']:g}, in the last "
+        f"opens at |signal| {found['threshold']:.3g}, in the first hour times {hours['first']:g}, in the last "
         f"{hours['last']:g}; signal 1 is a score of {found['scale']:.3g}"
     )
 
@@ -138,7 +141,7 @@ def _config(config: Mapping[str, Any]) -> Iterator[str]:
     """Yield what is not at its default."""
     from daytrader_ray.cluster.search import SearchRequest
 
-    fields = SearchRequest.model_fields
+    fields = {IN_PROFILE.get(name, name): field for name, field in SearchRequest.model_fields.items()}
     usual = {
         name: fields[name].default.model_dump(mode="json")
         for name in config

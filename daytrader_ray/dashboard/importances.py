@@ -77,7 +77,9 @@ def _stability(windows: Sequence[Window], columns: Sequence[tuple[str, str]]) ->
 
 
 def _strongest(values: Mapping[str, float]) -> set[str]:
-    return set(sorted(values, key=lambda feature: (-values[feature], feature))[:STRONGEST])
+    """Return what a member listens to most: nothing where it listens to nothing."""
+    heard = [feature for feature in values if values[feature] > 0.0]
+    return set(sorted(heard, key=lambda feature: (-values[feature], feature))[:STRONGEST])
 
 
 def _head(name: str, kind: str) -> str:

@@ -152,3 +152,15 @@ def test_xgboost_is_the_same_library_with_and_without_code_for_gpus(monkeypatch:
     monkeypatch.setattr(libraries, "version", found)
     assert libraries.scoring_libraries()["xgboost"] == "3.1"
     assert libraries.other_majors({"xgboost": "3.0.2"}, {"xgboost": libraries.ABSENT}) == ["xgboost 3.0.2, now absent"]
+
+
+def test_a_whole_bundle_that_holds_something_else_is_refused_with_what_to_do(
+    bundle: Bundle, local: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model_store, "_arrays_of", lambda ensemble: {"weights": ensemble.weights})
+    monkeypatch.setattr(Calibrated, "save", lambda self, folder: (folder / "calibration.json").write_text("{}"))
+    bundle_id = model_store.save(bundle, ROOT)
+    for read in (model_store.load, lambda *of: model_store.load_member(*of, "xgboost")):
+        with pytest.raises(BundleError, match=f"bundle {bundle_id} does not hold what this") as refused:
+            read(ROOT, bundle_id)
+        assert "daytrader train" in refused.value.hint

@@ -26,7 +26,9 @@ def result(label: str = "too short", sentence: str = "Too short: 4 days.") -> di
             "q99": 0.00125,
             "trips_a_day": 1.5,
             "member_ic": [0.01 * (bit + 1) if mask >> bit & 1 else None for bit in range(7)],
+            "timeframes": [0.75, 0.25, 0.0],
             "threshold": None,
+            "hours": [1.0, 1.0],
             "rank_ic": 0.1,
             "test": measured.as_dict(),
         }
@@ -39,7 +41,10 @@ def result(label: str = "too short", sentence: str = "Too short: 4 days.") -> di
                 "psr": 0.5 if mask else None,
                 "dsr": 0.25 if 0 < mask < 32 else None,
                 "baseline": mask >= 32,
-                "windows": [window, {**window, "index": 1, "threshold": 0.5, "member_ic": [-0.03] * 7}],
+                "windows": [
+                    window,
+                    {**window, "index": 1, "threshold": 0.0001624, "hours": [0.8, 1.0], "member_ic": [-0.03] * 7},
+                ],
             }
         )
     dates = ["2025-11-03", "2025-11-04", "2025-11-05", "2025-11-06"]

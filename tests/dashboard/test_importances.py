@@ -46,5 +46,11 @@ def test_a_long_list_is_folded_and_names_cannot_become_markup() -> None:
     assert "<b>" not in page
 
 
+def test_a_member_that_listens_to_nothing_has_no_strongest_features() -> None:
+    deaf = {"permutation": {f"f{k}": 0.0 for k in range(20)}}
+    told = words(section([{"cnn": deaf, "lstm": {"permutation": {"f1": 0.5}}}] * 2, MEMBERS))
+    assert "two windows share: LSTM 100.0 %." in told
+
+
 def test_without_a_measurement_there_is_no_section() -> None:
     assert section([], MEMBERS) == section([{}, {"lstm": {"permutation": {}}}], MEMBERS) == ""

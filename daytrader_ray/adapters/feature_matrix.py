@@ -87,7 +87,7 @@ class MappedMatrix:
         for part in self.parts[column]:
             a, b = max(start, part.start), min(stop, part.stop)
             if a < b:
-                array = layer.array(part.month, part.keys[at], part.stop - part.start, name)
+                array = layer.array(part.month, part.keys[at], part.stop - part.start, name, mapped=True)
                 yield slice(a - start, b - start), array[a - part.start : b - part.start]
 
 

@@ -20,7 +20,6 @@ import hashlib
 import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -120,16 +119,16 @@ class Layer:
                 where = self.store.path(self._place(one.month))
                 raise DataError(f"{where}: {n} rows of {name} for {one.rows} minutes", HINT)
 
-    def array(self, month: str, key: str, rows: int, name: str = VALUES) -> npt.NDArray[Any]:
+    def array(self, month: str, key: str, rows: int, name: str = VALUES, *, mapped: bool = False) -> npt.NDArray[Any]:
         """Return the rows of a part up to the session of a key; `DataError` where there are none any more, or fewer.
 
-        Where the part has grown since, its first rows are those that it had. Of a local root the array is mapped into
-        memory, of any other one read whole.
+        Where the part has grown since, its first rows are those that it had. Who reads few of them has the array of a
+        local root `mapped` into memory; all of them are read faster whole.
         """
-        found = self._load(month, key, name)
+        found = self._load(month, key, name, mapped)
         if found is None:
             part = self.contents().get(month)
-            found = self._load(month, part.keys[-1], name) if part and key in part.keys else None
+            found = self._load(month, part.keys[-1], name, mapped) if part and key in part.keys else None
         where = self.store.path(self._place(_file(month, key, f"{name}.npy")))
         if found is None:
             raise DataError(f"{where}: removed, or replaced by another build", HINT)
@@ -143,17 +142,18 @@ class Layer:
         if part is None or part.keys[-1] != key:
             return None
         try:
-            state = self._load(month, key, STATE)
+            state = self._load(month, key, STATE, mapped=False)
         except DataError:
             return None
         return np.array(state) if state is not None and _sha(state) == part.state else None
 
-    def _load(self, month: str, key: str, name: str) -> npt.NDArray[Any] | None:
+    def _load(self, month: str, key: str, name: str, mapped: bool) -> npt.NDArray[Any] | None:
         place = self._place(_file(month, key, f"{name}.npy"))
         try:
             if "://" not in self.store.root:
-                mapped: npt.NDArray[Any] = np.load(Path(self.store.root, place), mmap_mode="r", allow_pickle=False)
-                return mapped
+                path = f"{self.store.root}/{place}"
+                found: npt.NDArray[Any] = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
+                return found
             content = self.store.read(place)
             return None if content is None else np.load(io.BytesIO(content), allow_pickle=False)
         except FileNotFoundError:

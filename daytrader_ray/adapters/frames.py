@@ -14,7 +14,7 @@ import datetime as dt
 import fcntl
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -93,7 +93,7 @@ def publish(store: Folder, manifest: Manifest) -> None:
     the oldest. Only inside `building`.
     """
     values = {
-        **asdict(manifest),
+        **asdict(replace(manifest, parts={})),
         "first": manifest.first.isoformat(),
         "last": manifest.last.isoformat(),
         "parts": {

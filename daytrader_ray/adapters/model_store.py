@@ -2,9 +2,9 @@
 
 ::
 
-    <root>/models/<id>/manifest.json          schema version and the SHA-256 of every other file
+    <root>/models/<id>/manifest.json          schema version, library versions, and the SHA-256 of every other file
     <root>/models/<id>/bundle.json            selection of features, names, configuration, provenance
-    <root>/models/<id>/arrays.safetensors     scaler, weights, q99, threshold
+    <root>/models/<id>/arrays.safetensors     scaler and ensemble
     <root>/models/<id>/members/<name>/...     one folder for each member
     <root>/models/<id>/regime/...             the regime model, where there is one
     <root>/models/latest.json                 the id published last
@@ -20,28 +20,35 @@ import re
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from safetensors.numpy import load_file, save_file
 
 from daytrader_ray.adapters.atomic import atomic_write_json
 from daytrader_ray.adapters.folder import Folder, local_root
+from daytrader_ray.adapters.libraries import other_majors, scoring_libraries
 from daytrader_ray.domain.errors import BundleError
 from daytrader_ray.domain.selection import Selection
 from daytrader_ray.models import registry
 from daytrader_ray.models.bundle import SCHEMA, Bundle
-from daytrader_ray.models.members.surface import Fitted
+from daytrader_ray.models.calibration import Calibrated
+from daytrader_ray.models.ensemble import Ensemble
 from daytrader_ray.models.scaling import Scaler
 from daytrader_ray.regime import files as regime_files
 
+Float64 = npt.NDArray[np.float64]
+
 MODELS = "models"
 MANIFEST = "manifest.json"
+VALUES = "bundle.json"
 LATEST = f"{MODELS}/latest.json"
 _ID = re.compile(r"[0-9a-f]{16}")
 _TUPLES = ("symbols", "left_out")
-_PLAIN = ("mask", "seed", "fingerprint")
+_PLAIN = ("seed", "fingerprint")
 _TRAIN_AGAIN = "train again: daytrader train"
 
 
@@ -53,8 +60,9 @@ def save(bundle: Bundle, root: str | Path) -> str:
     try:
         _write(bundle, aside)
         hashes = _hashes(aside)
-        atomic_write_json(aside / MANIFEST, {"schema": SCHEMA, "files": hashes})
-        bundle_id = _id_of(aside / MANIFEST)
+        made = {"schema": SCHEMA, "libraries": scoring_libraries(), "files": hashes}
+        atomic_write_json(aside / MANIFEST, made)
+        bundle_id = _id_of((aside / MANIFEST).read_bytes())
         _place(aside, models / bundle_id)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
@@ -76,6 +84,41 @@ def latest(root: str | Path) -> str:
         raise BundleError(f"{folder.path(LATEST)} is not readable: expected the id of a bundle", _TRAIN_AGAIN) from None
 
 
+@dataclass(frozen=True)
+class Glance:
+    """What a bundle says of itself without being read whole.
+
+    `refused` says why it cannot be used; where that is not empty, `values` (of bundle.json) and `libraries` (name to
+    version) are empty.
+    """
+
+    bundle_id: str
+    values: Mapping[str, Any]
+    libraries: Mapping[str, str]
+    refused: str = ""
+
+
+def glances(root: str | Path) -> list[Glance]:
+    """Return a glance at every bundle under `root`, trained to the latest session first; only two files are read."""
+    folder = Folder(str(root))
+    ids = [path.split("/")[-2] for path in folder.find(f"{MODELS}/*/{MANIFEST}")]
+    found = [glance(root, bundle_id) for bundle_id in ids if _ID.fullmatch(bundle_id)]
+    return sorted(found, key=lambda one: str(one.values.get("last_training_session", "")), reverse=True)
+
+
+def glance(root: str | Path, bundle_id: str) -> Glance:
+    """Return what a bundle says of itself, after checking the two files that are read."""
+    folder, name = Folder(str(root)), f"{MODELS}/{bundle_id}"
+    try:
+        manifest = _manifest(folder.read(f"{name}/{MANIFEST}"), bundle_id)
+        content = folder.read(f"{name}/{VALUES}") or b""
+        if _hash(content) != manifest["files"][VALUES]:
+            raise BundleError(f"bundle {bundle_id}: {VALUES} has been changed")
+    except BundleError as error:
+        return Glance(bundle_id, {}, {}, error.message)
+    return Glance(bundle_id, json.loads(content), manifest["libraries"])
+
+
 def load(
     root: str | Path,
     bundle_id: str,
@@ -84,8 +127,8 @@ def load(
 ) -> Bundle:
     """Read a bundle after checking every byte of it.
 
-    A changed, missing or extra file, another schema or (where given) another `feature_set`, or extras of other
-    `origins` than those in its plan, is a `BundleError` that names what is wrong.
+    A changed, missing or extra file, another schema, another major version of a library or (where given) another
+    `feature_set`, or extras of other `origins` than those in its plan, is a `BundleError` that names what is wrong.
     """
     bundle = _read(_checked(root, bundle_id))
     if feature_set is not None and tuple(feature_set) != bundle.feature_set:
@@ -98,7 +141,7 @@ def load(
     return bundle
 
 
-def load_member(root: str | Path, bundle_id: str, name: str) -> Fitted:
+def load_member(root: str | Path, bundle_id: str, name: str) -> Calibrated:
     """Read one member of a bundle, for a process that needs no other, after checking every byte of the bundle."""
     folder = _checked(root, bundle_id) / "members" / name
     if not folder.is_dir():
@@ -127,13 +170,12 @@ def _download(root: Folder, bundle: Path) -> None:
     manifest = root.read(f"{MODELS}/{bundle.name}/{MANIFEST}")
     if manifest is None:
         return
-    if hashlib.sha256(manifest).hexdigest()[:16] != bundle.name:
-        raise BundleError(f"bundle {bundle.name}: {MANIFEST} has been changed", _TRAIN_AGAIN)
+    names = _manifest(manifest, bundle.name)["files"]
     bundle.parent.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(dir=bundle.parent, prefix=".aside-"))
     try:
         (aside / MANIFEST).write_bytes(manifest)
-        for name in json.loads(manifest)["files"]:
+        for name in names:
             content = root.read(f"{MODELS}/{bundle.name}/{name}")
             if content is not None:
                 (aside / name).parent.mkdir(parents=True, exist_ok=True)
@@ -156,12 +198,12 @@ def _write(bundle: Bundle, folder: Path) -> None:
     values |= {name: getattr(bundle, name) for name in _PLAIN}
     values |= {"plan": dict(bundle.plan), "last_training_session": bundle.last_training_session.isoformat()}
     values |= {"members": sorted(bundle.members), "selection": bundle.selection.as_list()}
-    atomic_write_json(folder / "bundle.json", values)
+    values |= {"scheme": bundle.ensemble.scheme, "mask": bundle.ensemble.mask}
+    atomic_write_json(folder / VALUES, values)
     arrays = {
         "mean": bundle.scaler.mean,
         "std": bundle.scaler.std,
-        "weights": bundle.weights,
-        "q99_threshold": np.array([bundle.q99, bundle.threshold]),
+        **_arrays_of(bundle.ensemble),
     }
     save_file({name: np.ascontiguousarray(a, dtype=np.float64) for name, a in arrays.items()}, _arrays(folder))
     for name in sorted(bundle.members):
@@ -172,34 +214,56 @@ def _write(bundle: Bundle, folder: Path) -> None:
 
 
 def _read(folder: Path) -> Bundle:
-    values = json.loads((folder / "bundle.json").read_text())
+    values = json.loads((folder / VALUES).read_text())
     arrays = load_file(_arrays(folder))
-    q99, threshold = arrays["q99_threshold"].tolist()
     named: dict[str, Any] = {name: tuple(values[name]) for name in _TUPLES} | {name: values[name] for name in _PLAIN}
     return Bundle(
         **named,
         selection=Selection.from_list(values["selection"]),
         scaler=Scaler(arrays["mean"], arrays["std"]),
         members={name: registry.load(name, folder / "members" / name) for name in values["members"]},
-        weights=arrays["weights"],
-        q99=q99,
-        threshold=threshold,
+        ensemble=_ensemble_of(values["scheme"], values["mask"], arrays),
         regime=regime_files.load(folder / "regime") if (folder / "regime").is_dir() else None,
         plan=values["plan"],
         last_training_session=dt.date.fromisoformat(values["last_training_session"]),
     )
 
 
-def _check(folder: Path, bundle_id: str) -> None:
-    path = folder / MANIFEST
-    if not path.is_file():
+def _arrays_of(ensemble: Ensemble) -> dict[str, Float64]:
+    """Return an ensemble's numbers by name."""
+    return {
+        "weights": ensemble.weights,
+        "timeframes": ensemble.timeframes,
+        "q99_threshold": np.array([ensemble.q99, ensemble.threshold]),
+        "hours": ensemble.hours,
+    }
+
+
+def _ensemble_of(scheme: str, mask: int, arrays: Mapping[str, Float64]) -> Ensemble:
+    q99, threshold = arrays["q99_threshold"].tolist()
+    return Ensemble(scheme, mask, arrays["weights"], arrays["timeframes"], q99, threshold, arrays["hours"])
+
+
+def _manifest(content: bytes | None, bundle_id: str) -> dict[str, Any]:
+    """Return what a manifest holds; a `BundleError` where it is damaged or of a bundle that cannot be used here."""
+    if content is None:
         raise BundleError(f"bundle {bundle_id}: {MANIFEST} is missing", _TRAIN_AGAIN)
-    if _id_of(path) != bundle_id:
+    if _id_of(content) != bundle_id:
         raise BundleError(f"bundle {bundle_id}: {MANIFEST} has been changed", _TRAIN_AGAIN)
-    manifest = json.loads(path.read_text())
+    manifest: dict[str, Any] = json.loads(content)
     if manifest["schema"] != SCHEMA:
         found = manifest["schema"]
         raise BundleError(f"bundle {bundle_id} has schema {found}, this program reads {SCHEMA}", _TRAIN_AGAIN)
+    others = other_majors(manifest["libraries"], scoring_libraries())
+    if others:
+        found = f"bundle {bundle_id} was made with another major version: {'; '.join(others)}"
+        raise BundleError(found, "install the version that it was made with, or train again: daytrader train")
+    return manifest
+
+
+def _check(folder: Path, bundle_id: str) -> None:
+    path = folder / MANIFEST
+    manifest = _manifest(path.read_bytes() if path.is_file() else None, bundle_id)
     expected, found = manifest["files"], _hashes(folder)
     for name in sorted(expected.keys() | found.keys()):
         if name not in found:
@@ -212,11 +276,15 @@ def _check(folder: Path, bundle_id: str) -> None:
 
 def _hashes(folder: Path) -> dict[str, str]:
     paths = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / MANIFEST)
-    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+    return {path.relative_to(folder).as_posix(): _hash(path.read_bytes()) for path in paths}
 
 
-def _id_of(manifest: Path) -> str:
-    return hashlib.sha256(manifest.read_bytes()).hexdigest()[:16]
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _id_of(manifest: bytes) -> str:
+    return _hash(manifest)[:16]
 
 
 def _arrays(folder: Path) -> Path:

@@ -26,7 +26,7 @@ from daytrader_ray.features.own_function import OwnFunction
 from daytrader_ray.features.step import FEATURES
 from daytrader_ray.features.world import PRICES, Known, World
 from daytrader_ray.market_data.statistics import session_statistics
-from daytrader_ray.regime.hmm import fit
+from daytrader_ray.regime.fit import fit
 from daytrader_ray.regime.observations import observe
 from daytrader_ray.universe.peers import peers_of
 

@@ -45,7 +45,8 @@ class RegimeSubject:
         early = np.array([session.date < self.since for session in grid.sessions])[grid.session_of_row[first:]]
         values = np.where(early, np.nan, states.astype(np.float64))
         minutes = grid.bar_minutes
-        forgets = memory(0.5 ** (minutes / HALF_LIFE_MINUTES)) + WINDOW_MINUTES // minutes
+        averages_of_averages = 2
+        forgets = averages_of_averages * memory(0.5 ** (minutes / HALF_LIFE_MINUTES)) + WINDOW_MINUTES // minutes
         rows = np.arange(first, grid.n_rows, dtype=np.int64)
         return Table(
             names=("regime.in_force",),

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from daytrader_ray.domain.trading import MEMBERS, SCORERS
+
 if TYPE_CHECKING:
     from daytrader_ray.cli.profile import Profile
     from daytrader_ray.cluster.ingest import DownloadReport
@@ -82,8 +84,8 @@ class Done:
             and rehearsal["orders"] > 0
             and rehearsal["flat_at_close"]
             and not self.rehearsal.alarms
-            and found["fits"] == 5 * found["windows_used"]
-            and found["ensembles"] == 32
+            and found["fits"] == len(SCORERS) * found["windows_used"]
+            and found["ensembles"] == 2 ** len(MEMBERS)
         )
         return {
             "ok": bool(whole),

@@ -17,6 +17,7 @@ COMMANDS = {
     "universe": "universe_cmd",
     "search": "search_cmd",
     "train": "train_cmd",
+    "models": "models_cmd",
     "backtest": "backtest_cmd",
     "report": "report_cmd",
     "rehearse": "rehearse_cmd",

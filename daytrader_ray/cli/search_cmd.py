@@ -1,4 +1,4 @@
-"""`daytrader search`: 32 ensembles through every walk-forward window."""
+"""`daytrader search`: every ensemble through every walk-forward window."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,7 +19,9 @@ def command(  # noqa: PLR0913 - one argument for each option
     cpus: Annotated[int | None, typer.Option(min=1, help="CPUs to use; default all. The result is the same.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")] = False,
 ) -> None:
-    """Fit five models on every window, then trade all 32 ensembles of them out of sample (Ray Tune).
+    """Fit all models on every window, then trade every ensemble of them out of sample (Ray Tune).
+
+    Two baselines, logistic regression and default gradient boosting, are fitted and traded beside them.
 
     Interrupted, the same command goes on where it stopped; what was fitted once is not fitted again.
 
@@ -50,18 +52,30 @@ def show(report: "SearchReport", n_best: int = 5) -> None:
     table = Table(title=f"best {n_best} of {report.result['ensembles']} ensembles", title_justify="left")
     for name in ("members", "Sharpe", "return", "drawdown", "trades"):
         table.add_column(name, justify="left" if name == "members" else "right")
-    trials = [trial for trial in report.result["trials"] if trial["mask"]]
+    trials = [trial for trial in report.result["trials"] if trial["mask"] and not trial["baseline"]]
     trials.sort(key=lambda trial: (-(trial["metrics"]["sharpe"] or 0.0), len(trial["members"]), trial["mask"]))
     for trial in trials[:n_best]:
         table.add_row(*_row(trial))
+    table.add_section()
+    for trial in report.result["trials"]:
+        if trial["baseline"]:
+            table.add_row(*_row(trial), style="dim")
     console.print(report.result["verdict"]["sentence"], style="bold", soft_wrap=True)
     console.print(table)
+    console.print(report.result["baselines"]["sentence"], soft_wrap=True)
+    console.print(_labels(report.result["labels"]), soft_wrap=True)
     console.print(_features(report.result["selection"]), soft_wrap=True)
     console.print(
         f"{report.result['windows_used']} windows, {report.fits} fits needed, {report.fits_run} run now. "
         f"Result: {report.path}\nNext: daytrader report",
         soft_wrap=True,
     )
+
+
+def _labels(labels: Mapping[str, Any]) -> str:
+    """Say how many samples there are and what became of them."""
+    shares = ", ".join(f"{labels[name]:.0%} {name}" for name in ("down", "flat", "up"))
+    return f"Labels: {labels['samples']:,} samples, {shares}."
 
 
 def _features(selection: Mapping[str, Any]) -> str:

@@ -5,22 +5,26 @@ from typing import Annotated
 
 import typer
 
+from daytrader_ray.domain.trading import MEMBERS
+
+BITS = ", ".join(f"{1 << bit} {name}" for bit, name in enumerate(MEMBERS))
+
 
 def command(  # noqa: PLR0913 - one argument for each option
     profile: Annotated[str, typer.Option(help="sandbox, paper, or the path of a YAML file.")] = "sandbox",
     data: Annotated[str | None, typer.Option(help="Root of the store.")] = None,
     symbols: Annotated[str | None, typer.Option(help="A,B,C: trade exactly these instead of the universe.")] = None,
     train: Annotated[str | None, typer.Option(help="Training span: 6m, 26w or 120s (sessions).")] = None,
-    mask: Annotated[int | None, typer.Option(min=1, max=31, help="Ensemble; default the last search's best.")] = None,
+    mask: Annotated[
+        int | None, typer.Option(min=1, help=f"Ensemble: the sum of {BITS}; default the last search's best.")
+    ] = None,
     until: Annotated[
         dt.datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Train on sessions before this day only.")
     ] = None,
     cpus: Annotated[int | None, typer.Option(min=1, help="CPUs to use; default all.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")] = False,
 ) -> None:
-    """Fit all five models on the latest training span and publish them as a bundle.
-
-    Bits of --mask: 1 lstm, 2 cnn, 4 random_forest, 8 xgboost, 16 transformer.
+    """Fit all models on the latest training span and publish them as a bundle.
 
     Example: daytrader train --until 2025-12-02
     """

@@ -3,7 +3,6 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
@@ -26,17 +25,6 @@ def digest_of_panel(panel: Panel) -> str:
     """Return the SHA-256 of all that a backtest reads of a panel: when, bars and what adjusts them."""
     names = ("open", "high", "low", "close", "volume", "price_factor", "share_factor")
     return digest_of_arrays([panel.grid.minute_of_row, *(getattr(panel, name) for name in names)])
-
-
-def versions_of(packages: Iterable[str]) -> dict[str, str]:
-    """Return the installed version of each package, `absent` where there is none."""
-    found: dict[str, str] = {}
-    for name in packages:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "absent"
-    return found
 
 
 def key_of(parts: Mapping[str, Any]) -> str:

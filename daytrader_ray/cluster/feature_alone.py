@@ -26,7 +26,7 @@ from daytrader_ray.features.bar import Bars, Float32
 from daytrader_ray.features.compute import bars_of, calendar_of, compute_symbol
 from daytrader_ray.features.extras import Extra
 from daytrader_ray.features.feature_set import FeatureSet
-from daytrader_ray.features.step import CROSS_SECTION, initial_state
+from daytrader_ray.features.step import initial_state
 from daytrader_ray.features.trailing import initial_tails, run_extras
 from daytrader_ray.market_data.statistics import HISTORY, session_statistics
 from daytrader_ray.universe.config import UniverseConfig
@@ -156,8 +156,7 @@ class Inputs:
     def kernel(self, start: int, stop: int, state: Float64) -> Mapping[str, Float32 | Float64]:
         """Step the kernels through the sessions `[start, stop)`."""
         one = compute_symbol(self.part(start, stop), calendar_of(self.grid.part(start, stop)), state)
-        ranges = np.stack([one.atr_5, one.return_30, one.sigma_30], axis=1)
-        return {VALUES: one.values[:, :CROSS_SECTION], INPUTS: np.concatenate([ranges, one.cross], axis=1)}
+        return {VALUES: one.values, INPUTS: np.concatenate([one.aux, one.cross], axis=1)}
 
     def extra(self, extra: Extra, start: int, stop: int, tail: Float64) -> Mapping[str, Float32]:
         """Step one extra through the sessions `[start, stop)`."""

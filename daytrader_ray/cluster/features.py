@@ -14,9 +14,9 @@ import structlog
 
 from daytrader_ray.adapters.calendar import session_grid
 from daytrader_ray.adapters.frames import Manifest, building, find_manifest, holds, publish
+from daytrader_ray.adapters.libraries import versions_of
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.adapters.tables import Kind
-from daytrader_ray.cluster.content import versions_of
 from daytrader_ray.cluster.feature_alone import Alone, Job, step_alone
 from daytrader_ray.cluster.feature_plan import dates_of, hash_of
 from daytrader_ray.cluster.feature_together import Compared, Together, parts_of, step_together, together

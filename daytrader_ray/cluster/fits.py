@@ -1,11 +1,13 @@
 """The fits of a search as Ray tasks: the view of each window once, then each (window, member) once.
 
-Both are kept under a content key: features and scale that a window chose as JSON, a member's scores as an array.
+Both are kept under a content key: features and scale that a window chose as JSON, a member's scores as Parquet.
 """
 
 import io
 import json
-from collections.abc import Callable, Iterator, Sequence
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
@@ -16,16 +18,18 @@ import numpy as np
 import numpy.typing as npt
 
 from daytrader_ray.adapters.atomic import atomic_write_bytes, atomic_write_json
-from daytrader_ray.cluster.content import digest_of_arrays, key_of, versions_of
+from daytrader_ray.adapters.libraries import versions_of
+from daytrader_ray.adapters.score_tables import ScoreTable
+from daytrader_ray.cluster.content import digest_of_arrays, key_of
 from daytrader_ray.domain.errors import DaytraderError
 from daytrader_ray.domain.sources import digest_of_sources
-from daytrader_ray.domain.trading import MEMBERS
+from daytrader_ray.domain.trading import SCORERS
 from daytrader_ray.models.registry import member as member_called
 from daytrader_ray.models.scaling import View
 from daytrader_ray.walkforward.config import SearchConfig
-from daytrader_ray.walkforward.fit import Market, fit_and_score
+from daytrader_ray.walkforward.fit import Market, Sight, fit_and_score
 from daytrader_ray.walkforward.view import view_of
-from daytrader_ray.walkforward.windows import Window
+from daytrader_ray.walkforward.windows import Window, folds_of
 
 Float64 = npt.NDArray[np.float64]
 Progress = Callable[[str, int, int], None]
@@ -43,7 +47,13 @@ FIT_SOURCES = (
     "domain/sources.py",
     "domain/trading.py",
     "features",
-    "models",
+    "models/calibration.py",
+    "models/dataset.py",
+    "models/judge.py",
+    "models/labels.py",
+    "models/members",
+    "models/registry.py",
+    "models/scaling.py",
     "walkforward/config.py",
     "walkforward/fit.py",
     "walkforward/view.py",
@@ -51,18 +61,31 @@ FIT_SOURCES = (
 )
 """What a fit runs, but of the members' own files only its own: a change in one member fits that member again."""
 
-MEMBER_SOURCES = {name: f"models/members/{name}.py" for name in MEMBERS}
+MEMBER_SOURCES = {name: f"models/members/{name}.py" for name in SCORERS}
 LIBRARIES = ("numpy", "torch", "xgboost", "xgboost-cpu", "scikit-learn", "numba", "scipy")
 
 
 @dataclass(frozen=True)
 class Job:
-    """One fit to have: `view` is where what its window sees, `path` where its scores are or will be."""
+    """One member to fit: on a window and on its folds, each with the file of what it sees; `path` gets the scores.
 
-    window: Window
+    `inputs` is all that the key of the scores is made of.
+    """
+
     member: str
-    view: str
+    sights: tuple[tuple[Window, str], ...]
     path: str
+    inputs: Mapping[str, Any]
+
+    @property
+    def window(self) -> Window:
+        """Return the window itself."""
+        return self.sights[0][0]
+
+    @property
+    def view(self) -> str:
+        """Return the file of what the window's members see."""
+        return self.sights[0][1]
 
 
 def silent(_stage: str, _done: int, _of: int) -> None:
@@ -71,7 +94,7 @@ def silent(_stage: str, _done: int, _of: int) -> None:
 
 def jobs_of(market: Market, windows: Sequence[Window], config: SearchConfig, label_config: Any, root: str) -> list[Job]:
     """Return every fit of a search with the key of all that goes into it; nothing is computed yet."""
-    members: dict[str, Any] = {name: member_called(name, config.members.get(name)) for name in MEMBERS}
+    members: dict[str, Any] = {name: member_called(name, config.members.get(name)) for name in SCORERS}
     files = set(MEMBER_SOURCES.values())
     sources = {name: digest_of_sources(FIT_SOURCES, without=files - {file}) for name, file in MEMBER_SOURCES.items()}
     shared = {
@@ -82,26 +105,35 @@ def jobs_of(market: Market, windows: Sequence[Window], config: SearchConfig, lab
         "libraries": versions_of(LIBRARIES),
     }
     jobs: list[Job] = []
+    folder, n_folds = f"{root}/processed/signals", config.ensemble.stacking_folds
     for window in windows:
-        view = key_of({"rows": _digest_of_rows(market, window), "blocks": _relative(window), **shared})
-        for name in MEMBERS:
+        rows, whole = _digest_of_rows(market, window), (window, *folds_of(window, n_folds))
+        seen = [{"rows": rows, "blocks": _relative(one), **shared} for one in whole]
+        sights = tuple((one, f"{folder}/{key_of(parts)}.json") for one, parts in zip(whole, seen, strict=True))
+        for name in SCORERS:
             options = members[name].config.model_dump(mode="json")
-            key = key_of({"view": view, "member": name, "member_config": options, "sources": sources[name]})
-            folder = f"{root}/processed/signals"
-            jobs.append(Job(window, name, f"{folder}/{view}.json", f"{folder}/{key}.npy"))
+            inputs = {"views": seen, "member": name, "member_config": options, "sources": sources[name]}
+            inputs |= {"calibration": config.calibration}
+            jobs.append(Job(name, sights, f"{folder}/{key_of(inputs)}.parquet", inputs))
     return jobs
 
 
+def fits_in(jobs: Iterable[Job]) -> int:
+    """Return how many fits jobs are: one for the window, one for each fold."""
+    return sum(len(job.sights) for job in jobs)
+
+
 def run_fits(market: Market, jobs: Sequence[Job], config: SearchConfig, progress: Progress = silent) -> int:
-    """Fit what is not there yet, in parallel; return how many members were fitted. Ray must be running.
+    """Fit what is not there yet, in parallel; return how many fits were made. Ray must be running.
 
     Each result is written whole as soon as it is there, so that an interrupted search goes on where it stopped.
     """
     missing = [job for job in jobs if not exists(job.path)]
-    views = {job.view: job.window for job in jobs}
+    views = {path: window for job in jobs for window, path in job.sights}
     unseen = [(path, window) for path, window in views.items() if not exists(path)]
+    of, done = fits_in(jobs), fits_in(jobs) - fits_in(missing)
     progress("selections", len(views) - len(unseen), len(views))
-    progress("fits", len(jobs) - len(missing), len(jobs))
+    progress("fits", done, of)
     if not missing and not unseen:
         return 0
     import ray
@@ -109,15 +141,39 @@ def run_fits(market: Market, jobs: Sequence[Job], config: SearchConfig, progress
     shared = ray.put(market)
     choose = ray.remote(num_cpus=1, max_retries=2)(view_of)
     chosen = unordered(choose, ((path, (shared, window, config)) for path, window in unseen))
-    for done, (path, view) in enumerate(chosen, start=len(views) - len(unseen) + 1):
+    for n, (path, view) in enumerate(chosen, start=len(views) - len(unseen) + 1):
         atomic_write_json(path, view.as_dict())
-        progress("selections", done, len(views))
-    fit = ray.remote(num_cpus=1, max_retries=2)(fit_and_score)
-    work = ((job, (shared, load_view(job.view), job.window, job.member, config)) for job in missing)
-    for done, (job, scores) in enumerate(unordered(fit, work), start=len(jobs) - len(missing) + 1):
-        save_array(job.path, scores)
-        progress("fits", done, len(jobs))
-    return len(missing)
+        progress("selections", n, len(views))
+    fit, seconds = ray.remote(num_cpus=1, max_retries=2)(_timed_fit), dict[str, float]()
+    work = ((job, (shared, _load_sights(job), job.member, config)) for job in longest_first(missing, seconds))
+    for job, (scores, spent) in unordered(fit, work):
+        seconds[job.member] = spent
+        save_scores(market, job, scores)
+        done += len(job.sights)
+        progress("fits", done, of)
+    return fits_in(missing)
+
+
+def longest_first(jobs: Iterable[Job], seconds: Mapping[str, float]) -> Iterator[Job]:
+    """Yield jobs, each time one of the member whose last fit took longest, as `seconds` by then says.
+
+    Members that it does not know yet come first. So no long fit is left for the end, when other workers are idle.
+    """
+    waiting = list(jobs)
+    while waiting:
+        longest = max(waiting, key=lambda job: seconds.get(job.member, math.inf))
+        waiting.remove(longest)
+        yield longest
+
+
+def _timed_fit(market: Market, sights: Sequence[Sight], member: str, config: SearchConfig) -> tuple[Float64, float]:
+    """Return the scores of a member and the CPU seconds that they took."""
+    start = time.process_time()
+    return fit_and_score(market, sights, member, config), time.process_time() - start
+
+
+def _load_sights(job: Job) -> list[Sight]:
+    return [(window, load_view(path)) for window, path in job.sights]
 
 
 def unordered(task: Any, work: Iterator[tuple[Any, tuple[Any, ...]]]) -> Iterator[tuple[Any, Any]]:
@@ -170,6 +226,19 @@ def load_view(path: str) -> View:
     return View.from_dict(json.loads(filesystem.cat_file(target)))
 
 
+def save_scores(market: Market, job: Job, scores: Float64) -> None:
+    """Write a member's scores `[row, column]`, as `fit_and_score` returns them, with what they are."""
+    grid, window = market.frames.panel.grid, job.window
+    spans = {"fit": window.fit, "a": window.a, "b": window.b, "test": window.test}
+    scored = list(spans)[0 if len(job.sights) > 1 else 1 :]
+    rows = {name: market.rows(spans[name]) for name in scored}
+    names = [name for name, part in rows.items() for _ in range(part.stop - part.start)]
+    symbols = tuple(market.frames.panel.symbols[column] for column in market.columns)
+    table = ScoreTable(symbols, grid.minute_of_row[rows[scored[0]].start : rows["test"].stop], names, scores)
+    dates = {name: market.dates(block) for name, block in spans.items()}
+    table.write(job.path, {"member": job.member, "spans": dates, "key": dict(job.inputs)})
+
+
 def save_array(path: str, array: npt.NDArray[Any]) -> None:
     """Write an array whole or not at all."""
     sink = io.BytesIO()
@@ -204,4 +273,5 @@ def _digest_of_rows(market: Market, window: Window) -> str:
 
 def _relative(window: Window) -> list[tuple[int, int]]:
     start = window.train[0]
-    return [(a - start, b - start) for a, b in (window.train, window.fit, window.a, window.b, window.test)]
+    blocks = (window.train, window.fit, window.a, window.b, window.test, *window.learned)
+    return [(a - start, b - start) for a, b in blocks]

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -24,7 +23,7 @@ async def practise(engine: SessionEngine, scorer: Scorer) -> None:
     Nothing of it is kept: what trades is a twin of the session's engine, as warm as that one.
     """
     twin = engine.twin()
-    twin.bundle = replace(engine.bundle, threshold=0.0)
+    twin.thresholds = np.zeros(twin.n_slots)
     ticks = [Tick(slot, phase, None, None) for slot in range(N_BARS) for phase in Phase]
     prices = engine.market.history.close[-1]
     feed = FakeFeed(

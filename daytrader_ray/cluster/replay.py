@@ -15,8 +15,8 @@ from daytrader_ray.features.step import N_AUX, initial_state
 from daytrader_ray.features.trailing import initial_tails
 from daytrader_ray.market_data.statistics import session_statistics
 from daytrader_ray.models.bundle import Bundle
-from daytrader_ray.models.ensemble import signals
-from daytrader_ray.regime.config import strategy_rows
+from daytrader_ray.models.ensemble import new_state, rules_of, signals
+from daytrader_ray.regime.config import entry_scale, strategy_table
 from daytrader_ray.regime.live import regime_states
 from daytrader_ray.universe.eligibility import tradable
 from daytrader_ray.universe.peers import peers_of, sector_codes
@@ -30,29 +30,32 @@ def replay(spec: SessionSpec, bundle: Bundle, cash: float) -> BacktestResult:
     grid, symbols = frames.panel.grid, frames.panel.symbols
     session = grid.index_of(spec.date)
     rows = slice(int(grid.first_row[session]), int(grid.first_row[session + 1]))
+    ensemble, universe, panel = bundle.ensemble, spec.universe, frames.panel
+    store = ParquetStore(spec.root)
+    may_trade = tradable(universe, panel, market_caps(store, panel, universe.stocks))
     scores = bundle_scores(bundle, frames, rows, np.arange(len(symbols)))
-    strategy = strategy_rows(regime_states(bundle.regime, frames), spec.regime)
-    found = np.full(frames.panel.close.shape, np.nan)
+    scores[:, ~may_trade[session]] = np.nan
+    regimes = regime_states(bundle.regime, frames)
+    found = np.full(panel.close.shape, np.nan)
     found[rows] = signals(
+        rules_of(ensemble, strategy_table(spec.regime), grid.bar_minutes),
+        new_state(ensemble, len(symbols), grid.bar_minutes),
+        grid.slot_of_row[rows],
         scores,
-        np.ascontiguousarray(bundle.weights),
-        bundle.q99,
-        strategy.w_momentum[rows],
-        strategy.w_reversion[rows],
+        regimes[rows],
         np.ascontiguousarray(frames.features.return_30[rows]),
         np.ascontiguousarray(frames.features.sigma_30[rows]),
     )
-    universe, panel = spec.universe, frames.panel
-    store = ParquetStore(spec.root)
     plan = Plan(
-        tradable=tradable(universe, panel, market_caps(store, panel, universe.stocks)),
+        tradable=may_trade,
         sector=sector_codes(universe, symbols),
-        threshold=np.full(len(grid.sessions), bundle.threshold),
+        threshold=np.full(len(grid.sessions), ensemble.threshold),
         sector_limit=sector_budgets(universe, panel, spec.kernel.max_sector),
+        hours=ensemble.hours,
         event_scale=event_scales(store, symbols, grid.part(session, session + 1), spec.kernel.events),
     )
-    part = (session, session + 1)
-    return backtest(frames, found, strategy.scale, plan, spec.kernel, spec.costs, part, cash, spec.run)
+    part, scale = (session, session + 1), entry_scale(regimes, spec.regime)
+    return backtest(frames, found, scale, plan, spec.kernel, spec.costs, part, cash, spec.run)
 
 
 def frames_until(spec: SessionSpec, bundle: Bundle) -> Frames:

@@ -3,7 +3,8 @@
 ::
 
     <root>/processed/signals/<key>.json     features that one window chose, with their scale
-    <root>/processed/signals/<key>.npy      scores of one (window, member); regime of one window
+    <root>/processed/signals/<key>.parquet  scores of one (window, member)
+    <root>/processed/signals/<key>.npy      regime of one window
     <root>/reports/<id>.json                what the search found, without a clock or a path: same data, same bytes
     <root>/reports/latest.json              id of the last one
 """
@@ -20,22 +21,25 @@ import numpy as np
 from daytrader_ray.adapters.atomic import atomic_write_json
 from daytrader_ray.adapters.feature_inputs import event_scales
 from daytrader_ray.adapters.frames import load_frames
+from daytrader_ray.adapters.libraries import versions_of
 from daytrader_ray.adapters.market_caps import market_caps
 from daytrader_ray.adapters.store import ParquetStore
-from daytrader_ray.cluster.content import digest_of_arrays, digest_of_panel, key_of, versions_of
+from daytrader_ray.cluster.content import digest_of_arrays, digest_of_panel, key_of
 from daytrader_ray.cluster.features import FeatureRequest, build, without_absent_indices
 from daytrader_ray.cluster.fits import (
     Job,
     Progress,
     exists,
+    fits_in,
     jobs_of,
+    load_array,
     load_view,
     run_fits,
     save_array,
     silent,
     unordered,
 )
-from daytrader_ray.cluster.trials import WindowFiles, run_trials
+from daytrader_ray.cluster.trials import N_ENSEMBLES, WindowFiles, run_trials
 from daytrader_ray.domain.config import Config
 from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.errors import DataError
@@ -50,22 +54,24 @@ from daytrader_ray.universe.config import UniverseConfig
 from daytrader_ray.universe.eligibility import tradable
 from daytrader_ray.universe.peers import sector_codes
 from daytrader_ray.universe.rotation import sector_budgets
+from daytrader_ray.walkforward.baselines import comparison
 from daytrader_ray.walkforward.config import SearchConfig
 from daytrader_ray.walkforward.cut import without_features
-from daytrader_ray.walkforward.fit import Market
-from daytrader_ray.walkforward.regimes import window_states
+from daytrader_ray.walkforward.fit import Market, class_shares
+from daytrader_ray.walkforward.regimes import regime_result, window_states
 from daytrader_ray.walkforward.result import TrialResult, judge, select_best, selection_dict, stitch, trial_dict
 from daytrader_ray.walkforward.study import Study
 from daytrader_ray.walkforward.windows import Window, WindowSpec, windows
 
 REPORTS = "reports"
-SCHEMA = 2
+SCHEMA = 3
 """Version of what a stored result holds."""
 
 REGIME_SOURCES = (
     "domain/config.py",
     "domain/errors.py",
     "domain/folds.py",
+    "domain/indices.py",
     "domain/jit.py",
     "domain/panel.py",
     "domain/peers.py",
@@ -114,7 +120,7 @@ class SearchReport:
 
     def summary(self) -> dict[str, Any]:
         """Return the figures that a command prints."""
-        keys = ("id", "windows_used", "ensembles", "best", "verdict", "left_out")
+        keys = ("id", "windows_used", "ensembles", "best", "verdict", "baselines", "labels", "left_out")
         picked = {key: self.result[key] for key in keys}
         picked["features"] = {key: self.result["selection"][key] for key in ("of", "kept", "stability")}
         return {**picked, "fits": self.fits, "fits_run": self.fits_run, "result": self.path}
@@ -137,14 +143,14 @@ def search(request: SearchRequest, progress: Progress = silent) -> SearchReport:
         WindowFiles(window, tuple(job.path for job in jobs if job.window is window), path)
         for window, path in zip(found, regime_paths, strict=True)
     ]
-    results = run_trials(study, files, request.regime, progress)
+    results = run_trials(study, files, progress)
     minutes = float(frames.panel.grid.bars_per_session.mean()) * frames.panel.grid.bar_minutes
     trials = [stitch(mask, results[mask], minutes) for mask in sorted(results)]
-    result = _result(request, study, jobs, files, trials)
+    result = _result(request, market, study, jobs, files, trials)
     path = f"{request.root}/{REPORTS}/{result['id']}.json"
     atomic_write_json(path, result)
     atomic_write_json(f"{request.root}/{REPORTS}/latest.json", {"search": result["id"]})
-    return SearchReport(result, path, len(jobs), fits_run)
+    return SearchReport(result, path, fits_in(jobs), fits_run)
 
 
 def frames_of(request: SearchRequest, progress: Progress = silent) -> Frames:
@@ -175,8 +181,7 @@ def study_of(request: SearchRequest, market: Market) -> Study:
     panel, store = frames.panel, ParquetStore(request.root)
     return Study(
         frames=without_features(frames),
-        forward_return=market.labels.forward_return,
-        span_end=market.labels.span_end,
+        labels=market.labels,
         columns=market.columns,
         tradable=tradable(universe, panel, market_caps(store, panel, universe.stocks)),
         sector=sector_codes(universe, panel.symbols),
@@ -184,6 +189,7 @@ def study_of(request: SearchRequest, market: Market) -> Study:
         event_scale=event_scales(store, panel.symbols, panel.grid, request.kernel.events),
         kernel=request.kernel,
         costs=request.costs,
+        regime=request.regime,
         config=request.config,
     )
 
@@ -223,17 +229,23 @@ def _regime_paths(request: SearchRequest, frames: Frames, found: Sequence[Window
                 "symbols": panel.symbols,
                 "stocks": request.universe.stocks,
                 "blocks": (window.train[1], window.a[0], window.test[1]),
-                "config": request.regime.model_dump(mode="json", include=_FITTING),
+                "config": request.regime.model_dump(mode="json", exclude=_TRADING),
                 "seed": request.config.seed,
                 "sources": digest_of_sources(REGIME_SOURCES),
-                "libraries": versions_of(("numpy", "hmmlearn", "scikit-learn", "numba")),
+                "libraries": versions_of(("numpy", "scipy", "hmmlearn", "scikit-learn", "numba")),
             }
         )
         paths.append(f"{request.root}/processed/signals/{key}.npy")
     return paths
 
 
-_FITTING = {"restarts", "iterations", "min_observations", "crisis_quantile"}
+_TRADING = {"trending", "volatile", "crisis", "unknown"}
+"""What does not change how the regimes are found."""
+
+
+def _beside(path: str) -> str:
+    """Return where the plain values of a window's regime are, whose states are at `path`."""
+    return f"{path.removesuffix('.npy')}.json"
 
 
 def _run_regimes(
@@ -249,8 +261,8 @@ def _run_regimes(
     stocks, seed = request.universe.stocks, request.config.seed
     work = ((path, (shared, stocks, window, request.regime, seed)) for window, path in missing)
     done = len(paths) - len(missing)
-    for path, (states, left_out) in unordered(task, work):
-        atomic_write_json(f"{path.removesuffix('.npy')}.json", {"left_out": list(left_out)})
+    for path, (states, told) in unordered(task, work):
+        atomic_write_json(_beside(path), told)
         save_array(path, states)
         done += 1
         progress("regimes", done, len(paths))
@@ -258,6 +270,7 @@ def _run_regimes(
 
 def _result(
     request: SearchRequest,
+    market: Market,
     study: Study,
     jobs: Sequence[Job],
     files: Sequence[WindowFiles],
@@ -266,11 +279,14 @@ def _result(
     panel, config = study.frames.panel, request.config
     grid = panel.grid
     dates = [str(session.date) for session in grid.sessions]
-    best = select_best(trials)
-    left_out = {name for file in files for name in _read_json(f"{file.regime.removesuffix('.npy')}.json")["left_out"]}
+    ensembles = [trial for trial in trials if trial.mask < N_ENSEMBLES]
+    baselines = [trial for trial in trials if trial.mask >= N_ENSEMBLES]
+    best = select_best(ensembles)
+    told = [_read_json(_beside(file.regime)) for file in files]
+    left_out = {name for window in told for name in window["left_out"]}
     used = [file.window for file in files]
     tested = [date for window in used for date in dates[slice(*window.step)]]
-    judged = judge(trials, hindsight(request.universe, tested))
+    judged = judge(ensembles, hindsight(request.universe, tested))
     steps = sum(window.step[1] - window.step[0] for window in used)
     tests = sum(window.test[1] - window.test[0] for window in used)
     settings = {
@@ -310,15 +326,18 @@ def _result(
         ],
         "windows_used": len(used),
         "windows_effective": round(len(used) * steps / tests, 2),
-        "fits": len(jobs),
-        "ensembles": len(trials),
+        "fits": fits_in(jobs),
+        "ensembles": len(ensembles),
         "best": {"mask": best.mask, "members": list(members_of(best.mask)), "sharpe": trial_sharpe(best)},
         "verdict": {"label": judged.label, "sentence": judged.sentence},
+        "baselines": comparison(best, len(ensembles) - 1, baselines),
+        "labels": class_shares(market, (used[0].train[0], used[-1].test[1])),
         "left_out": sorted(left_out),
+        "regime": regime_result(panel, used, [load_array(file.regime) for file in files], told),
         "selection": selection_dict([load_view(path).selection for path in dict.fromkeys(job.view for job in jobs)]),
         "settings": settings,
         "members": list(MEMBERS),
-        "trials": [trial_dict(trial, trials) for trial in trials],
+        "trials": [trial_dict(trial, ensembles) | {"baseline": trial.mask >= N_ENSEMBLES} for trial in trials],
     }
 
 

@@ -44,7 +44,7 @@ from daytrader_ray.engine.runner import OPEN_HINT, SessionResult, run_session
 from daytrader_ray.engine.session import Market, SessionEngine
 from daytrader_ray.features.feature_set import FeatureSet
 from daytrader_ray.market_data.statistics import next_session_statistics, session_statistics
-from daytrader_ray.models.bundle import Bundle, first_difference
+from daytrader_ray.models.bundle import Bundle, differences
 from daytrader_ray.regime.config import RegimeConfig
 from daytrader_ray.universe.config import UniverseConfig
 from daytrader_ray.universe.eligibility import tradable
@@ -261,9 +261,8 @@ def load_bundle(spec: SessionSpec) -> Bundle:
     wishes: dict[str, Any] = {name: getattr(spec, name).model_dump(mode="json") for name in TRADED_AS_TRAINED}
     wishes |= {name: list(getattr(spec.feed.rules, name)) for name in ("quotes", "trades")}
     shared = wishes.keys() & bundle.plan.keys()
-    found = first_difference({name: bundle.plan[name] for name in shared}, {name: wishes[name] for name in shared})
-    if found is not None:
-        key, then, now = found
+    then_and_now = {name: bundle.plan[name] for name in shared}, {name: wishes[name] for name in shared}
+    for key, then, now in differences(*then_and_now):
         raise BundleError(
             f"bundle {spec.bundle_id} was trained with {key} = {then}, this session has {now}",
             f"train again, or restore {key}",

@@ -17,14 +17,14 @@ from daytrader_ray.domain.trading import MEMBERS, members_of
 from daytrader_ray.engine.backtest import BacktestResult
 from daytrader_ray.features.feature_set import feature_set
 from daytrader_ray.models.bundle import Bundle
-from daytrader_ray.models.members.surface import Fitted
+from daytrader_ray.models.calibration import Calibrated
 from daytrader_ray.universe.config import UniverseConfig
 from daytrader_ray.walkforward.costs import fill_costs
 from daytrader_ray.walkforward.cut import cut
 from daytrader_ray.walkforward.fit import Market, fit_member
 from daytrader_ray.walkforward.replay import replay
-from daytrader_ray.walkforward.study import exposure, trade_table
 from daytrader_ray.walkforward.train import Learned, assemble
+from daytrader_ray.walkforward.trial import exposure, trade_table
 from daytrader_ray.walkforward.view import view_of
 from daytrader_ray.walkforward.windows import Window, latest_train, training_window
 
@@ -40,14 +40,14 @@ class Trained:
 
     def summary(self) -> dict[str, Any]:
         """Return the figures that a command prints."""
-        bundle = self.bundle
+        bundle, threshold = self.bundle, self.bundle.ensemble.threshold
         return {
             "bundle": self.bundle_id,
-            "mask": bundle.mask,
-            "members": list(members_of(bundle.mask)),
+            "mask": bundle.ensemble.mask,
+            "members": list(members_of(bundle.ensemble.mask)),
             "features": len(bundle.features),
             "train": [str(self.first), str(self.last)],
-            "threshold": bundle.threshold if np.isfinite(bundle.threshold) else None,
+            "threshold": threshold if np.isfinite(threshold) else None,
             "left_out": list(bundle.left_out),
         }
 
@@ -109,7 +109,7 @@ def train(
         "extras": feature_set(request.features).origins,
         **request.model_dump(mode="json", exclude={"root"}),
     }
-    bundle = assemble(market, study, learned, request.regime, chosen, plan)
+    bundle = assemble(market, study, learned, chosen, plan)
     bundle_id = model_store.save(bundle, request.root)
     return Trained(bundle_id, bundle, grid.sessions[sessions[0]].date, grid.sessions[sessions[1] - 1].date)
 
@@ -140,7 +140,7 @@ def backtest(
         raise DataError(f"no stored session from {start} to {last or dates[-1]}: the bars end on {dates[-1]}")
     block = inside[0], inside[-1] + 1
     study = study_of(request, market_of(request, frames))
-    result = replay(bundle, study, frames, request.regime, block)
+    result = replay(bundle, study, frames, block)
     part = cut(frames, block)
     trades, costs = trade_table(result, part, len(inside)), fill_costs(part, result.fills, result.orders, request.costs)
     held = exposure(trades, result, part, len(inside))
@@ -171,7 +171,7 @@ def _learn(market: Market, window: Window, request: SearchRequest, progress: Pro
     task = ray.remote(num_cpus=1, max_retries=2)
     progress("members", 0, len(MEMBERS))
     ((_, view),) = unordered(task(view_of), iter([("view", (shared, window, request.config))]))
-    members: dict[str, Fitted] = {}
+    members: dict[str, Calibrated] = {}
     work = ((name, (shared, view, window, name, request.config)) for name in MEMBERS)
     for name, fitted in unordered(task(fit_member), work):
         members[name] = fitted

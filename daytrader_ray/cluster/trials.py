@@ -1,4 +1,4 @@
-"""The ensembles as Ray Tune trials: each weighs, combines and simulates; nothing is fitted here."""
+"""Ensembles and baselines as Ray Tune trials: each weighs, combines and simulates; nothing is fitted here."""
 
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -7,16 +7,18 @@ from typing import Any
 
 import numpy as np
 
+from daytrader_ray.adapters.score_tables import ScoreTable
 from daytrader_ray.cluster.fits import Progress, load_array, silent
 from daytrader_ray.cluster.runtime import environment
 from daytrader_ray.domain.errors import DataError
-from daytrader_ray.domain.trading import MEMBERS
-from daytrader_ray.regime.config import RegimeConfig
-from daytrader_ray.walkforward.regimes import regime_of
-from daytrader_ray.walkforward.study import Study, WindowInputs, WindowResult, run_trial
+from daytrader_ray.domain.trading import BASELINES, MEMBERS, SCORERS
+from daytrader_ray.walkforward.study import Study, WindowInputs
+from daytrader_ray.walkforward.trial import WindowResult, run_trial
 from daytrader_ray.walkforward.windows import Window
 
 N_ENSEMBLES = 2 ** len(MEMBERS)
+MASKS = (*range(N_ENSEMBLES), *(1 << (len(MEMBERS) + k) for k in range(len(BASELINES))))
+"""Every ensemble, then each baseline alone."""
 
 _ENVIRONMENT = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
@@ -29,7 +31,7 @@ _ENVIRONMENT = {
 
 @dataclass(frozen=True)
 class WindowFiles:
-    """Where the scores of one window's members (in the order of MEMBERS) and its regimes are."""
+    """Where the scores of one window's members and baselines (in the order of SCORERS) and its regimes are."""
 
     window: Window
     scores: tuple[str, ...]
@@ -37,19 +39,19 @@ class WindowFiles:
 
 
 def run_trials(
-    study: Study, files: Sequence[WindowFiles], regime: RegimeConfig, progress: Progress = silent
+    study: Study, files: Sequence[WindowFiles], progress: Progress = silent
 ) -> dict[int, list[WindowResult]]:
-    """Run all ensembles through all windows; return their window results by mask. Ray must be running."""
+    """Run ensembles and baselines through all windows; return window results by mask. Ray must be running."""
     with environment(_ENVIRONMENT), tempfile.TemporaryDirectory(prefix="daytrader-tune-") as folder:
         from ray import tune
 
         from daytrader_ray.cluster.collect import Collector
 
-        collector = Collector(N_ENSEMBLES * len(files), progress)
-        trainable = tune.with_parameters(_trial, study=study, files=list(files), regime=regime)
+        collector = Collector(len(MASKS) * len(files), progress)
+        trainable = tune.with_parameters(_trial, study=study, files=list(files))
         tuner = tune.Tuner(
             tune.with_resources(trainable, {"cpu": 1}),
-            param_space={"mask": tune.grid_search(list(range(N_ENSEMBLES)))},
+            param_space={"mask": tune.grid_search(list(MASKS))},
             tune_config=tune.TuneConfig(reuse_actors=True),
             run_config=tune.RunConfig(
                 name="search",
@@ -62,31 +64,30 @@ def run_trials(
         grid = tuner.fit()
         if grid.num_errors:
             raise DataError(
-                f"{grid.num_errors} of {N_ENSEMBLES} trials failed; the first: {_first_line(grid.errors[0])}"
+                f"{grid.num_errors} of {len(MASKS)} trials failed; the first: {_first_line(grid.errors[0])}"
             )
-    return {mask: _in_order(collector.results[mask], len(files)) for mask in range(N_ENSEMBLES)}
+    return {mask: _in_order(collector.results[mask], len(files)) for mask in MASKS}
 
 
-def _trial(config: Mapping[str, Any], study: Study, files: Sequence[WindowFiles], regime: RegimeConfig) -> None:
-    """One ensemble through all windows: a report each."""
+def _trial(config: Mapping[str, Any], study: Study, files: Sequence[WindowFiles]) -> None:
+    """One ensemble or baseline through all windows: a report each."""
     from ray import tune
 
     mask = int(config["mask"])
-    inputs = (read_inputs(file, mask, regime) for file in files)
+    inputs = (read_inputs(file, mask) for file in files)
     for result in run_trial(mask, study, inputs):
         tune.report({"window": result.index, "values": asdict(result)})
 
 
-def read_inputs(file: WindowFiles, mask: int, regime: RegimeConfig) -> WindowInputs:
-    """Read the scores of the mask's members of one window; the others stay NaN."""
-    states = load_array(file.regime)
-    wanted = [bit for bit in range(len(MEMBERS)) if mask >> bit & 1]
-    parts = {bit: load_array(file.scores[bit]) for bit in wanted}
-    shape = parts[wanted[0]].shape if wanted else load_array(file.scores[0]).shape
-    scores = np.full((*shape, len(MEMBERS)), np.nan)
-    for bit, part in parts.items():
-        scores[:, :, bit] = part
-    return WindowInputs(file.window, scores, regime_of(states, regime))
+def read_inputs(file: WindowFiles, mask: int) -> WindowInputs:
+    """Read the scores of the mask's members (or baseline) of one window; the others stay NaN."""
+    wanted = [bit for bit in range(len(SCORERS)) if mask >> bit & 1]
+    parts = {bit: ScoreTable.read(file.scores[bit]).part("a", "b", "test") for bit in wanted or [0]}
+    shape = next(iter(parts.values())).shape
+    scores = np.full((*shape, len(SCORERS)), np.nan)
+    for bit in wanted:
+        scores[:, :, bit] = parts[bit]
+    return WindowInputs(file.window, scores, load_array(file.regime))
 
 
 def _in_order(found: Mapping[int, Mapping[str, Any]], n_windows: int) -> list[WindowResult]:

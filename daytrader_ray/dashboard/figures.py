@@ -1,19 +1,35 @@
 """The charts of the report, with the plotting library inside the page."""
 
 import datetime as dt
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import plotly.graph_objects as go
 
+from daytrader_ray.domain.regime import Regime
+
 CHOSEN, OTHER, GRID = "#0d9488", "#94a3b8", "rgba(128,140,155,0.22)"
+
+SCRIPTED = "equity"
+"""The figure that brings the library's script with it: the first on the page."""
+
+NEW_YORK = ZoneInfo("America/New_York")
+
+REGIMES = {
+    Regime.TRENDING: ("trending", "#0d9488"),
+    Regime.VOLATILE: ("volatile", "#d97706"),
+    Regime.CRISIS: ("crisis", "#dc2626"),
+    Regime.UNKNOWN: ("unknown", "#94a3b8"),
+}
 
 N_TICKS = 5
 """As many dates as fit under the curves on a phone."""
 
 
 def equity_figure(trials: Sequence[Mapping[str, Any]], dates: Sequence[str], chosen: int) -> str:
-    """Return the curves of all ensembles as HTML, one line each, the one of mask `chosen` on top of the others.
+    """Return the curves of all `trials` as HTML, one line each, the one of mask `chosen` in colour.
 
     Curves are net returns since the start, in per cent; the script of the library comes with them.
     """
@@ -28,36 +44,85 @@ def equity_figure(trials: Sequence[Mapping[str, Any]], dates: Sequence[str], cho
             y=[round(100.0 * (value / start - 1.0), 6) for value in trial["equity"]],
             mode="lines",
             name=" + ".join(trial["members"]) or "cash",
-            line={"color": CHOSEN if is_chosen else OTHER, "width": 3 if is_chosen else 1},
+            line={
+                "color": CHOSEN if is_chosen else OTHER,
+                "width": 3 if is_chosen else 1,
+                "dash": "dash" if trial["baseline"] else "solid",
+            },
             opacity=1.0 if is_chosen else 0.45,
             hovertemplate="%{x}: %{y:.3f} %<extra>%{fullData.name}</extra>",
         )
+    figure.update_layout(showlegend=False)
+    return _page(figure, "equity", 420, _ticks(ticks, [_short(day) for day in ticks]) | {"type": "category"}, " %")
+
+
+def price_figure(minutes: Sequence[int], close: Sequence[float | None], states: Sequence[int]) -> str:
+    """Return a price over time as HTML, coloured by the regime in force; `equity_figure` stands on the page before it.
+
+    `minutes` epoch UTC, `close` USD, `states` the numbers of the regimes `[point]`. Points lie side by side, so that
+    nights take no room; a piece of the line has the colour of the regime that was in force when it began.
+    """
+    times = [dt.datetime.fromtimestamp(60 * minute, NEW_YORK) for minute in minutes]
+    figure = go.Figure()
+    for state, (name, color) in REGIMES.items():
+        x: list[int | None] = []
+        for first, stop in _runs(states, state):
+            x += [*range(first, min(stop + 1, len(states))), None]
+        if x:
+            figure.add_scatter(
+                x=x,
+                y=[None if k is None else close[k] for k in x],
+                text=["" if k is None else f"{times[k]:%d %b %Y %H:%M}" for k in x],
+                mode="lines",
+                name=name,
+                line={"color": color, "width": 2},
+                hovertemplate="%{text}: %{y:.2f} USD, %{fullData.name}<extra></extra>",
+            )
+    days = [k for k, time in enumerate(times) if k == 0 or time.date() != times[k - 1].date()]
+    places = days[:: -(-len(days) // N_TICKS)]
+    figure.update_layout(showlegend=True, legend={"orientation": "h", "y": 1.12, "x": 0})
+    return _page(figure, "regimes", 320, _ticks(places, [f"{times[k]:%d %b}" for k in places]), "")
+
+
+def _runs(states: Sequence[int], wanted: int) -> list[tuple[int, int]]:
+    """Return (first, stop) of every unbroken stretch of one state.
+
+    >>> _runs([0, 0, 1, 0], 0)
+    [(0, 2), (3, 4)]
+    """
+    runs, first = [], 0
+    for state, group in itertools.groupby(states):
+        stop = first + len(list(group))
+        if state == wanted:
+            runs.append((first, stop))
+        first = stop
+    return runs
+
+
+def _page(figure: go.Figure, name: str, height: int, xaxis: Mapping[str, Any], suffix: str) -> str:
+    """Return a figure as HTML; the script of the library is in that of `SCRIPTED`."""
     axis = {"gridcolor": GRID, "zerolinecolor": "rgba(128,140,155,0.6)", "fixedrange": True}
     figure.update_layout(
-        showlegend=False,
         hovermode="closest",
         margin={"l": 52, "r": 12, "t": 12, "b": 40},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         font={"color": "#8390a0", "family": "system-ui, sans-serif", "size": 13},
-        xaxis={
-            **axis,
-            "type": "category",
-            "showgrid": False,
-            "tickangle": 0,
-            "tickvals": ticks,
-            "ticktext": [_short(day) for day in ticks],
-        },
-        yaxis={**axis, "ticksuffix": " %", "nticks": 7},
+        xaxis={**axis, **xaxis},
+        yaxis={**axis, "ticksuffix": suffix, "nticks": 7},
     )
     page: str = figure.to_html(
         full_html=False,
-        include_plotlyjs=True,
-        div_id="equity",
-        default_height="420px",
+        include_plotlyjs=name == SCRIPTED,
+        div_id=name,
+        default_height=f"{height}px",
         config={"displayModeBar": False, "responsive": True},
     )
     return page
+
+
+def _ticks(places: Sequence[Any], names: Sequence[str]) -> dict[str, Any]:
+    return {"showgrid": False, "tickangle": 0, "tickvals": list(places), "ticktext": list(names)}
 
 
 def _short(day: str) -> str:

@@ -5,6 +5,8 @@ from html import escape
 
 MINUS, DASH = "\u2212", "\u2013"
 
+MINUTES_OF_AN_HOUR, HOURS_OF_A_DAY, HOURS_OF_A_YEAR = 60, 24, 8760
+
 Format = Callable[[float], str]
 
 
@@ -16,6 +18,16 @@ def percent(value: float) -> str:
 def share(value: float) -> str:
     """Write a fraction as per cent without a sign."""
     return f"{100 * value:.1f} %"
+
+
+def signed_share(value: float) -> str:
+    """Write a fraction as per cent, with a sign only below 0."""
+    return share(value).replace("-", MINUS)
+
+
+def skill(value: float) -> str:
+    """Write a rank correlation with its sign."""
+    return f"{value:+.3f}".replace("-", MINUS)
 
 
 def depth(value: float) -> str:
@@ -31,6 +43,20 @@ def number(value: float) -> str:
 def whole(value: float) -> str:
     """Write a count or an amount of USD."""
     return f"{value:,.0f}".replace("-", MINUS)
+
+
+def duration(minutes: float) -> str:
+    """Write a length of time.
+
+    >>> duration(7.2), duration(95), duration(10_000), duration(1e9)
+    ('7 min', '1 h 35 min', '167 h', 'for good')
+    """
+    if minutes < MINUTES_OF_AN_HOUR:
+        return f"{minutes:.0f} min"
+    hours = minutes / MINUTES_OF_AN_HOUR
+    if hours >= HOURS_OF_A_YEAR:
+        return "for good"
+    return f"{hours:.0f} h" if hours >= HOURS_OF_A_DAY else f"{int(hours)} h {int(minutes) % 60} min"
 
 
 def text(value: float | None, form: Format) -> str:

@@ -20,7 +20,9 @@ for (const table of document.querySelectorAll("table.sortable")) {
   });
 }
 const chart = document.getElementById("equity");
-new ResizeObserver(() => Plotly.Plots.resize(chart)).observe(chart.parentElement);
+for (const one of document.querySelectorAll(".js-plotly-plot")) {
+  new ResizeObserver(() => Plotly.Plots.resize(one)).observe(one.parentElement);
+}
 const choose = (row) => {
   document.querySelectorAll("tr.chosen").forEach((other) => other.classList.remove("chosen"));
   row.classList.add("chosen");

@@ -3,31 +3,20 @@
 A content security policy in the page forbids the browser every request; scripts and styles are inside.
 """
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from html import escape
 from importlib.resources import files
 from typing import Any
 
 from daytrader_ray.analytics.verdict import MIN_DAYS, TOO_SHORT
+from daytrader_ray.dashboard.ensembles import chips, ensembles_section, windows_section
 from daytrader_ray.dashboard.figures import equity_figure
-from daytrader_ray.dashboard.formats import DASH, Format, depth, number, percent, share, text, whole
+from daytrader_ray.dashboard.formats import Format, depth, number, percent, share, text, whole
+from daytrader_ray.dashboard.importances import section as importances_section
+from daytrader_ray.dashboard.regime import section as regime_section
 from daytrader_ray.dashboard.selection import section as features_section
 
-SHORT = {"lstm": "LSTM", "cnn": "CNN", "random_forest": "RF", "xgboost": "XGB", "transformer": "TF"}
-
 POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
-
-LEFT_OUT = {
-    "log_rv": "volatility of SPY (SPY has too few bars)",
-    "breadth": "share of stocks above their first price",
-    "corr_qqq": "correlation of SPY with QQQ (QQQ is not among the symbols)",
-    "corr_tlt": "correlation of SPY with TLT (TLT is not among the symbols)",
-    "corr_gld": "correlation of SPY with GLD (GLD is not among the symbols)",
-    "trend": "trend of SPY (SPY has too few bars)",
-    "vix": "level of the VIX (I:VIX has too few bars)",
-    "vix_term": "term structure of the VIX (I:VIX and I:VIX3M have too few bars together)",
-}
 
 WARNING = (
     "Trading can lose money, and day trading loses it fast. These figures are a simulation: fills, costs and market "
@@ -35,19 +24,6 @@ WARNING = (
     "looked best. Past results, simulated ones above all, do not tell what comes next. Trade on paper first, and never "
     "with money you cannot lose."
 )
-
-COLUMNS: tuple[tuple[str, str, Format], ...] = (
-    ("sharpe", "Sharpe", number),
-    ("total_return", "Return", percent),
-    ("intraday_drawdown", "Drawdown", depth),
-    ("trades", "Trades", whole),
-    ("win_rate", "Wins", share),
-    ("profit_factor", "Profit factor", number),
-    ("cost_share", "Cost share", share),
-    ("psr", "PSR", number),
-    ("dsr", "DSR", number),
-)
-"""Columns of the table of ensembles: key, heading, format."""
 
 METRICS: tuple[tuple[str, str, Format], ...] = (
     ("total_return", "Return, net", percent),
@@ -89,9 +65,11 @@ def render(result: Mapping[str, Any], notice: str = "") -> str:
             _verdict(result),
             _cards(result, best),
             _curves(result, best),
-            _ensembles(result, best),
-            _windows(result, best),
+            ensembles_section(result, best),
+            windows_section(result, best),
+            regime_section(result["regime"], result["left_out"]),
             features_section(result["selection"]),
+            importances_section(result.get("importances", ()), result["members"]),
             _figures(best),
             _made(result),
             f"<section class='risk'><h2>Before you trade</h2><p>{escape(WARNING)}</p></section>",
@@ -128,7 +106,7 @@ def _cards(result: Mapping[str, Any], best: Mapping[str, Any]) -> str:
     too_short = result["verdict"]["label"] == TOO_SHORT
     doubt, caveat = ("doubt", f": means nothing below {MIN_DAYS} days") if too_short else ("", "")
     cards = (
-        _card(_chips(best["members"], result["members"]), "best ensemble", "wide"),
+        _card(chips(best["members"], result["members"]), "best ensemble", "wide"),
         _card(f"<em class='{tone}'>{percent(total)}</em>", "net return"),
         _card(text(metrics["sharpe"], number), f"Sharpe ratio a year{caveat}", doubt),
         _card(text(metrics["intraday_drawdown"], depth), "deepest drawdown, minute by minute"),
@@ -147,77 +125,8 @@ def _curves(result: Mapping[str, Any], best: Mapping[str, Any]) -> str:
     figure = equity_figure(result["trials"], result["dates"], best["mask"])
     return (
         "<section><h2>Equity of all ensembles</h2><p class='muted'>Net of spread, impact and fees, stitched from the "
-        "first step of each test. Choose a row below to see its curve.</p>"
+        "first step of each test; the baselines' are dashed. Choose a row below to see its curve.</p>"
         f"<div class='chart'>{figure}</div></section>"
-    )
-
-
-def _ensembles(result: Mapping[str, Any], best: Mapping[str, Any]) -> str:
-    order = sorted(range(len(result["trials"])), key=lambda k: _rank(result["trials"][k]))
-    rows = "".join(_ensemble_row(result, k, best["mask"]) for k in order)
-    heads = "".join(
-        f"<th scope='col'{' aria-sort=descending' if key == 'sharpe' else ''}><button>{escape(name)}</button></th>"
-        for key, name, _ in COLUMNS
-    )
-    return (
-        f"<section><h2>{result['ensembles']} ensembles</h2><p class='muted'>Every subset of the five models. "
-        "Figures are before any correction for choosing the best, except DSR, which asks how likely the Sharpe ratio "
-        "beats the luckiest of 31 tries without skill.</p><div class='scroll'><table class='sortable'><thead><tr>"
-        f"<th scope='col'>Ensemble</th>{heads}</tr></thead><tbody>{rows}</tbody></table></div></section>"
-    )
-
-
-def _rank(trial: Mapping[str, Any]) -> tuple[float, int, int]:
-    sharpe = trial["metrics"]["sharpe"]
-    return (-sharpe if sharpe is not None else math.inf, len(trial["members"]), trial["mask"])
-
-
-def _ensemble_row(result: Mapping[str, Any], index: int, chosen: int) -> str:
-    trial = result["trials"][index]
-    values = {**trial["metrics"], "psr": trial["psr"], "dsr": trial["dsr"]}
-    cells = "".join(_cell(values[key], form) for key, _, form in COLUMNS)
-    mark = " class='chosen'" if trial["mask"] == chosen else ""
-    chips = _chips(trial["members"], result["members"])
-    return f"<tr{mark} data-trace='{index}'><td data-value='{trial['mask']}'>{chips}</td>{cells}</tr>"
-
-
-def _cell(value: float | None, form: Format) -> str:
-    return f"<td data-value='{'' if value is None else value}'>{text(value, form)}</td>"
-
-
-def _chips(members: Sequence[str], every: Sequence[str]) -> str:
-    if not members:
-        return "<span class='chips'><i class='cash'>cash</i></span>"
-    words = "".join(
-        f"<i{'' if name in members else ' class=off'} title='{escape(name)}'>{SHORT.get(name, escape(name))}</i>"
-        for name in every
-    )
-    return f"<span class='chips' aria-label='{escape(', '.join(members))}'>{words}</span>"
-
-
-def _windows(result: Mapping[str, Any], best: Mapping[str, Any]) -> str:
-    rows = []
-    for window, found in zip(result["windows"], best["windows"], strict=True):
-        weights = ", ".join(
-            f"{SHORT.get(name, name)} {weight:.0%}"
-            for name, weight in zip(result["members"], found["weights"], strict=True)
-            if weight > 0
-        )
-        rows.append(
-            f"<tr><td>{window['index'] + 1}</td><td>{window['train'][0]} {DASH} {window['train'][1]}</td>"
-            f"<td>{window['test'][0]} {DASH} {window['test'][1]}</td>{_cell(found['test']['total_return'], percent)}"
-            f"{_cell(found['test']['trades'], whole)}{_cell(found['rank_ic'], number)}"
-            f"{_cell(found['threshold'], number)}<td>{escape(weights) or DASH}</td></tr>"
-        )
-    names = ("Window", "Train", "Test", "Return", "Trades", "Rank IC", "Threshold", "Weights")
-    heads = "".join(f"<th scope=col>{name}</th>" for name in names)
-    quiet = sum(found["threshold"] is None for found in best["windows"])
-    note = f" In {quiet} of them no signal paid its cost on validation, so nothing was opened." if quiet else ""
-    return (
-        f"<section><h2>Windows of the best ensemble</h2><p class='muted'>{escape(result['spec'])}: "
-        f"{result['windows_used']} windows, {result['windows_effective']:g} if overlapping tests count once.{note}</p>"
-        f"<div class='scroll'><table class='windows'><thead><tr>{heads}</tr></thead>"
-        f"<tbody>{''.join(rows)}</tbody></table></div></section>"
     )
 
 
@@ -233,15 +142,15 @@ def _figures(best: Mapping[str, Any]) -> str:
 
 def _made(result: Mapping[str, Any]) -> str:
     traded, watched = result["traded"], [s for s in result["symbols"] if s not in result["traded"]]
-    missing = "".join(f"<li>{escape(LEFT_OUT.get(name, name))}</li>" for name in result["left_out"])
-    left = f"<p>The regime model had to do without:</p><ul>{missing}</ul>" if missing else ""
     sessions = result["sessions"]
     watching = f" Watched, not traded: {escape(', '.join(watched))}." if watched else ""
+    labels = result["labels"]
     return (
         f"<section><h2>How it was made</h2><p>{sessions['n']} sessions from {sessions['first']} to {sessions['last']}. "
-        f"Traded: {escape(', '.join(traded))}.{watching} Each of {result['fits']} fits (a model in a window) was "
-        "trained on earlier sessions only; weights, scale and threshold come from the last sessions before each test. "
-        "Orders fill at the next bar's open, worse by half the spread and market impact; every position has a resting "
-        f"stop and is closed before the end of the day.</p>{left}"
+        f"Traded: {escape(', '.join(traded))}.{watching} {labels['samples']:,} labels: {share(labels['down'])} down, "
+        f"{share(labels['flat'])} flat, {share(labels['up'])} up. Each of {result['fits']} fits (a model in a window) "
+        "was trained on earlier sessions only; weights, scale and threshold come from the last sessions before each "
+        "test. Orders fill at the next bar's open, worse by half the spread and market impact; every position has a "
+        "resting stop and is closed before the end of the day.</p>"
         f"<p class='muted'>Result {escape(result['id'])}.</p></section>"
     )

@@ -20,12 +20,14 @@ class Regime(IntEnum):
 
 @dataclass(frozen=True)
 class RegimeModel:
-    """A three-state Gaussian hidden Markov model with the scale of its inputs.
+    """Three Gaussian states and how they follow each other, with the scale of the inputs.
 
-    `inputs` are the observed names in column order, `left_out` those that the history could not give; `breadth` the
-    symbols whose direction is counted. `profile` is the mean realised volatility by slot [slot]; `mean` and `std`
-    [input] standardise; `start` [state], `transition` [state, state], `means` and `variances` [state, input] are the
-    model's, states in increasing order of volatility; `labels` [state] is the `Regime` each stands for.
+    State k is `Regime` k. `inputs` are the observed names in column order, `left_out` those that the history could not
+    give; `breadth` the symbols whose direction and correlation are observed. `profile` is the mean realised volatility
+    by slot [slot]; `mean` and `std` [input] standardise; `start` [state], `transition` [state, state], `means` and
+    `variances` [state, input] are the model's. `anchors` [state, (log volatility, |trend|)] are where the states lay
+    first, which names them. The third state is a crisis while the VIX is above `crisis_vix`, and volatile otherwise; at
+    0 it is one with any VIX or none.
     """
 
     inputs: tuple[str, ...]
@@ -39,4 +41,5 @@ class RegimeModel:
     transition: Float64
     means: Float64
     variances: Float64
-    labels: npt.NDArray[np.int64]
+    anchors: Float64
+    crisis_vix: float

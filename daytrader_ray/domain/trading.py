@@ -7,17 +7,23 @@ from enum import IntEnum, StrEnum
 MEMBERS = ("lstm", "cnn", "random_forest", "xgboost", "transformer")
 """Model names in the order of the mask's bits: bit i of a mask is MEMBERS[i]; mask 0 is cash."""
 
+BASELINES = ("logistic", "boosting")
+"""What the members are compared with: fitted and scored beside them in a search, never part of an ensemble."""
+
+SCORERS = MEMBERS + BASELINES
+"""All that is fitted, in the order of score columns; baseline k alone is the mask `1 << (len(MEMBERS) + k)`."""
+
 WINDOW_ROWS = 30
 """Number of valid feature rows a member sees at once."""
 
 
 def members_of(mask: int) -> tuple[str, ...]:
-    """Return the members of an ensemble mask.
+    """Return the members of an ensemble mask, or the baseline that a mask of its own stands for.
 
     >>> members_of(0b01001)
     ('lstm', 'xgboost')
     """
-    return tuple(name for bit, name in enumerate(MEMBERS) if mask >> bit & 1)
+    return tuple(name for bit, name in enumerate(SCORERS) if mask >> bit & 1)
 
 
 class OrderKind(IntEnum):

@@ -28,13 +28,14 @@ from daytrader_ray.engine.kernel import (
 )
 from daytrader_ray.engine.orders import order_of
 from daytrader_ray.engine.trades import Trade, round_trips
+from daytrader_ray.models.ensemble import thresholds
 
 CANCEL_STOP, EXIT, ENTRY, STOP = (int(k) for k in OrderKind)
 OPEN, INTRABAR = 0, 1
 
 
 class Day(NamedTuple):
-    """Bars, signals and statistics of one session: `[slot, symbol]`, `[symbol]`, (scale) `[slot]` or `[sector]`."""
+    """One session: `[slot, symbol]`, `[symbol]`, `[sector]`, and (threshold, scale) `[slot]`."""
 
     open: F8
     high: F8
@@ -43,6 +44,7 @@ class Day(NamedTuple):
     volume: F8
     last_close: F8
     signal: F8
+    threshold: F8
     atr: F8
     expected_volume: F8
     scale: F8
@@ -75,15 +77,17 @@ class Log(NamedTuple):
 class Plan:
     """Who may be traded, how much of it, and from which |signal| on, per session of the grid.
 
-    `tradable` `[session, symbol]`, `sector` numbers `[symbol]`, `threshold` `[session]` (inf: no entries that day),
-    `sector_limit` `[session, sector]` most gross exposure as a fraction of equity beside the kernel's `max_sector`
-    (inf: none), `event_scale` by date `[slot, symbol]` what entries are sized by near events (no date: no event near).
+    `tradable` `[session, symbol]`, `sector` numbers `[symbol]`, `threshold` `[session]` (inf: no entries that day) and
+    its factors `hours` in the first and the last hour, `sector_limit` `[session, sector]` most gross exposure as a
+    fraction of equity beside the kernel's `max_sector` (inf: none), `event_scale` by date `[slot, symbol]` what entries
+    are sized by near events (no date: no event near).
     """
 
     tradable: npt.NDArray[np.bool_]
     sector: npt.NDArray[np.int64]
     threshold: npt.NDArray[np.float64]
     sector_limit: npt.NDArray[np.float64]
+    hours: npt.NDArray[np.float64] = field(default_factory=lambda: np.ones(2))
     event_scale: Mapping[dt.date, npt.NDArray[np.float64]] = field(default_factory=dict)
 
 
@@ -136,7 +140,6 @@ def _log_fill(log: Log, slot: int, phase: int, qty: int, order: int, price: floa
 def run_day(
     book: Book,
     day: Day,
-    threshold: float,
     rules: Rules,
     costs: Costs,
     scratch: Scratch,
@@ -185,7 +188,7 @@ def run_day(
             day.close[t], day.signal[t], day.atr[t], day.expected_volume[ahead], day.sector, day.tradable,
             day.quiet[t], day.event_scale[t], day.sector_limit,
         )  # fmt: skip
-        pending = step(book, t, n_slots, now, threshold, day.scale[t], rules, scratch, out)
+        pending = step(book, t, n_slots, now, day.threshold[t], day.scale[t], rules, scratch, out)
         first_pending = log.counts[0]
         _log_orders(log, t, out, pending)
         equity[t] = book.money[EQUITY]
@@ -235,9 +238,8 @@ def backtest(
         day = day_of(frames, signals, scale, plan, s)
         day_costs = costs_of(costs, grid.sessions[s].date, rows.stop - rows.start, grid.bar_minutes)
         log.counts[:] = 0
-        threshold = float(plan.threshold[s])
         part = equity[rows.start - first : rows.stop - first]
-        run_day(book, day, threshold, rules, day_costs, scratch, out, log, part)
+        run_day(book, day, rules, day_costs, scratch, out, log, part)
         session_equity.append(float(part[-1]))
         _read_log(log, run, grid.sessions[s].date, frames.panel.symbols, orders, fills)
     verdicts = {Reason(k): int(n) for k, n in enumerate(log.verdicts) if n}
@@ -265,6 +267,7 @@ def day_of(
         np.ascontiguousarray(panel.volume[rows]),
         _last_close(panel.close[rows]),
         np.ascontiguousarray(signals[rows]),
+        thresholds(float(plan.threshold[session]), plan.hours, rows.stop - rows.start, grid.bar_minutes),
         np.ascontiguousarray(frames.features.atr_5[rows]),
         np.ascontiguousarray(frames.expected_volume[rows]),
         np.ascontiguousarray(scale[rows]),

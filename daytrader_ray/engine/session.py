@@ -26,8 +26,9 @@ from daytrader_ray.features.extras import Extra
 from daytrader_ray.features.live import LiveFeatures, Warmed
 from daytrader_ray.models.bundle import Bundle
 from daytrader_ray.models.dataset import LiveWindows, valid_rows
-from daytrader_ray.models.ensemble import signal
-from daytrader_ray.regime.config import RegimeConfig
+from daytrader_ray.models.ensemble import new_state, signal_step, thresholds
+from daytrader_ray.models.ensemble import rules_of as signal_rules
+from daytrader_ray.regime.config import RegimeConfig, strategy_table
 from daytrader_ray.regime.live import LiveRegime
 from daytrader_ray.risk.checks import Exposure, refuse
 
@@ -87,7 +88,8 @@ class Decision:
 class SessionEngine:
     """State of one trading day: features, windows, regime and book, stepped by bars, scores and trade updates.
 
-    `unscored` names, by symbol, why a stock that may be traded and did trade in the last minute ended no window.
+    `unscored` names, by symbol, why a stock that may be traded and did trade in the last minute ended no window;
+    `thresholds` `[slot]` are the smallest |signal| that opens a position.
     """
 
     def __init__(
@@ -116,6 +118,10 @@ class SessionEngine:
         self._scored = np.zeros(0, dtype=np.int64)
         self.unscored: dict[str, str] = {}
         self._signal = np.full(n, np.nan)
+        ensemble = bundle.ensemble
+        self._signal_rules = signal_rules(ensemble, strategy_table(self._regimes), grid.bar_minutes)
+        self._signal_state = new_state(ensemble, n, grid.bar_minutes)
+        self.thresholds = thresholds(ensemble.threshold, ensemble.hours, self.n_slots, grid.bar_minutes)
         self._sent: dict[str, Order] = {}
         self._stops: dict[str, str] = {}
         self._failed: set[int] = set()
@@ -254,9 +260,8 @@ class SessionEngine:
         # A stop that ended by itself counts as resting until here, so that the next one comes a bar later.
         self._book.stop_live[[i for i in self._failed if self.symbols[i] not in self._stops]] = 0
         self._failed.clear()
-        trading = self._regimes.trading(self._state)
-        signal(
-            table, self.bundle.weights, self.bundle.q99, trading.momentum, trading.reversion,
+        signal_step(
+            self._signal_rules, self._signal_state, slot, table, self._state,
             np.ascontiguousarray(self._aux[:, 1]), np.ascontiguousarray(self._aux[:, 2]), self._signal,
         )  # fmt: skip
         market = self.market
@@ -276,14 +281,14 @@ class SessionEngine:
             slot,
             self.n_slots,
             now,
-            self.bundle.threshold,
-            trading.scale,
+            float(self.thresholds[slot]),
+            self._regimes.trading(self._state).scale,
             self._rules,
             self._scratch,
             self._out,
         )
         orders = self._orders(slot, n)
-        return Decision(orders, self._reasons(orders), self._missing(table))
+        return Decision(orders, self._reasons(slot, orders), self._missing(table))
 
     def protect(self, slot: int) -> list[Order]:
         """Return the stops that positions need now, each after the cancel of one for another quantity."""
@@ -410,8 +415,8 @@ class SessionEngine:
             found, k = f"{name}-{k}", k + 1
         return found
 
-    def _reasons(self, orders: Sequence[Order]) -> dict[str, str]:
-        strong = np.flatnonzero(np.abs(self._signal) >= self.bundle.threshold)
+    def _reasons(self, slot: int, orders: Sequence[Order]) -> dict[str, str]:
+        strong = np.flatnonzero(np.abs(self._signal) >= self.thresholds[slot])
         reasons = {self.symbols[i]: Reason(self._scratch.verdict[i]).name for i in strong}
         reasons |= {symbol: f"FROZEN ({self._frozen[symbol]})" for symbol in self._frozen if symbol in reasons}
         return reasons | {order.symbol: order.reason.name for order in orders}
@@ -419,7 +424,7 @@ class SessionEngine:
     def _missing(self, table: Float64) -> tuple[str, ...]:
         if not self._scored.size:
             return ()
-        gone = np.isnan(table[self._scored]).any(axis=0) & (self.bundle.weights > 0)
+        gone = np.isnan(table[self._scored]).any(axis=0) & (self._signal_state.weights > 0)
         return tuple(name for name, missing in zip(MEMBERS, gone, strict=True) if missing)
 
 

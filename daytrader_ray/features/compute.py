@@ -22,14 +22,12 @@ PART = 5
 class SymbolFeatures:
     """Stage 1 of one symbol.
 
-    `values` float32 `[row, feature]`, the columns of the cross-section still unwritten; `atr_5` (raw USD), `return_30`,
-    `sigma_30` float64 `[row]`; `cross` float64 `[row, 5]`, what stage 2 reads (`CROSS_INPUTS`).
+    `values` float32 `[row, feature]`, without the columns of the cross-section; `aux` float64 `[row, 3]`: atr_5 (raw
+    USD), return_30, sigma_30; `cross` float64 `[row, 5]`, what stage 2 reads (`CROSS_INPUTS`).
     """
 
     values: Float32
-    atr_5: Float64
-    return_30: Float64
-    sigma_30: Float64
+    aux: Float64
     cross: Float64
 
 
@@ -89,12 +87,11 @@ def compute_symbol(bars: Bars, calendar: Calendar, state: Float64 | None = None)
         State `[N_STATE]` before the first row, stepped in place; the start of all history by default.
     """
     n_rows = len(bars.close)
-    values = np.empty((n_rows, steps.N_FEATURES), dtype=np.float32)
+    values = np.empty((n_rows, steps.CROSS_SECTION), dtype=np.float32)
     aux = np.empty((n_rows, steps.N_AUX))
     cross = np.empty((n_rows, steps.N_CROSS))
     steps.run(steps.initial_state(1)[0] if state is None else state, calendar, bars, values, aux, cross)
-    atr_5, return_30, sigma_30 = (np.ascontiguousarray(aux[:, k]) for k in range(steps.N_AUX))
-    return SymbolFeatures(values, atr_5, return_30, sigma_30, cross)
+    return SymbolFeatures(values, aux, cross)
 
 
 def compare(state: Float64, calendar: Calendar, cross: Float64, crowd: Crowd) -> Float32:
@@ -163,8 +160,8 @@ def compute_from(
     for column in range(len(panel.symbols)):
         bars = bars_of(panel, expected_volume, column, ticks, events)
         one = compute_symbol(bars, calendar, state[column])
-        values[:, column, : steps.N_FEATURES], cross[:, column] = one.values, one.cross
-        atr_5[:, column], return_30[:, column], sigma_30[:, column] = one.atr_5, one.return_30, one.sigma_30
+        values[:, column, : steps.CROSS_SECTION], cross[:, column] = one.values, one.cross
+        atr_5[:, column], return_30[:, column], sigma_30[:, column] = one.aux.T
         if extras and tails is not None:
             values[:, column, steps.N_FEATURES :] = run_extras(extras, bars, panel.grid.minute_of_row, tails[column])
     steps.run_cross(state, steps.CROSS_STATE, calendar, cross, crowd, values, steps.CROSS_SECTION)

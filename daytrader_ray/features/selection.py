@@ -40,6 +40,11 @@ class SelectionConfig(Config):
     """How a window chooses its features."""
 
     top: int = Field(default=30, ge=1, description="most features that the members see")
+    keep: tuple[str, ...] = Field(
+        default=("lag.return_1",),
+        description="features that only a constant or missing values can drop, as far as the feature set has them; "
+        "the network on Gramian fields draws them from lag.return_1",
+    )
     max_missing: float = Field(default=0.2, ge=0, le=1, description="a feature unknown in more of the rows is dropped")
     max_correlation: float = Field(
         default=0.95, gt=0, le=1, description="of two with a higher |Spearman| the one that tells less is dropped"
@@ -83,6 +88,10 @@ class Evidence:
     sessions: Int64
     symbols: Int64
     judge: Judge
+
+    def wished(self, columns: Int64, config: SelectionConfig) -> Bool:
+        """Return which of the features `columns` are to be kept whatever they tell `[column]`."""
+        return np.array([self.names[k] in config.keep for k in columns], dtype=np.bool_)
 
     @cached_property
     def known(self) -> Bool:
@@ -176,34 +185,34 @@ def constant(evidence: Evidence, kept: Int64, config: SelectionConfig) -> Mappin
 
 
 def redundant(evidence: Evidence, kept: Int64, config: SelectionConfig) -> Mapping[int, str]:
-    """Of two features with nearly the same ranks keep the one with more mutual information."""
-    correlation = rank_correlation(evidence.ranks[kept])
+    """Of two features with nearly the same ranks keep the one that is wished for, else the one that tells more."""
+    correlation, wished = rank_correlation(evidence.ranks[kept]), evidence.wished(kept, config)
     stay: list[int] = []
     found: dict[int, str] = {}
-    for k in _by_information(evidence, kept):
+    for k in _best_first(evidence, kept, config):
         twins = np.flatnonzero(np.abs(correlation[k, np.array(stay, dtype=np.int64)]) > config.max_correlation)
-        if not len(twins):
+        if wished[k] or not len(twins):
             stay.append(k)
         else:
             twin = stay[twins[0]]
-            name = evidence.names[kept[twin]]
-            found[int(kept[k])] = f"Spearman {correlation[k, twin]:+.3f} with {name}, which tells more"
+            why = "which the configuration keeps" if wished[twin] else "which tells more"
+            found[int(kept[k])] = f"Spearman {correlation[k, twin]:+.3f} with {evidence.names[kept[twin]]}, {why}"
     return found
 
 
 def weak(evidence: Evidence, kept: Int64, config: SelectionConfig) -> Mapping[int, str]:
-    """Keep the `top` features with the most mutual information."""
-    order = _by_information(evidence, kept)
+    """Keep the features that are wished for, and up to `top` in all those with the most mutual information."""
+    order, wished = _best_first(evidence, kept, config), evidence.wished(kept, config)
     return {
         int(kept[k]): f"number {place} of {len(kept)} by mutual information"
         for place, k in enumerate(order, start=1)
-        if place > config.top
+        if place > config.top and not wished[k]
     }
 
 
 def scattered(evidence: Evidence, kept: Int64, config: SelectionConfig) -> Mapping[int, str]:
     """Drop what has the most gaps, one by one, while gaps here and there together cost more than `max_missing` rows."""
-    gaps = ~evidence.known[:, kept]
+    gaps = ~evidence.known[:, kept] & ~evidence.wished(kept, config)
     found: dict[int, str] = {}
     while (lost := gaps.any(axis=1).sum() / max(len(gaps), 1)) > config.max_missing:
         worst = int(gaps.sum(axis=0).argmax())
@@ -221,13 +230,15 @@ def eliminated(evidence: Evidence, kept: Int64, config: SelectionConfig) -> Mapp
     if not folds:
         return {}
     best, most, here = kept, -np.inf, kept
+    fewest = max(FEWEST, int(evidence.wished(kept, config).sum()))
     while len(here):
         skill, importance = _judged(evidence, here, folds)
+        importance[evidence.wished(here, config)] = np.inf
         if skill >= most:
             best, most = here, skill
-        if len(here) <= FEWEST:
+        if len(here) <= fewest:
             break
-        n_less = min(max(1, len(here) // 5), len(here) - FEWEST)
+        n_less = min(max(1, len(here) // 5), len(here) - fewest)
         here = np.sort(here[np.argsort(-importance, kind="stable")[: len(here) - n_less]])
     return {int(k): f"not missed on held-out sessions by the other {len(best)}" for k in np.setdiff1d(kept, best)}
 
@@ -255,10 +266,10 @@ def select(evidence: Evidence, config: SelectionConfig) -> Selection:
     return Selection(tuple(Choice(n, information[k], dropped.get(k, "")) for k, n in enumerate(evidence.names)))
 
 
-def _by_information(evidence: Evidence, kept: Int64) -> list[int]:
-    """Return the positions in `kept`, most mutual information first; of equals the earlier feature."""
+def _best_first(evidence: Evidence, kept: Int64, config: SelectionConfig) -> list[int]:
+    """Return the positions in `kept`: the wished ones, then by mutual information; of equals the earlier feature."""
     information = np.nan_to_num(evidence.mutual_information[kept], nan=-np.inf)
-    return [int(k) for k in np.argsort(-information, kind="stable")]
+    return [int(k) for k in np.lexsort((-information, ~evidence.wished(kept, config)))]
 
 
 def _judged(evidence: Evidence, kept: Int64, folds: list[tuple[Bool, Bool]]) -> tuple[float, Float64]:

@@ -1,7 +1,7 @@
 """A bundle: everything fitted that one ensemble needs to trade, and nothing else."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,21 +11,23 @@ import numpy.typing as npt
 from daytrader_ray.domain.regime import RegimeModel
 from daytrader_ray.domain.selection import Selection
 from daytrader_ray.domain.trading import MEMBERS
-from daytrader_ray.models.members.surface import Fitted
+from daytrader_ray.models.calibration import Calibrated
+from daytrader_ray.models.ensemble import Ensemble
 from daytrader_ray.models.scaling import Scaler
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 
-_MISSING = "nothing"
+MISSING = "nothing"
+"""Stands for the value of a key that one side lacks."""
 
-SCHEMA = 2
+SCHEMA = 3
 """Version of what a bundle holds and how it is stored."""
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """A fitted ensemble.
+    """Fitted members, what weighs them, and what they were fitted with.
 
     Attributes
     ----------
@@ -36,11 +38,9 @@ class Bundle:
     scaler
         Scale of the selected features.
     members
-        Fitted members by name.
-    mask
-        The ensemble (`domain.trading.members_of`).
-    weights, q99, threshold
-        Member weights [member], scale of the combined score, smallest |signal| that opens a position (may be infinite).
+        Fitted and calibrated members by name.
+    ensemble
+        What becomes of their scores.
     regime, left_out
         The regime model or None, and the names of its inputs that the history could not give.
     plan
@@ -52,11 +52,8 @@ class Bundle:
     selection: Selection
     symbols: tuple[str, ...]
     scaler: Scaler
-    members: Mapping[str, Fitted]
-    mask: int
-    weights: Float64
-    q99: float
-    threshold: float
+    members: Mapping[str, Calibrated]
+    ensemble: Ensemble
     regime: RegimeModel | None
     left_out: tuple[str, ...]
     plan: Mapping[str, Any]
@@ -83,17 +80,16 @@ class Bundle:
         return scores
 
 
-def first_difference(then: Any, now: Any, key: str = "") -> tuple[str, Any, Any] | None:
-    """Return (key, value then, value now) where two plain configurations first differ, None where they are equal.
+def differences(then: Any, now: Any, key: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Yield (key, value then, value now) wherever two plain configurations differ.
 
-    >>> first_difference({"kernel": {"max_position": 0.05}}, {"kernel": {"max_position": 0.1}})
-    ('kernel.max_position', 0.05, 0.1)
+    >>> list(differences({"kernel": {"max_position": 0.05}}, {"kernel": {"max_position": 0.1}}))
+    [('kernel.max_position', 0.05, 0.1)]
     """
     if not (isinstance(then, Mapping) and isinstance(now, Mapping)):
-        return None if then == now else (key, then, now)
-    for name in sorted({*then, *now}):
+        if then != now:
+            yield key, then, now
+        return
+    for name in dict.fromkeys((*then, *now)):
         inner = f"{key}.{name}" if key else name
-        found = first_difference(then.get(name, _MISSING), now.get(name, _MISSING), inner)
-        if found is not None:
-            return found
-    return None
+        yield from differences(then.get(name, MISSING), now.get(name, MISSING), inner)

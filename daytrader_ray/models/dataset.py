@@ -23,12 +23,14 @@ CLASSES = (-1, 0, 1)
 class Dataset:
     """Training samples.
 
-    `windows` scaled, float32 `[n, WINDOW_ROWS, feature]`; `labels` in {-1, 0, 1} and `weights` `[n]`.
+    `windows` scaled, float32 `[n, WINDOW_ROWS, feature]`; `labels` in {-1, 0, 1} and `weights` `[n]`; `features` names
+    the windows' last axis.
     """
 
     windows: Float32
     labels: Int8
     weights: Float32
+    features: tuple[str, ...]
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -40,12 +42,17 @@ class Dataset:
 
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
-        """Lay the samples of several symbols end to end."""
+        """Lay the samples of several symbols, at least one, end to end."""
         return cls(
             np.concatenate([part.windows for part in parts]),
             np.concatenate([part.labels for part in parts]),
             np.concatenate([part.weights for part in parts]),
+            parts[0].features,
         )
+
+    def part(self, keep: Int64 | Bool) -> Self:
+        """Return some of the samples."""
+        return type(self)(self.windows[keep], self.labels[keep], self.weights[keep], self.features)
 
     def thinned(self, cap: int, seed: int) -> Self:
         """Keep at most `cap` samples, evenly spaced from a seeded start.
@@ -56,8 +63,7 @@ class Dataset:
             return self
         step = len(self) / cap
         start = np.random.default_rng(seed).uniform(0.0, step)
-        keep = np.minimum((start + np.arange(cap) * step).astype(np.int64), len(self) - 1)
-        return type(self)(self.windows[keep], self.labels[keep], self.weights[keep])
+        return self.part(np.minimum((start + np.arange(cap) * step).astype(np.int64), len(self) - 1))
 
     def balanced_weights(self) -> Float64:
         """Sample weights times class weights, mean 1 [n]: every class present weighs the same in total."""

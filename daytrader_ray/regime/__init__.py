@@ -1,1 +1,1 @@
-"""Ring 1: the hidden Markov model and its forward filter."""
+"""Ring 1: what the market is like; three states by a hidden Markov model or a mixture, and their forward filter."""

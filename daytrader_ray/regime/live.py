@@ -8,7 +8,7 @@ import numpy.typing as npt
 from daytrader_ray.domain.jit import njit
 from daytrader_ray.domain.panel import Frames, Panel
 from daytrader_ray.domain.regime import Regime, RegimeModel
-from daytrader_ray.regime.hmm import FilterArrays, filter_arrays, filter_step
+from daytrader_ray.regime.filter import FilterArrays, filter_arrays, filter_step, regime_of
 from daytrader_ray.regime.observations import INPUTS, Observer, observe_step, observer
 
 Float64 = npt.NDArray[np.float64]
@@ -16,6 +16,7 @@ Int8 = npt.NDArray[np.int8]
 Int64 = npt.NDArray[np.int64]
 
 IN_FORCE, PENDING = 0, 1
+_UNKNOWN = int(Regime.UNKNOWN)
 
 
 @njit
@@ -32,16 +33,18 @@ def _step(
     """Return the regime in force at the close of this bar.
 
     What an observation says takes effect with the next one, five minutes later. A session begins with the model's start
-    probabilities.
+    probabilities; until they have met an observation, what the last session ended with stays in force.
     """
     if slot == 0:
         alpha[:] = model.start
         prior[:] = model.start
-        states[:] = model.labels[np.argmax(alpha)]
+        if states[PENDING] == _UNKNOWN:
+            states[PENDING] = regime_of(model, alpha, x)
+        states[IN_FORCE] = states[PENDING]
     if observe_step(observer, slot, close, x):
         states[IN_FORCE] = states[PENDING]
         if filter_step(model, alpha, prior, slot, x):
-            states[PENDING] = model.labels[np.argmax(alpha)]
+            states[PENDING] = regime_of(model, alpha, x)
     return int(states[IN_FORCE])
 
 
@@ -75,7 +78,7 @@ class LiveRegime:
 
     @property
     def probabilities(self) -> Float64:
-        """Filtered probabilities of the model's states [state], in increasing order of volatility."""
+        """Filtered probabilities of the model's states [state]."""
         return self._alpha.copy()
 
     def warm(self, history: Panel) -> Int8:

@@ -2,9 +2,14 @@
 
 - `log_rv`: log of the realised volatility of SPY over 30 minutes, relative to its mean for that minute of day;
 - `breadth`: share of the stocks that are above their first price of the session;
-- `corr_qqq`, `corr_tlt`, `corr_gld`: EWMA correlation (half-life 60 minutes) of one-bar returns with SPY's;
+- `mean_corr`: mean correlation of all pairs of stocks (below);
+- `corr_qqq`, `corr_tlt`, `corr_gld`: EWMA correlation (half-life 20 minutes) of one-bar returns with SPY's;
 - `trend`: |sum of SPY's returns over 30 minutes| / root of the sum of their squares;
-- `vix`: log of the VIX; `vix_term`: VIX / VIX3M, above 1 when the term structure is inverted.
+- `vix`: log of the VIX; `vix_term`: VIX3M / VIX - 1, below 0 when the term structure is inverted.
+
+The mean correlation takes O(n) instead of a product for each pair: with z a stock's return over its EWMA volatility,
+the products of all pairs sum to (sum z)^2 - sum z^2. Their EWMA per pair over that of z^2 per stock lies in
+[-1 / (n - 1), 1].
 
 Returns are intraday: nothing spans two sessions, but the correlations carry over. Raw prices therefore serve: what
 adjusts a session for splits and dividends cancels in all of these. An input that cannot be computed is NaN (the
@@ -25,11 +30,11 @@ Bool = npt.NDArray[np.bool_]
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 
-INPUTS = ("log_rv", "breadth", "corr_qqq", "corr_tlt", "corr_gld", "trend", "vix", "vix_term")
+INPUTS = ("log_rv", "breadth", "mean_corr", "corr_qqq", "corr_tlt", "corr_gld", "trend", "vix", "vix_term")
 ROLES = ("SPY", "QQQ", "TLT", "GLD")
 INDICES = ("I:VIX", "I:VIX3M")
-LOG_RV, BREADTH, CORRELATION, TREND, VIX, VIX_TERM = 0, 1, 2, 5, 6, 7
-WINDOW_MINUTES, EVERY_MINUTES, HALF_LIFE_MINUTES = 30, 5, 60
+LOG_RV, BREADTH, MEAN_CORR, CORRELATION, TREND, VIX, VIX_TERM = 0, 1, 2, 3, 6, 7, 8
+WINDOW_MINUTES, EVERY_MINUTES, HALF_LIFE_MINUTES = 30, 5, 20
 MIN_RETURNS = 2
 
 
@@ -38,7 +43,8 @@ class Observer(NamedTuple):
 
     `role` and `indices` column of each of ROLES and of INDICES, -1 if absent; `in_breadth` [symbol]; `every` bars
     between observations; `decay` of the EWMA per bar. State: `last` and `first` price of the session [symbol]; `ring`
-    last returns of SPY; `filled` [n in ring, next place]; `pairs` [pair, (product, SPY squared, other squared)].
+    last returns of SPY; `filled` [n in ring, next place]; `pairs` [pair, (product, SPY squared, other squared)];
+    `squares` of returns [symbol]; `together` [(product of two stocks, square of one)], in units of their volatility.
     """
 
     role: Int64
@@ -51,6 +57,13 @@ class Observer(NamedTuple):
     ring: Float64
     filled: Int64
     pairs: Float64
+    squares: Float64
+    together: Float64
+
+
+def bars_between(bar_minutes: int) -> int:
+    """Return how many bars there are from one observation to the next."""
+    return max(1, EVERY_MINUTES // bar_minutes)
 
 
 def observer(symbols: Sequence[str], breadth: Sequence[str], bar_minutes: int) -> Observer:
@@ -61,13 +74,15 @@ def observer(symbols: Sequence[str], breadth: Sequence[str], bar_minutes: int) -
         role=np.array([at.get(name, -1) for name in ROLES], dtype=np.int64),
         indices=np.array([at.get(name, -1) for name in INDICES], dtype=np.int64),
         in_breadth=np.array([symbol in set(breadth) for symbol in symbols], dtype=np.bool_),
-        every=max(1, EVERY_MINUTES // bar_minutes),
+        every=bars_between(bar_minutes),
         decay=0.5 ** (bar_minutes / HALF_LIFE_MINUTES),
         last=np.full(n, np.nan),
         first=np.full(n, np.nan),
         ring=np.zeros(WINDOW_MINUTES // bar_minutes),
         filled=np.zeros(2, dtype=np.int64),
         pairs=np.zeros((len(ROLES) - 1, 3)),
+        squares=np.zeros(n),
+        together=np.zeros(2),
     )
 
 
@@ -102,6 +117,7 @@ def observe_step(observer: Observer, slot: int, close: Float64, out: Float64) ->
             other = _return(observer, close, observer.role[pair + 1])
             if not np.isnan(other):
                 _average(observer.pairs[pair], observer.decay, spy, other)
+    _correlate(observer, close)
 
     for symbol in range(len(close)):
         if not np.isnan(close[symbol]):
@@ -118,7 +134,7 @@ def observe_step(observer: Observer, slot: int, close: Float64, out: Float64) ->
         _fill(observer, out)
         vix, vix_3m = _price(close, observer.indices[0]), _price(close, observer.indices[1])
         out[VIX] = np.log(vix)
-        out[VIX_TERM] = vix / vix_3m
+        out[VIX_TERM] = vix_3m / vix - 1.0
     return True
 
 
@@ -127,6 +143,26 @@ def _average(pair: Float64, decay: float, spy: float, other: float) -> None:
     pair[0] = decay * pair[0] + (1.0 - decay) * spy * other
     pair[1] = decay * pair[1] + (1.0 - decay) * spy * spy
     pair[2] = decay * pair[2] + (1.0 - decay) * other * other
+
+
+@njit
+def _correlate(observer: Observer, close: Float64) -> None:
+    """Take the returns of one bar into the mean correlation of the stocks; those without one are left out."""
+    n, total, squares = 0, 0.0, 0.0
+    for symbol in range(len(close)):
+        move = _return(observer, close, symbol) if observer.in_breadth[symbol] else np.nan
+        if np.isnan(move):
+            continue
+        variance = observer.decay * observer.squares[symbol] + (1.0 - observer.decay) * move * move
+        observer.squares[symbol] = variance
+        if variance > 0.0:
+            n += 1
+            total += move / np.sqrt(variance)
+            squares += move * move / variance
+    if n > 1:
+        product = (total * total - squares) / (n * (n - 1))
+        observer.together[0] = observer.decay * observer.together[0] + (1.0 - observer.decay) * product
+        observer.together[1] = observer.decay * observer.together[1] + (1.0 - observer.decay) * squares / n
 
 
 @njit
@@ -151,6 +187,8 @@ def _fill(observer: Observer, out: Float64) -> None:
     if known > 0:
         out[BREADTH] = above / known
 
+    if observer.together[1] > 0.0:
+        out[MEAN_CORR] = observer.together[0] / observer.together[1]
     for pair in range(len(observer.pairs)):
         product, spy, other = observer.pairs[pair]
         if spy > 0.0 and other > 0.0:
@@ -187,7 +225,7 @@ def _observe_rows(observer: Observer, slots: Int64, close: Float64) -> tuple[Flo
 def observe(frames: Frames, stocks: Collection[str], start: int, stop: int) -> Observations:
     """Observe sessions `start` to `stop - 1`; the correlations are warmed on all sessions of `frames` before them.
 
-    The breadth is that of `stocks`, without the ROLES.
+    Breadth and mean correlation are those of `stocks`, without the ROLES.
     """
     panel, grid = frames.panel, frames.panel.grid
     breadth = tuple(symbol for symbol in panel.symbols if symbol in stocks and symbol not in ROLES)

@@ -7,6 +7,8 @@ from pydantic import Field
 
 from daytrader_ray.domain.config import Config
 from daytrader_ray.features.selection import SelectionConfig
+from daytrader_ray.models.calibration import Kind
+from daytrader_ray.models.weights.config import EnsembleConfig
 
 
 class SearchConfig(Config):
@@ -22,5 +24,7 @@ class SearchConfig(Config):
     cash: float = Field(default=100_000.0, gt=0, description="USD at the start of the curve")
     max_samples: int = Field(default=50_000, ge=100, description="most training samples of a fit")
     selection: SelectionConfig = SelectionConfig()
+    calibration: Kind = Field(default="platt", description="how validation A turns scores into probabilities")
+    ensemble: EnsembleConfig = EnsembleConfig()
     trips_a_day: float = Field(default=400.0, gt=0, description="most round trips a day on B, for 60 stocks")
     members: Mapping[str, Mapping[str, Any]] = Field(default={}, description="options by member, over its defaults")

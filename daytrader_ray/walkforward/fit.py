@@ -10,9 +10,9 @@ from daytrader_ray.domain.errors import DataError
 from daytrader_ray.domain.folds import purged
 from daytrader_ray.domain.panel import Frames
 from daytrader_ray.domain.trading import WINDOW_ROWS
+from daytrader_ray.models.calibration import Calibrated, calibrate
 from daytrader_ray.models.dataset import Dataset, symbol_windows, valid_rows
 from daytrader_ray.models.labels import NO_LABEL, Labels
-from daytrader_ray.models.members.surface import Fitted
 from daytrader_ray.models.registry import member as member_called
 from daytrader_ray.models.scaling import View
 from daytrader_ray.walkforward.config import SearchConfig
@@ -22,6 +22,10 @@ Bool = npt.NDArray[np.bool_]
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
+
+
+Sight = tuple[Window, View]
+"""A window, or a fold of one, and what its members see."""
 
 
 @dataclass(frozen=True)
@@ -41,13 +45,17 @@ class Market:
         first = self.frames.panel.grid.first_row
         return slice(int(first[block[0]]), int(first[block[1]]))
 
-    def usable(self, at: Int64, column: int, block: Block) -> Bool:
-        """Return which rows `at` of a symbol are samples of `block`: labelled, on the grid, purged at its end `[n]`."""
-        grid, rows, labels = self.frames.panel.grid, self.rows(block), self.labels
+    def usable(self, at: Int64, column: int, *blocks: Block) -> Bool:
+        """Return which rows `at` of a symbol are samples of one of `blocks` `[n]`.
+
+        A sample is labelled, on the grid, and purged at the end of its block.
+        """
+        grid, labels = self.frames.panel.grid, self.labels
         on_grid = (grid.slot_of_row[at] + 1) % max(1, self.sample_minutes // grid.bar_minutes) == 0
         labelled = labels.label[at, column] != NO_LABEL
-        closed = purged(at, labels.span_end[at, column], rows.start, rows.stop)
-        return np.asarray(labelled & on_grid & closed)
+        spans = [self.rows(block) for block in blocks]
+        closed = [purged(at, labels.span_end[at, column], span.start, span.stop) for span in spans]
+        return np.asarray(labelled & on_grid & np.logical_or.reduce(closed))
 
     def dates(self, block: Block) -> str:
         """Return the first and the last day of a block in words."""
@@ -55,22 +63,33 @@ class Market:
         return f"{sessions[block[0]].date} to {sessions[block[1] - 1].date}"
 
 
-def samples(market: Market, view: View, block: Block, history: Block, config: SearchConfig) -> Dataset:
-    """Return the labelled samples of the sessions `block`, purged at its end, ordered by symbol and time.
+def samples(market: Market, view: View, blocks: Sequence[Block], history: Block, config: SearchConfig) -> Dataset:
+    """Return the labelled samples of blocks of sessions, each purged at its end, ordered by symbol and time.
 
     Windows may reach back to the start of the sessions `history`.
     """
-    rows, columns = market.rows((history[0], block[1])), [int(column) for column in market.columns]
+    rows, columns = market.rows((history[0], blocks[-1][1])), [int(column) for column in market.columns]
     usable = []
     for column in columns:  # once for what there is, once for what is drawn: windows of one symbol at a time
         at, _ = windows_of(market, view, rows, column)
-        usable.append(np.flatnonzero(market.usable(at, column, block)))
+        usable.append(np.flatnonzero(market.usable(at, column, *blocks)))
     parts: list[Dataset] = []
     for column, mine in zip(columns, drawn(usable, config.max_samples, config.seed), strict=True):
         at, windows = windows_of(market, view, rows, column)
         weights = market.labels.weight[at[mine], column].astype(np.float32)
-        parts.append(Dataset(windows[mine], market.labels.label[at[mine], column], weights))
+        labels = market.labels.label[at[mine], column]
+        parts.append(Dataset(windows[mine], labels, weights, view.selection.features))
     return Dataset.joined(parts)
+
+
+def class_shares(market: Market, block: Block) -> dict[str, float | int]:
+    """Return how many samples the sessions of a block have, and the share of each class among them."""
+    rows = market.rows(block)
+    at = np.arange(rows.start, rows.stop, dtype=np.int64)
+    found = [market.labels.label[at[market.usable(at, int(k), block)], k] for k in market.columns]
+    count = np.bincount(np.concatenate(found).astype(np.int64) + 1, minlength=3)
+    shares = count / max(count.sum(), 1)
+    return {"samples": int(count.sum()), "down": float(shares[0]), "flat": float(shares[1]), "up": float(shares[2])}
 
 
 def windows_of(market: Market, view: View, rows: slice, column: int) -> tuple[Int64, Float32]:
@@ -92,20 +111,21 @@ def drawn(parts: Sequence[Int64], cap: int, seed: int) -> list[Int64]:
     return [part[mine] for part, mine in zip(parts, np.split(keep, np.cumsum(count)[:-1]), strict=True)]
 
 
-def fit_member(market: Market, view: View, window: Window, member: str, config: SearchConfig) -> Fitted:
-    """Fit one member on the window's `fit` block as `view` shows it, stopping early on A."""
-    train = samples(market, view, window.fit, window.train, config)
+def fit_member(market: Market, view: View, window: Window, member: str, config: SearchConfig) -> Calibrated:
+    """Fit one member on the window's `fit` block as `view` shows it; stop early and calibrate on A."""
+    train = samples(market, view, window.learned, window.train, config)
     if not len(train):
         raise DataError(
             f"window {window.index}: no training sample in {market.dates(window.fit)}: each needs "
             f"{WINDOW_ROWS} complete rows of {len(view.features)} features and a closed label",
             "train on more sessions",
         )
-    validation = samples(market, view, window.a, window.train, config)
-    return member_called(member, config.members.get(member)).fit(train, validation, config.seed)
+    validation = samples(market, view, (window.a,), window.train, config)
+    fitted = member_called(member, config.members.get(member)).fit(train, validation, config.seed)
+    return calibrate(fitted, validation, config.calibration)
 
 
-def score(market: Market, view: View, fitted: Fitted, block: Block, history_from: int) -> Float64:
+def score(market: Market, view: View, fitted: Calibrated, block: Block, history_from: int) -> Float64:
     """Return the scores of the sessions `block` `[row, column]`, NaN where no complete window ends.
 
     Windows may reach back to session `history_from`.
@@ -121,7 +141,25 @@ def score(market: Market, view: View, fitted: Fitted, block: Block, history_from
     return scores
 
 
-def fit_and_score(market: Market, view: View, window: Window, member: str, config: SearchConfig) -> Float64:
-    """Return a member's scores on validation A, B and the test of a window `[row, column]`."""
+def fit_and_score(market: Market, sights: Sequence[Sight], member: str, config: SearchConfig) -> Float64:
+    """Return a member's scores on validation A, B and the test of a window `[row, column]`.
+
+    `sights` are the window and, where there are any, its folds: then the rows of the window's `fit` block come first,
+    each scored by a fit that was not shown it.
+    """
+    (window, view), *folds = sights
     fitted = fit_member(market, view, window, member, config)
-    return score(market, view, fitted, (window.a[0], window.test[1]), window.train[0])
+    scores = score(market, view, fitted, (window.a[0], window.test[1]), window.train[0])
+    return np.concatenate([out_of_fold(market, folds, member, config), scores]) if folds else scores
+
+
+def out_of_fold(market: Market, folds: Sequence[Sight], member: str, config: SearchConfig) -> Float64:
+    """Return a member's scores on the `fit` block of a window `[row, column]`: a fit per fold, NaN in none."""
+    block = market.rows(folds[0][0].fit)
+    scores = np.full((block.stop - block.start, len(market.columns)), np.nan)
+    for fold, view in folds:
+        if fold.held_out is not None:
+            fitted, rows = fit_member(market, view, fold, member, config), market.rows(fold.held_out)
+            inside = slice(rows.start - block.start, rows.stop - block.start)
+            scores[inside] = score(market, view, fitted, fold.held_out, fold.train[0])
+    return scores

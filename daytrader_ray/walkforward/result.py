@@ -12,7 +12,7 @@ from daytrader_ray.analytics.performance import CostTotals, Performance, TradeTa
 from daytrader_ray.analytics.verdict import Evidence, Verdict, verdict
 from daytrader_ray.domain.selection import Selection, stability
 from daytrader_ray.domain.trading import members_of
-from daytrader_ray.walkforward.study import WindowResult
+from daytrader_ray.walkforward.trial import WindowResult
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,10 @@ def deflated(trial: TrialResult, trials: Sequence[TrialResult]) -> float:
 
 
 def trial_dict(trial: TrialResult, trials: Sequence[TrialResult]) -> dict[str, Any]:
-    """Return one trial as plain values for JSON, without its single trades."""
+    """Return one trial as plain values for JSON, without its single trades.
+
+    Only one of `trials`, from which the best is chosen, has a deflated Sharpe ratio.
+    """
     skip = {"trade_pnl_usd", "trade_notional_usd", "trade_minutes"}
     windows = [{key: value for key, value in w.as_dict().items() if key not in skip} for w in trial.windows]
     return {
@@ -88,7 +91,7 @@ def trial_dict(trial: TrialResult, trials: Sequence[TrialResult]) -> dict[str, A
         "equity": list(trial.equity),
         "metrics": trial.performance.as_dict() | {"intraday_drawdown": intraday_drawdown(trial.windows)},
         "psr": plain(psr(daily_returns(np.array(trial.equity)))),
-        "dsr": plain(deflated(trial, trials)) if trial.mask else None,
+        "dsr": plain(deflated(trial, trials)) if trial.mask and trial in trials else None,
         "windows": windows,
     }
 

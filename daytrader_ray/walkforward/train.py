@@ -8,14 +8,14 @@ import numpy as np
 
 from daytrader_ray.domain.trading import MEMBERS
 from daytrader_ray.models.bundle import Bundle
-from daytrader_ray.models.members.surface import Fitted
+from daytrader_ray.models.calibration import Calibrated
 from daytrader_ray.models.scaling import View
-from daytrader_ray.regime.config import RegimeConfig
 from daytrader_ray.regime.live import regime_states
 from daytrader_ray.walkforward.cut import cut
+from daytrader_ray.walkforward.ensemble import fit_ensemble
 from daytrader_ray.walkforward.fit import Market, score
-from daytrader_ray.walkforward.regimes import fit_regime, left_out, regime_of
-from daytrader_ray.walkforward.study import Study, WindowInputs, fit_ensemble
+from daytrader_ray.walkforward.regimes import fit_regime, left_out
+from daytrader_ray.walkforward.study import Study, WindowInputs
 from daytrader_ray.walkforward.windows import Window
 
 
@@ -25,35 +25,25 @@ class Learned:
 
     window: Window
     view: View
-    members: Mapping[str, Fitted]
+    members: Mapping[str, Calibrated]
 
 
-def assemble(
-    market: Market,
-    study: Study,
-    learned: Learned,
-    regime: RegimeConfig,
-    mask: int,
-    plan: Mapping[str, Any],
-) -> Bundle:
+def assemble(market: Market, study: Study, learned: Learned, mask: int, plan: Mapping[str, Any]) -> Bundle:
     """Weigh the members of a window and put everything that trading needs into a bundle."""
     window, view = learned.window, learned.view
     frames = cut(market.frames, (0, window.train[1]))
     validation = window.a[0], window.b[1]
     parts = [score(market, view, learned.members[name], validation, window.train[0]) for name in MEMBERS]
     stocks = [frames.panel.symbols[column] for column in study.columns]
-    model = fit_regime(frames, stocks, window, regime, study.config.seed)
+    model = fit_regime(frames, stocks, window, study.regime, study.config.seed)
     states = regime_states(model, frames)[market.rows(validation)]
-    ensemble = fit_ensemble(mask, study, WindowInputs(window, np.stack(parts, axis=2), regime_of(states, regime)))
+    ensemble, _ = fit_ensemble(mask, study, WindowInputs(window, np.stack(parts, axis=2), states))
     return Bundle(
         selection=view.selection,
         symbols=frames.panel.symbols,
         scaler=view.scaler,
         members=dict(learned.members),
-        mask=mask,
-        weights=ensemble.weights,
-        q99=ensemble.q99,
-        threshold=ensemble.threshold,
+        ensemble=ensemble,
         regime=model,
         left_out=left_out(model),
         plan=plan,

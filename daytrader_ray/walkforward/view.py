@@ -1,5 +1,7 @@
 """What the members of a window see: features chosen and scaled on its labelled training rows, once for all of them."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -16,8 +18,8 @@ Int64 = npt.NDArray[np.int64]
 
 
 def view_of(market: Market, window: Window, config: SearchConfig) -> View:
-    """Choose features and fit their scale on the samples of the window's `fit` block."""
-    evidence = evidence_of(market, window.fit, config)
+    """Choose features and fit their scale on the samples that the window learns from."""
+    evidence = evidence_of(market, window.learned, config)
     selection = select(evidence, config.selection)
     if not selection.features:
         raise DataError(
@@ -28,13 +30,13 @@ def view_of(market: Market, window: Window, config: SearchConfig) -> View:
     return View(selection, Scaler.fit(evidence.rows.values[:, selection.kept]))
 
 
-def evidence_of(market: Market, block: Block, config: SearchConfig) -> Evidence:
-    """Return the samples of a block as rows of all features, by symbol and time, at most `max_samples` of them.
+def evidence_of(market: Market, blocks: Sequence[Block], config: SearchConfig) -> Evidence:
+    """Return the samples of blocks as rows of all features, by symbol and time, at most `max_samples` of them.
 
     The matrix is read one symbol at a time.
     """
-    frames, rows = market.frames, market.rows(block)
-    usable = [_samples_of(market, int(column), block) for column in market.columns]
+    frames, rows = market.frames, market.rows((blocks[0][0], blocks[-1][1]))
+    usable = [_samples_of(market, int(column), blocks) for column in market.columns]
     picked = drawn(usable, config.max_samples, config.seed)
     pairs = list(zip(picked, map(int, market.columns), strict=True))
     values = [frames.features.values[rows, column][at - rows.start] for at, column in pairs]
@@ -51,8 +53,8 @@ def evidence_of(market: Market, block: Block, config: SearchConfig) -> Evidence:
     )
 
 
-def _samples_of(market: Market, column: int, block: Block) -> Int64:
-    """Return the rows of one symbol's samples in a block, increasing."""
-    rows = market.rows(block)
+def _samples_of(market: Market, column: int, blocks: Sequence[Block]) -> Int64:
+    """Return the rows of one symbol's samples in some blocks, increasing."""
+    rows = market.rows((blocks[0][0], blocks[-1][1]))
     at = np.arange(rows.start, rows.stop, dtype=np.int64)
-    return at[market.usable(at, column, block)]
+    return at[market.usable(at, column, *blocks)]

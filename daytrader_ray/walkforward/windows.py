@@ -1,9 +1,10 @@
 """Walk-forward windows: train on one span of sessions, test on the next, move on by a step."""
 
 import datetime as dt
+import itertools
 import re
 from calendar import monthrange
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Self
 
 import numpy as np
@@ -78,7 +79,8 @@ class Window:
     """One walk-forward window; every field but `index` is a block of sessions `(start, stop)`.
 
     `train` holds `fit` (learned from), `a` (early stopping) and `b` (weights, scale, threshold) in this order. `step`
-    is the first part of `test`, the one that enters the stitched equity curve.
+    is the first part of `test`, the one that enters the stitched equity curve. A fold of the window also has
+    `held_out`, the part of `fit` that it does not learn from.
     """
 
     index: int
@@ -88,6 +90,28 @@ class Window:
     b: Block
     test: Block
     step: Block
+    held_out: Block | None = None
+
+    @property
+    def learned(self) -> tuple[Block, ...]:
+        """Return the parts of `fit` that are learned from: all of it, or what is left around `held_out`.
+
+        An embargo of a session on either side of it is not learned from either (Lopez de Prado 2018, chapter 7).
+        """
+        if self.held_out is None:
+            return (self.fit,)
+        around = (self.fit[0], self.held_out[0] - 1), (self.held_out[1] + 1, self.fit[1])
+        return tuple(block for block in around if block[1] > block[0])
+
+
+def folds_of(window: Window, n_folds: int) -> list[Window]:
+    """Return the window with each of `n_folds` runs of whole sessions of `fit` held out, oldest first.
+
+    Folds that would leave nothing to learn from are not there; none for `n_folds` 0.
+    """
+    cuts = np.linspace(window.fit[0], window.fit[1], n_folds + 1).round().astype(int).tolist() if n_folds else []
+    found = [replace(window, held_out=block) for block in itertools.pairwise(cuts) if block[1] > block[0]]
+    return [fold for fold in found if fold.learned]
 
 
 def window_of(index: int, train: Block, test: Block, step: Block) -> Window:

@@ -1,20 +1,25 @@
 """Bundles at a URL: kept there, read from a copy on this machine, and never believed without a check."""
 
+import dataclasses
 import datetime as dt
+import re
 import shutil
 from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import fsspec
 import numpy as np
 import pytest
 
-from daytrader_ray.adapters import model_store
+from daytrader_ray.adapters import libraries, model_store
 from daytrader_ray.adapters.folder import local_root
 from daytrader_ray.domain.errors import BundleError
 from daytrader_ray.models import registry
 from daytrader_ray.models.bundle import Bundle
+from daytrader_ray.models.calibration import Calibrated, Identity
 from daytrader_ray.models.scaling import Scaler
+from tests.models.ensembles import equal
 from tests.models.samples import N_FEATURES, keeping, samples
 
 ROOT = "memory://bundles"
@@ -28,11 +33,8 @@ def bundle() -> Bundle:
         selection=keeping(names, names),
         symbols=("AAA",),
         scaler=Scaler(np.zeros(N_FEATURES), np.ones(N_FEATURES)),
-        members={"xgboost": fitted},
-        mask=8,
-        weights=np.array([1.0]),
-        q99=0.5,
-        threshold=0.1,
+        members={"xgboost": Calibrated(fitted, Identity())},
+        ensemble=equal(8, q99=0.5, threshold=0.1),
         regime=None,
         left_out=(),
         plan={},
@@ -99,3 +101,54 @@ def test_an_upload_cut_short_publishes_nothing(bundle: Bundle, local: Path, monk
     shutil.rmtree(local)
     with pytest.raises(BundleError, match=f"no bundle '{made}' under memory://bundles/models"):
         model_store.load(ROOT, made)
+
+
+def test_a_bundle_made_with_another_major_version_is_refused_and_another_minor_one_is_not(
+    bundle: Bundle, local: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def installed(**others: str) -> None:
+        monkeypatch.setattr(model_store, "scoring_libraries", lambda: libraries.scoring_libraries() | others)
+
+    installed(torch="1.13.1")
+    old = model_store.save(bundle, ROOT)
+    installed()
+    now = version("torch")
+    with pytest.raises(BundleError, match=f"another major version: torch 1.13.1, now {re.escape(now)}") as refused:
+        model_store.load(ROOT, old)
+    assert "daytrader train" in refused.value.hint
+    installed(torch="2.0.1", numpy="2.0.0")
+    assert model_store.load(ROOT, model_store.save(bundle, ROOT)).symbols == ("AAA",)
+
+
+def test_a_glance_reads_two_files_and_tells_of_each_bundle_why_it_is_refused(
+    bundle: Bundle, local: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    early, late = (
+        model_store.save(dataclasses.replace(bundle, last_training_session=dt.date(2025, 11, day)), ROOT)
+        for day in (3, 28)
+    )
+    read: list[str] = []
+    true = model_store.Folder.read
+    monkeypatch.setattr(model_store.Folder, "read", lambda self, name: (read.append(name), true(self, name))[1])
+    assert [one.bundle_id for one in model_store.glances(ROOT)] == [late, early]
+    assert len(read) == 4
+    seen = model_store.glance(ROOT, late)
+    assert (seen.values["symbols"], seen.refused) == (["AAA"], "")
+    assert set(seen.libraries) == {"numba", "numpy", "scikit-learn", "torch", "xgboost"}
+    monkeypatch.setattr(model_store, "SCHEMA", model_store.SCHEMA + 1)
+    assert "has schema" in model_store.glance(ROOT, late).refused
+    monkeypatch.undo()
+    assert model_store.glance(ROOT, "0" * 16).refused == "bundle 0000000000000000: manifest.json is missing"
+
+
+def test_xgboost_is_the_same_library_with_and_without_code_for_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    have = {"numba": "0.68", "numpy": "2", "scikit-learn": "1", "torch": "2", "xgboost-cpu": "3.1"}
+
+    def found(name: str) -> str:
+        if name not in have:
+            raise PackageNotFoundError(name)
+        return have[name]
+
+    monkeypatch.setattr(libraries, "version", found)
+    assert libraries.scoring_libraries()["xgboost"] == "3.1"
+    assert libraries.other_majors({"xgboost": "3.0.2"}, {"xgboost": libraries.ABSENT}) == ["xgboost 3.0.2, now absent"]

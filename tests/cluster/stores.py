@@ -1,6 +1,12 @@
 """A store of random bars with a hint of momentum, for tests of the search."""
 
 import datetime as dt
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -34,3 +40,15 @@ def fill(root: str, seed: int = 3) -> None:
         ]
         table = pa.Table.from_arrays(columns, schema=FILE_SCHEMA)
         ParquetStore(root).write_bars(symbol, "2025-11", table, (dt.date(2025, 11, 1), dt.date(2025, 11, 30)))
+
+
+def in_another_process(code: Path, *arguments: str, **environment: str) -> dict[str, Any]:
+    """Run `other_process.py` with the package that lies in the folder `code`; return what it prints."""
+    tests = Path(__file__).parents[2]
+    environ = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
+    environ |= {"PYTHONPATH": os.pathsep.join([str(code), str(tests)]), "RAY_AUTH_MODE": "disabled"} | environment
+    command = [sys.executable, "-m", "tests.cluster.other_process", *arguments]
+    done = subprocess.run(command, env=environ, cwd="/", capture_output=True, text=True, timeout=280)
+    assert done.returncode == 0, done.stderr[-3000:]
+    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return told

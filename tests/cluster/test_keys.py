@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from daytrader_ray.adapters import libraries
 from daytrader_ray.adapters.store import ParquetStore
-from daytrader_ray.cluster import content, features, fits, search
+from daytrader_ray.cluster import features, fits, search
 from daytrader_ray.cluster.features import FeatureRequest, content_key
 from daytrader_ray.cluster.fits import jobs_of
 from daytrader_ray.domain import sources
@@ -23,10 +24,13 @@ from tests.cluster.sources import PACKAGE, imported
 from tests.cluster.stores import SYMBOLS, fill
 from tests.walkforward.markets import market, planted
 
-BYTES_ONLY = ("adapters/atomic.py", "cluster/pipeline.py", "cluster/runtime.py")
+BYTES_ONLY = ("adapters/atomic.py", "adapters/libraries.py", "cluster/pipeline.py", "cluster/runtime.py")
 """These carry results and make none."""
 APART = ("engine/config.py", "engine/events.py", "universe/criteria.py", "universe/daily.py")
 """Rules for entries: features read the events and the universe's list that these are made of, not the rules."""
+
+SCHEMES = ("models/weights/config.py",)
+"""Trials weigh; of it, fits read how many folds they are made for, which is in their key by itself."""
 
 
 def key(store: ParquetStore) -> str:
@@ -61,7 +65,7 @@ def keys(here: Market) -> dict[str, str]:
 
 @pytest.mark.parametrize("member", MEMBERS)
 def test_every_source_that_a_fit_imports_is_in_its_key(here: Market, package: Path, member: str) -> None:
-    read = imported(["walkforward/fit.py", "features/compute.py", f"models/members/{member}.py"])
+    read = imported(["walkforward/fit.py", "features/compute.py", f"models/members/{member}.py"], SCHEMES)
     assert {"domain/trading.py", "domain/panel.py", "models/dataset.py"} <= read
     for name in sorted(read):
         before = keys(here)[member]
@@ -74,7 +78,7 @@ def test_every_source_that_chooses_features_is_in_the_key_of_the_choice(here: Ma
         found = windows(here.frames.panel.grid, WindowSpec.parse("6s", "2s", "2s"))
         return jobs_of(here, found, SearchConfig(), LabelConfig(), "root")[0].view
 
-    read = imported(["walkforward/view.py"])
+    read = imported(["walkforward/view.py"], SCHEMES)
     assert {"features/selection.py", "models/judge.py", "domain/folds.py"} <= read
     for name in sorted(read):
         before = view()
@@ -97,7 +101,7 @@ def test_a_change_in_one_member_fits_that_member_alone_again(here: Market, packa
 
 
 def test_every_source_that_makes_regimes_is_in_their_key(package: Path) -> None:
-    for name in imported(["walkforward/regimes.py"], apart_from=["walkforward/study.py"]):
+    for name in imported(["walkforward/regimes.py"]):
         before = sources.digest_of_sources(search.REGIME_SOURCES)
         edited(package, name)
         assert sources.digest_of_sources(search.REGIME_SOURCES) != before, name
@@ -117,8 +121,8 @@ def test_every_source_that_makes_features_is_in_their_key(tmp_path: Path, packag
 def test_another_calendar_gives_other_features(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = ParquetStore(str(tmp_path))
     before = key(store)
-    true = content.version
-    monkeypatch.setattr(content, "version", lambda name: "9.9" if name == "exchange_calendars" else true(name))
+    true = libraries.version
+    monkeypatch.setattr(libraries, "version", lambda name: "9.9" if name == "exchange_calendars" else true(name))
     assert key(store) != before
 
 

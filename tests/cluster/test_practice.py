@@ -19,6 +19,7 @@ from daytrader_ray.features.step import NAMES
 from daytrader_ray.models.bundle import Bundle
 from daytrader_ray.models.scaling import Scaler
 from tests.engine.test_session_bars import SYMBOLS, TODAY, market_of, whole
+from tests.models.ensembles import equal
 from tests.models.samples import keeping
 
 LONG, QUOTED, EXTRA = "trend.sma_20_15m", "microstructure.spread_bps", "extra.cci_20"
@@ -34,8 +35,8 @@ def engine(*features: str) -> SessionEngine:
         tradable=np.ones(len(SYMBOLS), dtype=np.bool_),
     )
     bundle = Bundle(
-        keeping((*NAMES, EXTRA), features), SYMBOLS, Scaler(np.zeros(n), np.ones(n)), {}, 0b11111, np.full(5, 0.2), 1.0,
-        0.5, None, (), {}, 0, dt.date(2025, 3, 1), "",
+        keeping((*NAMES, EXTRA), features), SYMBOLS, Scaler(np.zeros(n), np.ones(n)), {}, equal(0b11111), None, (), {},
+        0, dt.date(2025, 3, 1), "",
     )  # fmt: skip
     return SessionEngine(bundle, market, KernelConfig(), CostConfig(), 100_000.0, "run")
 
@@ -61,7 +62,7 @@ async def test_the_dry_run_scores_in_every_minute_and_the_session_does_not_notic
     await practise(real, FakeScorer([0.0] * len(MEMBERS)))
     assert Scores.asked == [len(SYMBOLS)] * practice.N_BARS
     assert state_of(real) == before
-    assert real.bundle.threshold == 0.5 and real.is_flat and not real._sent
+    assert (real.thresholds == 0.5).all() and real.is_flat and not real._sent
 
 
 def state_of(engine: SessionEngine) -> bytes:

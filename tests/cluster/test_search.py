@@ -1,11 +1,14 @@
 import datetime as dt
+import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from daytrader_ray.adapters.score_tables import ScoreTable, about
 from daytrader_ray.cluster.content import digest_of_arrays, key_of
-from daytrader_ray.cluster.fits import jobs_of, load_array, load_view
+from daytrader_ray.cluster.fits import jobs_of, load_view
 from daytrader_ray.cluster.search import (
     SearchReport,
     SearchRequest,
@@ -19,15 +22,16 @@ from daytrader_ray.cluster.train import Trained, backtest, train
 from daytrader_ray.cluster.trials import WindowFiles, read_inputs
 from daytrader_ray.domain.errors import BundleError, ConfigError, DataError
 from daytrader_ray.domain.sources import digest_of_sources
-from daytrader_ray.domain.trading import MEMBERS
+from daytrader_ray.domain.trading import BASELINES, MEMBERS, SCORERS
 from daytrader_ray.universe.config import UniverseConfig
 from daytrader_ray.walkforward.config import SearchConfig
 from daytrader_ray.walkforward.fit import fit_and_score
 from daytrader_ray.walkforward.result import stitch, trial_dict
-from daytrader_ray.walkforward.study import run_trial
+from daytrader_ray.walkforward.trial import run_trial
 from daytrader_ray.walkforward.view import view_of
 from daytrader_ray.walkforward.windows import windows
-from tests.cluster.stores import SYMBOLS, fill
+from tests.cluster.sources import PACKAGE
+from tests.cluster.stores import SYMBOLS, fill, in_another_process
 
 pytestmark = pytest.mark.ray
 
@@ -67,9 +71,9 @@ def report(ray_cluster: int, request_: SearchRequest) -> SearchReport:
 
 
 def test_an_interrupted_search_resumes_and_fits_nothing_twice(report: SearchReport) -> None:
-    assert report.fits == len(MEMBERS)
-    assert report.fits_run == len(MEMBERS) - 2
-    assert report.result["ensembles"] == 32
+    assert report.fits == len(SCORERS)
+    assert report.fits_run == len(SCORERS) - 2
+    assert report.result["ensembles"] == 2 ** len(MEMBERS)
     assert report.result["verdict"]["label"] == "too short"
 
 
@@ -96,20 +100,48 @@ def test_workers_change_nothing_one_process_gives_the_same_bits(report: SearchRe
     job = jobs[MEMBERS.index("xgboost")]
     view = view_of(market, job.window, request_.config)
     assert view.as_dict() == load_view(job.view).as_dict()
-    alone = fit_and_score(market, view, job.window, job.member, request_.config)
-    assert alone.tobytes() == load_array(job.path).tobytes()
-    regimes = [
-        path
-        for path in Path(request_.root, "processed/signals").glob("*.npy")
-        if str(path) not in {j.path for j in jobs}
-    ]
+    alone = fit_and_score(market, [(job.window, view)], job.member, request_.config)
+    assert alone.tobytes() == ScoreTable.read(job.path).values.tobytes()
+    regimes = list(Path(request_.root, "processed/signals").glob("*.npy"))
     file = WindowFiles(found[0], tuple(job.path for job in jobs), str(regimes[0]))
-    results = list(run_trial(31, study_of(request_, market), [read_inputs(file, 31, request_.regime)]))
+    results = list(run_trial(31, study_of(request_, market), [read_inputs(file, 31)]))
     trial = stitch(31, results, float(frames.panel.grid.bars_per_session.mean()))
     expected = report.result["trials"][31]
     assert list(trial.equity) == expected["equity"]
     assert trial.performance.as_dict() == {k: v for k, v in expected["metrics"].items() if k != "intraday_drawdown"}
     assert trial_dict(trial, [trial])["windows"] == expected["windows"]
+
+
+@pytest.mark.slow
+def test_one_worker_or_two_and_a_second_run_give_the_same_bytes_of_scores(report: SearchReport, tmp_path: Path) -> None:
+    told = in_another_process(PACKAGE.parent, str(tmp_path), "1")
+    assert told["id"] == report.result["id"]
+    mine, other = (Path(root) / "processed/signals" for root in (Path(report.path).parents[1], tmp_path))
+    files = sorted(path.name for path in other.iterdir())
+    assert len([name for name in files if name.endswith(".parquet")]) == len(SCORERS)
+    assert files == sorted(path.name for path in mine.iterdir())
+    assert [name for name in files if (mine / name).read_bytes() != (other / name).read_bytes()] == []
+    assert Path(report.path).read_bytes() == Path(tmp_path, "reports", Path(report.path).name).read_bytes()
+
+
+def test_baselines_are_trials_of_their_own_and_never_the_best(report: SearchReport) -> None:
+    rows = [trial for trial in report.result["trials"] if trial["baseline"]]
+    assert [trial["members"] for trial in rows] == [[name] for name in BASELINES]
+    assert all(trial["dsr"] is None and len(trial["equity"]) == 3 for trial in rows)
+    assert report.result["best"]["mask"] < 2 ** len(MEMBERS) == rows[0]["mask"]
+    assert report.summary()["baselines"]["sentence"].startswith("Net of cost the best of 31")
+    assert report.result["labels"]["samples"] > 1000
+
+
+def test_scores_say_to_anybody_which_fit_they_are(report: SearchReport, request_: SearchRequest) -> None:
+    market = market_of(request_, frames_of(request_))
+    found = windows(market.frames.panel.grid, request_.spec)
+    job = jobs_of(market, found, request_.config, request_.labels, request_.root)[0]
+    told = about(job.path)
+    assert (told["member"], told["spans"]["test"]) == ("lstm", "2025-11-11 to 2025-11-12")
+    assert told["key"]["member_config"]["epochs"] >= 1 and told["key"]["views"][0]["fit"]["seed"] == 7
+    assert request_.root not in json.dumps(told)
+    assert set(pd.read_parquet(job.path).block) == {"a", "b", "test"}
 
 
 def test_the_result_says_what_each_window_kept(report: SearchReport) -> None:
@@ -138,7 +170,7 @@ def test_a_result_of_another_version_is_refused_with_a_hint(report: SearchReport
     folder = tmp_path / "reports"
     folder.mkdir()
     (folder / "search-1.json").write_text('{"schema": 1}')
-    with pytest.raises(DataError, match="search-1' has schema 1, this program reads 2") as caught:
+    with pytest.raises(DataError, match="search-1' has schema 1, this program reads 3") as caught:
         load_result(str(tmp_path), "search-1")
     assert "daytrader search" in caught.value.hint
 
@@ -169,7 +201,7 @@ def test_training_publishes_a_bundle_of_all_members(trained: Trained) -> None:
     assert set(trained.bundle.members) == set(MEMBERS)
     assert trained.bundle.last_training_session == dt.date(2025, 11, 11)
     assert (trained.first, trained.last) == (dt.date(2025, 11, 4), dt.date(2025, 11, 11))
-    np.testing.assert_array_equal(trained.bundle.weights > 0, [False, False, False, True, False])
+    np.testing.assert_array_equal(trained.bundle.ensemble.weights[0] > 0, [False, False, False, True, False])
     assert trained.summary()["members"] == ["xgboost"]
 
 

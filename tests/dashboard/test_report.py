@@ -63,9 +63,10 @@ def test_the_verdict_stands_before_everything_else(text: str, page: Page) -> Non
     assert body.index("Too short: 4 days.") < body.index("best ensemble")
 
 
-def test_every_ensemble_has_a_row_and_a_curve(text: str) -> None:
-    assert len(re.findall(r"data-trace='\d+'", text)) == 32
-    assert text.count('"mode":"lines"') == 32
+def test_every_ensemble_and_baseline_has_a_row_and_a_curve(text: str) -> None:
+    assert len(re.findall(r"data-trace='\d+'", text)) == 34
+    assert text.count('"opacity":') == 34
+    assert text.count('"dash":"dash"') == 2
     assert len(re.findall(r"<th[^>]*aria-sort=descending", text)) == 1
 
 
@@ -76,6 +77,18 @@ def test_left_out_inputs_windows_and_the_warning_are_in_plain_words(page: Page) 
     assert "Trading can lose money" in words
     assert "In 1 of them no signal paid its cost" in words
     assert "2025-10-20" in words
+
+
+def test_the_baselines_and_the_scheme_are_named_and_each_model_alone_has_its_skill(text: str) -> None:
+    assert "beats logistic and boosting: 1.00 against &lt;b&gt;." in text
+    assert "baseline</i></span> boosting" in text
+    assert "Scheme 'skill': members are weighed by skill on validation" in text
+    row = text[text.index("<td>XGBoost</td>") :].partition("</tr>")[0]
+    assert row.startswith("<td>XGBoost</td><td>+0.005</td><td>1 of 2</td><td>50.0 %</td>")
+    assert row.count("height='0.500'") == 2
+    alone = text[text.index("<td>logistic regression, a baseline</td>") :].partition("</tr>")[0]
+    assert "<td>+0.015</td><td>1 of 2</td><td>\u2013</td>" in alone
+    assert "12,345 labels: 31.0 % down, 36.0 % flat, 33.0 % up" in text
 
 
 def test_text_from_the_result_cannot_become_markup() -> None:

@@ -19,6 +19,7 @@ from daytrader_ray.features.feature_set import feature_set
 from daytrader_ray.features.selection import SelectionConfig
 from daytrader_ray.market_data.statistics import session_statistics
 from daytrader_ray.models.bundle import Bundle
+from daytrader_ray.models.calibration import calibrate
 from daytrader_ray.models.labels import LabelConfig, triple_barrier
 from daytrader_ray.models.registry import member
 from daytrader_ray.sandbox.config import SandboxConfig
@@ -33,6 +34,7 @@ from daytrader_ray.walkforward.fit import Market as Bars
 from daytrader_ray.walkforward.fit import samples
 from daytrader_ray.walkforward.view import view_of
 from daytrader_ray.walkforward.windows import training_window
+from tests.models.ensembles import equal
 
 STOCKS = ("AAPL", "MRNA", "NVDA", "XOM")
 SYMBOLS = (*STOCKS, "SPY")
@@ -92,20 +94,17 @@ def fit_bundle(frames: Frames, last: int, stocks: Sequence[str] = STOCKS) -> Bun
     columns = np.array([frames.panel.symbols.index(symbol) for symbol in stocks])
     history = Bars(cut(frames, (0, last)), labels, columns)
     view = view_of(history, training_window((0, last)), ALL)
-    dataset = samples(history, view, (0, last), (0, last), ALL)
+    dataset = samples(history, view, ((0, last),), (0, last), ALL)
     names = [name for bit, name in enumerate(MEMBERS) if MASK >> bit & 1]
-    members = {name: member(name).fit(dataset.thinned(3000, 7), dataset.thinned(300, 8), seed=7) for name in names}
-    weights = np.array([0.5 * (name in names) for name in MEMBERS])
+    train, validation = dataset.thinned(3000, 7), dataset.thinned(300, 8)
+    members = {name: calibrate(member(name).fit(train, validation, seed=7), validation, "platt") for name in names}
     scores = sum(0.5 * fitted.predict(dataset.windows[::5]) for fitted in members.values())
     return Bundle(
         selection=view.selection,
         symbols=frames.panel.symbols,
         scaler=view.scaler,
         members=members,
-        mask=MASK,
-        weights=weights,
-        q99=float(np.quantile(np.abs(scores), 0.99)),
-        threshold=0.25,
+        ensemble=equal(MASK, q99=float(np.quantile(np.abs(scores), 0.99)), threshold=0.25),
         regime=None,
         left_out=(),
         plan={"extras": feature_set(FEATURES).origins},

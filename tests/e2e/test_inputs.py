@@ -92,8 +92,12 @@ def test_a_session_of_quotes_trades_and_events_has_no_difference_to_its_backtest
     kept = {choice.feature: choice for choice in bundle.selection.choices}
     every = tuple(kept.get(name, Choice(name, None, "not of this test")) for name in NAMES)
     assert set(FEATURES[:7]) & set(bundle.selection.features)
-    plan = {**bundle.plan, "quotes": list(STOCKS), "trades": list(STOCKS)}
-    model_store.save(dataclasses.replace(bundle, selection=Selection(every), threshold=0.1, plan=plan), root)
+    changed = {
+        "plan": {**bundle.plan, "quotes": list(STOCKS), "trades": list(STOCKS)},
+        "selection": Selection(every),
+        "ensemble": dataclasses.replace(bundle.ensemble, threshold=0.1),
+    }
+    model_store.save(dataclasses.replace(bundle, **changed), root)
     live = LiveConfig(quotes=STOCKS, trades=STOCKS)
     profile = load("sandbox", root, {}).model_copy(
         update={"sandbox": SANDBOX, "universe": UNIVERSE, "live": live, "features": FeaturesConfig()}

@@ -7,7 +7,7 @@ from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.cli.profile import load
 from daytrader_ray.cli.session_spec import rehearsal_spec
 from daytrader_ray.regime.config import RegimeConfig
-from daytrader_ray.regime.hmm import fit
+from daytrader_ray.regime.fit import fit
 from daytrader_ray.regime.observations import observe
 from daytrader_ray.sandbox.market import Market
 from daytrader_ray.sandbox.process import running

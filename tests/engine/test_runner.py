@@ -23,6 +23,7 @@ from daytrader_ray.models.bundle import Bundle
 from daytrader_ray.models.scaling import Scaler
 from daytrader_ray.walkforward.cut import cut
 from tests.engine.markets import frames
+from tests.models.ensembles import equal
 from tests.models.samples import keeping
 
 FEATURES = ("lag.return_1", "trend.sma_20")
@@ -38,10 +39,7 @@ def bundle(threshold: float = 0.5, features: tuple[str, ...] = FEATURES) -> Bund
         symbols=HISTORY.symbols,
         scaler=Scaler(np.zeros(2), np.ones(2)),
         members={},
-        mask=0b11111,
-        weights=np.full(5, 0.2),
-        q99=1.0,
-        threshold=threshold,
+        ensemble=equal(0b11111, q99=1.0, threshold=threshold),
         regime=None,
         left_out=(),
         plan={},

@@ -22,9 +22,10 @@ from daytrader_ray.models.bundle import Bundle
 from daytrader_ray.models.dataset import symbol_windows, valid_rows
 from daytrader_ray.models.scaling import Scaler
 from daytrader_ray.regime.config import RegimeConfig
-from daytrader_ray.regime.hmm import fit
+from daytrader_ray.regime.fit import fit
 from daytrader_ray.regime.live import LiveRegime
 from daytrader_ray.regime.observations import observe
+from tests.models.ensembles import equal
 from tests.models.samples import keeping
 
 SYMBOLS = ("AAA", "I:VIX", "SPY")
@@ -90,8 +91,8 @@ def bundle(frames: Frames) -> Bundle:
     assert model is not None and "vix" in model.inputs
     n = len(FEATURES)
     return Bundle(
-        keeping(NAMES, FEATURES), SYMBOLS, Scaler(np.zeros(n), np.full(n, 0.01)), {}, 0b11111, np.full(5, 0.2), 1.0,
-        0.5, model, model.left_out, {}, 0, panel_date(frames), "",
+        keeping(NAMES, FEATURES), SYMBOLS, Scaler(np.zeros(n), np.full(n, 0.01)), {}, equal(0b11111), model,
+        model.left_out, {}, 0, panel_date(frames), "",
     )  # fmt: skip
 
 

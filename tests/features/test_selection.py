@@ -198,6 +198,22 @@ def test_a_selection_tells_the_fate_of_every_feature() -> None:
     assert chosen.choices[0].mutual_information > chosen.choices[9].mutual_information
 
 
+def test_a_feature_to_keep_stays_beside_a_better_twin_and_counts_as_one_of_the_top() -> None:
+    here = mixed()
+    wished = SelectionConfig(top=2, keep=("f2", "f7", "unheard_of"))
+    chosen = select(here, wished)
+    assert chosen.features == ("f2", "f7")
+    assert "with f2, which the configuration keeps" in chosen.choices[0].dropped
+    assert select(here, wished.model_copy(update={"top": 3})).features == ("f1", "f2", "f7")
+    assert select(here, wished.model_copy(update={"top": 1})).features == ("f2", "f7")
+
+
+def test_a_feature_to_keep_is_dropped_where_it_has_no_values_to_speak_of() -> None:
+    chosen = select(mixed(), SelectionConfig(top=2, keep=("f3", "f4", "f5")))
+    assert chosen.features == ("f0", "f5")
+    assert chosen.choices[3].dropped == "one value only"
+
+
 @pytest.fixture
 def another_rule(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     rules = {"no_f0": lambda evidence, kept, config: {0: "not today"}, **selection.RULES}

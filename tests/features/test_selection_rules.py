@@ -49,3 +49,10 @@ def test_a_rule_can_take_nothing_at_all(rule: Rule) -> None:
     assert dict(rule(EVIDENCE, EVERY[:0], CONFIG)) == {}
     nothing = replace(EVIDENCE, rows=Rows(*(part[:0] for part in EVIDENCE.rows)), sessions=EVERY[:0], symbols=EVERY[:0])
     assert set(rule(nothing, EVERY, CONFIG)) <= set(EVERY.tolist())
+
+
+def test_a_rule_drops_what_is_wished_for_only_where_it_has_too_few_values(rule: Rule) -> None:
+    wishing = CONFIG.model_copy(update={"keep": EVIDENCE.names})
+    few = {3, 4}
+    assert set(rule(EVIDENCE, EVERY, wishing)) <= few
+    assert set(rule(EVIDENCE, np.setdiff1d(EVERY, [*few]), wishing)) == set()

@@ -19,7 +19,8 @@ def samples(n: int, seed: int, n_features: int = N_FEATURES) -> tuple[Dataset, n
     drift = 0.8 * windows[:, -1, 0].astype(np.float64) - 3.0 * windows[:, :, 1].mean(axis=1)
     outcome = drift + generator.standard_normal(n)
     labels = np.where(outcome > 0.7, 1, np.where(outcome < -0.7, -1, 0)).astype(np.int8)
-    return Dataset(windows, labels, generator.uniform(0.5, 1.5, n).astype(np.float32)), drift
+    names = tuple(f"f{i}" for i in range(n_features))
+    return Dataset(windows, labels, generator.uniform(0.5, 1.5, n).astype(np.float32), names), drift
 
 
 def keeping(names: Collection[str], kept: Collection[str]) -> Selection:

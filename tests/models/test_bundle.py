@@ -14,6 +14,8 @@ from daytrader_ray.domain.regime import RegimeModel
 from daytrader_ray.domain.trading import MEMBERS
 from daytrader_ray.models import registry
 from daytrader_ray.models.bundle import Bundle
+from daytrader_ray.models.calibration import Calibrated, Platt
+from daytrader_ray.models.ensemble import Ensemble
 from daytrader_ray.models.scaling import Scaler
 from tests.models.samples import N_FEATURES, keeping, samples
 
@@ -23,20 +25,41 @@ WINDOWS = samples(70, 5)[0].windows
 @pytest.fixture(scope="module")
 def bundle() -> Bundle:
     train, validation = samples(300, 1)[0], samples(100, 2)[0]
+
+    def member(name: str) -> Calibrated:
+        return Calibrated(registry.member(name).fit(train, validation, seed=1), Platt(0.1, 1.2))
+
     names = tuple(f"f{i}" for i in range(N_FEATURES))
     one = np.ones((3, 1))
     regime = RegimeModel(
-        ("log_rv",), ("vix",), ("AAA",), 1, one[0], one[0], one[0], one[:, 0] / 3, np.eye(3), one, one, np.arange(3)
+        ("log_rv",),
+        ("vix",),
+        ("AAA",),
+        1,
+        one[0],
+        one[0],
+        one[0],
+        one[:, 0] / 3,
+        np.eye(3),
+        one,
+        one,
+        np.zeros((3, 2)),
+        30.0,
     )
     return Bundle(
         selection=keeping(("extra", *names), names),
         symbols=("AAA", "SPY"),
         scaler=Scaler(np.arange(N_FEATURES, dtype=np.float64), np.ones(N_FEATURES)),
-        members={name: registry.member(name).fit(train, validation, seed=1) for name in MEMBERS},
-        mask=0b11111,
-        weights=np.array([0.1, 0.2, 0.3, 0.2, 0.2]),
-        q99=0.125,
-        threshold=float("inf"),
+        members={name: member(name) for name in MEMBERS},
+        ensemble=Ensemble(
+            scheme="regime",
+            mask=0b11111,
+            weights=np.array([0.1, 0.2, 0.3, 0.2, 0.2]) + np.zeros((4, 1)),
+            timeframes=np.array([0.5, 0.3, 0.2]),
+            q99=0.125,
+            threshold=float("inf"),
+            hours=np.array([0.8, 0.9]),
+        ),
         regime=regime,
         left_out=("vix",),
         plan={"kernel": {"max_gross": 2.0}},
@@ -54,9 +77,10 @@ def saved(bundle, tmp_path) -> Path:
 def test_a_bundle_comes_back_as_it_was(bundle, saved, tmp_path):
     assert model_store.latest(tmp_path) == saved.name
     again = model_store.load(tmp_path, saved.name, bundle.feature_set)
-    plain = [f.name for f in dataclasses.fields(Bundle) if f.name not in ("scaler", "members", "weights", "regime")]
+    plain = [f.name for f in dataclasses.fields(Bundle) if f.name not in ("scaler", "members", "ensemble", "regime")]
     assert all(getattr(again, name) == getattr(bundle, name) for name in plain)
-    assert np.array_equal(again.weights, bundle.weights)
+    for f in dataclasses.fields(Ensemble):
+        assert np.array_equal(getattr(again.ensemble, f.name), getattr(bundle.ensemble, f.name)), f.name
     assert np.array_equal(again.scaler.mean, bundle.scaler.mean)
     assert again.regime is not None
     assert again.regime.inputs == ("log_rv",)
@@ -107,8 +131,8 @@ def test_another_schema_or_feature_set_is_refused(bundle, saved, tmp_path, monke
         model_store.load(tmp_path, saved.name, ("new", *bundle.features))
     with pytest.raises(BundleError, match="another feature set: their order"):
         model_store.load(tmp_path, saved.name, tuple(reversed(bundle.feature_set)))
-    monkeypatch.setattr(model_store, "SCHEMA", 3)
-    with pytest.raises(BundleError, match="has schema 2, this program reads 3"):
+    monkeypatch.setattr(model_store, "SCHEMA", 4)
+    with pytest.raises(BundleError, match="has schema 3, this program reads 4"):
         model_store.load(tmp_path, saved.name)
 
 

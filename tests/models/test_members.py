@@ -1,4 +1,4 @@
-"""The contract of a member, run over every registered one."""
+"""The contract of a member, run over every registered one and the baselines."""
 
 import numpy as np
 import pytest
@@ -7,10 +7,15 @@ import xgboost as xgb
 from sklearn import decomposition
 
 from daytrader_ray.domain.errors import ConfigError
-from daytrader_ray.domain.trading import MEMBERS
+from daytrader_ray.domain.trading import SCORERS
 from daytrader_ray.models import registry
-from daytrader_ray.models.members.random_forest import RandomForest, flat
-from daytrader_ray.models.members.surface import SCORE_STEPS, Fitted
+from daytrader_ray.models.calibration import Calibrated, calibrate
+from daytrader_ray.models.dataset import Dataset
+from daytrader_ray.models.members import boosting, logistic, random_forest, xgboost
+from daytrader_ray.models.members.boosting import Boosting
+from daytrader_ray.models.members.logistic import Logistic
+from daytrader_ray.models.members.random_forest import RandomForest, RandomForestConfig
+from daytrader_ray.models.members.surface import SCORE_STEPS, score_in_blocks
 from daytrader_ray.models.members.tabular import Inputs, TabularConfig, tabular
 from daytrader_ray.models.members.xgboost import XGBoost
 from tests.models.samples import samples
@@ -19,7 +24,7 @@ TRAIN, VALIDATION, TEST = samples(2000, 1), samples(400, 2), samples(500, 3)
 
 
 PCA = {"pca_variance": 0.95}
-KINDS = [(name, {}) for name in MEMBERS] + [("random_forest", PCA), ("xgboost", PCA)]
+KINDS = [(name, {}) for name in SCORERS] + [(name, PCA) for name in ("random_forest", "xgboost", "logistic")]
 
 
 @pytest.fixture(scope="module", params=KINDS, ids=lambda kind: kind[0] + "_pca" * bool(kind[1]))
@@ -33,8 +38,14 @@ def name(kind) -> str:
 
 
 @pytest.fixture(scope="module")
-def fitted(kind) -> Fitted:
-    return registry.member(*kind).fit(TRAIN[0], VALIDATION[0], seed=7)
+def fitted(kind) -> Calibrated:
+    return fit(kind, seed=7)
+
+
+def fit(kind, seed) -> Calibrated:
+    name, options = kind
+    drawn = {**options, "max_samples": 1500}
+    return calibrate(registry.member(name, drawn).fit(TRAIN[0], VALIDATION[0], seed), VALIDATION[0], "platt")
 
 
 def test_scores_follow_the_planted_signal(fitted):
@@ -78,8 +89,7 @@ def test_a_saved_member_scores_the_same_and_saves_the_same_bytes(name, fitted, t
 
 def test_the_seed_decides_the_fit_and_no_ambient_state_does(kind, fitted):
     np.random.seed(1)  # noqa: TID251 - the ambient state is disturbed on purpose
-    same = registry.member(*kind).fit(TRAIN[0], VALIDATION[0], seed=7)
-    other = registry.member(*kind).fit(TRAIN[0], VALIDATION[0], seed=8)
+    same, other = fit(kind, seed=7), fit(kind, seed=8)
     windows = TEST[0].windows
     assert np.array_equal(same.predict(windows), fitted.predict(windows))
     assert not np.array_equal(other.predict(windows), fitted.predict(windows))
@@ -88,24 +98,47 @@ def test_the_seed_decides_the_fit_and_no_ambient_state_does(kind, fitted):
 def test_a_fit_without_validation_or_without_one_class_still_scores(kind):
     dataset = TRAIN[0]
     keep = np.flatnonzero(dataset.labels != 0)[:300]
-    two_classes = type(dataset)(dataset.windows[keep], dataset.labels[keep], dataset.weights[keep])
-    empty = type(dataset)(dataset.windows[:0], dataset.labels[:0], dataset.weights[:0])
-    scores = registry.member(*kind).fit(two_classes, empty, seed=1).predict(TEST[0].windows[:10])
-    assert np.isfinite(scores).all()
+    two_classes, empty = dataset.part(keep), dataset.part(keep[:0])
+    fitted = registry.member(*kind).fit(two_classes, empty, seed=1)
+    assert np.isfinite(calibrate(fitted, empty, "platt").predict(TEST[0].windows[:10])).all()
 
 
-def test_flat_trees_score_as_the_library_that_grew_them():
-    grown = RandomForest().grow(TRAIN[0], Inputs(), seed=7)
-    windows = TEST[0].windows
-    shares = grown.predict_proba(tabular(windows))
-    assert np.abs(flat(grown).score(windows) - (shares[:, 2] - shares[:, 0])).max() <= 1e-6
+def without(label: int) -> Dataset:
+    return TRAIN[0].part(TRAIN[0].labels != label)
 
 
-def test_boosted_trees_score_as_their_library(tmp_path):
-    fitted = XGBoost().fit(TRAIN[0], VALIDATION[0], seed=7)
-    windows = TEST[0].windows
-    shares = fitted.booster.predict(xgb.DMatrix(tabular(windows)))
-    assert np.abs(fitted.predict(windows) - (shares[:, 2] - shares[:, 0])).max() <= 1e-6 + 0.5 / SCORE_STEPS
+@pytest.mark.parametrize("dataset", [TRAIN[0], without(-1), without(0), without(1)], ids=["all", "-1", "0", "+1"])
+@pytest.mark.parametrize("name", ["random_forest", "extra_trees", "xgboost", "boosting", "logistic"])
+def test_flat_arrays_score_as_the_library_that_made_them(name, dataset):
+    rows = tabular(TEST[0].windows)
+    inputs = Inputs()
+    if name == "xgboost":
+        grown = XGBoost().grow(dataset, VALIDATION[0], inputs, seed=7)
+        shares, classes = grown.predict(xgb.DMatrix(rows)), (-1, 0, 1)
+        made = xgboost.flat(grown, inputs)
+    else:
+        grow, flat = {
+            "random_forest": (RandomForest().grow, random_forest.flat),
+            "extra_trees": (RandomForest(RandomForestConfig(extra=True)).grow, random_forest.flat),
+            "boosting": (Boosting().grow, boosting.flat),
+            "logistic": (Logistic().grow, logistic.flat),
+        }[name]
+        grown = grow(dataset, inputs, seed=7)
+        shares, classes, made = grown.predict_proba(rows), grown.classes_, flat(grown, inputs)
+    expected = (shares * np.array(classes)).sum(axis=1)
+    assert np.ptp(expected) > 0.1
+    assert np.abs(made.score(TEST[0].windows) - expected).max() <= 1e-6
+
+
+def test_trees_turn_at_their_thresholds_as_the_library_does():
+    """Rows that stand exactly on a threshold of the library, in float32."""
+    grown = XGBoost().grow(TRAIN[0], VALIDATION[0], Inputs(), seed=7)
+    made = xgboost.flat(grown, Inputs())
+    on = np.nextafter(made.threshold[made.child[:, 0] != np.arange(len(made.child))], np.float32(np.inf))
+    rows = np.random.default_rng(1).choice(on, (300, 16)).astype(np.float32)
+    windows = np.repeat(rows[:, None, :8], 30, axis=1)
+    shares = grown.predict(xgb.DMatrix(tabular(windows)))
+    assert np.abs(made.score(windows) - (shares[:, 2] - shares[:, 0])).max() <= 1e-6
 
 
 @pytest.mark.parametrize("name", ["lstm", "cnn", "transformer"])
@@ -114,13 +147,14 @@ def test_networks_score_in_blocks_as_in_one_large_batch(name):
     windows = np.ascontiguousarray(TEST[0].windows)
     with torch.no_grad():
         whole = fitted.score(windows)
-    assert np.abs(fitted.predict(windows) - whole).max() <= 1e-6 + 0.5 / SCORE_STEPS
+    blocks = score_in_blocks(windows, fitted.score)
+    assert np.abs(blocks - whole).max() <= 1e-6 + 0.5 / SCORE_STEPS
 
 
 def test_torch_settings_and_random_state_are_left_as_they_were():
     torch.set_num_threads(2)
     before = torch.random.get_rng_state()
-    registry.member("cnn", {"epochs": 1}).fit(TRAIN[0], VALIDATION[0], seed=7).predict(TEST[0].windows)
+    registry.member("cnn", {"epochs": 1}).fit(TRAIN[0], VALIDATION[0], seed=7).score(TEST[0].windows[:64].copy())
     assert torch.get_num_threads() == 2
     assert not torch.are_deterministic_algorithms_enabled()
     assert torch.equal(torch.random.get_rng_state(), before)
@@ -137,7 +171,7 @@ def test_principal_components_are_the_fewest_that_keep_the_variance():
     rng = np.random.default_rng(9)
     windows = rng.standard_normal((800, 30, 6)).astype(np.float32)
     windows[:, :, 3:] = windows[:, :, :3] + 0.01 * windows[:, :, 3:]
-    dataset = type(TRAIN[0])(windows, np.zeros(800, np.int8), np.ones(800, np.float32))
+    dataset = Dataset(windows, np.zeros(800, np.int8), np.ones(800, np.float32), tuple("abcdef"))
     rows = tabular(windows).astype(np.float64)
     oracle = decomposition.PCA(n_components=0.95, svd_solver="full").fit(rows)
     inputs = Inputs.fit(dataset, TabularConfig(pca_variance=0.95))

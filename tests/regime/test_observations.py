@@ -1,7 +1,18 @@
 import numpy as np
 import pytest
 
-from daytrader_ray.regime.observations import BREADTH, CORRELATION, INPUTS, LOG_RV, TREND, VIX, VIX_TERM, observe
+from daytrader_ray.regime.observations import (
+    BREADTH,
+    CORRELATION,
+    HALF_LIFE_MINUTES,
+    INPUTS,
+    LOG_RV,
+    MEAN_CORR,
+    TREND,
+    VIX,
+    VIX_TERM,
+    observe,
+)
 from tests.regime.market import N_SLOTS, STOCKS, SYMBOLS, frames
 
 
@@ -27,6 +38,29 @@ def test_observations_agree_with_a_plain_calculation():
         assert seen.x[at, BREADTH] == pytest.approx(np.mean(day[-1, :3] > firsts))
 
 
+def test_the_mean_correlation_is_that_of_all_pairs_without_looking_at_pairs():
+    """Against the definition: every pair of stocks, each standardised by its own EWMA volatility up to the bar."""
+    whole = frames()
+    seen = observe(whole, STOCKS, 5, 6)
+    returns = np.diff(np.log(whole.panel.close[:, :3]), axis=0)
+    returns[N_SLOTS - 1 :: N_SLOTS] = np.nan
+    decay, squares, product, square = 0.5 ** (1 / HALF_LIFE_MINUTES), np.zeros(3), 0.0, 0.0
+    for row in returns[: seen.rows[-1]]:
+        there = np.isfinite(row)
+        squares[there] = decay * squares[there] + (1 - decay) * row[there] ** 2
+        z = row[there] / np.sqrt(squares[there])
+        if there.sum() > 1:
+            pairs = np.outer(z, z)[~np.eye(len(z), dtype=bool)]
+            product = decay * product + (1 - decay) * pairs.mean()
+            square = decay * square + (1 - decay) * (z**2).mean()
+    assert seen.x[-1, MEAN_CORR] == pytest.approx(product / square)
+    assert seen.x[-1, MEAN_CORR] == pytest.approx(0.5, abs=0.15), "half of each stock's variance is the market's"
+
+
+def test_one_stock_has_no_mean_correlation():
+    assert np.isnan(observe(frames(symbols=("AAA", "SPY")), ("AAA",), 0, 1).x[:, MEAN_CORR]).all()
+
+
 def test_correlations_are_exponentially_weighted_over_all_sessions_so_far():
     whole = frames()
     seen = observe(whole, STOCKS, 5, 6)
@@ -34,7 +68,7 @@ def test_correlations_are_exponentially_weighted_over_all_sessions_so_far():
     returns[N_SLOTS - 1 :: N_SLOTS] = np.nan
     past = returns[: seen.rows[-1]]
     past = past[np.isfinite(past[:, 5])]
-    weights = 0.5 ** (np.arange(len(past))[::-1] / 60)
+    weights = 0.5 ** (np.arange(len(past))[::-1] / HALF_LIFE_MINUTES)
     for pair, name in enumerate(("QQQ", "TLT", "GLD")):
         spy, other = past[:, 5], past[:, SYMBOLS.index(name)]
         expected = (weights * spy * other).sum() / np.sqrt((weights * spy**2).sum() * (weights * other**2).sum())
@@ -43,8 +77,9 @@ def test_correlations_are_exponentially_weighted_over_all_sessions_so_far():
 
 def test_without_spy_all_that_needs_it_is_unknown():
     seen = observe(frames(symbols=("AAA", "BBB", "QQQ")), STOCKS, 0, 3)
-    assert np.isfinite(seen.x[:, BREADTH]).all()
-    assert np.isnan(np.delete(seen.x, BREADTH, axis=1)).all()
+    of_stocks = [BREADTH, MEAN_CORR]
+    assert np.isfinite(seen.x[:, of_stocks]).all()
+    assert np.isnan(np.delete(seen.x, of_stocks, axis=1)).all()
 
 
 def test_breadth_counts_stocks_and_no_other_symbol():
@@ -59,7 +94,7 @@ def test_the_vix_is_seen_as_it_stands_and_unknown_where_it_has_no_value():
     close[50:60, 2] = np.nan
     seen = observe(whole, STOCKS, 0, 1)
     assert np.array_equal(seen.x[:, VIX], np.log(close[seen.rows, 1]), equal_nan=True)
-    assert np.array_equal(seen.x[:, VIX_TERM], close[seen.rows, 1] / close[seen.rows, 2], equal_nan=True)
+    assert np.array_equal(seen.x[:, VIX_TERM], close[seen.rows, 2] / close[seen.rows, 1] - 1, equal_nan=True)
     assert np.isnan(seen.x[:, VIX]).sum() == 2 and np.isnan(seen.x[:, VIX_TERM]).sum() == 4
 
 

@@ -88,14 +88,14 @@ def study_of(frames: Frames) -> tuple[Market, Study]:
     labels = triple_barrier(frames, LabelConfig())
     study = Study(
         frames=without_features(frames),
-        forward_return=labels.forward_return,
-        span_end=labels.span_end,
+        labels=labels,
         columns=columns,
         tradable=tradable(UNIVERSE, frames.panel, np.full(frames.adv.shape, np.nan)),
         sector=sector_codes(UNIVERSE, symbols),
         sector_limit=sector_budgets(UNIVERSE, frames.panel, KernelConfig().max_sector),
         kernel=KernelConfig(),
         costs=CostConfig(),
+        regime=RegimeConfig(),
         config=CONFIG,
     )
     return Market(frames, labels, columns), study
@@ -107,5 +107,5 @@ def trained_on(frames: Frames) -> Bundle:
     window = training_window((0, N_TRAIN))
     view = view_of(market, window, study.config)
     learned = Learned(window, view, {name: fit_member(market, view, window, name, study.config) for name in MEMBERS})
-    bundle = assemble(market, study, learned, RegimeConfig(), 0b11111, {"data": "test"})
-    return dataclasses.replace(bundle, threshold=0.2)
+    bundle = assemble(market, study, learned, 0b11111, {"data": "test"})
+    return dataclasses.replace(bundle, ensemble=dataclasses.replace(bundle.ensemble, threshold=0.2))

@@ -14,12 +14,14 @@ from daytrader_ray.walkforward.fit import Market
 N_SLOTS = 120
 
 
-def planted(seed: int = 1, n_sessions: int = 14, n_symbols: int = 4, strength: float = 0.0004) -> Frames:
+def planted(
+    seed: int = 1, n_sessions: int = 14, n_symbols: int = 4, strength: float = 0.0004, n_slots: int = N_SLOTS
+) -> Frames:
     """Return sessions whose minute returns follow feature 0 by `strength` a minute; feature 1 is noise."""
     rng = np.random.default_rng(seed)
     days = [dt.date(2025, 11, 3) + dt.timedelta(days=k) for k in range(3 * n_sessions)]
     dates = [day for day in days if day.weekday() < 5][:n_sessions]
-    grid = SessionGrid(tuple(Session(date, 29_370_000 + 1440 * k, N_SLOTS) for k, date in enumerate(dates)))
+    grid = SessionGrid(tuple(Session(date, 29_370_000 + 1440 * k, n_slots) for k, date in enumerate(dates)))
     n = grid.n_rows
     drift = np.zeros((n, n_symbols))
     for t in range(1, n):

@@ -11,12 +11,11 @@ import pytest
 
 from daytrader_ray.domain.panel import Panel
 from daytrader_ray.features.compute import compute
-from daytrader_ray.regime.config import RegimeConfig
 from daytrader_ray.regime.live import regime_states
 from daytrader_ray.walkforward.cut import cut
-from daytrader_ray.walkforward.regimes import regime_of
+from daytrader_ray.walkforward.ensemble import ensemble_signals
 from daytrader_ray.walkforward.replay import bundle_scores, replay
-from daytrader_ray.walkforward.study import Fitted, ensemble_signals
+from daytrader_ray.walkforward.study import Scores, only_tradable
 from tests.walkforward.chain import N_TRAIN, Compute, frames_of, made_up, study_of, trained_on
 
 
@@ -35,10 +34,10 @@ def outcome(panel: Panel, row: int, features: Compute = compute) -> dict[str, ob
     slot = row - rows.start
     states = regime_states(bundle.regime, frames)
     scores = bundle_scores(bundle, frames, rows, study.columns)
-    fitted = Fitted(bundle.weights, bundle.q99, bundle.threshold, bundle.threshold)
-    regime = regime_of(states[rows], RegimeConfig())
-    signals = ensemble_signals(cut(frames, (session, session + 1)), study.columns, scores, fitted, regime)
-    result = replay(bundle, study, frames, RegimeConfig(), (session, session + 1))
+    block = (session, session + 1)
+    found = Scores(only_tradable(study, scores, block), states[rows])
+    signals = ensemble_signals(cut(frames, block), study, found, bundle.ensemble)
+    result = replay(bundle, study, frames, block)
     matrix = frames.features
     found: dict[str, object] = {
         f"feature {name}": matrix.values[: row + 1, :, k].tobytes() for k, name in enumerate(matrix.names)
@@ -47,7 +46,12 @@ def outcome(panel: Panel, row: int, features: Compute = compute) -> dict[str, ob
         found[name] = getattr(matrix, name)[: row + 1].tobytes()
     found |= {
         "statistics": (frames.adv[: session + 1].tobytes(), frames.sigma_day[: session + 1].tobytes()),
-        "weights": (bundle.weights.tobytes(), bundle.q99, bundle.scaler.mean.tobytes(), bundle.features),
+        "weights": (
+            bundle.ensemble.weights.tobytes(),
+            bundle.ensemble.q99,
+            bundle.scaler.mean.tobytes(),
+            bundle.features,
+        ),
         "regime": states[: row + 1].tobytes(),
         "scores": scores[: slot + 1].tobytes(),
         "signals": signals[: slot + 1].tobytes(),

@@ -9,7 +9,6 @@ from daytrader_ray.domain.panel import Frames, Panel
 from daytrader_ray.engine.backtest import BacktestResult
 from daytrader_ray.models.bundle import Bundle
 from daytrader_ray.models.labels import LabelConfig, triple_barrier
-from daytrader_ray.regime.config import RegimeConfig
 from daytrader_ray.walkforward.replay import bundle_scores, replay
 from tests.walkforward.chain import N_TRAIN, frames_of, made_up, study_of, trained_on
 
@@ -39,7 +38,7 @@ def outcome(panel: Panel) -> Outcome:
     _, study = study_of(frames)
     rows = slice(int(panel.grid.first_row[N_TRAIN]), int(panel.grid.first_row[N_TRAIN + 1]))
     scores = bundle_scores(bundle, frames, rows, study.columns)
-    return frames, bundle, scores, replay(bundle, study, frames, RegimeConfig(), (N_TRAIN, N_TRAIN + 1))
+    return frames, bundle, scores, replay(bundle, study, frames, (N_TRAIN, N_TRAIN + 1))
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +73,7 @@ def test_features_and_labels_are_the_same_bits(plain: Outcome, with_splits: Outc
 
 def test_members_weights_and_scores_are_the_same_bits(plain: Outcome, with_splits: Outcome) -> None:
     for name in ("weights", "q99"):
-        assert np.array_equal(getattr(plain[1], name), getattr(with_splits[1], name)), name
+        assert np.array_equal(getattr(plain[1].ensemble, name), getattr(with_splits[1].ensemble, name)), name
     assert plain[1].regime is not None and with_splits[1].regime is not None
     assert plain[1].regime.means.tobytes() == with_splits[1].regime.means.tobytes()
     assert plain[2].tobytes() == with_splits[2].tobytes()

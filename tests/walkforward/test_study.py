@@ -6,13 +6,16 @@ import pytest
 
 from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.panel import Frames
+from daytrader_ray.domain.regime import Regime
 from daytrader_ray.engine.config import KernelConfig
+from daytrader_ray.regime.config import RegimeConfig
 from daytrader_ray.walkforward.config import SearchConfig
 from daytrader_ray.walkforward.costs import fill_costs, round_trip_costs
 from daytrader_ray.walkforward.cut import cut, without_features
 from daytrader_ray.walkforward.fit import Market, score
 from daytrader_ray.walkforward.result import judge, select_best, stitch, trial_dict
-from daytrader_ray.walkforward.study import Regime, Study, WindowInputs, WindowResult, run_trial
+from daytrader_ray.walkforward.study import Study, WindowInputs
+from daytrader_ray.walkforward.trial import WindowResult, rank_ic, run_trial
 from daytrader_ray.walkforward.view import view_of
 from daytrader_ray.walkforward.windows import WindowSpec, windows
 from tests.walkforward.markets import N_SLOTS, LastRow, market, planted
@@ -24,14 +27,14 @@ def study_of(here: Market, config: SearchConfig = CONFIG) -> Study:
     n_symbols, n_sessions = len(here.frames.panel.symbols), len(here.frames.panel.grid.sessions)
     return Study(
         frames=without_features(here.frames),
-        forward_return=here.labels.forward_return,
-        span_end=here.labels.span_end,
+        labels=here.labels,
         columns=here.columns,
         tradable=np.ones((n_sessions, n_symbols), dtype=np.bool_),
         sector=np.arange(n_symbols, dtype=np.int64),
         sector_limit=np.full((n_sessions, n_symbols), np.inf),
         kernel=KernelConfig(),
         costs=CostConfig(),
+        regime=RegimeConfig(),
         config=config,
     )
 
@@ -44,8 +47,7 @@ def inputs_of(here: Market, spec: str = "2s") -> Iterator[WindowInputs]:
         members = [score(here, view, LastRow(feature), block, window.train[0]) for feature in (0, 1, 0)]  # type: ignore[arg-type]
         nothing = np.full_like(members[0], np.nan)
         stack = np.stack([members[0], members[1], nothing, members[2], nothing], axis=2)
-        half = np.full(len(stack), 0.5)
-        yield WindowInputs(window, stack, Regime(half, half, np.ones(len(stack))))
+        yield WindowInputs(window, stack, np.full(len(stack), Regime.UNKNOWN, dtype=np.int8))
 
 
 @pytest.fixture(scope="module")
@@ -155,8 +157,6 @@ def test_the_drawdown_inside_the_day_is_that_of_the_whole_bar_by_bar_curve(here:
 
 
 def test_a_session_without_scores_does_not_dilute_the_rank_correlation(here: Market) -> None:
-    from daytrader_ray.walkforward.study import rank_ic
-
     frames = cut(here.frames, (0, 2))
     forward = np.random.default_rng(1).normal(size=frames.panel.close.shape)
     signal = forward.copy()

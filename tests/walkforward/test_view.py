@@ -62,7 +62,7 @@ def test_what_cannot_warm_up_is_dropped_and_not_its_rows(frames: Frames) -> None
     view, without = view_of(here, window, CONFIG), view_of(market(frames), window, CONFIG)
     assert view.selection.features == without.selection.features == frames.features.names
     assert "unknown in" in view.selection.choices[2].dropped
-    parts = [samples(m, v, window.fit, window.train, CONFIG) for m, v in ((here, view), (market(frames), without))]
+    parts = [samples(m, v, window.learned, window.train, CONFIG) for m, v in ((here, view), (market(frames), without))]
     np.testing.assert_array_equal(parts[0].windows, parts[1].windows)
 
 
@@ -77,7 +77,7 @@ def test_the_plant_tells_more_than_noise_and_the_best_are_kept(frames: Frames) -
 
 def test_the_evidence_is_the_samples_of_the_block(frames: Frames) -> None:
     window, here = first_window(frames), market(frames)
-    evidence = evidence_of(here, window.fit, CONFIG)
+    evidence = evidence_of(here, window.learned, CONFIG)
     rows = here.rows(window.fit)
     labelled = here.labels.label[rows] != NO_LABEL
     labelled &= (np.arange(len(labelled)) % N_SLOTS % 5 == 4)[:, None]
@@ -92,7 +92,7 @@ def test_the_evidence_is_the_samples_of_the_block(frames: Frames) -> None:
 
 
 def test_the_evidence_is_thinned_evenly_to_the_cap(frames: Frames) -> None:
-    evidence = evidence_of(market(frames), first_window(frames).fit, SearchConfig(max_samples=100))
+    evidence = evidence_of(market(frames), first_window(frames).learned, SearchConfig(max_samples=100))
     assert len(evidence.sessions) == 100
     assert np.bincount(evidence.symbols).tolist() == [25] * 4
 

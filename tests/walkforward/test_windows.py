@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from daytrader_ray.domain.errors import ConfigError, DataError
 from daytrader_ray.domain.sessions import Session, SessionGrid
-from daytrader_ray.walkforward.windows import Span, WindowSpec, latest_train, training_window, windows
+from daytrader_ray.walkforward.windows import Span, WindowSpec, folds_of, latest_train, training_window, windows
 
 HOLIDAYS = {dt.date(2025, 1, 1), dt.date(2025, 1, 20), dt.date(2025, 5, 26), dt.date(2025, 7, 4), dt.date(2025, 9, 1)}
 
@@ -44,6 +44,20 @@ def test_windows_in_sessions_never_overlap_their_own_test_and_their_steps_tile(
         assert w.b[1] - w.b[0] - (w.a[1] - w.a[0]) in (0, 1)
     for before, after in itertools.pairwise(found):
         assert before.step[1] == after.step[0]
+
+
+@given(st.integers(4, 60), st.integers(0, 8))
+def test_folds_hold_out_every_session_of_fit_once_and_learn_from_none_next_to_it(train: int, n_folds: int) -> None:
+    window = training_window((0, train))
+    folds = folds_of(window, n_folds)
+    held_out = [fold.held_out for fold in folds if fold.held_out]
+    if n_folds >= 2 and window.fit[1] >= 2 * n_folds + 2:
+        assert [s for block in held_out for s in range(*block)] == list(range(*window.fit))
+    for fold, block in zip(folds, held_out, strict=True):
+        learned = {s for part in fold.learned for s in range(*part)}
+        assert learned == set(range(*window.fit)) - set(range(block[0] - 1, block[1] + 1))
+        assert (fold.train, fold.a, fold.b) == (window.train, window.a, window.b)
+    assert window.learned == (window.fit,)
 
 
 def test_six_months_one_month_one_week_start_on_the_first_session_of_each_week() -> None:

@@ -14,34 +14,36 @@ from daytrader_ray.models.members.network import FittedNetwork, TrainingConfig, 
 class LSTMConfig(TrainingConfig):
     """Size of the memory and how it is trained."""
 
-    hidden: int = Field(default=16, ge=1)
+    hidden: int = Field(default=32, ge=1, description="width of the memory")
 
 
 class Network(nn.Module):
     """Memory over the rows, oldest first; the last state and the newest row are classified."""
 
-    def __init__(self, config: LSTMConfig, n_features: int) -> None:
+    def __init__(self, config: LSTMConfig, features: tuple[str, ...]) -> None:
         super().__init__()
-        self.memory = nn.LSTM(n_features, config.hidden, batch_first=True)
-        self.head = nn.Linear(config.hidden + n_features, len(CLASSES))
+        self.memory = nn.LSTM(len(features), config.hidden, batch_first=True)
+        self.dropout = nn.Dropout(config.dropout)
+        self.head = nn.Linear(config.hidden + len(features), len(CLASSES))
 
     def forward(self, windows: Tensor) -> Tensor:
         """Map windows `[n, row, feature]` to logits `[n, 3]`."""
         states, _ = self.memory(windows)
-        logits: Tensor = self.head(torch.cat([states[:, -1], windows[:, -1]], dim=1))
+        logits: Tensor = self.head(torch.cat([self.dropout(states[:, -1]), windows[:, -1]], dim=1))
         return logits
 
 
 @dataclass(frozen=True)
 class LSTM:
-    """The memory network as a member."""
+    """The memory network as a member; `device` is where it is trained."""
 
     config: LSTMConfig = field(default_factory=LSTMConfig)
+    device: str = "cpu"
     name: str = "lstm"
 
     def fit(self, dataset: Dataset, validation: Dataset, seed: int) -> FittedNetwork:
         """See `Member.fit`."""
-        return fit_network(Network, self.config, dataset, validation, seed)
+        return fit_network(Network, self.config, dataset, validation, seed, self.device)
 
     @staticmethod
     def load(folder: Path) -> FittedNetwork:

@@ -1,10 +1,11 @@
-"""What the three torch members share: a training loop, eager scoring and storage.
+"""What the torch members share: a training loop, scoring by the very network that was trained, and storage.
 
-Everything runs in one thread with deterministic algorithms; the caller's torch settings and random state are left as
-they were.
+Fits and scores are made in one thread with deterministic algorithms; the caller's torch settings and random state are
+left as they were. A GPU only trains, in bfloat16; what it trained is scored on the CPU like any other network.
 """
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,24 +19,33 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from daytrader_ray.domain.config import Config
+from daytrader_ray.domain.errors import ConfigError
 from daytrader_ray.models.dataset import Dataset
-from daytrader_ray.models.members.surface import Float32, Float64, score_in_blocks
+from daytrader_ray.models.members.surface import BLOCK_ROWS, Float32
+
+JUDGED_ON = 4_000
+"""An epoch is judged on at most so many validation windows."""
 
 
 class TrainingConfig(Config):
-    """How a network is trained; `max_samples` caps the training windows."""
+    """How a network is trained: AdamW (Loshchilov & Hutter 2019) on one cycle of the learning rate (Smith 2018).
 
-    epochs: int = Field(default=4, ge=1)
-    batch_size: int = Field(default=64, ge=1)
-    learning_rate: float = Field(default=3e-3, gt=0)
-    weight_decay: float = Field(default=1e-2, ge=0)
-    gradient_limit: float = Field(default=1.0, gt=0)
-    max_samples: int = Field(default=10_000, ge=1)
+    A score explains about 1 % of the variance of its label: without strong decay a network learns its samples by heart.
+    """
+
+    epochs: int = Field(default=5, ge=1, description="passes over the samples; the one that validates best is kept")
+    batch_size: int = Field(default=128, ge=1, description="samples in a step")
+    learning_rate: float = Field(default=3e-3, gt=0, description="highest learning rate of the cycle")
+    weight_decay: float = Field(default=1.0, ge=0, description="decay of the weights in units of the learning rate")
+    dropout: float = Field(default=0.3, ge=0, lt=1, description="share of a layer's outputs that a step leaves out")
+    gradient_limit: float = Field(default=1.0, gt=0, description="longest gradient")
+    max_samples: int = Field(default=10_000, ge=1, description="most windows to train on")
 
 
 C = TypeVar("C", bound=TrainingConfig)
 
-_Samples = tuple[Tensor, Tensor, Tensor]
+Build = Callable[[C, tuple[str, ...]], nn.Module]
+"""Makes an untrained network for windows of the named features: `[n, WINDOW_ROWS, feature]` to logits `[n, 3]`."""
 
 
 @contextmanager
@@ -53,83 +63,116 @@ def one_thread() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class FittedNetwork:
-    """A trained network that maps windows `[n, WINDOW_ROWS, feature]` to three class logits `[n, 3]`."""
+    """A trained network, with the names of the features that it reads."""
 
     network: nn.Module
     config: Config
-    n_features: int
-
-    def predict(self, windows: Float32) -> Float64:
-        """See `Fitted.predict`."""
-        with one_thread(), torch.inference_mode():
-            return score_in_blocks(windows, self.score)
+    features: tuple[str, ...]
 
     def score(self, block: Float32) -> Float32:
-        """Return the scores of one block before rounding [row]."""
-        shares = torch.softmax(self.network(torch.from_numpy(block)), dim=1)
-        return np.asarray((shares[:, 2] - shares[:, 0]).numpy())
+        """See `Fitted.score`."""
+        with one_thread(), torch.inference_mode():
+            shares = torch.softmax(self.network(torch.from_numpy(block)), dim=1)
+            return np.asarray((shares[:, 2] - shares[:, 0]).numpy())
 
     def save(self, folder: Path) -> None:
         """See `Fitted.save`."""
         save_file({name: value.contiguous() for name, value in self.network.state_dict().items()}, _weights(folder))
-        shape = {"config": self.config.model_dump(mode="json"), "n_features": self.n_features}
+        shape = {"config": self.config.model_dump(mode="json"), "features": self.features}
         _shape(folder).write_text(json.dumps(shape, indent=1, sort_keys=True) + "\n")
 
 
-def load_network(folder: Path, config_type: type[C], build: Callable[[C, int], nn.Module]) -> FittedNetwork:
-    """Read what `FittedNetwork.save` wrote; `build(config, n_features)` makes the untrained network."""
+def load_network(folder: Path, config_type: type[C], build: Build[C]) -> FittedNetwork:
+    """Read what `FittedNetwork.save` wrote."""
     shape = json.loads(_shape(folder).read_text())
-    config = config_type.parse(shape["config"], str(_shape(folder)))
-    network = build(config, shape["n_features"])
+    config, features = config_type.parse(shape["config"], str(_shape(folder))), tuple(shape["features"])
+    network = build(config, features)
     network.load_state_dict(load_file(_weights(folder)))
-    return FittedNetwork(network.eval(), config, shape["n_features"])
+    return FittedNetwork(network.eval(), config, features)
 
 
 def fit_network(
-    build: Callable[[C, int], nn.Module], config: C, dataset: Dataset, validation: Dataset, seed: int
+    build: Build[C], config: C, dataset: Dataset, validation: Dataset, seed: int, device: str
 ) -> FittedNetwork:
-    """Train `build(config, n_features)` with AdamW on weighted cross-entropy; keep the epoch that validates best."""
-    dataset = dataset.thinned(config.max_samples, seed)
-    n_features = dataset.windows.shape[2]
-    with one_thread(), torch.random.fork_rng(devices=[]):
+    """Train on weighted cross-entropy with torch's `device`; keep the epoch that validates best, else the last one.
+
+    Equal bits for equal input on one kind of device.
+    """
+    place = _available(device)
+    train = _Samples.of(dataset.thinned(config.max_samples, seed), place)
+    held_out = _Samples.of(validation.thinned(JUDGED_ON, seed), place)
+    with one_thread(), torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
         torch.manual_seed(seed)
-        network = build(config, n_features)
-        _train(network, config, _tensors(dataset), _tensors(validation), torch.Generator().manual_seed(seed))
-    return FittedNetwork(network.eval(), config, n_features)
+        network = build(config, dataset.features).to(place)
+        _train(network, config, train, held_out, torch.Generator().manual_seed(seed))
+    return FittedNetwork(network.cpu().eval(), config, dataset.features)
+
+
+@dataclass(frozen=True)
+class _Samples:
+    """Windows `[n, WINDOW_ROWS, feature]`, columns of their classes and their weights `[n]`, on a device."""
+
+    windows: Tensor
+    classes: Tensor
+    weights: Tensor
+
+    @classmethod
+    def of(cls, dataset: Dataset, device: torch.device) -> "_Samples":
+        weights = dataset.balanced_weights().astype(np.float32)
+        parts = (np.array(dataset.windows), dataset.classes, weights)
+        return cls(*(torch.from_numpy(part).to(device) for part in parts))
+
+    def __len__(self) -> int:
+        return len(self.classes)
+
+    def loss(self, network: nn.Module, part: Tensor) -> Tensor:
+        """Return the weighted cross-entropy of some samples, summed (nats)."""
+        device = self.windows.device.type
+        with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
+            logits = network(self.windows[part])
+        losses = nn.functional.cross_entropy(logits.float(), self.classes[part], reduction="none")
+        return (losses * self.weights[part]).sum()
 
 
 def _train(
-    network: nn.Module, config: TrainingConfig, train: _Samples, validation: _Samples, generator: torch.Generator
+    network: nn.Module, config: TrainingConfig, train: _Samples, held_out: _Samples, generator: torch.Generator
 ) -> None:
-    optimizer = torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+    rate, n = config.learning_rate, len(train)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=config.weight_decay, foreach=True)
+    steps = config.epochs * -(-n // config.batch_size)
+    cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps)
     best, best_loss = None, float("inf")
     for _ in range(config.epochs):
-        for batch in torch.split(torch.randperm(len(train[1]), generator=generator), config.batch_size):
+        network.train()
+        for part in torch.split(torch.randperm(n, generator=generator), config.batch_size):
             optimizer.zero_grad()
-            windows, classes, weights = (part[batch] for part in train)
-            torch.autograd.backward(_loss(network, windows, classes, weights))
+            torch.autograd.backward(train.loss(network, part) / len(part))
             nn.utils.clip_grad_norm_(network.parameters(), config.gradient_limit)
             optimizer.step()
-        if len(validation[1]):
-            with torch.no_grad():
-                loss = float(_loss(network, *validation))
-            if loss < best_loss:
-                best, best_loss = {name: value.clone() for name, value in network.state_dict().items()}, loss
+            cycle.step()
+        loss = _held_out_loss(network, held_out)
+        if loss < best_loss:
+            best, best_loss = {name: value.clone() for name, value in network.state_dict().items()}, loss
     if best is not None:
         network.load_state_dict(best)
 
 
-def _loss(network: nn.Module, windows: Tensor, classes: Tensor, weights: Tensor) -> Tensor:
-    losses = nn.functional.cross_entropy(network(windows), classes, reduction="none")
-    return (losses * weights).mean()
+@torch.no_grad()
+def _held_out_loss(network: nn.Module, samples: _Samples) -> float:
+    """Return the weighted cross-entropy, summed (nats); infinite without samples."""
+    network.eval()
+    parts = torch.split(torch.arange(len(samples)), BLOCK_ROWS)
+    return sum(float(samples.loss(network, part)) for part in parts) if len(samples) else float("inf")
 
 
-def _tensors(dataset: Dataset) -> _Samples:
-    return (
-        torch.from_numpy(np.array(dataset.windows)),
-        torch.from_numpy(dataset.classes),
-        torch.from_numpy(dataset.balanced_weights().astype(np.float32)),
-    )
+def _available(device: str) -> torch.device:
+    place = torch.device(device)
+    if place.type == "cuda":
+        if not torch.cuda.is_available():
+            raise ConfigError("a network is to be trained on a GPU, and torch finds none", "set search.num_gpus to 0")
+        # Only with a workspace that is chosen before its first call does cuBLAS sum in the same order every time.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    return place
 
 
 def _weights(folder: Path) -> Path:

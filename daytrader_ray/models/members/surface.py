@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from daytrader_ray.domain.config import Config
 from daytrader_ray.domain.trading import WINDOW_ROWS
 from daytrader_ray.models.dataset import Dataset
 
@@ -21,10 +22,13 @@ SCORE_STEPS = 65536.0
 
 
 class Fitted(Protocol):
-    """A member that has been fitted; it cannot change any more."""
+    """A member that has been fitted; it cannot change any more. Others hold it as `calibration.Calibrated`."""
 
-    def predict(self, windows: Float32) -> Float64:
-        """Score `windows` `[n, WINDOW_ROWS, feature]`: P(+1) - P(-1) `[n]`, equal bits for any n and order."""
+    def score(self, block: Float32) -> npt.NDArray[np.floating]:
+        """Return P(+1) - P(-1) `[BLOCK_ROWS]` of windows `[BLOCK_ROWS, WINDOW_ROWS, feature]`, in one thread.
+
+        Neither rounded nor calibrated; equal bits for a window wherever it stands in the block and whatever the others.
+        """
         ...
 
     def save(self, folder: Path) -> None:
@@ -33,11 +37,16 @@ class Fitted(Protocol):
 
 
 class Member(Protocol):
-    """One kind of model with its configuration."""
+    """One kind of model with its configuration; `load(folder)`, static, reads what its `Fitted.save` wrote."""
+
+    @property
+    def config(self) -> Config:
+        """Its options, resolved."""
+        ...
 
     @property
     def name(self) -> str:
-        """Name as in `domain.trading.MEMBERS`."""
+        """Name as in `domain.trading.SCORERS`."""
         ...
 
     def fit(self, dataset: Dataset, validation: Dataset, seed: int) -> Fitted:

@@ -10,7 +10,6 @@ from safetensors.numpy import load_file, save_file
 
 from daytrader_ray.domain.config import Config
 from daytrader_ray.domain.jit import njit
-from daytrader_ray.domain.trading import WINDOW_ROWS
 from daytrader_ray.models.dataset import Dataset
 from daytrader_ray.models.members.surface import Float32, Float64
 
@@ -24,10 +23,20 @@ class TabularConfig(Config):
     )
 
 
+@njit
 def tabular(windows: Float32) -> Float32:
     """Return the last row of each window and its mean over the window `[n, 2 * feature]`."""
-    mean = np.add.reduce(windows, axis=1, dtype=np.float32) / np.float32(WINDOW_ROWS)
-    return np.concatenate([windows[:, -1], mean], axis=1)
+    n, n_rows, n_features = windows.shape
+    out = np.zeros((n, 2 * n_features), dtype=np.float32)
+    for i in range(n):
+        mean = out[i, n_features:]
+        for row in range(n_rows):
+            for k in range(n_features):
+                mean[k] += windows[i, row, k]
+        for k in range(n_features):
+            mean[k] /= np.float32(n_rows)
+            out[i, k] = windows[i, n_rows - 1, k]
+    return out
 
 
 @dataclass(frozen=True)
@@ -53,7 +62,7 @@ class Inputs:
     def rows(self, windows: Float32) -> Float32:
         """Return what the trees see of `windows` `[n, WINDOW_ROWS, feature]`, a row each."""
         rows = tabular(windows)
-        return rows if self.components is None else _turned(rows, self.components)
+        return rows if self.components is None else turned(rows, self.components)
 
     def save(self, folder: Path) -> None:
         """Write the components, where there are any, into the member's folder."""
@@ -67,7 +76,7 @@ class Inputs:
 
 
 @njit
-def _turned(rows: Float32, components: Float64) -> Float32:
+def turned(rows: Float32, components: Float64) -> Float32:
     """Multiply row by row in one fixed order: the same bits for any number of rows and any library."""
     out = np.empty((len(rows), components.shape[1]), dtype=np.float32)
     total = np.empty(components.shape[1])

@@ -1,5 +1,6 @@
 """Gradient boosted trees (Chen & Guestrin 2016): `hist`, three classes, early stopping on validation A."""
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,8 @@ import xgboost as xgb
 from pydantic import Field
 
 from daytrader_ray.models.dataset import CLASSES, Dataset
-from daytrader_ray.models.members.surface import Float32, Float64, score_in_blocks
 from daytrader_ray.models.members.tabular import Inputs, TabularConfig
+from daytrader_ray.models.members.trees import FittedTrees, Tree
 
 
 class XGBoostConfig(TabularConfig):
@@ -27,39 +28,20 @@ class XGBoostConfig(TabularConfig):
 
 
 @dataclass(frozen=True)
-class FittedXGBoost:
-    """Boosted trees, cut at the best round."""
-
-    booster: xgb.Booster
-    inputs: Inputs = field(default_factory=Inputs)
-
-    def predict(self, windows: Float32) -> Float64:
-        """See `Fitted.predict`."""
-        return score_in_blocks(windows, self.score)
-
-    def score(self, block: Float32) -> Float32:
-        """Return the scores of one block before rounding [row]."""
-        shares = self.booster.inplace_predict(self.inputs.rows(block))
-        return np.asarray(shares[:, 2] - shares[:, 0])
-
-    def save(self, folder: Path) -> None:
-        """See `Fitted.save`."""
-        (folder / "trees.ubj").write_bytes(bytes(self.booster.save_raw("ubj")))
-        self.inputs.save(folder)
-
-
-@dataclass(frozen=True)
 class XGBoost:
     """The boosted trees as a member."""
 
     config: XGBoostConfig = field(default_factory=XGBoostConfig)
     name: str = "xgboost"
 
-    def fit(self, dataset: Dataset, validation: Dataset, seed: int) -> FittedXGBoost:
-        """See `Member.fit`."""
+    def fit(self, dataset: Dataset, validation: Dataset, seed: int) -> FittedTrees:
+        """See `Member.fit`; the trees are cut at the round that validates best."""
         dataset = dataset.thinned(self.config.max_samples, seed)
         inputs = Inputs.fit(dataset, self.config)
-        train = _matrix(dataset, inputs)
+        return flat(self.grow(dataset, validation, inputs, seed), inputs)
+
+    def grow(self, dataset: Dataset, validation: Dataset, inputs: Inputs, seed: int) -> xgb.Booster:
+        """Grow the trees with XGBoost and keep the rounds up to the best one."""
         stop: dict[str, Any] = {}
         if len(validation):
             stop = {
@@ -67,17 +49,13 @@ class XGBoost:
                 "early_stopping_rounds": self.config.early_stopping,
                 "verbose_eval": False,
             }
-        booster = xgb.train(self._parameters(seed), train, num_boost_round=self.config.rounds, **stop)
-        if len(validation):
-            booster = booster[: booster.best_iteration + 1]
-        return FittedXGBoost(booster, inputs)
+        booster = xgb.train(self._parameters(seed), _matrix(dataset, inputs), self.config.rounds, **stop)
+        return booster[: booster.best_iteration + 1] if len(validation) else booster
 
     @staticmethod
-    def load(folder: Path) -> FittedXGBoost:
-        """Read what `FittedXGBoost.save` wrote."""
-        booster = xgb.Booster({"nthread": 1})
-        booster.load_model(bytearray((folder / "trees.ubj").read_bytes()))
-        return FittedXGBoost(booster, Inputs.load(folder))
+    def load(folder: Path) -> FittedTrees:
+        """Read what `FittedTrees.save` wrote."""
+        return FittedTrees.load(folder)
 
     def _parameters(self, seed: int) -> dict[str, Any]:
         return {
@@ -94,6 +72,33 @@ class XGBoost:
             "nthread": 1,
             "verbosity": 0,
         }
+
+
+def flat(booster: xgb.Booster, inputs: Inputs) -> FittedTrees:
+    """Lay out boosted trees of three classes, in the order of the rounds."""
+    learner = json.loads(booster.save_raw("json"))["learner"]
+    model = learner["gradient_booster"]["model"]
+    trees = [_tree(values, group) for values, group in zip(model["trees"], model["tree_info"], strict=True)]
+    start = np.float32(json.loads(learner["learner_model_param"]["base_score"]))
+    gain = np.zeros(booster.num_features())
+    for name, total in booster.get_score(importance_type="total_gain").items():
+        gain[int(name[1:])] = total
+    return FittedTrees.of(trees, np.broadcast_to(start, len(CLASSES)).copy(), gain, inputs)
+
+
+def _tree(values: dict[str, Any], group: int) -> Tree:
+    """Read a tree of XGBoost's JSON: left is x < condition, and a leaf's condition is its value."""
+    left = np.array(values["left_children"])
+    condition = np.array(values["split_conditions"], dtype=np.float32)
+    return Tree(
+        inner=left >= 0,
+        feature=np.array(values["split_indices"]),
+        threshold=np.nextafter(condition, np.float32(-np.inf)).astype(np.float64),
+        left=left,
+        right=np.array(values["right_children"]),
+        value=condition,
+        group=group,
+    )
 
 
 def _matrix(dataset: Dataset, inputs: Inputs) -> xgb.DMatrix:

@@ -1,0 +1,162 @@
+"""One window of the full protocol: six months of fifty stocks, minute by minute, learned by all members on two cores.
+
+The store with its features is made once, from the synthetic market, and stays in the folder of temporary files.
+"""
+
+import datetime as dt
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import psutil
+import pyarrow as pa
+
+from benchmarks.registry import Result, benchmark, seconds
+from daytrader_ray.adapters.calendar import session_grid
+from daytrader_ray.adapters.frames import load_frames
+from daytrader_ray.adapters.store import FILE_SCHEMA, ParquetStore
+from daytrader_ray.adapters.tables import UTC, Kind
+from daytrader_ray.cluster.features import FeatureRequest, build
+from daytrader_ray.cluster.fits import jobs_of, run_fits, silent
+from daytrader_ray.cluster.runtime import started
+from daytrader_ray.cluster.search import SearchRequest, _regime_paths, _run_regimes, market_of
+from daytrader_ray.domain.panel import Frames
+from daytrader_ray.domain.sessions import US_PER_MINUTE
+from daytrader_ray.sandbox.config import SandboxConfig
+from daytrader_ray.sandbox.listing import SECTORS, VIX, VIX3M
+from daytrader_ray.sandbox.market import Market
+from daytrader_ray.sandbox.source import SessionBars
+from daytrader_ray.universe.config import UniverseConfig
+from daytrader_ray.walkforward.windows import Window, training_window, windows
+
+FOLDER = Path(tempfile.gettempdir(), "daytrader-window-benchmark")
+FIRST, LAST = dt.date(2025, 5, 1), dt.date(2025, 12, 17)
+N_STOCKS, CPUS = 50, 2
+SECTORS_USED = ("Technology", "Biotech", "Energy", "Crypto-related", "Consumer", "Meme")
+REFERENCES = ("SPY", "QQQ", "TLT", "GLD", "XLK", "XBI", "XLE", "XLY", VIX, VIX3M)
+MOST_SECONDS, MOST_GIB, RUNS = 50.0, 3.0, 3
+SAMPLE_SECONDS = 0.2
+
+T = TypeVar("T")
+
+
+def universe() -> UniverseConfig:
+    """Return fifty stocks of six sectors and what they are compared with."""
+    stocks = {name: SECTORS[name].stocks for name in SECTORS_USED}
+    stocks["Meme"] = stocks["Meme"][: N_STOCKS - sum(map(len, stocks.values())) + len(stocks["Meme"])]
+    proxies = {name: SECTORS[name].fund for name in SECTORS_USED if SECTORS[name].fund}
+    return UniverseConfig(sectors=stocks, references=REFERENCES, proxies=proxies)
+
+
+def stored() -> str:
+    """Return the root of the store, its bars and features made where they are not there yet; Ray must be running."""
+    store = ParquetStore(str(FOLDER))
+    wanted = universe()
+    grid = session_grid(FIRST, LAST)
+    market = Market(SandboxConfig(first_session=FIRST, n_sessions=len(grid.sessions)), grid)
+    for symbol in wanted.symbols:
+        for month, first, last in Kind.MINUTE.parts(FIRST, LAST):
+            if not store.is_downloaded(symbol, first, last):
+                sessions = [s for s, session in enumerate(grid.sessions) if first <= session.date <= last]
+                bars = [market.bars(symbol, s) for s in sessions]
+                minutes = np.concatenate([grid.minute_of_row[_rows(grid.first_row, s)] for s in sessions])
+                store.write_bars(symbol, month, _table(minutes, bars), (first, last))
+    build(FeatureRequest(root=store.root, symbols=wanted.symbols, universe=wanted))
+    return store.root
+
+
+def _rows(first_row: np.ndarray, session: int) -> slice:
+    return slice(int(first_row[session]), int(first_row[session + 1]))
+
+
+def _table(minutes: np.ndarray, bars: Sequence[SessionBars]) -> pa.Table:
+    traded = np.concatenate([part.traded for part in bars])
+    names = ("open", "high", "low", "close", "volume", "vwap")
+    values = [pa.array(np.concatenate([getattr(part, name) for part in bars])[traded]) for name in names]
+    stamps = pa.array(minutes[traded] * US_PER_MINUTE).cast(UTC)
+    return pa.Table.from_arrays([stamps, *values, pa.nulls(int(traded.sum()), pa.int32())], schema=FILE_SCHEMA)
+
+
+@benchmark("models.window_seconds")
+def window_seconds() -> list[Result]:
+    """Learn three windows one after the other, as a search does; the first of them finds workers that know nothing.
+
+    Timed: labels, selection, all members with their calibration and their scores on validation, and the regime model;
+    beside it, not judged, a window with the scores of its test month too.
+    """
+    with started(CPUS):
+        root = stored()
+        request = SearchRequest(root=root, universe=universe())
+        frames = load_frames(root, request.universe.symbols)
+        found = windows(frames.panel.grid, request.spec)[:RUNS]
+        with peak_of_workers() as peak:
+            runs = [learned(request, frames, training_window(window.train)) for window in found]
+            whole = learned(request, frames, found[0])
+    print(f"windows: {', '.join(f'{one:.1f} s' for one in runs)}; with a test month {whole:.1f} s; {peak[0]:.2f} GiB")
+    took = statistics.median(runs)
+    if took > MOST_SECONDS or peak[0] > MOST_GIB:
+        raise AssertionError(f"{took:.1f} s and {peak[0]:.2f} GiB a worker: over {MOST_SECONDS} s or {MOST_GIB} GiB")
+    return [
+        Result("models.window_seconds", took, "s", "", None, None, (max(runs) - min(runs)) / took, RUNS),
+        Result("models.window_with_test_seconds", whole, "s", "", None, None, 0.0, 1),
+        Result("models.window_peak_gib", peak[0], "GiB, largest worker", "", None, None, 0.0, RUNS + 1),
+    ]
+
+
+def learned(request: SearchRequest, frames: Frames, window: Window) -> float:
+    """Return the seconds that a search needs for one window of which nothing is stored yet; Ray must be running."""
+    with tempfile.TemporaryDirectory() as scratch:
+        here = request.model_copy(update={"root": scratch})
+        parts: list[tuple[str, float]] = []
+
+        def work() -> None:
+            market = _timed(parts, "labels", lambda: market_of(here, frames))
+            jobs = _timed(parts, "keys", lambda: jobs_of(market, [window], here.config, here.labels, scratch))
+            _timed(parts, "fits", lambda: run_fits(market, jobs, here.config))
+            paths = _timed(parts, "regime keys", lambda: _regime_paths(here, frames, [window]))
+            _timed(parts, "regime", lambda: _run_regimes(here, market, [window], paths, silent))
+
+        took = seconds(work)
+    print(f"{took:.1f} s: {', '.join(f'{name} {part:.1f}' for name, part in parts)}")
+    return took
+
+
+def _timed(parts: list[tuple[str, float]], name: str, work: Callable[[], T]) -> T:
+    start = time.perf_counter()
+    done = work()
+    parts.append((name, time.perf_counter() - start))
+    return done
+
+
+@contextmanager
+def peak_of_workers() -> Iterator[list[float]]:
+    """Watch the block; the one entry yielded grows to the most memory that any worker of Ray held (GiB).
+
+    What processes share, as the frames, is counted in parts (PSS).
+    """
+    peak, done = [0.0], threading.Event()
+
+    def watch() -> None:
+        while not done.wait(SAMPLE_SECONDS):
+            peak[0] = max([peak[0], *map(_held, psutil.Process().children(recursive=True))])
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield peak
+    finally:
+        done.set()
+        thread.join()
+
+
+def _held(process: psutil.Process) -> float:
+    try:
+        return float(process.memory_full_info().pss) / 2**30 if process.name().startswith("ray::") else 0.0
+    except psutil.Error:
+        return 0.0

@@ -1,0 +1,99 @@
+"""The report's section on importances: which features the models listened to, and whether they kept listening."""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from itertools import combinations
+from statistics import fmean
+
+from daytrader_ray.dashboard.ensembles import NAMES, SHORT
+from daytrader_ray.dashboard.formats import DASH, share, signed_share
+
+Window = Mapping[str, Mapping[str, Mapping[str, float]]]
+"""Of one window, member -> kind (`permutation`, `gain`) -> feature -> value."""
+
+PERMUTATION, GAIN = "permutation", "gain"
+
+SHOWN = 15
+"""Features in the table; the rest is behind a click."""
+
+STRONGEST = 10
+"""Features of a member that are compared between windows."""
+
+
+def section(windows: Sequence[Window], members: Sequence[str]) -> str:
+    """Return the section, empty where nothing was measured; `windows` are the `importances` of a search's result."""
+    columns = [(name, kind) for kind in (PERMUTATION, GAIN) for name in members if _has(windows, name, kind)]
+    if not columns:
+        return ""
+    means = {column: _means(windows, *column) for column in columns}
+    told = [column for column in columns if column[1] == PERMUTATION]
+    features = sorted({feature for mean in means.values() for feature in mean})
+    strength = {f: fmean(means[column].get(f, 0.0) for column in told or columns) for f in features}
+    features.sort(key=lambda f: (-strength[f], f))
+    heads = ["Feature", *(_head(*column) for column in columns)]
+    rows = [_row(feature, [means[column] for column in columns]) for feature in features]
+    shown, rest = _table(heads, rows[:SHOWN]), rows[SHOWN:]
+    more = f"<details><summary>{len(rest)} more features</summary>{_table(heads, rest)}</details>" if rest else ""
+    return (
+        "<section><h2>What the models listened to</h2><p class='muted'>Per cent of its skill on validation that a "
+        "model loses when a feature is shuffled between samples; below 0 it would have done better without. Gain is "
+        "the feature's share of what all splits of the trees gained in training, and flatters features with many "
+        "values. Means over the windows; where a window left a feature out it counts 0.</p>"
+        f"<p class='muted'>{_stability(windows, told)}</p>{shown}{more}</section>"
+    )
+
+
+def _has(windows: Sequence[Window], name: str, kind: str) -> bool:
+    return any(window.get(name, {}).get(kind) for window in windows)
+
+
+def _means(windows: Sequence[Window], name: str, kind: str) -> dict[str, float]:
+    """Return a member's mean importance by feature over the windows; gains are shares of a window's sum."""
+    found = [window.get(name, {}).get(kind, {}) for window in windows]
+    if kind == GAIN:
+        found = [{f: gain / (sum(one.values()) or 1.0) for f, gain in one.items()} for one in found]
+    features = {feature for one in found for feature in one}
+    return {feature: fmean(one.get(feature, 0.0) for one in found) for feature in features}
+
+
+def _stability(windows: Sequence[Window], columns: Sequence[tuple[str, str]]) -> str:
+    """Say how many of its strongest features a member keeps from window to window."""
+    shares = []
+    for name, kind in columns:
+        tops = [top for window in windows if (top := _strongest(window.get(name, {}).get(kind, {})))]
+        kept = [len(a & b) / len(a | b) for a, b in combinations(tops, 2)]
+        if kept:
+            shares.append(f"{NAMES.get(name, name)} {share(fmean(kept))}")
+    if not shares:
+        return "One window says nothing about how stable that is."
+    return f"Of a model's {STRONGEST} strongest features two windows share: {escape(', '.join(shares))}."
+
+
+def _strongest(values: Mapping[str, float]) -> set[str]:
+    return set(sorted(values, key=lambda feature: (-values[feature], feature))[:STRONGEST])
+
+
+def _head(name: str, kind: str) -> str:
+    short = SHORT.get(name, name)
+    return short if kind == PERMUTATION else f"{short} gain"
+
+
+def _row(feature: str, means: Sequence[Mapping[str, float]]) -> str:
+    cells = "".join(_cell(mean.get(feature), max(mean.values(), default=0.0)) for mean in means)
+    return f"<tr><td>{escape(feature)}</td>{cells}</tr>"
+
+
+def _cell(value: float | None, largest: float) -> str:
+    """Return a cell, the darker the more of the member's largest value it has."""
+    if value is None:
+        return f"<td>{DASH}</td>"
+    told = max(value, 0.0) / largest if largest > 0 else 0.0
+    return f"<td><i class='shade' style='opacity:{0.5 * told:.2f}'></i>{signed_share(value)}</td>"
+
+
+def _table(heads: Sequence[str], rows: Sequence[str]) -> str:
+    return (
+        "<div class='scroll'><table class='importances'><thead><tr>"
+        f"{''.join(f'<th scope=col>{escape(head)}</th>' for head in heads)}</tr></thead>"
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
+    )

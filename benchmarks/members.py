@@ -1,6 +1,7 @@
 """What the members of a bundle take to score a minute, and the forest against the library that grew it."""
 
 import statistics
+import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -51,8 +52,11 @@ def signals() -> list[Result]:
     minutes = samples(N_SYMBOLS * 8, 3).windows.reshape(8, N_SYMBOLS, WINDOW_ROWS, len(FEATURES))
     for minute in minutes:
         Bundle.score(bundle, minute)
+    busy = time.process_time()
     took = [1e3 * seconds(lambda k=k: Bundle.score(bundle, minutes[k % 8])) for k in range(MINUTES)]
+    busy = 1e3 * (time.process_time() - busy) / MINUTES
     p50, p99 = (float(np.quantile(took, q)) for q in (0.5, 0.99))
+    print(f"p50 {p50:.2f} ms, p99 {p99:.2f} ms; {busy:.2f} ms of processor: what is over that waited for other work")
     for name, member in bundle.members.items():
         each = statistics.median(1e3 * seconds(lambda k=k, m=member: m.predict(minutes[k % 8])) for k in range(60))
         print(f"{name}: {each:.2f} ms for {N_SYMBOLS} symbols")

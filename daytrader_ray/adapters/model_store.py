@@ -37,6 +37,7 @@ from daytrader_ray.models import registry
 from daytrader_ray.models.bundle import SCHEMA, Bundle
 from daytrader_ray.models.calibration import Calibrated
 from daytrader_ray.models.ensemble import Ensemble
+from daytrader_ray.models.online import Online
 from daytrader_ray.models.scaling import Scaler
 from daytrader_ray.regime import files as regime_files
 
@@ -48,7 +49,7 @@ VALUES = "bundle.json"
 LATEST = f"{MODELS}/latest.json"
 _ID = re.compile(r"[0-9a-f]{16}")
 _TUPLES = ("symbols", "left_out")
-_PLAIN = ("seed", "fingerprint")
+_PLAIN = ("seed", "fingerprint", "importances")
 _TRAIN_AGAIN = "train again: daytrader train"
 
 
@@ -231,7 +232,17 @@ def _read(folder: Path) -> Bundle:
 
 def _arrays_of(ensemble: Ensemble) -> dict[str, Float64]:
     """Return an ensemble's numbers by name."""
-    return {
+    online = ensemble.online
+    learnt = (
+        {}
+        if online is None
+        else {
+            "online_loss": online.loss,
+            "online_scale": online.scale,
+            "online_own_loss_rounds": np.array([online.own_loss, online.rounds]),
+        }
+    )
+    return learnt | {
         "weights": ensemble.weights,
         "timeframes": ensemble.timeframes,
         "q99_threshold": np.array([ensemble.q99, ensemble.threshold]),
@@ -240,8 +251,12 @@ def _arrays_of(ensemble: Ensemble) -> dict[str, Float64]:
 
 
 def _ensemble_of(scheme: str, mask: int, arrays: Mapping[str, Float64]) -> Ensemble:
-    q99, threshold = arrays["q99_threshold"].tolist()
-    return Ensemble(scheme, mask, arrays["weights"], arrays["timeframes"], q99, threshold, arrays["hours"])
+    """Return the ensemble that `_arrays_of` took apart."""
+    online, (q99, threshold) = None, arrays["q99_threshold"].tolist()
+    if "online_loss" in arrays:
+        own_loss, rounds = arrays["online_own_loss_rounds"].tolist()
+        online = Online(arrays["online_loss"], own_loss, int(rounds), arrays["online_scale"])
+    return Ensemble(scheme, mask, arrays["weights"], arrays["timeframes"], q99, threshold, arrays["hours"], online)
 
 
 def _manifest(content: bytes | None, bundle_id: str) -> dict[str, Any]:

@@ -8,8 +8,8 @@
     >>> scores[scores.block == "test"].set_index("timestamp").AAPL  # doctest: +SKIP
 
 `timestamp` is the start of the bar (UTC), `block` what the row is to the window: `a` (early stopping, calibration),
-`b` (weights, threshold) or `test`. The schema's metadata say under `daytrader`, as JSON, which member and window it is
-and all that the key is made of.
+`b` (weights, threshold), `test`, or, where stacking asks for folds, `fit`, scored by fits that were not shown it. The
+schema's metadata say under `daytrader`, as JSON, which member and window it is and all that the key is made of.
 """
 
 import io

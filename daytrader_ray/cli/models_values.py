@@ -11,11 +11,13 @@ from daytrader_ray.domain.trading import MEMBERS, members_of
 from daytrader_ray.models.bundle import Bundle, differences
 from daytrader_ray.models.calibration import Calibration
 from daytrader_ray.models.ensemble import SPANS, Ensemble
+from daytrader_ray.models.online import regret
 
 TRADES = (
     "scheme",
     "members",
     "weights",
+    "online",
     "timeframes",
     "scale",
     "threshold",
@@ -78,6 +80,7 @@ def described(one: Opened) -> dict[str, Any]:
         "calibration": {name: _plain(bundle.members[name].calibration) for name in names},
         "features": list(bundle.features),
         "selection": bundle.selection.as_list(),
+        "importances": bundle.importances,
         "regime": summary(bundle.regime) if bundle.regime is not None else None,
         "left_out": list(bundle.left_out),
         "symbols": list(bundle.symbols),
@@ -98,10 +101,26 @@ def _ensemble(ensemble: Ensemble) -> dict[str, Any]:
         "mask": ensemble.mask,
         "members": list(members_of(ensemble.mask)),
         "weights": {"any regime": rows[0]} if alike else dict(zip(names, rows, strict=True)),
+        "online": _online(ensemble),
         "timeframes": {f"{minutes} min": w for minutes, w in zip(SPANS, ensemble.timeframes.tolist(), strict=True)},
         "scale": ensemble.q99,
         "threshold": None if math.isinf(ensemble.threshold) else ensemble.threshold,
         "hours": dict(zip(("first", "last"), ensemble.hours.tolist(), strict=True)),
+    }
+
+
+def _online(ensemble: Ensemble) -> dict[str, Any] | None:
+    """Return what weights that learn while trading have learnt: mean loss by member, regret and its bound."""
+    online = ensemble.online
+    if online is None:
+        return None
+    losses = (online.loss / max(online.rounds, 1)).tolist()
+    measured, bound = regret(online, ensemble.inside)
+    return {
+        "rounds": online.rounds,
+        "mean_loss": _by_member(losses, ensemble),
+        "regret": measured,
+        "regret_bound": bound,
     }
 
 
@@ -116,7 +135,7 @@ def _plain(calibration: Calibration) -> dict[str, Any]:
 
 def compared(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
     """Return where two descriptions differ: first what changes trades, then the rest; each key with both values."""
-    rest = [name for name in one if name not in (*TRADES, "id", "latest", "mask", "selection")]
+    rest = [name for name in one if name not in (*TRADES, "id", "latest", "mask", "selection", "importances")]
     pair = _comparable(one), _comparable(other)
     return {
         "bundles": [one["id"], other["id"]],

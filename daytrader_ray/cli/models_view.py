@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from daytrader_ray.dashboard.formats import duration
 from daytrader_ray.models.bundle import differences
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def description(found: Mapping[str, Any]) -> "Iterator[Table | str]":
     yield ""
     yield f"{' + '.join(found['members'])}, weighed by scheme '{found['scheme']}'"
     yield _weights(found)
+    yield from _online(found["online"])
     yield _opens(found)
     yield "score = " + " + ".join(f"{w:.2f} x {span}" for span, w in found["timeframes"].items() if w)
     yield ""
@@ -80,6 +82,13 @@ def _weights(found: Mapping[str, Any]) -> "Table":
     return table
 
 
+def _online(online: Mapping[str, Any] | None) -> Iterator[str]:
+    if online is not None:
+        losses = ", ".join(f"{name} {loss:.4f}" for name, loss in online["mean_loss"].items())
+        yield f"weights go on learning; after {online['rounds']} rounds the mean losses are {losses} (0.5 is chance)"
+        yield f"regret to the best member: {online['regret']:.3f}, never above {online['regret_bound']:.1f}"
+
+
 def _opens(found: Mapping[str, Any]) -> str:
     if found["threshold"] is None:
         return "opens nothing: no signal paid its cost on validation"
@@ -95,11 +104,11 @@ def _regime(found: Mapping[str, Any]) -> "Iterator[Table | str]":
     if regime is None:
         yield "no regime model: its history was too short"
         return
-    table = _table("regime", "lasts, minutes", *(f"then {name}" for name in regime["states"]), *regime["means"])
+    table = _table("regime", "lasts", *(f"then {name}" for name in regime["states"]), *regime["means"])
     for k, name in enumerate(regime["states"]):
         chances = [f"{p:.1%}" for p in regime["transition"][k]]
         table.add_row(
-            name, f"{regime['minutes'][k]:.0f}", *chances, *(f"{row[k]:.2f}" for row in regime["means"].values())
+            name, duration(regime["minutes"][k]), *chances, *(f"{row[k]:.2f}" for row in regime["means"].values())
         )
     yield table
     if found["left_out"]:
@@ -107,11 +116,16 @@ def _regime(found: Mapping[str, Any]) -> "Iterator[Table | str]":
 
 
 def _features(found: Mapping[str, Any]) -> "Table":
+    """Return the features kept, with what each tells alone and how much each member listens to it."""
     kept = [choice for choice in found["selection"] if not choice["dropped"]]
-    table = _table(f"{len(kept)} of {len(found['selection'])} features", "mutual information, millinats")
+    measured = {name: kinds["permutation"] for name, kinds in found["importances"].items()}
+    table = _table(f"{len(kept)} of {len(found['selection'])} features", "information, millinats", *measured)
     for choice in sorted(kept, key=lambda one: -(one["mutual_information"] or 0.0)):
-        told = choice["mutual_information"]
-        table.add_row(choice["feature"], "-" if told is None else f"{1000 * told:.2f}")
+        told, name = choice["mutual_information"], choice["feature"]
+        shares = [f"{lost[name]:.1%}" for lost in measured.values()]
+        table.add_row(name, "-" if told is None else f"{1000 * told:.2f}", *shares)
+    if measured:
+        table.caption, table.caption_justify = "members: skill lost when the feature is shuffled", "left"
     return table
 
 

@@ -16,9 +16,10 @@ from daytrader_ray.domain.panel import FeatureMatrix, Float64, Panel
 from daytrader_ray.domain.peers import Peers
 from daytrader_ray.domain.sessions import SessionGrid
 from daytrader_ray.features.bar import Float32
-from daytrader_ray.features.compute import compute_from, crowd_of
+from daytrader_ray.features.compute import compute_from, compute_parts, crowd_of
+from daytrader_ray.features.feature_set import FeatureSet
 from daytrader_ray.features.live import Warmed
-from daytrader_ray.features.step import CROSS_STATE, initial_state
+from daytrader_ray.features.step import CROSS_STATE, N_AUX, initial_state
 from daytrader_ray.features.trailing import initial_tails
 
 
@@ -77,6 +78,32 @@ def warmed(
     joined = (np.concatenate([old, getattr(later, name)]) for old, name in zip(matrix.ranges(), names, strict=True))
     values: Float32 = np.asarray(later.values)
     return Warmed(FeatureMatrix(later.names, JoinedRows((matrix, values)), *joined), state, tails)
+
+
+def computed(
+    features: FeatureSet,
+    names: tuple[str, ...],
+    panel: Panel,
+    expected: Float64,
+    *,
+    peers: Peers | None,
+    ticks: Float64 | None,
+    events: Float64 | None,
+) -> FeatureMatrix:
+    """Return some features of a panel, computed from all its bars; all of them would take several times as much.
+
+    The other arguments are as in `features.compute`.
+    """
+    n, extras = len(panel.symbols), features.extras
+    selected = [features.names.index(name) for name in names]
+    values = np.empty((*panel.close.shape, len(selected)), dtype=np.float32)
+    ranges = np.empty((N_AUX, *panel.close.shape))
+    state, tails = initial_state(n), initial_tails(extras, n)
+    parts = compute_parts(state, tails, panel, expected, peers=peers, ticks=ticks, events=events, extras=extras)
+    for rows, part in parts:
+        values[rows] = np.asarray(part.values)[:, :, selected]
+        ranges[:, rows] = part.atr_5, part.return_30, part.sigma_30
+    return FeatureMatrix(names, values, *ranges)
 
 
 def _stored(job: Job, store: ParquetStore, symbols: tuple[str, ...]) -> tuple[Together, list[_Stored]]:

@@ -10,8 +10,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
-from typing import Any
+from typing import Any, TypeVar
 
 import fsspec
 import numpy as np
@@ -21,13 +22,12 @@ from daytrader_ray.adapters.atomic import atomic_write_bytes, atomic_write_json
 from daytrader_ray.adapters.libraries import versions_of
 from daytrader_ray.adapters.score_tables import ScoreTable
 from daytrader_ray.cluster.content import digest_of_arrays, key_of
-from daytrader_ray.domain.errors import DaytraderError
+from daytrader_ray.domain.errors import ConfigError, DaytraderError
 from daytrader_ray.domain.sources import digest_of_sources
 from daytrader_ray.domain.trading import SCORERS
-from daytrader_ray.models.registry import member as member_called
 from daytrader_ray.models.scaling import View
 from daytrader_ray.walkforward.config import SearchConfig
-from daytrader_ray.walkforward.fit import Market, Sight, fit_and_score
+from daytrader_ray.walkforward.fit import CPU, GPU, Market, Scored, Sight, configured, fit_and_score
 from daytrader_ray.walkforward.view import view_of
 from daytrader_ray.walkforward.windows import Window, folds_of
 
@@ -49,6 +49,7 @@ FIT_SOURCES = (
     "features",
     "models/calibration.py",
     "models/dataset.py",
+    "models/importances.py",
     "models/judge.py",
     "models/labels.py",
     "models/members",
@@ -62,6 +63,7 @@ FIT_SOURCES = (
 """What a fit runs, but of the members' own files only its own: a change in one member fits that member again."""
 
 MEMBER_SOURCES = {name: f"models/members/{name}.py" for name in SCORERS}
+K = TypeVar("K")
 LIBRARIES = ("numpy", "torch", "xgboost", "xgboost-cpu", "scikit-learn", "numba", "scipy")
 
 
@@ -87,6 +89,11 @@ class Job:
         """Return the file of what the window's members see."""
         return self.sights[0][1]
 
+    @property
+    def beside(self) -> str:
+        """Return the file of the importances, which lies beside the scores and is there before them."""
+        return f"{self.path.removesuffix('.parquet')}.json"
+
 
 def silent(_stage: str, _done: int, _of: int) -> None:
     """Tell nobody."""
@@ -94,7 +101,7 @@ def silent(_stage: str, _done: int, _of: int) -> None:
 
 def jobs_of(market: Market, windows: Sequence[Window], config: SearchConfig, label_config: Any, root: str) -> list[Job]:
     """Return every fit of a search with the key of all that goes into it; nothing is computed yet."""
-    members: dict[str, Any] = {name: member_called(name, config.members.get(name)) for name in SCORERS}
+    members: dict[str, Any] = {name: configured(name, config) for name in SCORERS}
     files = set(MEMBER_SOURCES.values())
     sources = {name: digest_of_sources(FIT_SOURCES, without=files - {file}) for name, file in MEMBER_SOURCES.items()}
     shared = {
@@ -113,7 +120,8 @@ def jobs_of(market: Market, windows: Sequence[Window], config: SearchConfig, lab
         for name in SCORERS:
             options = members[name].config.model_dump(mode="json")
             inputs = {"views": seen, "member": name, "member_config": options, "sources": sources[name]}
-            inputs |= {"calibration": config.calibration}
+            inputs |= {"device": getattr(members[name], "device", CPU)}
+            inputs |= config.model_dump(mode="json", include={"calibration", "importance_samples"})
             jobs.append(Job(name, sights, f"{folder}/{key_of(inputs)}.parquet", inputs))
     return jobs
 
@@ -140,15 +148,19 @@ def run_fits(market: Market, jobs: Sequence[Job], config: SearchConfig, progress
 
     shared = ray.put(market)
     choose = ray.remote(num_cpus=1, max_retries=2)(view_of)
-    chosen = unordered(choose, ((path, (shared, window, config)) for path, window in unseen))
+    chosen = unordered((path, partial(choose.remote, shared, window, config)) for path, window in unseen)
     for n, (path, view) in enumerate(chosen, start=len(views) - len(unseen) + 1):
         atomic_write_json(path, view.as_dict())
         progress("selections", n, len(views))
-    fit, seconds = ray.remote(num_cpus=1, max_retries=2)(_timed_fit), dict[str, float]()
-    work = ((job, (shared, _load_sights(job), job.member, config)) for job in longest_first(missing, seconds))
-    for job, (scores, spent) in unordered(fit, work):
+    fit, seconds = fit_tasks(_timed_fit, config), dict[str, float]()
+    work = (
+        (job, partial(fit[job.member].remote, shared, _load_sights(job), job.member, config))
+        for job in longest_first(missing, seconds)
+    )
+    for job, (found, spent) in unordered(work):
         seconds[job.member] = spent
-        save_scores(market, job, scores)
+        atomic_write_json(job.beside, found.importances)
+        save_scores(market, job, found.scores)
         done += len(job.sights)
         progress("fits", done, of)
     return fits_in(missing)
@@ -166,8 +178,8 @@ def longest_first(jobs: Iterable[Job], seconds: Mapping[str, float]) -> Iterator
         yield longest
 
 
-def _timed_fit(market: Market, sights: Sequence[Sight], member: str, config: SearchConfig) -> tuple[Float64, float]:
-    """Return the scores of a member and the CPU seconds that they took."""
+def _timed_fit(market: Market, sights: Sequence[Sight], member: str, config: SearchConfig) -> tuple[Scored, float]:
+    """Return what is kept of a member's fit and the CPU seconds that it took."""
     start = time.process_time()
     return fit_and_score(market, sights, member, config), time.process_time() - start
 
@@ -176,21 +188,36 @@ def _load_sights(job: Job) -> list[Sight]:
     return [(window, load_view(path)) for window, path in job.sights]
 
 
-def unordered(task: Any, work: Iterator[tuple[Any, tuple[Any, ...]]]) -> Iterator[tuple[Any, Any]]:
-    """Run `task` on the arguments of each (name, arguments) and yield (name, result) as they come, few at a time."""
+def fit_tasks(function: Callable[..., Any], config: SearchConfig) -> dict[str, Any]:
+    """Return `function` as the Ray task of each member's fits: those that are trained on a GPU ask for their share.
+
+    `ConfigError` where there is no such GPU: Ray would wait for one without a word.
+    """
+    import ray
+
+    found: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call] # Ray leaves it bare
+    if config.num_gpus > found.get("GPU", 0.0):
+        said = f"search.num_gpus is {config.num_gpus:g}, but Ray has {found.get('GPU', 0.0):g} GPUs"
+        raise ConfigError(said, "set search.num_gpus to 0")
+    on_gpu = {name: getattr(configured(name, config), "device", CPU) == GPU for name in SCORERS}
+    shares = {name: config.num_gpus if yes else 0 for name, yes in on_gpu.items()}
+    return {name: ray.remote(num_cpus=1, num_gpus=share, max_retries=2)(function) for name, share in shares.items()}
+
+
+def unordered(work: Iterable[tuple[K, Callable[[], Any]]]) -> Iterator[tuple[K, Any]]:
+    """Start the Ray task of each (name, start) and yield (name, result) as they come, few at a time."""
     import ray
 
     resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call] # Ray leaves it bare
     limit = 2 * max(1, int(resources.get("CPU", 1)))
-    pending: dict[Any, Any] = {}
-    exhausted = False
+    waiting, pending, exhausted = iter(work), dict[Any, K](), False
     while True:
         while not exhausted and len(pending) < limit:
-            following = next(work, None)
+            following = next(waiting, None)
             if following is None:
                 exhausted = True
             else:
-                pending[task.remote(*following[1])] = following[0]
+                pending[following[1]()] = following[0]
         if not pending:
             return
         ready, _ = ray.wait(list(pending), num_returns=1)

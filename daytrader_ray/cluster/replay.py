@@ -5,14 +5,10 @@ import numpy as np
 from daytrader_ray.adapters.feature_inputs import event_panel, event_scales, tick_panel
 from daytrader_ray.adapters.market_caps import market_caps
 from daytrader_ray.adapters.store import ParquetStore
-from daytrader_ray.cluster.feature_state import warmed
+from daytrader_ray.cluster.feature_state import computed, warmed
 from daytrader_ray.cluster.session import SessionSpec, job_of
-from daytrader_ray.domain.panel import FeatureMatrix, Float64, Frames, Panel
-from daytrader_ray.domain.peers import Peers
+from daytrader_ray.domain.panel import Frames
 from daytrader_ray.engine.backtest import BacktestResult, Plan, backtest
-from daytrader_ray.features.compute import compute_parts
-from daytrader_ray.features.step import N_AUX, initial_state
-from daytrader_ray.features.trailing import initial_tails
 from daytrader_ray.market_data.statistics import session_statistics
 from daytrader_ray.models.bundle import Bundle
 from daytrader_ray.models.ensemble import new_state, rules_of, signals
@@ -21,7 +17,7 @@ from daytrader_ray.regime.live import regime_states
 from daytrader_ray.universe.eligibility import tradable
 from daytrader_ray.universe.peers import peers_of, sector_codes
 from daytrader_ray.universe.rotation import sector_budgets
-from daytrader_ray.walkforward.replay import bundle_scores
+from daytrader_ray.walkforward.replay import bundle_scores, caught_up
 
 
 def replay(spec: SessionSpec, bundle: Bundle, cash: float) -> BacktestResult:
@@ -30,10 +26,11 @@ def replay(spec: SessionSpec, bundle: Bundle, cash: float) -> BacktestResult:
     grid, symbols = frames.panel.grid, frames.panel.symbols
     session = grid.index_of(spec.date)
     rows = slice(int(grid.first_row[session]), int(grid.first_row[session + 1]))
-    ensemble, universe, panel = bundle.ensemble, spec.universe, frames.panel
+    universe, panel = spec.universe, frames.panel
     store = ParquetStore(spec.root)
     may_trade = tradable(universe, panel, market_caps(store, panel, universe.stocks))
-    scores = bundle_scores(bundle, frames, rows, np.arange(len(symbols)))
+    ensemble = caught_up(bundle, frames.features, grid, may_trade, session)
+    scores = bundle_scores(bundle, frames.features, np.arange(rows.start, rows.stop), np.arange(len(symbols)))
     scores[:, ~may_trade[session]] = np.nan
     regimes = regime_states(bundle.regime, frames)
     found = np.full(panel.close.shape, np.nan)
@@ -68,30 +65,9 @@ def frames_until(spec: SessionSpec, bundle: Bundle) -> Frames:
     events = event_panel(store, panel.symbols, panel.grid)
     peers = peers_of(spec.universe, panel.symbols, [session.date for session in panel.grid.sessions])
     found = warmed(job_of(spec), panel, expected, peers, ticks, events)
-    features = _computed(spec, bundle, panel, expected, peers, ticks, events) if found is None else found.features
+    features = (
+        found.features
+        if found is not None
+        else computed(spec.features, bundle.features, panel, expected, peers=peers, ticks=ticks, events=events)
+    )
     return Frames(panel, features, adv, sigma_day, expected)
-
-
-def _computed(
-    spec: SessionSpec,
-    bundle: Bundle,
-    panel: Panel,
-    expected: Float64,
-    peers: Peers,
-    ticks: Float64 | None,
-    events: Float64 | None,
-) -> FeatureMatrix:
-    """Return the features that the bundle reads, computed from all bars: the others would take several times as much.
-
-    The other arguments are as in `features.compute`.
-    """
-    n, extras = len(panel.symbols), spec.features.extras
-    selected = [spec.features.names.index(name) for name in bundle.features]
-    values = np.empty((*panel.close.shape, len(selected)), dtype=np.float32)
-    ranges = np.empty((N_AUX, *panel.close.shape))
-    state, tails = initial_state(n), initial_tails(extras, n)
-    parts = compute_parts(state, tails, panel, expected, peers=peers, ticks=ticks, events=events, extras=extras)
-    for rows, part in parts:
-        values[rows] = np.asarray(part.values)[:, :, selected]
-        ranges[:, rows] = part.atr_5, part.return_30, part.sigma_30
-    return FeatureMatrix(bundle.features, values, *ranges)

@@ -3,7 +3,7 @@
 ::
 
     <root>/processed/signals/<key>.json     features that one window chose, with their scale
-    <root>/processed/signals/<key>.parquet  scores of one (window, member)
+    <root>/processed/signals/<key>.parquet  scores of one (window, member), a JSON with its importances beside it
     <root>/processed/signals/<key>.npy      regime of one window
     <root>/reports/<id>.json                what the search found, without a clock or a path: same data, same bytes
     <root>/reports/latest.json              id of the last one
@@ -13,6 +13,7 @@ import datetime as dt
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import fsspec
@@ -83,7 +84,20 @@ REGIME_SOURCES = (
     "walkforward/regimes.py",
     "walkforward/windows.py",
 )
-STUDY_SOURCES = ("analytics", "domain", "engine", "models/ensemble.py", "regime", "universe", "walkforward")
+STUDY_SOURCES = (
+    "analytics",
+    "domain",
+    "engine",
+    "models/combine.py",
+    "models/ensemble.py",
+    "models/labels.py",
+    "models/online.py",
+    "models/thresholds.py",
+    "models/weights",
+    "regime",
+    "universe",
+    "walkforward",
+)
 
 
 class SearchRequest(Config):
@@ -259,9 +273,9 @@ def _run_regimes(
     shared = ray.put(without_features(market.frames))
     task = ray.remote(num_cpus=1, max_retries=2)(window_states)
     stocks, seed = request.universe.stocks, request.config.seed
-    work = ((path, (shared, stocks, window, request.regime, seed)) for window, path in missing)
+    work = ((path, partial(task.remote, shared, stocks, window, request.regime, seed)) for window, path in missing)
     done = len(paths) - len(missing)
-    for path, (states, told) in unordered(task, work):
+    for path, (states, told) in unordered(work):
         atomic_write_json(_beside(path), told)
         save_array(path, states)
         done += 1
@@ -335,6 +349,9 @@ def _result(
         "left_out": sorted(left_out),
         "regime": regime_result(panel, used, [load_array(file.regime) for file in files], told),
         "selection": selection_dict([load_view(path).selection for path in dict.fromkeys(job.view for job in jobs)]),
+        "importances": [
+            {job.member: _read_json(job.beside) for job in jobs if job.window is window} for window in used
+        ],
         "settings": settings,
         "members": list(MEMBERS),
         "trials": [trial_dict(trial, ensembles) | {"baseline": trial.mask >= N_ENSEMBLES} for trial in trials],

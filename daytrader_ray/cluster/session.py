@@ -8,7 +8,7 @@ import datetime as dt
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,7 +29,7 @@ from daytrader_ray.adapters.market_caps import market_caps
 from daytrader_ray.adapters.sandbox_clock import SandboxClock
 from daytrader_ray.adapters.store import IMPORTED, ParquetStore
 from daytrader_ray.cluster.feature_alone import Job
-from daytrader_ray.cluster.feature_state import warmed
+from daytrader_ray.cluster.feature_state import computed, warmed
 from daytrader_ray.cluster.features import made_by
 from daytrader_ray.cluster.ingest import market_at
 from daytrader_ray.cluster.practice import practise
@@ -50,6 +50,7 @@ from daytrader_ray.universe.config import UniverseConfig
 from daytrader_ray.universe.eligibility import tradable
 from daytrader_ray.universe.peers import peers_of, sector_codes
 from daytrader_ray.universe.rotation import sector_budgets
+from daytrader_ray.walkforward.replay import caught_up
 
 log = structlog.get_logger(__name__)
 
@@ -131,6 +132,7 @@ async def trade(spec: SessionSpec, scorer: Scorer) -> SessionResult:
         cash = await starting_cash(broker) if spec.cash is None else spec.cash
         bundle = load_bundle(spec)
         market, behind = await asyncio.to_thread(market_before, spec, bundle)
+        bundle = await asyncio.to_thread(learnt_since, spec, bundle, market)
         engine = SessionEngine(bundle, market, spec.kernel, spec.costs, cash, spec.run, spec.regime)
         check_known(spec, engine)
         await practise(engine, scorer)
@@ -310,6 +312,29 @@ def market_before(spec: SessionSpec, bundle: Bundle) -> tuple[Market, list[str]]
         extras=spec.features.extras,
     )
     return market, behind
+
+
+def learnt_since(spec: SessionSpec, bundle: Bundle, market: Market) -> Bundle:
+    """Return the bundle with what weights that learn while trading have learnt from the sessions since its training."""
+    if bundle.ensemble.online is None:
+        return bundle
+    history, store, universe = market.history, ParquetStore(spec.root), spec.universe
+    n = len(history.grid.sessions)
+    features = (
+        market.warmed.features
+        if market.warmed is not None
+        else computed(
+            spec.features,
+            bundle.features,
+            history,
+            market.expected_history,
+            peers=market.peers and market.peers.part(0, n),
+            ticks=market.past_ticks,
+            events=market.past_events,
+        )
+    )
+    may_trade = tradable(universe, history, market_caps(store, history, universe.stocks))
+    return replace(bundle, ensemble=caught_up(bundle, features, history.grid, may_trade, n))
 
 
 def check_known(spec: SessionSpec, engine: SessionEngine) -> None:

@@ -1,16 +1,19 @@
 """Training and backtesting a bundle on the stored bars: members are fitted side by side as Ray tasks."""
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from daytrader_ray.adapters import model_store
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.analytics.performance import Performance, performance
 from daytrader_ray.cluster.content import digest_of_panel
-from daytrader_ray.cluster.fits import Progress, silent, unordered
+from daytrader_ray.cluster.fits import Progress, fit_tasks, silent, unordered
 from daytrader_ray.cluster.search import SearchRequest, frames_of, load_result, market_of, study_of
 from daytrader_ray.domain.errors import BundleError, ConfigError, DataError
 from daytrader_ray.domain.trading import MEMBERS, members_of
@@ -21,12 +24,14 @@ from daytrader_ray.models.calibration import Calibrated
 from daytrader_ray.universe.config import UniverseConfig
 from daytrader_ray.walkforward.costs import fill_costs
 from daytrader_ray.walkforward.cut import cut
-from daytrader_ray.walkforward.fit import Market, fit_member
+from daytrader_ray.walkforward.fit import Market, fit_member, out_of_fold
 from daytrader_ray.walkforward.replay import replay
 from daytrader_ray.walkforward.train import Learned, assemble
 from daytrader_ray.walkforward.trial import exposure, trade_table
 from daytrader_ray.walkforward.view import view_of
-from daytrader_ray.walkforward.windows import Window, latest_train, training_window
+from daytrader_ray.walkforward.windows import Window, folds_of, latest_train, training_window
+
+Float64 = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -100,7 +105,8 @@ def train(
     market = market_of(request, cut(frames, (0, stop)))
     window = training_window(sessions)
     study = study_of(request, market)
-    learned = _learn(market, window, request, progress)
+    skills = _skills(request, chosen, grid.sessions[sessions[1] - 1].date)
+    learned = _learn(market, window, skills, request, progress)
     plan = {
         "data": digest_of_panel(market.frames.panel),
         "market": ParquetStore(request.root).market(),
@@ -151,9 +157,7 @@ def backtest(
 
 def _best_of_last_search(request: SearchRequest) -> int:
     result = load_result(request.root)
-    settings = result["settings"]
-    found = UniverseConfig.parse(settings["universe"], str(result["id"])), settings["search"]["train"]
-    wanted = request.universe, request.config.train
+    found, wanted = _what(result), (request.universe, request.config.train)
     if found != wanted:
         searched, asked = (f"{', '.join(universe.symbols)} with --train {span}" for universe, span in (found, wanted))
         raise DataError(
@@ -163,17 +167,44 @@ def _best_of_last_search(request: SearchRequest) -> int:
     return int(result["best"]["mask"])
 
 
-def _learn(market: Market, window: Window, request: SearchRequest, progress: Progress) -> Learned:
-    """Choose the features, then fit all members side by side."""
+def _what(result: Mapping[str, Any]) -> tuple[UniverseConfig, str]:
+    """Return universe and training span of a search."""
+    settings = result["settings"]
+    return UniverseConfig.parse(settings["universe"], str(result["id"])), settings["search"]["train"]
+
+
+def _skills(request: SearchRequest, mask: int, last: dt.date) -> Float64:
+    """Return the members' out-of-sample skill in the last search's steps up to `last` `[step, member]`, NaN unknown.
+
+    No steps where there is no such search.
+    """
+    try:
+        result = load_result(request.root)
+    except DataError:
+        return np.empty((0, len(MEMBERS)))
+    steps = np.cumsum([window["step_sessions"] for window in result["windows"]]) - 1
+    over = [result["dates"][end] <= str(last) for end in steps]
+    known = _what(result) == (request.universe, request.config.train)
+    trials = [trial["windows"] for trial in result["trials"] if trial["mask"] == mask and known]
+    ics = [window["member_ic"] for windows in trials for window, done in zip(windows, over, strict=True) if done]
+    return np.array([ic[: len(MEMBERS)] for ic in ics], dtype=np.float64).reshape(len(ics), len(MEMBERS))
+
+
+def _learn(market: Market, window: Window, skills: Float64, request: SearchRequest, progress: Progress) -> Learned:
+    """Choose the features, then fit all members side by side, out of fold too where stacking learns from that."""
     import ray
 
-    shared = ray.put(market)
-    task = ray.remote(num_cpus=1, max_retries=2)
+    shared, config = ray.put(market), request.config
+    choose, fit = ray.remote(num_cpus=1, max_retries=2)(view_of), fit_tasks(fit_member, config)
     progress("members", 0, len(MEMBERS))
-    ((_, view),) = unordered(task(view_of), iter([("view", (shared, window, request.config))]))
+    seen = (window, *folds_of(window, config.ensemble.stacking_folds))
+    views = dict(unordered((k, partial(choose.remote, shared, part, config)) for k, part in enumerate(seen)))
+    view, folds = views[0], [(part, views[k]) for k, part in enumerate(seen)][1:]
     members: dict[str, Calibrated] = {}
-    work = ((name, (shared, view, window, name, request.config)) for name in MEMBERS)
-    for name, fitted in unordered(task(fit_member), work):
+    work = ((name, partial(fit[name].remote, shared, view, window, name, config)) for name in MEMBERS)
+    for name, fitted in unordered(work):
         members[name] = fitted
         progress("members", len(members), len(MEMBERS))
-    return Learned(window, view, members)
+    held_out, left = fit_tasks(out_of_fold, config), MEMBERS if folds else ()
+    unseen = dict(unordered((name, partial(held_out[name].remote, shared, folds, name, config)) for name in left))
+    return Learned(window, view, members, unseen, skills)

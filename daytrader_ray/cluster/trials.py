@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from daytrader_ray.adapters.score_tables import ScoreTable
 from daytrader_ray.cluster.fits import Progress, load_array, silent
@@ -17,6 +18,8 @@ from daytrader_ray.walkforward.trial import WindowResult, run_trial
 from daytrader_ray.walkforward.windows import Window
 
 N_ENSEMBLES = 2 ** len(MEMBERS)
+Float64 = npt.NDArray[np.float64]
+
 MASKS = (*range(N_ENSEMBLES), *(1 << (len(MEMBERS) + k) for k in range(len(BASELINES))))
 """Every ensemble, then each baseline alone."""
 
@@ -82,12 +85,23 @@ def _trial(config: Mapping[str, Any], study: Study, files: Sequence[WindowFiles]
 def read_inputs(file: WindowFiles, mask: int) -> WindowInputs:
     """Read the scores of the mask's members (or baseline) of one window; the others stay NaN."""
     wanted = [bit for bit in range(len(SCORERS)) if mask >> bit & 1]
-    parts = {bit: ScoreTable.read(file.scores[bit]).part("a", "b", "test") for bit in wanted or [0]}
-    shape = next(iter(parts.values())).shape
-    scores = np.full((*shape, len(SCORERS)), np.nan)
+    tables = {bit: ScoreTable.read(file.scores[bit]) for bit in wanted or [0]}
+    fit_scores = _stacked(tables, wanted, "fit")
+    return WindowInputs(
+        file.window,
+        _stacked(tables, wanted, "a", "b", "test"),
+        load_array(file.regime),
+        fit_scores if len(fit_scores) else None,
+    )
+
+
+def _stacked(tables: Mapping[int, ScoreTable], wanted: Sequence[int], *blocks: str) -> Float64:
+    """Return the scores of some blocks `[row, symbol, column]`, NaN in columns that are not `wanted`."""
+    parts = {bit: table.part(*blocks) for bit, table in tables.items()}
+    scores = np.full((*next(iter(parts.values())).shape, len(SCORERS)), np.nan)
     for bit in wanted:
         scores[:, :, bit] = parts[bit]
-    return WindowInputs(file.window, scores, load_array(file.regime))
+    return scores
 
 
 def _in_order(found: Mapping[int, Mapping[str, Any]], n_windows: int) -> list[WindowResult]:

@@ -153,7 +153,7 @@ def _models(result: Mapping[str, Any], best: Mapping[str, Any]) -> str:
 def _skills(trial: Mapping[str, Any]) -> list[float]:
     """Return the rank IC of a model that is alone in its trial, window by window, where it is known."""
     bit = trial["mask"].bit_length() - 1
-    values = [found["member_ic"][bit] for found in trial["windows"] if "member_ic" in found]
+    values = [found["member_ic"][bit] for found in trial["windows"]]
     return [value for value in values if value is not None and not math.isnan(value)]
 
 

@@ -35,10 +35,10 @@ def section(windows: Sequence[Window], members: Sequence[str]) -> str:
     shown, rest = _table(heads, rows[:SHOWN]), rows[SHOWN:]
     more = f"<details><summary>{len(rest)} more features</summary>{_table(heads, rest)}</details>" if rest else ""
     return (
-        "<section><h2>What the models listened to</h2><p class='muted'>Per cent of its skill on validation that a "
-        "model loses when a feature is shuffled between samples; below 0 it would have done better without. Gain is "
-        "the feature's share of what all splits of the trees gained in training, and flatters features with many "
-        "values. Means over the windows; where a window left a feature out it counts 0.</p>"
+        "<section><h2>What the models listened to</h2><p class='muted'>Per cent of a model's skill that is lost "
+        "when a feature is shuffled between the samples of validation, its own calibrated scores standing in for the "
+        "labels. Gain: the feature's share of what all splits of the trees gained in training; it flatters features "
+        "with many values. Means over the windows; where a window left a feature out it counts 0.</p>"
         f"<p class='muted'>{_stability(windows, told)}</p>{shown}{more}</section>"
     )
 
@@ -48,10 +48,8 @@ def _has(windows: Sequence[Window], name: str, kind: str) -> bool:
 
 
 def _means(windows: Sequence[Window], name: str, kind: str) -> dict[str, float]:
-    """Return a member's mean importance by feature over the windows; gains are shares of a window's sum."""
+    """Return a member's mean importance by feature over the windows."""
     found = [window.get(name, {}).get(kind, {}) for window in windows]
-    if kind == GAIN:
-        found = [{f: gain / (sum(one.values()) or 1.0) for f, gain in one.items()} for one in found]
     features = {feature for one in found for feature in one}
     return {feature: fmean(one.get(feature, 0.0) for one in found) for feature in features}
 

@@ -69,7 +69,7 @@ def render(result: Mapping[str, Any], notice: str = "") -> str:
             windows_section(result, best),
             regime_section(result["regime"], result["left_out"]),
             features_section(result["selection"]),
-            importances_section(result.get("importances", ()), result["members"]),
+            importances_section(result["importances"], result["members"]),
             _figures(best),
             _made(result),
             f"<section class='risk'><h2>Before you trade</h2><p>{escape(WARNING)}</p></section>",

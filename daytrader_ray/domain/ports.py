@@ -115,7 +115,7 @@ class Broker(Protocol):
 
 
 class Scorer(Protocol):
-    """The five models: in this process or behind Ray Serve."""
+    """The models of a bundle: in this process or behind Ray Serve."""
 
     async def score(self, windows: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
         """Score scaled windows `[n, WINDOW_ROWS, feature]` to `[n, member]`; a member that failed is NaN."""

@@ -119,6 +119,8 @@ class _Loop:
         if new := [name for name in decision.missing_members if name not in self.without_score]:
             self._alarm(slot, f"no score from {', '.join(new)}: weights renormalised")
         self.without_score.update(decision.missing_members)
+        if decision.weights:
+            self.journal.note("weights", {"slot": slot, "weights": decision.weights})
         if decision.reasons:
             self.journal.note("decision", {"slot": slot, "reasons": decision.reasons})
         return decision.orders

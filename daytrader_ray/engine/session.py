@@ -26,8 +26,9 @@ from daytrader_ray.features.extras import Extra
 from daytrader_ray.features.live import LiveFeatures, Warmed
 from daytrader_ray.models.bundle import Bundle
 from daytrader_ray.models.dataset import LiveWindows, valid_rows
-from daytrader_ray.models.ensemble import new_state, signal_step, thresholds
+from daytrader_ray.models.ensemble import new_state, signal_step
 from daytrader_ray.models.ensemble import rules_of as signal_rules
+from daytrader_ray.models.thresholds import thresholds
 from daytrader_ray.regime.config import RegimeConfig, strategy_table
 from daytrader_ray.regime.live import LiveRegime
 from daytrader_ray.risk.checks import Exposure, refuse
@@ -37,6 +38,7 @@ NO_TICKS: Mapping[str, Sequence[float]] = MappingProxyType({})
 _EXECUTIONS = ("fill", "partial_fill")
 _ENDS = ("fill", "canceled", "expired", "rejected", "done_for_day")
 _FAULTS = ("expired", "rejected")
+WEIGHT_MOVED = 0.01
 _LOOK_BACK = 2000
 """Rows of a history in which the last windows are looked for at a time."""
 
@@ -77,12 +79,14 @@ class Market:
 class Decision:
     """What was decided at one close: orders in the order of sending, and why.
 
-    `reasons` names, by symbol, the reason of its order, or why a signal at or over the threshold led to none.
+    `reasons` names, by symbol, the reason of its order, or why a signal at or over the threshold led to none. `weights`
+    are the members' where one has moved by more than WEIGHT_MOVED since they were told last, and at the first close.
     """
 
     orders: list[Order]
     reasons: Mapping[str, str]
     missing_members: tuple[str, ...]
+    weights: Mapping[str, float]
 
 
 class SessionEngine:
@@ -121,6 +125,7 @@ class SessionEngine:
         ensemble = bundle.ensemble
         self._signal_rules = signal_rules(ensemble, strategy_table(self._regimes), grid.bar_minutes)
         self._signal_state = new_state(ensemble, n, grid.bar_minutes)
+        self._told = np.full(len(MEMBERS), np.nan)
         self.thresholds = thresholds(ensemble.threshold, ensemble.hours, self.n_slots, grid.bar_minutes)
         self._sent: dict[str, Order] = {}
         self._stops: dict[str, str] = {}
@@ -288,7 +293,7 @@ class SessionEngine:
             self._out,
         )
         orders = self._orders(slot, n)
-        return Decision(orders, self._reasons(slot, orders), self._missing(table))
+        return Decision(orders, self._reasons(slot, orders), self._missing(table), self._moved())
 
     def protect(self, slot: int) -> list[Order]:
         """Return the stops that positions need now, each after the cancel of one for another quantity."""
@@ -420,6 +425,13 @@ class SessionEngine:
         reasons = {self.symbols[i]: Reason(self._scratch.verdict[i]).name for i in strong}
         reasons |= {symbol: f"FROZEN ({self._frozen[symbol]})" for symbol in self._frozen if symbol in reasons}
         return reasons | {order.symbol: order.reason.name for order in orders}
+
+    def _moved(self) -> dict[str, float]:
+        weights = self._signal_state.weights
+        if (np.abs(weights - self._told) <= WEIGHT_MOVED).all():
+            return {}
+        self._told = weights.copy()
+        return {name: round(float(weight), 6) for name, weight in zip(MEMBERS, weights, strict=True) if weight > 0.0}
 
     def _missing(self, table: Float64) -> tuple[str, ...]:
         if not self._scored.size:

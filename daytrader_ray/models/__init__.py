@@ -1,1 +1,1 @@
-"""Ring 1: labels, the five members, the ensemble and the bundle."""
+"""Ring 1: labels, the members, the ensemble and the bundle."""

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -47,6 +47,9 @@ class Bundle:
         The resolved configuration it was made with and is to be traded with: plain values for JSON.
     seed, last_training_session, fingerprint
         Random seed, last session seen in training, and hash of the data trained on.
+    importances
+        Which features each member of the ensemble listens to: member -> kind -> feature -> value
+        (`models.importances`); empty where that was not measured.
     """
 
     selection: Selection
@@ -60,6 +63,7 @@ class Bundle:
     seed: int
     last_training_session: dt.date
     fingerprint: str
+    importances: Mapping[str, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
 
     @property
     def feature_set(self) -> tuple[str, ...]:

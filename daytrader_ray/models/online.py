@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from daytrader_ray.domain.jit import njit
+from daytrader_ray.models.combine import combine
 
 Bool = npt.NDArray[np.bool_]
 Float64 = npt.NDArray[np.float64]
@@ -102,8 +103,8 @@ def regret(online: Online, inside: Bool) -> tuple[float, float]:
 
 
 @njit
-def hedge_step(hedge: Hedge, every: int, slot: int, scores: Float64, return_30: Float64, sigma_30: Float64) -> bool:
-    """Take in the close of one bar; return whether a round was closed and the weights moved.
+def hedge_step(hedge: Hedge, every: int, slot: int, scores: Float64, return_30: Float64, sigma_30: Float64) -> None:
+    """Take in the close of one bar; the weights move where it closes a round.
 
     `every` is the length of a round in bars; `scores` `[symbol, member]` NaN where there is none; `return_30` and
     `sigma_30` `[symbol]`. A round whose start was missed, or that another session began, is never closed.
@@ -111,16 +112,15 @@ def hedge_step(hedge: Hedge, every: int, slot: int, scores: Float64, return_30: 
     if slot <= hedge.start[0]:
         hedge.start[0] = NO_ROUND
     if (slot + 1) % every != 0:
-        return False
-    opened = hedge.start[0] != NO_ROUND and hedge.start[0] == slot - every
-    moved = opened and _close(hedge, return_30)
+        return
+    if hedge.start[0] != NO_ROUND and hedge.start[0] == slot - every:
+        _close(hedge, return_30)
     hedge.start[0] = slot
     for symbol in range(len(sigma_30)):
         hedge.sigma[symbol] = sigma_30[symbol]
         for member in range(len(hedge.scale)):
             scaled = scores[symbol, member] / hedge.scale[member] if hedge.scale[member] > 0.0 else np.nan
             hedge.scores[symbol, member] = min(max(scaled, -1.0), 1.0) if not np.isnan(scaled) else np.nan
-    return moved
 
 
 @njit
@@ -134,13 +134,13 @@ def run_rounds(hedge: Hedge, every: int, slots: Int64, scores: Float64, return_3
 
 
 @njit
-def _close(hedge: Hedge, return_30: Float64) -> bool:
-    """Add the losses of the open round; False where no symbol had a score and a return."""
+def _close(hedge: Hedge, return_30: Float64) -> None:
+    """Add the losses of the open round, unless no symbol had a score and a return."""
     loss = np.zeros(len(hedge.loss))
     own_loss = 0.0
     n_symbols = 0
     for symbol in range(len(return_30)):
-        own = _own_score(hedge, symbol)
+        own = combine(hedge.scores[symbol], hedge.weights)
         move = return_30[symbol] / (2.0 * hedge.sigma[symbol])
         if np.isnan(own) or np.isnan(move):
             continue
@@ -151,27 +151,13 @@ def _close(hedge: Hedge, return_30: Float64) -> bool:
             score = hedge.scores[symbol, member]
             loss[member] += (1.0 - (own if np.isnan(score) else score) * y) / 2.0
     if n_symbols == 0:
-        return False
+        return
     for member in range(len(loss)):
         if hedge.inside[member]:
             hedge.loss[member] += loss[member] / n_symbols
     hedge.own_loss[0] += own_loss / n_symbols
     hedge.rounds[0] += 1
     _weigh(hedge)
-    return True
-
-
-@njit
-def _own_score(hedge: Hedge, symbol: int) -> float:
-    """Return the ensemble's score at the start of the round; NaN where no member had one."""
-    total = 0.0
-    combined = 0.0
-    for member in range(len(hedge.weights)):
-        score = hedge.scores[symbol, member]
-        if hedge.weights[member] > 0.0 and not np.isnan(score):
-            total += hedge.weights[member]
-            combined += hedge.weights[member] * score
-    return combined / total if total > 0.0 else np.nan
 
 
 @njit

@@ -1,5 +1,6 @@
 """The three Gaussian states of standardised observations, by Baum-Welch or as a mixture."""
 
+import logging
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ STAYS = 0.96
 """Probability with which every fit begins that a state stays what it is: two hours."""
 JITTER = 0.3
 """Standard deviation by which other starts differ from the first, in standardised units."""
+TRIAL_STEPS = 5
+"""Steps that every start takes before the likeliest goes on alone."""
 FLOOR = 1e-2
 """Least variance of a state's input, in standardised units."""
 GAIN = 1e-5
@@ -41,10 +44,12 @@ class Estimate:
 def hidden_markov(z: Float64, lengths: Int64, config: RegimeConfig, seed: int) -> Estimate | None:
     """Fit a Gaussian hidden Markov model to `z` `[observation, input]`, sessions of `lengths` (Rabiner 1989).
 
-    None where no start gave a likelihood.
+    Every start takes a few steps, the likeliest goes on (Biernacki, Celeux and Govaert 2003). None where no start gave
+    a likelihood.
     """
     from hmmlearn.hmm import GaussianHMM
 
+    logging.getLogger("hmmlearn").setLevel(logging.ERROR)  # with priors a step may cost a little likelihood: no news
     best, best_score = None, -np.inf
     for centres in _starts(z, config.restarts, seed):
         hmm = GaussianHMM(
@@ -52,7 +57,7 @@ def hidden_markov(z: Float64, lengths: Int64, config: RegimeConfig, seed: int) -
             startprob_prior=1.5,
             transmat_prior=1.5,
             covars_prior=FLOOR,
-            n_iter=config.iterations,
+            n_iter=min(TRIAL_STEPS, config.iterations),
             tol=GAIN * len(z),
             init_params="",
         )
@@ -64,6 +69,9 @@ def hidden_markov(z: Float64, lengths: Int64, config: RegimeConfig, seed: int) -
             best, best_score = hmm, score
     if best is None:
         return None
+    best.n_iter = best.monitor_.n_iter = config.iterations - best.n_iter
+    if best.n_iter:
+        best.fit(z, lengths)
     variances = np.array([np.diag(covariance) for covariance in best.covars_])
     return Estimate(best.startprob_, best.transmat_, best.means_, variances)
 

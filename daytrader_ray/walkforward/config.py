@@ -25,6 +25,10 @@ class SearchConfig(Config):
     max_samples: int = Field(default=50_000, ge=100, description="most training samples of a fit")
     selection: SelectionConfig = SelectionConfig()
     calibration: Kind = Field(default="platt", description="how validation A turns scores into probabilities")
+    importance_samples: int = Field(
+        default=256, ge=0, description="samples of validation A that importances are measured on; 0: none are"
+    )
+    num_gpus: float = Field(default=0.0, ge=0, le=1, description="share of a GPU for the fit of each network; 0: CPU")
     ensemble: EnsembleConfig = EnsembleConfig()
     trips_a_day: float = Field(default=400.0, gt=0, description="most round trips a day on B, for 60 stocks")
     members: Mapping[str, Mapping[str, Any]] = Field(default={}, description="options by member, over its defaults")

@@ -1,35 +1,45 @@
-"""An ensemble fitted on validation B of a window, and the signals that it gives.
+"""An ensemble fitted on the validation of a window, and the signals that it gives.
 
-Nothing is fitted to the test: weights, scale and threshold come from B, scores from members that ended their training
-before the window's validation.
+Nothing is fitted to the test: weights, scale and thresholds come from A and B, scores from members that ended their
+training before them, skills from steps that are over.
 """
 
 import math
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from daytrader_ray.domain.folds import purged
 from daytrader_ray.domain.panel import Frames
+from daytrader_ray.domain.regime import Regime
 from daytrader_ray.engine.backtest import backtest
 from daytrader_ray.models.ensemble import (
     Ensemble,
-    break_even_threshold,
-    fit_weights,
+    Rules,
+    State,
     new_state,
-    q99,
     rules_of,
     signals,
     timeframe_means,
+    weights_in_force,
 )
+from daytrader_ray.models.online import Online
+from daytrader_ray.models.thresholds import break_even_threshold, hour_factor, hour_of, q99
+from daytrader_ray.models.weights.rank import rank_ics
+from daytrader_ray.models.weights.registry import SCHEMES
+from daytrader_ray.models.weights.simplex import proportional
+from daytrader_ray.models.weights.surface import Evidence, Scored
 from daytrader_ray.regime.config import entry_scale, strategy_table
 from daytrader_ray.walkforward.costs import round_trip_costs
 from daytrader_ray.walkforward.cut import cut
-from daytrader_ray.walkforward.study import Scores, Study, WindowInputs, plan_of, scores_of
+from daytrader_ray.walkforward.study import Study, WindowInputs, plan_of, scored, scored_block
 from daytrader_ray.walkforward.windows import Block
 
 Float64 = npt.NDArray[np.float64]
+Int8 = npt.NDArray[np.int8]
+Int64 = npt.NDArray[np.int64]
+Loop = Callable[[Rules, State, Int64, Float64, Int8, Float64, Float64], Float64]
 
 STOCKS_OF_THE_BOUND = 60
 """`SearchConfig.trips_a_day` is meant for this many stocks and scaled to the ones there are."""
@@ -37,72 +47,134 @@ STOCKS_OF_THE_BOUND = 60
 CANDIDATES = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99, 0.995, 0.999)
 """Quantiles of |signal| on B at which the count threshold is looked for."""
 
-N_REGIMES = 4
+NOW = np.array([1.0, 0.0, 0.0])
+ALWAYS = np.ones(2)
 
 
-def fit_ensemble(mask: int, study: Study, given: WindowInputs) -> tuple[Ensemble, float]:
-    """Fit ensemble `mask` on validation B of a window; return it and its break-even threshold."""
-    block = given.window.b
-    frames, found = cut(study.frames, block), scores_of(study, given, block)
-    forward = _forward(study, block)
-    weights = np.tile(fit_weights(found.scores, forward, mask), (N_REGIMES, 1))
-    ensemble = Ensemble("skill", mask, weights, np.array([1.0, 0.0, 0.0]), 0.0, math.inf, np.ones(2))
-    ensemble = replace(ensemble, q99=q99(_blended(frames, study, found, ensemble)))
-    signal = ensemble_signals(frames, study, found, ensemble)
-    position_usd = study.kernel.max_position * study.config.cash
-    cost = round_trip_costs(study.frames, block, study.costs, position_usd)[:, study.columns]
-    break_even = break_even_threshold(signal[:, study.columns], forward, cost)
-    threshold = _count_threshold(study, block, frames, signal, entry_scale(found.regimes, study.regime), break_even)
-    return replace(ensemble, threshold=threshold), break_even
+def fit_ensemble(mask: int, study: Study, given: WindowInputs, skills: Float64) -> tuple[Ensemble, float]:
+    """Fit ensemble `mask` on the validation of a window; return it and its break-even threshold.
+
+    `skills` `[step, member]` are the members' out-of-sample rank ICs in the steps before, oldest first.
+    """
+    evidence = evidence_of(study, given, skills)
+    ensemble, b = weighed(mask, study, evidence), evidence.b
+    means = _over(study, b, from_start(ensemble), timeframe_means)
+    ensemble = replace(ensemble, timeframes=timeframe_weights(means, b.forward))
+    ensemble = replace(ensemble, q99=q99(means @ ensemble.timeframes))
+    return _with_thresholds(study, given.window.b, b, ensemble)
 
 
-def ensemble_signals(frames: Frames, study: Study, found: Scores, ensemble: Ensemble) -> Float64:
-    """Return the signals `[row, symbol]` of `frames`, NaN for symbols without a score column."""
-    grid, columns, out = frames.panel.grid, study.columns, np.full(frames.panel.close.shape, np.nan)
-    out[:, columns] = signals(
-        rules_of(ensemble, strategy_table(study.regime), grid.bar_minutes),
-        new_state(ensemble, len(columns), grid.bar_minutes),
-        grid.slot_of_row,
-        found.scores,
-        found.regimes,
-        np.ascontiguousarray(frames.features.return_30[:, columns]),
-        np.ascontiguousarray(frames.features.sigma_30[:, columns]),
-    )
+def evidence_of(study: Study, given: WindowInputs, skills: Float64) -> Evidence:
+    """Return all that a scheme may weigh by."""
+    window, fit = given.window, None
+    if given.fit_scores is not None:
+        unknown = np.full(len(given.fit_scores), Regime.UNKNOWN, dtype=np.int8)
+        fit = scored(study, given.fit_scores, unknown, window.fit)
+    a, b = (scored_block(study, given, block) for block in (window.a, window.b))
+    return Evidence(a, b, fit, skills, study.frames.panel.grid.bar_minutes)
+
+
+def weighed(mask: int, study: Study, evidence: Evidence) -> Ensemble:
+    """Return ensemble `mask` with the weights of the configured scheme, and no signal yet."""
+    scheme, n_members = study.config.ensemble.scheme, evidence.b.scores.shape[2]
+    nothing = Ensemble(scheme, mask, np.zeros((len(Regime), n_members)), NOW, 0.0, math.inf, ALWAYS)
+    found = SCHEMES[scheme](evidence, nothing.inside, study.config.seed)
+    return replace(nothing, weights=found.table, online=found.online)
+
+
+def from_start(ensemble: Ensemble) -> Ensemble:
+    """Return an ensemble as it was before B: weights that learn while trading have learnt nothing yet."""
+    return ensemble if ensemble.online is None else replace(ensemble, online=Online.untaught(ensemble.online.scale))
+
+
+def timeframe_weights(means: Float64, forward: Float64) -> Float64:
+    """Return the weights of the timeframes `[3]`: half for the score now, half in proportion to skill above 0 on B.
+
+    The score now is what the members were taught; `means` `[row, symbol, 3]`, `forward` `[row, symbol]`.
+    """
+    skill = rank_ics(means, forward)
+    return 0.5 * NOW + 0.5 * proportional(skill, np.ones(len(skill), dtype=np.bool_)) if (skill > 0.0).any() else NOW
+
+
+def ensemble_signals(study: Study, found: Scored, ensemble: Ensemble) -> Float64:
+    """Return the signals of a block `[row, symbol of the panel]`, NaN for symbols without a score column."""
+    out = np.full((len(found.slot), len(study.frames.panel.symbols)), np.nan)
+    out[:, study.columns] = _over(study, found, ensemble, signals)
     return out
 
 
-def _blended(frames: Frames, study: Study, found: Scores, ensemble: Ensemble) -> Float64:
-    """Return the combined scores, averaged over timeframes `[row, column]`."""
-    grid = frames.panel.grid
-    rules = rules_of(ensemble, strategy_table(study.regime), grid.bar_minutes)
-    state = new_state(ensemble, len(study.columns), grid.bar_minutes)
-    means = timeframe_means(rules, state, grid.slot_of_row, found.scores, found.regimes)
-    return np.asarray(means @ ensemble.timeframes)
+def weights_at(study: Study, found: Scored, ensemble: Ensemble) -> Float64:
+    """Return the weights in force at each bar of a block `[row, member]`."""
+    return _over(study, found, ensemble, weights_in_force)
 
 
-def _forward(study: Study, block: Block) -> Float64:
-    """Return the labels' forward returns of a block `[row, column]`, NaN where they are not closed inside it."""
-    rows = study.rows(block)
-    forward, end = study.labels.forward_return[rows][:, study.columns], study.labels.span_end[rows][:, study.columns]
-    at = np.broadcast_to(np.arange(rows.start, rows.stop)[:, None], forward.shape)
-    return np.where(purged(at, end, rows.start, rows.stop), forward, np.nan)
+def _over(study: Study, found: Scored, ensemble: Ensemble, loop: Loop) -> Float64:
+    """Run one of the compiled loops over the bars of a block."""
+    minutes = study.frames.panel.grid.bar_minutes
+    return loop(
+        rules_of(ensemble, strategy_table(study.regime), minutes),
+        new_state(ensemble, len(study.columns), minutes),
+        found.slot,
+        found.scores,
+        found.regime,
+        found.return_30,
+        found.sigma_30,
+    )
 
 
-def _count_threshold(
-    study: Study, block: Block, frames: Frames, signal: Float64, scale: Float64, break_even: float
-) -> float:
-    """Return the smallest |signal| from `break_even` on at which the kernel keeps the bound on round trips on B."""
-    n_sessions = block[1] - block[0]
-    sizes = np.abs(signal[:, study.columns])
-    sizes = sizes[np.isfinite(sizes) & (sizes > 0)]
-    if math.isinf(break_even) or not len(sizes):
-        return math.inf
-    n_stocks = float(study.tradable[slice(*block)].sum(axis=1).mean())
-    bound = study.config.trips_a_day * n_stocks / STOCKS_OF_THE_BOUND * n_sessions
-    steps = [float(size) for size in np.quantile(sizes, CANDIDATES)]
-    for threshold in [break_even, *(step for step in steps if step > break_even)]:
-        plan, cash = plan_of(study, block, threshold, np.ones(2)), study.config.cash
-        result = backtest(frames, signal, scale, plan, study.kernel, study.costs, (0, n_sessions), cash)
-        if len(result.trades) <= bound:
-            return threshold
-    return math.inf
+def _with_thresholds(study: Study, block: Block, b: Scored, ensemble: Ensemble) -> tuple[Ensemble, float]:
+    """Return the ensemble with its threshold and the factors of the hours, and the break-even threshold."""
+    signal = ensemble_signals(study, b, from_start(ensemble))
+    position_usd = study.kernel.max_position * study.config.cash
+    cost = round_trip_costs(study.frames, block, study.costs, position_usd)[:, study.columns]
+    mine = signal[:, study.columns]
+    break_even = break_even_threshold(mine, b.forward, cost)
+    bound = _Bound(study, block, cut(study.frames, block), signal, entry_scale(b.regime, study.regime))
+    threshold = bound.threshold(break_even)
+    hours = _hours(study, b, mine, np.sign(mine) * b.forward - cost, threshold)
+    if (hours < 1.0).any() and not bound.keeps(threshold, hours):
+        hours = ALWAYS
+    return replace(ensemble, threshold=threshold, hours=hours), break_even
+
+
+def _hours(study: Study, b: Scored, signal: Float64, net: Float64, threshold: float) -> Float64:
+    """Return the factors of the threshold in the first and the last hour of a session `[2]`."""
+    if math.isinf(threshold):
+        return ALWAYS
+    grid = study.frames.panel.grid
+    hour, ahead = hour_of(grid.bar_minutes), grid.bars_per_session[b.session] - b.slot
+    found = []
+    for rows in (b.slot < hour, ahead <= hour):
+        session = np.broadcast_to(b.session[rows, None], signal[rows].shape)
+        found.append(hour_factor(np.abs(signal[rows]).ravel(), net[rows].ravel(), session.ravel(), threshold))
+    return np.array(found)
+
+
+@dataclass(frozen=True)
+class _Bound:
+    """The bound on round trips on B, and what the kernel needs to keep it: signals `[row, symbol]`, scale `[row]`."""
+
+    study: Study
+    block: Block
+    frames: Frames
+    signal: Float64
+    scale: Float64
+
+    def threshold(self, break_even: float) -> float:
+        """Return the smallest |signal| from `break_even` on at which the bound is kept; inf where there is none."""
+        sizes = np.abs(self.signal[np.isfinite(self.signal) & (self.signal != 0.0)])
+        if math.isinf(break_even) or not len(sizes):
+            return math.inf
+        steps = [float(size) for size in np.quantile(sizes, CANDIDATES)]
+        candidates = [break_even, *(step for step in steps if step > break_even)]
+        return next((threshold for threshold in candidates if self.keeps(threshold, ALWAYS)), math.inf)
+
+    def keeps(self, threshold: float, hours: Float64) -> bool:
+        """Return whether the kernel makes no more round trips on B than it may."""
+        study, n_sessions = self.study, self.block[1] - self.block[0]
+        n_stocks = float(study.tradable[slice(*self.block)].sum(axis=1).mean())
+        bound = study.config.trips_a_day * n_stocks / STOCKS_OF_THE_BOUND * n_sessions
+        plan, sessions = plan_of(study, self.block, threshold, hours), (0, n_sessions)
+        cash = study.config.cash
+        result = backtest(self.frames, self.signal, self.scale, plan, study.kernel, study.costs, sessions, cash)
+        return len(result.trades) <= bound

@@ -1,7 +1,8 @@
 """One member fitted on one window, and its scores on the rows after it: pure, so that any worker may do it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -9,10 +10,12 @@ import numpy.typing as npt
 from daytrader_ray.domain.errors import DataError
 from daytrader_ray.domain.folds import purged
 from daytrader_ray.domain.panel import Frames
-from daytrader_ray.domain.trading import WINDOW_ROWS
+from daytrader_ray.domain.trading import SCORERS, WINDOW_ROWS
 from daytrader_ray.models.calibration import Calibrated, calibrate
 from daytrader_ray.models.dataset import Dataset, symbol_windows, valid_rows
+from daytrader_ray.models.importances import importances
 from daytrader_ray.models.labels import NO_LABEL, Labels
+from daytrader_ray.models.members.surface import Member
 from daytrader_ray.models.registry import member as member_called
 from daytrader_ray.models.scaling import View
 from daytrader_ray.walkforward.config import SearchConfig
@@ -24,8 +27,13 @@ Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 
 
+CPU, GPU = "cpu", "cuda"
+"""Devices that members are trained on."""
+
 Sight = tuple[Window, View]
 """A window, or a fold of one, and what its members see."""
+
+GOLDEN = (5**0.5 - 1) / 2
 
 
 @dataclass(frozen=True)
@@ -63,10 +71,12 @@ class Market:
         return f"{sessions[block[0]].date} to {sessions[block[1] - 1].date}"
 
 
-def samples(market: Market, view: View, blocks: Sequence[Block], history: Block, config: SearchConfig) -> Dataset:
+def samples(
+    market: Market, view: View, blocks: Sequence[Block], history: Block, config: SearchConfig, place: int = 0
+) -> Dataset:
     """Return the labelled samples of blocks of sessions, each purged at its end, ordered by symbol and time.
 
-    Windows may reach back to the start of the sessions `history`.
+    Windows may reach back to the start of the sessions `history`. `place` is whose draw of at most `max_samples` it is.
     """
     rows, columns = market.rows((history[0], blocks[-1][1])), [int(column) for column in market.columns]
     usable = []
@@ -74,7 +84,7 @@ def samples(market: Market, view: View, blocks: Sequence[Block], history: Block,
         at, _ = windows_of(market, view, rows, column)
         usable.append(np.flatnonzero(market.usable(at, column, *blocks)))
     parts: list[Dataset] = []
-    for column, mine in zip(columns, drawn(usable, config.max_samples, config.seed), strict=True):
+    for column, mine in zip(columns, drawn(usable, config.max_samples, config.seed, place), strict=True):
         at, windows = windows_of(market, view, rows, column)
         weights = market.labels.weight[at[mine], column].astype(np.float32)
         labels = market.labels.label[at[mine], column]
@@ -99,21 +109,37 @@ def windows_of(market: Market, view: View, rows: slice, column: int) -> tuple[In
     return ends + rows.start, windows
 
 
-def drawn(parts: Sequence[Int64], cap: int, seed: int) -> list[Int64]:
-    """Return `parts` thinned to at most `cap` entries in all, evenly spaced from a seeded start."""
+def drawn(parts: Sequence[Int64], cap: int, seed: int, place: int = 0) -> list[Int64]:
+    """Return `parts` thinned to at most `cap` entries in all, evenly spaced from a seeded start.
+
+    Draws of one seed lie between each other by `place`: golden sections spread any number of them.
+    """
     count = [len(part) for part in parts]
     n = sum(count)
     keep = np.ones(n, dtype=np.bool_)
     if n > cap:
-        start = np.random.default_rng(seed).uniform(0.0, n / cap)
+        start = (np.random.default_rng(seed).uniform() + place * GOLDEN) % 1.0 * (n / cap)
         keep[:] = False
         keep[np.minimum((start + np.arange(cap) * (n / cap)).astype(np.int64), n - 1)] = True
     return [part[mine] for part, mine in zip(parts, np.split(keep, np.cumsum(count)[:-1]), strict=True)]
 
 
+def configured(name: str, config: SearchConfig) -> Member:
+    """Return a member or baseline with its options; one that has a device is trained on the GPU if fits get one."""
+    member: Any = member_called(name, config.members.get(name))
+    on_gpu = config.num_gpus > 0 and hasattr(member, "device")
+    return cast(Member, replace(member, device=GPU) if on_gpu else member)
+
+
 def fit_member(market: Market, view: View, window: Window, member: str, config: SearchConfig) -> Calibrated:
-    """Fit one member on the window's `fit` block as `view` shows it; stop early and calibrate on A."""
-    train = samples(market, view, window.learned, window.train, config)
+    """Fit one member on the window's `fit` block as `view` shows it; stop early and calibrate on A.
+
+    Each member draws samples of its own: what chance put into one draw, the others have not learned, and an ensemble
+    averages it out (Breiman 1996).
+    """
+    kind = configured(member, config)
+    own = config.model_copy(update={"max_samples": min(config.max_samples, kind.config.max_samples)})
+    train = samples(market, view, window.learned, window.train, own, SCORERS.index(member))
     if not len(train):
         raise DataError(
             f"window {window.index}: no training sample in {market.dates(window.fit)}: each needs "
@@ -121,7 +147,7 @@ def fit_member(market: Market, view: View, window: Window, member: str, config: 
             "train on more sessions",
         )
     validation = samples(market, view, (window.a,), window.train, config)
-    fitted = member_called(member, config.members.get(member)).fit(train, validation, config.seed)
+    fitted = kind.fit(train, validation, config.seed)
     return calibrate(fitted, validation, config.calibration)
 
 
@@ -141,8 +167,16 @@ def score(market: Market, view: View, fitted: Calibrated, block: Block, history_
     return scores
 
 
-def fit_and_score(market: Market, sights: Sequence[Sight], member: str, config: SearchConfig) -> Float64:
-    """Return a member's scores on validation A, B and the test of a window `[row, column]`.
+@dataclass(frozen=True)
+class Scored:
+    """What is kept of a fit: its scores `[row, column]`, and kind -> feature -> importance."""
+
+    scores: Float64
+    importances: Mapping[str, Mapping[str, float]]
+
+
+def fit_and_score(market: Market, sights: Sequence[Sight], member: str, config: SearchConfig) -> Scored:
+    """Return a member's scores on validation A, B and the test of a window, and what it listens to on A.
 
     `sights` are the window and, where there are any, its folds: then the rows of the window's `fit` block come first,
     each scored by a fit that was not shown it.
@@ -150,7 +184,12 @@ def fit_and_score(market: Market, sights: Sequence[Sight], member: str, config: 
     (window, view), *folds = sights
     fitted = fit_member(market, view, window, member, config)
     scores = score(market, view, fitted, (window.a[0], window.test[1]), window.train[0])
-    return np.concatenate([out_of_fold(market, folds, member, config), scores]) if folds else scores
+    if folds:
+        scores = np.concatenate([out_of_fold(market, folds, member, config), scores])
+    if not config.importance_samples:
+        return Scored(scores, {})
+    validation = samples(market, view, (window.a,), window.train, config)
+    return Scored(scores, importances(fitted, validation, config.seed, config.importance_samples))
 
 
 def out_of_fold(market: Market, folds: Sequence[Sight], member: str, config: SearchConfig) -> Float64:

@@ -1,20 +1,27 @@
-"""A bundle over stored sessions: the signals it would have given, and the backtest of them."""
+"""A bundle over stored sessions: what its members say, what its weights learn, and the backtest of it."""
+
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
-from daytrader_ray.domain.panel import Frames
+from daytrader_ray.domain.panel import FeatureMatrix, Frames
+from daytrader_ray.domain.sessions import SessionGrid
 from daytrader_ray.engine.backtest import BacktestResult, backtest
 from daytrader_ray.models.bundle import Bundle
 from daytrader_ray.models.dataset import symbol_windows, valid_rows
+from daytrader_ray.models.ensemble import Ensemble
+from daytrader_ray.models.online import bars_of_round, learnt, new_hedge, run_rounds
 from daytrader_ray.regime.config import entry_scale
 from daytrader_ray.regime.live import regime_states
 from daytrader_ray.walkforward.cut import cut
 from daytrader_ray.walkforward.ensemble import ensemble_signals
-from daytrader_ray.walkforward.study import Scores, Study, only_tradable, plan_of
+from daytrader_ray.walkforward.study import Study, plan_of, scored
 from daytrader_ray.walkforward.windows import Block
 
+Bool = npt.NDArray[np.bool_]
 Float64 = npt.NDArray[np.float64]
+Int64 = npt.NDArray[np.int64]
 
 
 def replay(bundle: Bundle, study: Study, full: Frames, sessions: Block) -> BacktestResult:
@@ -22,23 +29,49 @@ def replay(bundle: Bundle, study: Study, full: Frames, sessions: Block) -> Backt
 
     `study` gives universe, rules, costs and the starting cash.
     """
-    rows, part, ensemble = study.rows(sessions), cut(full, sessions), bundle.ensemble
+    grid, columns, features = full.panel.grid, study.columns, full.features
+    rows, part = study.rows(sessions), cut(full, sessions)
+    ensemble = caught_up(bundle, features, grid, study.tradable, sessions[0])
     regimes = regime_states(bundle.regime, cut(full, (0, sessions[1])))[rows]
-    scores = only_tradable(study, bundle_scores(bundle, full, rows, study.columns), sessions)
-    signal = ensemble_signals(part, study, Scores(scores, regimes), ensemble)
+    scores = bundle_scores(bundle, features, np.arange(rows.start, rows.stop), columns)
+    signal = ensemble_signals(study, scored(study, scores, regimes, sessions), ensemble)
     plan = plan_of(study, sessions, ensemble.threshold, ensemble.hours)
     n_sessions, scale = sessions[1] - sessions[0], entry_scale(regimes, study.regime)
     return backtest(part, signal, scale, plan, study.kernel, study.costs, (0, n_sessions), study.config.cash)
 
 
-def bundle_scores(bundle: Bundle, frames: Frames, rows: slice, columns: npt.NDArray[np.int64]) -> Float64:
-    """Return the scores of the bundle's members on `rows` `[row, column, member]`, NaN without a complete window."""
-    selected = [frames.features.names.index(name) for name in bundle.features]
-    scores = np.full((rows.stop - rows.start, len(columns), bundle.ensemble.weights.shape[1]), np.nan)
+def bundle_scores(bundle: Bundle, features: FeatureMatrix, rows: Int64, columns: Int64) -> Float64:
+    """Return the scores of the bundle's members `[row, column, member]` at `rows`, in order; NaN without a window."""
+    selected = [features.names.index(name) for name in bundle.features]
+    scores = np.full((len(rows), len(columns), bundle.ensemble.weights.shape[1]), np.nan)
+    if not len(rows):
+        return scores
     for k, column in enumerate(columns):
-        scaled = bundle.scaler.transform(frames.features.values[: rows.stop, int(column)][:, selected])
+        scaled = bundle.scaler.transform(features.values[: int(rows[-1]) + 1, int(column)][:, selected])
         ends, windows = symbol_windows(scaled, valid_rows(scaled))
-        inside = ends >= rows.start
+        inside = np.isin(ends, rows)
         if inside.any():
-            scores[ends[inside] - rows.start, k] = bundle.score(windows[inside])
+            scores[np.searchsorted(rows, ends[inside]), k] = bundle.score(windows[inside])
     return scores
+
+
+def caught_up(bundle: Bundle, features: FeatureMatrix, grid: SessionGrid, tradable: Bool, session: int) -> Ensemble:
+    """Return the bundle's ensemble as it is at the open of a session: what has been learnt since its training.
+
+    Online weights run over the rounds of all sessions between, so that a session finds the same ones whether the days
+    before were traded, rehearsed or missed. `tradable` is `[session, symbol]`.
+    """
+    ensemble = bundle.ensemble
+    first = sum(day.date <= bundle.last_training_session for day in grid.sessions)
+    if ensemble.online is None or first >= session:
+        return ensemble
+    every = bars_of_round(grid.bar_minutes)
+    rows = np.arange(grid.first_row[first], grid.first_row[session])
+    rows = rows[(grid.slot_of_row[rows] + 1) % every == 0]
+    columns = np.flatnonzero(tradable[first:session].any(axis=0))
+    allowed = tradable[grid.session_of_row[rows]][:, columns]
+    scores = np.where(allowed[:, :, None], bundle_scores(bundle, features, rows, columns), np.nan)
+    hedge = new_hedge(ensemble.online, ensemble.inside, len(columns))
+    known = (np.ascontiguousarray(part[rows][:, columns]) for part in (features.return_30, features.sigma_30))
+    run_rounds(hedge, every, grid.slot_of_row[rows], scores, *known)
+    return replace(ensemble, weights=np.tile(hedge.weights, (len(ensemble.weights), 1)), online=learnt(hedge))

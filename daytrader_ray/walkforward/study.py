@@ -8,10 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from daytrader_ray.domain.costs import CostConfig
+from daytrader_ray.domain.folds import purged
 from daytrader_ray.domain.panel import Frames
 from daytrader_ray.engine.backtest import Plan
 from daytrader_ray.engine.config import KernelConfig
-from daytrader_ray.models.labels import Labels
+from daytrader_ray.models.labels import NO_LABEL, Labels
+from daytrader_ray.models.weights.surface import Scored
 from daytrader_ray.regime.config import RegimeConfig
 from daytrader_ray.walkforward.config import SearchConfig
 from daytrader_ray.walkforward.windows import Block, Window
@@ -51,35 +53,47 @@ class Study:
 
 @dataclass(frozen=True)
 class WindowInputs:
-    """What the fits of one window left: `scores` `[row of A, B and test, column, member]`, regimes of the same rows."""
+    """What the fits of one window left.
+
+    `scores` `[row of A, B and test, column, member]` with the regimes of these rows; `fit_scores` `[row of fit, ...]`
+    were made out of fold, None where they were not.
+    """
 
     window: Window
     scores: Float64
     regimes: Int8
+    fit_scores: Float64 | None = None
 
 
-@dataclass(frozen=True)
-class Scores:
-    """The scores of one block of sessions `[row, column, member]` and the regimes of its rows `[row]`.
-
-    A symbol that may not be traded in a session has no scores in it: live asks for none.
-    """
-
-    scores: Float64
-    regimes: Int8
-
-
-def scores_of(study: Study, given: WindowInputs, block: Block) -> Scores:
-    """Return a block's part of what the fits of a window left."""
+def scored_block(study: Study, given: WindowInputs, block: Block) -> Scored:
+    """Return what is known of a block of A, B or test of a window."""
     start, rows = study.rows(given.window.a).start, study.rows(block)
     inside = slice(rows.start - start, rows.stop - start)
-    return Scores(only_tradable(study, given.scores[inside], block), given.regimes[inside])
+    return scored(study, given.scores[inside], given.regimes[inside], block)
 
 
-def only_tradable(study: Study, scores: Float64, block: Block) -> Float64:
-    """Return the scores of a block `[row, column, member]`, NaN where the symbol may not be traded that session."""
-    allowed = study.tradable[study.frames.panel.grid.session_of_row[study.rows(block)]][:, study.columns]
-    return np.ascontiguousarray(np.where(allowed[:, :, None], scores, np.nan))
+def scored(study: Study, scores: Float64, regimes: Int8, block: Block) -> Scored:
+    """Return scores `[row of the block, column, member]` and regimes `[row]` with what became of them.
+
+    A symbol that may not be traded in a session has no scores in it: live asks for none. Forward returns that are not
+    closed inside the block are unknown.
+    """
+    rows, columns, grid, labels = study.rows(block), study.columns, study.frames.panel.grid, study.labels
+    forward, features = labels.forward_return[rows][:, columns], study.frames.features
+    session, at = grid.session_of_row[rows], np.broadcast_to(np.arange(rows.start, rows.stop)[:, None], forward.shape)
+    allowed = study.tradable[session][:, columns]
+    closed = purged(at, labels.span_end[rows][:, columns], rows.start, rows.stop)
+    return Scored(
+        scores=np.ascontiguousarray(np.where(allowed[:, :, None], scores, np.nan)),
+        forward=np.where(closed, forward, np.nan),
+        label=np.where(closed, labels.label[rows][:, columns], np.int8(NO_LABEL)),
+        weight=labels.weight[rows][:, columns],
+        session=session,
+        slot=grid.slot_of_row[rows],
+        regime=regimes,
+        return_30=np.ascontiguousarray(features.return_30[rows][:, columns]),
+        sigma_30=np.ascontiguousarray(features.sigma_30[rows][:, columns]),
+    )
 
 
 def plan_of(study: Study, block: Block, threshold: float, hours: Float64) -> Plan:

@@ -5,27 +5,37 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from daytrader_ray.domain.trading import MEMBERS
+from daytrader_ray.domain.trading import MEMBERS, members_of
 from daytrader_ray.models.bundle import Bundle
 from daytrader_ray.models.calibration import Calibrated
+from daytrader_ray.models.importances import importances
 from daytrader_ray.models.scaling import View
 from daytrader_ray.regime.live import regime_states
 from daytrader_ray.walkforward.cut import cut
 from daytrader_ray.walkforward.ensemble import fit_ensemble
-from daytrader_ray.walkforward.fit import Market, score
+from daytrader_ray.walkforward.fit import Market, samples, score
 from daytrader_ray.walkforward.regimes import fit_regime, left_out
 from daytrader_ray.walkforward.study import Study, WindowInputs
 from daytrader_ray.walkforward.windows import Window
 
+Float64 = npt.NDArray[np.float64]
+
 
 @dataclass(frozen=True)
 class Learned:
-    """All that was fitted on one window but the ensemble: what its members see, and the members by name."""
+    """All that was fitted on one window but the ensemble: what its members see, and the members by name.
+
+    `out_of_fold` are each member's scores on the window's `fit` block `[row, column]`; empty where none were asked for.
+    `skills` `[step, member]` are the members' rank ICs in the steps of the search before, oldest first.
+    """
 
     window: Window
     view: View
     members: Mapping[str, Calibrated]
+    out_of_fold: Mapping[str, Float64]
+    skills: Float64
 
 
 def assemble(market: Market, study: Study, learned: Learned, mask: int, plan: Mapping[str, Any]) -> Bundle:
@@ -37,7 +47,10 @@ def assemble(market: Market, study: Study, learned: Learned, mask: int, plan: Ma
     stocks = [frames.panel.symbols[column] for column in study.columns]
     model = fit_regime(frames, stocks, window, study.regime, study.config.seed)
     states = regime_states(model, frames)[market.rows(validation)]
-    ensemble, _ = fit_ensemble(mask, study, WindowInputs(window, np.stack(parts, axis=2), states))
+    unseen = [learned.out_of_fold[name] for name in MEMBERS] if learned.out_of_fold else None
+    fit_scores = np.stack(unseen, axis=2) if unseen else None
+    given = WindowInputs(window, np.stack(parts, axis=2), states, fit_scores)
+    ensemble, _ = fit_ensemble(mask, study, given, learned.skills)
     return Bundle(
         selection=view.selection,
         symbols=frames.panel.symbols,
@@ -50,4 +63,17 @@ def assemble(market: Market, study: Study, learned: Learned, mask: int, plan: Ma
         seed=study.config.seed,
         last_training_session=frames.panel.grid.sessions[window.train[1] - 1].date,
         fingerprint=str(plan["data"]),
+        importances=_importances(market, study, learned, mask),
     )
+
+
+def _importances(market: Market, study: Study, learned: Learned, mask: int) -> dict[str, dict[str, dict[str, float]]]:
+    """Return which features the ensemble's members listen to on A, where that is asked for."""
+    config, window = study.config, learned.window
+    if not config.importance_samples:
+        return {}
+    validation = samples(market, learned.view, (window.a,), window.train, config)
+    return {
+        name: importances(learned.members[name], validation, config.seed, config.importance_samples)
+        for name in members_of(mask)
+    }

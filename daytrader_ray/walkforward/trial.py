@@ -11,12 +11,13 @@ import numpy.typing as npt
 from daytrader_ray.analytics.performance import CostTotals, TradeTable, max_drawdown, performance, plain
 from daytrader_ray.domain.panel import Frames
 from daytrader_ray.engine.backtest import BacktestResult, backtest
-from daytrader_ray.models.ensemble import skill
+from daytrader_ray.models.weights.rank import rank_ics
+from daytrader_ray.models.weights.surface import Scored
 from daytrader_ray.regime.config import entry_scale
 from daytrader_ray.walkforward.costs import fill_costs
 from daytrader_ray.walkforward.cut import cut
-from daytrader_ray.walkforward.ensemble import ensemble_signals, fit_ensemble
-from daytrader_ray.walkforward.study import Study, WindowInputs, plan_of, scores_of
+from daytrader_ray.walkforward.ensemble import ensemble_signals, fit_ensemble, weights_at
+from daytrader_ray.walkforward.study import Study, WindowInputs, plan_of, scored_block
 
 Float64 = npt.NDArray[np.float64]
 
@@ -25,17 +26,22 @@ Float64 = npt.NDArray[np.float64]
 class WindowResult:
     """One ensemble in one window, in plain values.
 
-    `test` are the metrics of the whole test; `equity` USD before the first and after each session of the step, the
-    part that enters the stitched curve, with its closed trades and costs; `highs`, `lows` and `falls` are the highest
-    and the lowest equity and the deepest fall (a fraction) at bar closes inside each of these sessions.
+    `weights` `[member]` are the mean of those in force in the test, `rank_ic` the signal's in the test and `member_ic`
+    `[member]` the members' own in the step (NaN: no scores). `test` are the metrics of the whole test; `equity` USD
+    before the first and after each session of the step, the part that enters the stitched curve, with its closed trades
+    and costs; `highs`, `lows` and `falls` are the highest and the lowest equity and the deepest fall (a fraction) at
+    bar closes inside each of these sessions.
     """
 
     index: int
     weights: list[float]
+    timeframes: list[float]
     q99: float
     break_even: float
     threshold: float
+    hours: list[float]
     rank_ic: float
+    member_ic: list[float]
     test: dict[str, float | int | None]
     equity: list[float]
     highs: list[float]
@@ -48,24 +54,25 @@ class WindowResult:
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values; infinity and NaN become None."""
-        values = asdict(self)
+        values = asdict(self) | {"member_ic": [plain(value) for value in self.member_ic]}
         return {key: plain(value) if isinstance(value, float) else value for key, value in values.items()}
 
 
 def run_trial(mask: int, study: Study, inputs: Iterable[WindowInputs]) -> Iterator[WindowResult]:
-    """Trade ensemble `mask` through the windows, oldest first; equity carries from step to step."""
-    cash = study.config.cash
+    """Trade ensemble `mask` through the windows, oldest first; equity and skills carry from step to step."""
+    cash, steps = study.config.cash, list[list[float]]()
     for given in inputs:
-        result = _run_window(mask, study, given, cash)
-        cash = result.equity[-1]
+        skills = np.array(steps).reshape(len(steps), given.scores.shape[2])
+        result = _run_window(mask, study, given, skills, cash)
+        cash, steps = result.equity[-1], [*steps, result.member_ic]
         yield result
 
 
-def _run_window(mask: int, study: Study, given: WindowInputs, cash: float) -> WindowResult:
+def _run_window(mask: int, study: Study, given: WindowInputs, skills: Float64, cash: float) -> WindowResult:
     window = given.window
-    ensemble, break_even = fit_ensemble(mask, study, given)
-    frames, found = cut(study.frames, window.test), scores_of(study, given, window.test)
-    signal, scale = ensemble_signals(frames, study, found, ensemble), entry_scale(found.regimes, study.regime)
+    ensemble, break_even = fit_ensemble(mask, study, given, skills)
+    frames, found = cut(study.frames, window.test), scored_block(study, given, window.test)
+    signal, scale = ensemble_signals(study, found, ensemble), entry_scale(found.regime, study.regime)
     plan = plan_of(study, window.test, ensemble.threshold, ensemble.hours)
     n_sessions = window.test[1] - window.test[0]
     result = backtest(frames, signal, scale, plan, study.kernel, study.costs, (0, n_sessions), cash)
@@ -74,14 +81,17 @@ def _run_window(mask: int, study: Study, given: WindowInputs, cash: float) -> Wi
     trades, costs = _of_sessions(study, frames, result, n_step)
     all_trades, all_costs = (trades, costs) if n_step == n_sessions else _of_sessions(study, frames, result, n_sessions)
     test = performance(result.session_equity, all_trades, all_costs, exposure(all_trades, result, frames, n_sessions))
-    forward = study.labels.forward_return[study.rows(window.test)][:, study.columns]
+    in_step = slice(0, study.rows(window.step).stop - study.rows(window.step).start)
     return WindowResult(
         index=window.index,
-        weights=[float(weight) for weight in ensemble.weights[0]],
+        weights=weights_at(study, found, ensemble).mean(axis=0).tolist(),
+        timeframes=ensemble.timeframes.tolist(),
         q99=ensemble.q99,
         break_even=break_even,
         threshold=ensemble.threshold,
-        rank_ic=rank_ic(frames, signal[:, study.columns], forward),
+        hours=ensemble.hours.tolist(),
+        rank_ic=float(session_ics(found, signal[:, study.columns, None], slice(None))[0]),
+        member_ic=session_ics(found, found.scores, in_step).tolist(),
         test=test.as_dict(),
         equity=[float(value) for value in result.session_equity[: n_step + 1]],
         highs=[float(day.max()) for day in days],
@@ -122,13 +132,19 @@ def exposure(trades: TradeTable, result: BacktestResult, frames: Frames, n_sessi
     return held / (minutes * float(result.session_equity.mean())) if minutes else math.nan
 
 
-def rank_ic(frames: Frames, signal: Float64, forward_return: Float64) -> float:
-    """Return the rank correlation of signal and forward return per session, averaged; NaN without a signal."""
-    first = frames.panel.grid.first_row
-    found: list[float] = []
-    for s in range(len(frames.panel.grid.sessions)):
-        rows = slice(int(first[s]), int(first[s + 1]))
-        used = np.isfinite(forward_return[rows]) & np.isfinite(signal[rows]) & (signal[rows] != 0)
-        if used.any():
-            found.append(float(skill(signal[rows][:, :, None], forward_return[rows])[0]))
-    return float(np.mean(found)) if found else math.nan
+def session_ics(found: Scored, scores: Float64, rows: slice) -> Float64:
+    """Return each column's rank correlation with the forward return per session of `rows`, averaged `[column]`.
+
+    `scores` `[row, symbol, column]`; a score of 0 says nothing; NaN for a column without a score.
+    """
+    session = found.session[rows]
+    said = np.where(np.isfinite(found.forward)[:, :, None] & (scores != 0.0), scores, np.nan)[rows]
+    forward, ics = found.forward[rows], []
+    for day in np.unique(session):
+        mine = said[session == day]
+        known = np.isfinite(mine).any(axis=(0, 1))
+        ics.append(np.where(known, rank_ics(mine, forward[session == day]), np.nan))
+    table = np.array(ics).reshape(-1, scores.shape[2])
+    known = np.isfinite(table)
+    none = np.full(table.shape[1], np.nan)
+    return np.asarray(np.divide(np.nansum(table, axis=0), known.sum(axis=0), out=none, where=known.any(axis=0)))

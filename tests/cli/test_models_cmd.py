@@ -3,6 +3,7 @@
 import dataclasses
 import datetime as dt
 import json
+import math
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from daytrader_ray.models import registry
 from daytrader_ray.models.bundle import Bundle
 from daytrader_ray.models.calibration import calibrate
 from daytrader_ray.models.ensemble import Ensemble
+from daytrader_ray.models.online import Online
 from daytrader_ray.models.scaling import Scaler
 from tests.models.samples import N_FEATURES, keeping, samples
 
@@ -70,6 +72,7 @@ def bundle() -> Bundle:
         seed=1,
         last_training_session=dt.date(2025, 11, 26),
         fingerprint="ab" * 32,
+        importances={"xgboost": {"permutation": {name: 0.125 for name in NAMES[:N_FEATURES]}}},
     )
 
 
@@ -126,8 +129,9 @@ def test_show_tells_what_a_bundle_trades_by_and_was_made_with(ask, bundle, tmp_p
     assert "xgboost 100.0% platt (a " in told
     assert "opens at |signal| 0.400, in the first hour times 0.8, in the last 1; signal 1 is a score of 0.05" in told
     assert "score = 0.75 x 1 min + 0.25 x 5 min" in told
-    assert "trending 50 90.0% 10.0% 0.0%" in told
+    assert "trending 50 min 90.0% 10.0% 0.0%" in told
     assert f"{N_FEATURES} of {len(NAMES)} features" in told
+    assert f"{NAMES[0]} 10.00 12.5%" in told
     assert "torch " in told and "abab" in told
     assert "kernel.max_position = 0.1 (default 0.05)" in told
     found = last(ask("show", name, "--json"))
@@ -142,12 +146,17 @@ def test_weights_that_differ_by_regime_are_shown_by_regime_and_cash_opens_nothin
     table[:, 3], table[3, 3], table[3, 2] = 1.0, 0.25, 0.75
     other = dataclasses.replace(bundle.ensemble, scheme="regime", weights=table, mask=12, threshold=np.inf)
     members = dict(bundle.members) | {"random_forest": bundle.members["xgboost"]}
+    other = dataclasses.replace(other, online=Online(np.array([0.0, 0, 4.5, 5.5, 0]), 5.0, 10, np.ones(5)))
     changed = dataclasses.replace(bundle, ensemble=other, regime=None, members=members)
     found = {"stale": [], **_described(changed, tmp_path)}
     assert found["weights"]["crisis"] == {"random_forest": 0.75, "xgboost": 0.25}
     assert found["weights"]["unknown"] == {"random_forest": 0.0, "xgboost": 1.0}
+    bound = pytest.approx(2 * (5 * math.log(2)) ** 0.5 + (math.log(2) / 8) ** 0.5)
+    losses = {"random_forest": 0.45, "xgboost": 0.55}
+    assert found["online"] == {"rounds": 10, "mean_loss": losses, "regret": 0.5, "regret_bound": bound}
     lines = [line for line in description(found) if isinstance(line, str)]
     assert "opens nothing: no signal paid its cost on validation" in lines
+    assert any("after 10 rounds the mean losses are random_forest 0.4500, xgboost 0.5500" in line for line in lines)
     assert "no regime model: its history was too short" in lines
 
 
@@ -198,7 +207,9 @@ def test_a_difference_that_changes_trades_stands_before_the_rest(ask, bundle, tm
     one = model_store.save(bundle, tmp_path)
     ensemble = dataclasses.replace(bundle.ensemble, threshold=np.inf, hours=np.array([0.7, 1.0]))
     selection = keeping(NAMES, NAMES[1 : N_FEATURES + 1])
-    other = model_store.save(dataclasses.replace(bundle, ensemble=ensemble, seed=3, selection=selection), tmp_path)
+    other = model_store.save(
+        dataclasses.replace(bundle, ensemble=ensemble, seed=3, selection=selection, importances={}), tmp_path
+    )
     found = last(ask("diff", one, "--json"))
     assert found["bundles"] == [one, other]
     assert [row["key"] for row in found["trades"]] == ["threshold", "hours.first", "features"]

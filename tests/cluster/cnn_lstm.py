@@ -21,11 +21,11 @@ class CNNLSTMConfig(TrainingConfig):
 class Network(nn.Module):
     """A convolution over five rows, and a memory over its answers; its last state and the newest row are classified."""
 
-    def __init__(self, config: CNNLSTMConfig, n_features: int) -> None:
+    def __init__(self, config: CNNLSTMConfig, features: tuple[str, ...]) -> None:
         super().__init__()
-        self.image = nn.Sequential(nn.Conv1d(n_features, config.filters, 5), nn.ReLU())
+        self.image = nn.Sequential(nn.Conv1d(len(features), config.filters, 5), nn.ReLU())
         self.memory = nn.LSTM(config.filters, config.hidden, batch_first=True)
-        self.head = nn.Linear(config.hidden + n_features, len(CLASSES))
+        self.head = nn.Linear(config.hidden + len(features), len(CLASSES))
 
     def forward(self, windows: Tensor) -> Tensor:
         """Map windows `[n, row, feature]` to logits `[n, 3]`."""
@@ -36,14 +36,15 @@ class Network(nn.Module):
 
 @dataclass(frozen=True)
 class CNNLSTM:
-    """The hybrid as a member."""
+    """The hybrid as a member; `device` is where it is trained."""
 
     config: CNNLSTMConfig = field(default_factory=CNNLSTMConfig)
+    device: str = "cpu"
     name: str = "cnn_lstm"
 
     def fit(self, dataset: Dataset, validation: Dataset, seed: int) -> FittedNetwork:
         """See `Member.fit`."""
-        return fit_network(Network, self.config, dataset, validation, seed)
+        return fit_network(Network, self.config, dataset, validation, seed, self.device)
 
     @staticmethod
     def load(folder: Path) -> FittedNetwork:

@@ -9,13 +9,15 @@ import numpy as np
 import pytest
 
 from daytrader_ray.adapters import libraries
+from daytrader_ray.adapters.score_tables import ScoreTable
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.cluster import features, fits, search
 from daytrader_ray.cluster.features import FeatureRequest, content_key
-from daytrader_ray.cluster.fits import jobs_of
+from daytrader_ray.cluster.fits import jobs_of, save_scores
 from daytrader_ray.domain import sources
 from daytrader_ray.domain.trading import MEMBERS
 from daytrader_ray.models.labels import LabelConfig
+from daytrader_ray.models.weights.config import EnsembleConfig
 from daytrader_ray.universe.config import UniverseConfig
 from daytrader_ray.walkforward.config import SearchConfig
 from daytrader_ray.walkforward.fit import Market
@@ -98,6 +100,29 @@ def test_a_change_in_one_member_fits_that_member_alone_again(here: Market, packa
     edited(package, f"models/members/{member}.py")
     after = keys(here)
     assert [name for name in MEMBERS if after[name] != before[name]] == [member]
+
+
+def test_networks_that_a_gpu_trained_are_not_taken_for_those_of_the_cpu(here: Market) -> None:
+    found = windows(here.frames.panel.grid, WindowSpec.parse("6s", "2s", "2s"))
+    cpu, gpu = (jobs_of(here, found, SearchConfig(num_gpus=share), LabelConfig(), "root") for share in (0, 0.5))
+    differ = {one.member for one, other in zip(cpu, gpu, strict=True) if one.path != other.path}
+    assert differ == {"lstm", "cnn", "transformer"}
+
+
+def test_folds_have_views_of_their_own_and_their_scores_lie_before_the_others(here: Market, tmp_path: Path) -> None:
+    found = windows(here.frames.panel.grid, WindowSpec.parse("6s", "2s", "2s"))
+    folded = SearchConfig(ensemble=EnsembleConfig(scheme="stacking", stacking_folds=2))
+    plain, jobs = (jobs_of(here, found, config, LabelConfig(), str(tmp_path)) for config in (SearchConfig(), folded))
+    assert [job.view for job in jobs] == [job.view for job in plain]
+    assert len({view for job in jobs for _, view in job.sights}) == 1 + 2
+    assert not {job.path for job in jobs} & {job.path for job in plain}
+    rows = here.rows((found[0].train[0], found[0].test[1]))
+    scores = np.random.default_rng(2).normal(size=(rows.stop - rows.start, len(here.columns)))
+    save_scores(here, jobs[0], scores)
+    table = ScoreTable.read(jobs[0].path)
+    np.testing.assert_array_equal(table.part("fit"), scores[: here.rows(found[0].fit).stop])
+    assert list(dict.fromkeys(table.block)) == ["fit", "a", "b", "test"]
+    np.testing.assert_array_equal(table.minute, here.frames.panel.grid.minute_of_row[rows])
 
 
 def test_every_source_that_makes_regimes_is_in_their_key(package: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from daytrader_ray.adapters.score_tables import ScoreTable, about
 from daytrader_ray.cluster.content import digest_of_arrays, key_of
-from daytrader_ray.cluster.fits import jobs_of, load_view
+from daytrader_ray.cluster.fits import fit_tasks, jobs_of, load_view
 from daytrader_ray.cluster.search import (
     SearchReport,
     SearchRequest,
@@ -101,7 +101,7 @@ def test_workers_change_nothing_one_process_gives_the_same_bits(report: SearchRe
     view = view_of(market, job.window, request_.config)
     assert view.as_dict() == load_view(job.view).as_dict()
     alone = fit_and_score(market, [(job.window, view)], job.member, request_.config)
-    assert alone.tobytes() == ScoreTable.read(job.path).values.tobytes()
+    assert alone.scores.tobytes() == ScoreTable.read(job.path).values.tobytes()
     regimes = list(Path(request_.root, "processed/signals").glob("*.npy"))
     file = WindowFiles(found[0], tuple(job.path for job in jobs), str(regimes[0]))
     results = list(run_trial(31, study_of(request_, market), [read_inputs(file, 31)]))
@@ -131,6 +131,14 @@ def test_baselines_are_trials_of_their_own_and_never_the_best(report: SearchRepo
     assert report.result["best"]["mask"] < 2 ** len(MEMBERS) == rows[0]["mask"]
     assert report.summary()["baselines"]["sentence"].startswith("Net of cost the best of 31")
     assert report.result["labels"]["samples"] > 1000
+
+
+def test_importances_are_in_the_result_for_every_window_and_fit(report: SearchReport) -> None:
+    (told,) = report.result["importances"]
+    assert set(told) == set(SCORERS)
+    kept = report.result["selection"]["windows"][0]["dropped"].count("")
+    assert all(len(kinds["permutation"]) == kept for kinds in told.values())
+    assert {name for name, kinds in told.items() if "gain" in kinds} == {"random_forest", "xgboost", "boosting"}
 
 
 def test_scores_say_to_anybody_which_fit_they_are(report: SearchReport, request_: SearchRequest) -> None:
@@ -185,6 +193,11 @@ def test_a_history_too_short_is_refused_with_the_arithmetic(ray_cluster: int, re
         search(longer)
 
 
+def test_a_gpu_that_is_not_there_is_refused_and_not_waited_for(ray_cluster: int) -> None:
+    with pytest.raises(ConfigError, match=r"num_gpus is 0\.5, but Ray has 0 GPUs"):
+        fit_tasks(fit_and_score, SearchConfig(num_gpus=0.5))
+
+
 def test_an_error_in_a_worker_keeps_its_name_and_words(ray_cluster: int, request_: SearchRequest) -> None:
     options = {"xgboost": {"rouns": 5}}
     wrong = request_.model_copy(update={"config": request_.config.model_copy(update={"members": options})})
@@ -203,6 +216,7 @@ def test_training_publishes_a_bundle_of_all_members(trained: Trained) -> None:
     assert (trained.first, trained.last) == (dt.date(2025, 11, 4), dt.date(2025, 11, 11))
     np.testing.assert_array_equal(trained.bundle.ensemble.weights[0] > 0, [False, False, False, True, False])
     assert trained.summary()["members"] == ["xgboost"]
+    assert set(trained.bundle.importances["xgboost"]["permutation"]) == set(trained.bundle.features)
 
 
 def test_training_again_gives_the_same_bundle(trained: Trained, request_: SearchRequest) -> None:

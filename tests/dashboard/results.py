@@ -113,5 +113,5 @@ def importances(more: float) -> dict[str, dict[str, dict[str, float]]]:
     """Return what one window measured of two members; `more` is added to the first feature's."""
     features = ["lag.return_1", "lag.return_5", "trend.sma_20"]
     permutation = dict(zip(features, [0.4 + more, 0.1, -0.02], strict=True))
-    gain = dict(zip(features[: 3 if more else 2], [30.0, 10.0, 0.0], strict=False))
+    gain = dict(zip(features[: 3 if more else 2], [0.75, 0.25, 0.0], strict=False))
     return {"lstm": {"permutation": permutation}, "xgboost": {"permutation": permutation, "gain": gain}}

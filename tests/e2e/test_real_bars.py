@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from daytrader_ray.domain.trading import MEMBERS, SCORERS
+
 ROOT = Path(__file__).parents[2]
 BARS = ROOT.parent / "shared" / "data" / "yf_intraday_mit" / "1min"
 SYMBOLS = "SPY,DIA,TLT,XLP,XLV,XLY"
 SEARCH = ("search", "--symbols", SYMBOLS, "--train", "6s", "--test", "2s", "--step", "2s", "--json")
-FITS = 20
+FITS = 4 * len(SCORERS)
 
 pytestmark = [
     pytest.mark.ray,
@@ -84,11 +86,11 @@ def test_an_interrupted_search_on_real_bars_goes_on_and_says_too_short(root: Pat
     assert kept >= 3
     done = json.loads(run(root, *SEARCH))
     assert done["fits"] == FITS and done["fits_run"] == FITS - kept
-    assert done["ensembles"] == 32 and done["verdict"]["label"] == "too short"
+    assert done["ensembles"] == 2 ** len(MEMBERS) and done["verdict"]["label"] == "too short"
     assert set(done["left_out"]) >= {"corr_qqq", "corr_gld", "vix"}
 
 
 def test_the_report_of_real_bars_is_one_page_that_leads_with_the_verdict(root: Path) -> None:
     path = Path(json.loads(run(root, "report", "--json"))["report"])
     page = path.read_text(encoding="utf-8")
-    assert page.index("Too short: 8 days out of sample") < page.index("32 ensembles")
+    assert page.index("Too short: 8 days out of sample") < page.index(f"{2 ** len(MEMBERS)} ensembles")

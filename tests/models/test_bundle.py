@@ -16,6 +16,7 @@ from daytrader_ray.models import registry
 from daytrader_ray.models.bundle import Bundle
 from daytrader_ray.models.calibration import Calibrated, Platt
 from daytrader_ray.models.ensemble import Ensemble
+from daytrader_ray.models.online import Online
 from daytrader_ray.models.scaling import Scaler
 from tests.models.samples import N_FEATURES, keeping, samples
 
@@ -59,6 +60,7 @@ def bundle() -> Bundle:
             q99=0.125,
             threshold=float("inf"),
             hours=np.array([0.8, 0.9]),
+            online=Online(np.arange(5.0), 2.5, 12, np.array([0.1, 0.2, np.nan, 0.1, 0.1])),
         ),
         regime=regime,
         left_out=("vix",),
@@ -79,8 +81,7 @@ def test_a_bundle_comes_back_as_it_was(bundle, saved, tmp_path):
     again = model_store.load(tmp_path, saved.name, bundle.feature_set)
     plain = [f.name for f in dataclasses.fields(Bundle) if f.name not in ("scaler", "members", "ensemble", "regime")]
     assert all(getattr(again, name) == getattr(bundle, name) for name in plain)
-    for f in dataclasses.fields(Ensemble):
-        assert np.array_equal(getattr(again.ensemble, f.name), getattr(bundle.ensemble, f.name)), f.name
+    np.testing.assert_equal(dataclasses.asdict(again.ensemble), dataclasses.asdict(bundle.ensemble))
     assert np.array_equal(again.scaler.mean, bundle.scaler.mean)
     assert again.regime is not None
     assert again.regime.inputs == ("log_rv",)

@@ -1,21 +1,20 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from daytrader_ray.models.combine import combine
 from daytrader_ray.models.ensemble import (
     Ensemble,
-    break_even_threshold,
-    combine,
-    fit_weights,
     new_state,
-    q99,
     rules_of,
     signal_step,
     signals,
     strategy_multiplier,
-    thresholds,
     timeframe_means,
-    weights_from_skill,
+    weights_in_force,
 )
+from daytrader_ray.models.online import Online
 
 NAN = float("nan")
 NOW = (1.0, 0.0, 0.0)
@@ -118,7 +117,7 @@ def test_the_batch_gives_the_bits_of_each_bar():
     return_30, sigma_30 = generator.normal(0, 0.01, (50, 6)), generator.uniform(0, 0.01, (50, 6))
     batch = signals(rules, new_state(given, 6, 1), slots, scores, regimes, return_30, sigma_30)
     assert np.nanmax(np.abs(batch)) == 1.0
-    means = timeframe_means(rules, new_state(given, 6, 1), slots, scores, regimes)
+    means = timeframe_means(rules, new_state(given, 6, 1), slots, scores, regimes, return_30, sigma_30)
     out = np.empty(6)
     state = new_state(given, 6, 1)
     for row in range(50):
@@ -128,39 +127,46 @@ def test_the_batch_gives_the_bits_of_each_bar():
         assert np.array_equal(means[row], state.means, equal_nan=True)
 
 
-def test_the_threshold_is_lower_in_the_first_and_the_last_hour():
-    found = thresholds(0.5, np.array([0.8, 0.9]), 390, 1)
-    assert found[[0, 59, 60, 329, 330, 389]].tolist() == [0.4, 0.4, 0.5, 0.5, 0.45, 0.45]
-    assert thresholds(0.5, np.array([0.8, 0.9]), 78, 5)[[0, 11, 12, 65, 66]].tolist() == [0.4, 0.4, 0.5, 0.5, 0.45]
-    assert thresholds(np.inf, np.array([0.8, 0.9]), 60, 1).tolist() == [np.inf] * 60
+def online(loss: list[float], rounds: int) -> Online:
+    return Online(np.array(loss), 0.0, rounds, np.full(len(loss), 0.1))
 
 
-def test_weights_lie_on_the_simplex_of_the_mask_and_follow_skill():
-    generator = np.random.default_rng(5)
-    forward = generator.standard_normal((400, 3))
-    noise = generator.standard_normal((400, 3, 5))
-    scores = noise + np.array([0.0, 0.5, -0.5, 1.0, 2.0]) * forward[:, :, None]
-    forward[3, 1] = NAN
-    scores[9, 2, 4] = NAN
-    weights = fit_weights(scores, forward, 0b01110)
-    assert weights.sum() == pytest.approx(1.0)
-    assert weights[0] == weights[4] == 0.0
-    assert weights[3] > weights[1] > weights[2]
-    assert weights[2] == pytest.approx(1 / 6)
-    assert weights_from_skill(np.array([-0.1, 0.2, -0.3, 0.0, 0.1]), 0b00101).tolist() == [0.5, 0.0, 0.5, 0.0, 0.0]
-    assert not fit_weights(scores, forward, 0).any()
+def test_weights_that_learn_move_when_a_round_is_closed_and_only_then():
+    """Member 0 foresees every half hour, member 1 the opposite."""
+    given = replace(ensemble([0.5, 0.5], q99=0.1), online=online([0.0, 0.0], 0))
+    rules, generator = rules_of(given, EVEN, 1), np.random.default_rng(6)
+    half_hours = generator.choice([-1.0, 1.0], (13, 3))
+    scores = np.repeat(half_hours, 30, axis=0)[:, :, None] * np.array([0.1, -0.1])
+    slots, regimes = np.arange(390), np.full(390, -1, dtype=np.int8)
+    sigma_30, return_30 = np.full((390, 3), 0.01), np.zeros((390, 3))
+    ends = np.arange(29, 390, 30)
+    return_30[ends[1:]] = 0.02 * half_hours[ends[:-1] // 30]
+    weights = weights_in_force(rules, new_state(given, 3, 1), slots, scores, regimes, return_30, sigma_30)
+    moved = np.flatnonzero(np.diff(weights[:, 0]) != 0.0) + 1
+    assert set(moved) == set(ends[1:])
+    assert weights[58, 0] == 0.5 and weights[-1, 0] > 0.99
+    assert np.allclose(weights.sum(axis=1), 1.0)
+    state, out = new_state(given, 3, 1), np.empty(3)
+    for t in slots:
+        signal_step(rules, state, t, scores[t], -1, return_30[t], sigma_30[t], out)
+        assert np.array_equal(state.weights, weights[t])
 
 
-def test_q99_is_the_quantile_of_the_size():
-    assert q99(np.linspace(-1, 1, 2001)) == pytest.approx(0.99, abs=1e-3)
-    assert q99(np.full((10, 2), NAN)) == 0.0
+def test_what_was_learnt_before_the_session_is_where_it_begins():
+    given = replace(ensemble([0.5, 0.5]), online=online([10.0, 30.0], 60))
+    state = new_state(given, 1, 1)
+    assert step(given, EVEN, np.array([[0.02, 0.04]]))[0] == pytest.approx(
+        float(state.hedge.weights @ [0.02, 0.04]) / 0.05
+    )
+    assert state.hedge.weights[0] > 0.9
 
 
-def test_the_break_even_threshold_is_where_strong_signals_start_to_pay():
-    generator = np.random.default_rng(6)
-    signal_b = generator.uniform(-1, 1, 40_000)
-    forward = 0.001 * signal_b + generator.normal(0, 0.002, signal_b.size)
-    assert break_even_threshold(signal_b, forward, 0.0005) == pytest.approx(0.5, abs=0.1)
-    assert break_even_threshold(signal_b, forward, 0.002) == float("inf")
-    assert break_even_threshold(signal_b, -forward, np.full(signal_b.size, 0.0001)) == float("inf")
-    assert break_even_threshold(np.zeros(100), np.zeros(100), 0.0) == float("inf")
+@pytest.mark.parametrize("learns", [False, True])
+def test_a_missing_late_or_nan_member_drops_out_and_without_any_there_is_no_signal(learns):
+    given = ensemble([0.2, 0.3, 0.5], q99=1.0)
+    given = replace(given, online=online([0.0, 0.0, 0.0], 0)) if learns else given
+    weights = new_state(given, 4, 1).hedge.weights if learns else given.weights[0]
+    scores = np.array([[0.1, 0.2, 0.4], [NAN, 0.2, 0.4], [NAN, NAN, 0.4], [NAN, NAN, NAN]])
+    found = step(given, EVEN, scores)
+    expected = [np.nansum(weights * row) / weights[np.isfinite(row)].sum() for row in scores[:3]]
+    assert found == pytest.approx([*expected, NAN], nan_ok=True)

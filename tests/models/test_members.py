@@ -1,5 +1,7 @@
 """The contract of a member, run over every registered one and the baselines."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,7 @@ from sklearn import decomposition
 from daytrader_ray.domain.errors import ConfigError
 from daytrader_ray.domain.trading import SCORERS
 from daytrader_ray.models import registry
-from daytrader_ray.models.calibration import Calibrated, calibrate
+from daytrader_ray.models.calibration import Calibrated, Kind, calibrate
 from daytrader_ray.models.dataset import Dataset
 from daytrader_ray.models.members import boosting, logistic, random_forest, xgboost
 from daytrader_ray.models.members.boosting import Boosting
@@ -85,6 +87,18 @@ def test_a_saved_member_scores_the_same_and_saves_the_same_bytes(name, fitted, t
     assert all(path.suffix in (".safetensors", ".json", ".ubj") for path in first.iterdir())
     assert files == sorted(path.name for path in second.iterdir())
     assert all((first / file).read_bytes() == (second / file).read_bytes() for file in files)
+
+
+@pytest.mark.parametrize("calibration", get_args(Kind))
+def test_every_calibration_keeps_the_order_and_comes_back_with_its_member(name, fitted, calibration, tmp_path):
+    member, windows = calibrate(fitted.fitted, VALIDATION[0], calibration), TEST[0].windows[:100]
+    assert member.calibration.kind == calibration
+    scores, raw = member.predict(windows), calibrate(fitted.fitted, VALIDATION[0], "none").predict(windows)
+    assert (np.diff(scores[np.argsort(raw)]) >= 0).all()
+    assert (scores * raw >= 0).all()
+    assert np.array_equal(np.concatenate([member.predict(windows[:37]), member.predict(windows[37:])]), scores)
+    member.save(tmp_path)
+    assert np.array_equal(registry.load(name, tmp_path).predict(windows), scores)
 
 
 def test_the_seed_decides_the_fit_and_no_ambient_state_does(kind, fitted):

@@ -19,6 +19,7 @@ from daytrader_ray.market_data.panel import build_panel
 from daytrader_ray.market_data.statistics import session_statistics
 from daytrader_ray.models.bundle import Bundle
 from daytrader_ray.models.labels import LabelConfig, triple_barrier
+from daytrader_ray.models.weights.config import EnsembleConfig
 from daytrader_ray.regime.config import RegimeConfig
 from daytrader_ray.sandbox.config import SandboxConfig
 from daytrader_ray.sandbox.market import Market as Sandbox
@@ -41,7 +42,9 @@ UNIVERSE = UniverseConfig(
 )
 N_SESSIONS, N_TRAIN = 12, 10
 CONFIG = SearchConfig(
+    ensemble=EnsembleConfig(scheme="hedge"),
     max_samples=1200,
+    importance_samples=16,
     members={name: {"epochs": 1} for name in ("lstm", "cnn", "transformer")} | {"random_forest": {"trees": 10}},
 )
 Compute = Callable[[Panel, np.ndarray], object]
@@ -106,6 +109,7 @@ def trained_on(frames: Frames) -> Bundle:
     market, study = study_of(cut(frames, (0, N_TRAIN)))
     window = training_window((0, N_TRAIN))
     view = view_of(market, window, study.config)
-    learned = Learned(window, view, {name: fit_member(market, view, window, name, study.config) for name in MEMBERS})
+    members = {name: fit_member(market, view, window, name, study.config) for name in MEMBERS}
+    learned = Learned(window, view, members, {}, np.empty((0, len(MEMBERS))))
     bundle = assemble(market, study, learned, 0b11111, {"data": "test"})
     return dataclasses.replace(bundle, ensemble=dataclasses.replace(bundle.ensemble, threshold=0.2))

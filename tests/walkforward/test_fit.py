@@ -87,11 +87,20 @@ def test_scores_are_missing_exactly_where_a_window_is_incomplete(frames: Frames)
 def test_a_fit_gives_the_same_bits_twice_and_finds_the_plant(frames: Frames) -> None:
     first, here = window(frames), market(frames)
     view = view_of(here, first, CONFIG)
-    one = fit_and_score(here, [(first, view)], "xgboost", CONFIG)
-    two = fit_and_score(here, [(first, view)], "xgboost", CONFIG)
+    one = fit_and_score(here, [(first, view)], "xgboost", CONFIG).scores
+    two = fit_and_score(here, [(first, view)], "xgboost", CONFIG).scores
     assert one.tobytes() == two.tobytes()
     drift = frames.features.values[here.rows((first.a[0], first.test[1]))][:, :, 0]
     assert np.corrcoef(one.ravel(), drift.ravel())[0, 1] > 0.5
+
+
+def test_a_fit_says_which_feature_it_listens_to_unless_that_is_switched_off(frames: Frames) -> None:
+    first, here = window(frames), market(frames)
+    sights = [(first, view_of(here, first, CONFIG))]
+    told = fit_and_score(here, sights, "xgboost", CONFIG).importances
+    assert set(told) == {"permutation", "gain"}
+    assert all(kind["plant.drift"] > 2 * abs(kind["plant.noise"]) for kind in told.values())
+    assert fit_and_score(here, sights, "xgboost", SearchConfig(importance_samples=0)).importances == {}
 
 
 def test_scores_out_of_fold_know_nothing_of_the_sessions_they_are_for(frames: Frames) -> None:
@@ -112,7 +121,7 @@ def test_scores_out_of_fold_know_nothing_of_the_sessions_they_are_for(frames: Fr
 def test_with_folds_the_scores_of_the_fit_block_come_first_and_the_rest_stays(frames: Frames) -> None:
     first, here = windows(frames.panel.grid, WindowSpec.parse("8s", "2s", "2s"))[0], market(frames)
     sights = [(one, view_of(here, one, CONFIG)) for one in (first, *folds_of(first, 2))]
-    plain, folded = (fit_and_score(here, part, "xgboost", CONFIG) for part in (sights[:1], sights))
+    plain, folded = (fit_and_score(here, part, "xgboost", CONFIG).scores for part in (sights[:1], sights))
     assert len(folded) == len(plain) + 6 * N_SLOTS
     np.testing.assert_array_equal(folded[6 * N_SLOTS :], plain)
     assert np.isfinite(folded[29 : 6 * N_SLOTS]).all() and not np.isfinite(folded[:29]).any()

@@ -12,10 +12,9 @@ import pytest
 from daytrader_ray.domain.panel import Panel
 from daytrader_ray.features.compute import compute
 from daytrader_ray.regime.live import regime_states
-from daytrader_ray.walkforward.cut import cut
-from daytrader_ray.walkforward.ensemble import ensemble_signals
+from daytrader_ray.walkforward.ensemble import ensemble_signals, weights_at
 from daytrader_ray.walkforward.replay import bundle_scores, replay
-from daytrader_ray.walkforward.study import Scores, only_tradable
+from daytrader_ray.walkforward.study import scored
 from tests.walkforward.chain import N_TRAIN, Compute, frames_of, made_up, study_of, trained_on
 
 
@@ -33,10 +32,10 @@ def outcome(panel: Panel, row: int, features: Compute = compute) -> dict[str, ob
     rows = slice(int(grid.first_row[session]), int(grid.first_row[session + 1]))
     slot = row - rows.start
     states = regime_states(bundle.regime, frames)
-    scores = bundle_scores(bundle, frames, rows, study.columns)
+    scores = bundle_scores(bundle, frames.features, np.arange(rows.start, rows.stop), study.columns)
     block = (session, session + 1)
-    found = Scores(only_tradable(study, scores, block), states[rows])
-    signals = ensemble_signals(cut(frames, block), study, found, bundle.ensemble)
+    here = scored(study, scores, states[rows], block)
+    signals, weights = ensemble_signals(study, here, bundle.ensemble), weights_at(study, here, bundle.ensemble)
     result = replay(bundle, study, frames, block)
     matrix = frames.features
     found: dict[str, object] = {
@@ -46,12 +45,9 @@ def outcome(panel: Panel, row: int, features: Compute = compute) -> dict[str, ob
         found[name] = getattr(matrix, name)[: row + 1].tobytes()
     found |= {
         "statistics": (frames.adv[: session + 1].tobytes(), frames.sigma_day[: session + 1].tobytes()),
-        "weights": (
-            bundle.ensemble.weights.tobytes(),
-            bundle.ensemble.q99,
-            bundle.scaler.mean.tobytes(),
-            bundle.features,
-        ),
+        "fitted": (bundle.ensemble.q99, bundle.scaler.mean.tobytes(), bundle.features),
+        "ensemble": [getattr(bundle.ensemble, name).tobytes() for name in ("weights", "timeframes", "hours")],
+        "weights": weights[: slot + 1].tobytes(),
         "regime": states[: row + 1].tobytes(),
         "scores": scores[: slot + 1].tobytes(),
         "signals": signals[: slot + 1].tobytes(),

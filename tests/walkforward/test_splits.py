@@ -36,8 +36,8 @@ def outcome(panel: Panel) -> Outcome:
     frames = frames_of(panel)
     bundle = trained_on(frames)
     _, study = study_of(frames)
-    rows = slice(int(panel.grid.first_row[N_TRAIN]), int(panel.grid.first_row[N_TRAIN + 1]))
-    scores = bundle_scores(bundle, frames, rows, study.columns)
+    rows = np.arange(panel.grid.first_row[N_TRAIN], panel.grid.first_row[N_TRAIN + 1])
+    scores = bundle_scores(bundle, frames.features, rows, study.columns)
     return frames, bundle, scores, replay(bundle, study, frames, (N_TRAIN, N_TRAIN + 1))
 
 

@@ -14,8 +14,8 @@ from daytrader_ray.walkforward.costs import fill_costs, round_trip_costs
 from daytrader_ray.walkforward.cut import cut, without_features
 from daytrader_ray.walkforward.fit import Market, score
 from daytrader_ray.walkforward.result import judge, select_best, stitch, trial_dict
-from daytrader_ray.walkforward.study import Study, WindowInputs
-from daytrader_ray.walkforward.trial import WindowResult, rank_ic, run_trial
+from daytrader_ray.walkforward.study import Study, WindowInputs, scored
+from daytrader_ray.walkforward.trial import WindowResult, run_trial, session_ics
 from daytrader_ray.walkforward.view import view_of
 from daytrader_ray.walkforward.windows import WindowSpec, windows
 from tests.walkforward.markets import N_SLOTS, LastRow, market, planted
@@ -157,8 +157,11 @@ def test_the_drawdown_inside_the_day_is_that_of_the_whole_bar_by_bar_curve(here:
 
 
 def test_a_session_without_scores_does_not_dilute_the_rank_correlation(here: Market) -> None:
-    frames = cut(here.frames, (0, 2))
-    forward = np.random.default_rng(1).normal(size=frames.panel.close.shape)
-    signal = forward.copy()
-    signal[: int(frames.panel.grid.first_row[1])] = np.nan
-    assert rank_ic(frames, signal, forward) == pytest.approx(1.0)
+    study, block = study_of(here), (0, 2)
+    rows = study.rows(block)
+    forward = here.labels.forward_return[rows]
+    scores = np.repeat(forward[:, :, None], 3, axis=2)
+    scores[: int(here.frames.panel.grid.first_row[1]), :, 0] = np.nan
+    scores[:, :, 1] = np.nan
+    found = scored(study, scores, np.full(len(scores), Regime.UNKNOWN, dtype=np.int8), block)
+    np.testing.assert_allclose(session_ics(found, found.scores, slice(None)), [1.0, np.nan, 1.0])

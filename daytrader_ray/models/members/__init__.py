@@ -1,1 +1,1 @@
-"""The five models, one file each, behind one surface (`surface.py`)."""
+"""The models and the baselines, one file each, behind one surface (`surface.py`)."""

@@ -21,13 +21,13 @@ from torch import Tensor, nn
 from daytrader_ray.domain.config import Config
 from daytrader_ray.domain.errors import ConfigError
 from daytrader_ray.models.dataset import Dataset
-from daytrader_ray.models.members.surface import BLOCK_ROWS, Float32
+from daytrader_ray.models.members.surface import BLOCK_ROWS, Float32, MemberConfig
 
 JUDGED_ON = 4_000
 """An epoch is judged on at most so many validation windows."""
 
 
-class TrainingConfig(Config):
+class TrainingConfig(MemberConfig):
     """How a network is trained: AdamW (Loshchilov & Hutter 2019) on one cycle of the learning rate (Smith 2018).
 
     A score explains about 1 % of the variance of its label: without strong decay a network learns its samples by heart.

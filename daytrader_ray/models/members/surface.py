@@ -6,6 +6,7 @@ from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
 from daytrader_ray.domain.config import Config
 from daytrader_ray.domain.trading import WINDOW_ROWS
@@ -36,11 +37,17 @@ class Fitted(Protocol):
         ...
 
 
+class MemberConfig(Config):
+    """What the options of all members share."""
+
+    max_samples: int = Field(default=50_000, ge=1, description="most samples to train on")
+
+
 class Member(Protocol):
     """One kind of model with its configuration; `load(folder)`, static, reads what its `Fitted.save` wrote."""
 
     @property
-    def config(self) -> Config:
+    def config(self) -> MemberConfig:
         """Its options, resolved."""
         ...
 

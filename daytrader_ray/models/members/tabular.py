@@ -8,16 +8,14 @@ import numpy as np
 from pydantic import Field
 from safetensors.numpy import load_file, save_file
 
-from daytrader_ray.domain.config import Config
 from daytrader_ray.domain.jit import njit
 from daytrader_ray.models.dataset import Dataset
-from daytrader_ray.models.members.surface import Float32, Float64
+from daytrader_ray.models.members.surface import Float32, Float64, MemberConfig
 
 
-class TabularConfig(Config):
-    """What tree members share; `max_samples` caps the training rows."""
+class TabularConfig(MemberConfig):
+    """What members that see a row a window share."""
 
-    max_samples: int = Field(default=50_000, ge=1)
     pca_variance: float | None = Field(
         default=None, gt=0, le=1, description="share of the variance that principal components keep; empty: no PCA"
     )
@@ -63,6 +61,11 @@ class Inputs:
         """Return what the trees see of `windows` `[n, WINDOW_ROWS, feature]`, a row each."""
         rows = tabular(windows)
         return rows if self.components is None else turned(rows, self.components)
+
+    def by_feature(self, gain: Float64) -> Float64:
+        """Return what the inputs of a feature have together [feature]; components share theirs by squared loadings."""
+        of_column = gain if self.components is None else np.square(self.components) @ gain
+        return np.asarray(of_column.reshape(2, -1).sum(axis=0))
 
     def save(self, folder: Path) -> None:
         """Write the components, where there are any, into the member's folder."""

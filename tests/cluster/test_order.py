@@ -1,0 +1,29 @@
+from daytrader_ray.cluster.fits import Job, fits_in, longest_first
+from daytrader_ray.walkforward.windows import folds_of, training_window
+
+WINDOW = training_window((0, 20))
+
+
+def job(member: str, n: int, n_folds: int = 0) -> Job:
+    sights = tuple((window, "view") for window in (WINDOW, *folds_of(WINDOW, n_folds)))
+    return Job(member, sights, f"{n}.parquet", {})
+
+
+def test_the_member_that_took_longest_goes_first_and_an_unknown_one_before_it() -> None:
+    seconds: dict[str, float] = {}
+    order = longest_first([job(name, n) for n in range(3) for name in ("quick", "slow")], seconds)
+    first = [next(order).member, next(order).member]
+    seconds |= {"quick": 1.0}
+    first.append(next(order).member)
+    seconds |= {"slow": 5.0}
+    assert first == ["quick", "slow", "slow"]
+    assert [one.member for one in order] == ["slow", "quick", "quick"]
+
+
+def test_every_job_comes_once() -> None:
+    jobs = [job(name, n) for n in range(4) for name in ("a", "b")]
+    assert sorted(one.path for one in longest_first(jobs, {"a": 1.0})) == sorted(one.path for one in jobs)
+
+
+def test_folds_are_counted_as_the_fits_they_are() -> None:
+    assert fits_in([job("a", 0), job("b", 1, n_folds=5)]) == 1 + 6

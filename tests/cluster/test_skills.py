@@ -1,0 +1,52 @@
+"""What training takes from the search before it: only steps that were over, only of the same search."""
+
+import datetime as dt
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from daytrader_ray.cluster.search import SCHEMA, SearchRequest
+from daytrader_ray.cluster.train import _skills
+from daytrader_ray.domain.trading import MEMBERS, SCORERS
+from daytrader_ray.universe.config import UniverseConfig
+
+DATES = ["2025-11-03", "2025-11-04", "2025-11-05", "2025-11-06"]
+
+
+@pytest.fixture
+def request_(tmp_path: Path) -> SearchRequest:
+    request = SearchRequest(root=str(tmp_path), universe=UniverseConfig(sectors={"one": ("AAA", "BBB")}))
+    ics = [[0.01 * (step + 1) if k == 3 else None for k in range(len(SCORERS))] for step in range(2)]
+    result = {
+        "id": "search-1",
+        "schema": SCHEMA,
+        "settings": {
+            "universe": request.universe.model_dump(mode="json"),
+            "search": request.config.model_dump(mode="json"),
+        },
+        "dates": DATES,
+        "windows": [{"step_sessions": 2}, {"step_sessions": 2}],
+        "trials": [{"mask": 8, "windows": [{"member_ic": ic} for ic in ics]}],
+    }
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "reports/search-1.json").write_text(json.dumps(result))
+    (tmp_path / "reports/latest.json").write_text(json.dumps({"search": "search-1"}))
+    return request
+
+
+def test_only_steps_that_were_over_are_skills(request_: SearchRequest) -> None:
+    for last, known in (("2025-11-06", [0.01, 0.02]), ("2025-11-05", [0.01]), ("2025-11-03", [])):
+        found = _skills(request_, 8, dt.date.fromisoformat(last))
+        assert found.shape == (len(known), len(MEMBERS))
+        assert found[:, 3].tolist() == known and np.isnan(found[:, 0]).all()
+
+
+def test_another_mask_another_search_or_none_gives_no_skills(request_: SearchRequest, tmp_path: Path) -> None:
+    last = dt.date(2025, 11, 6)
+    assert _skills(request_, 4, last).shape == (0, len(MEMBERS))
+    other = request_.model_copy(update={"universe": UniverseConfig(sectors={"one": ("CCC",)})})
+    assert _skills(other, 8, last).shape == (0, len(MEMBERS))
+    (tmp_path / "reports/latest.json").unlink()
+    assert _skills(request_, 8, last).shape == (0, len(MEMBERS))

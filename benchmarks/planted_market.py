@@ -91,8 +91,14 @@ def made(plant: Plant) -> Frames:
 
 def oracle(frames: Frames) -> Float64:
     """Return z of every bar and stock `[row, symbol]`, from the three features that show it."""
-    first, second, gated = (np.asarray(frames.features.values)[:, :, k].astype(np.float64) for k in range(len(PARTS)))
-    return np.asarray((first + second + np.sign(first) * gated) / math.sqrt(len(PARTS)))
+    first, second = (np.asarray(frames.features.values)[:, :, k].astype(np.float64) for k in range(2))
+    return np.asarray((first + second + interaction(frames)) / math.sqrt(len(PARTS)))
+
+
+def interaction(frames: Frames) -> Float64:
+    """Return c, the part of z that no sum of functions of single features knows anything of `[row, symbol]`."""
+    first, gated = (np.asarray(frames.features.values)[:, :, k].astype(np.float64) for k in (0, 2))
+    return np.asarray(np.sign(first) * gated)
 
 
 def _ar1(rng: np.random.Generator, shape: tuple[int, int]) -> Float64:

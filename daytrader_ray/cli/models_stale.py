@@ -1,17 +1,18 @@
 """What has changed since a bundle was trained."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from daytrader_ray.cli.models_values import Opened
+from daytrader_ray.cli.models_values import IN_PROFILE, Opened
 from daytrader_ray.domain.errors import DataError
 from daytrader_ray.models.bundle import Bundle, differences
+from daytrader_ray.universe.config import UniverseConfig
 
 if TYPE_CHECKING:
     from daytrader_ray.cli.profile import Profile
 
-FITTED_WITH = {"config": "search", "labels": "labels"}
-"""Sections of the plan that act through what was fitted, with their names in a profile."""
+FITTED_WITH = ("config", "labels")
+"""Sections of the plan that act through what was fitted."""
 
 SHOWN = 5
 """Names listed of what differs."""
@@ -20,7 +21,7 @@ SHOWN = 5
 def stale(profile: "Profile", one: Opened) -> Iterator[str]:
     """Say in sentences what is newer than a bundle or no longer as it was: data, search, configuration, libraries."""
     if not one.latest:
-        yield "another bundle was published after it"
+        yield "it is not the latest bundle"
     yield from _newer_data(profile.root, one.bundle)
     yield from _newer_search(profile.root, one.bundle)
     yield from _other_features(profile, one.bundle)
@@ -44,11 +45,16 @@ def _newer_data(root: str, bundle: Bundle) -> Iterator[str]:
 
 
 def _newer_search(root: str, bundle: Bundle) -> Iterator[str]:
+    """Tell of a search of the same universe and training span, at least as late as the one that chose the ensemble."""
     from daytrader_ray.cluster.search import load_result
+    from daytrader_ray.cluster.train import searched
 
     try:
         result = load_result(root)
     except DataError:
+        return
+    asked = UniverseConfig.parse(bundle.plan["universe"], "plan"), bundle.plan["config"]["train"]
+    if searched(result) != asked or result["dates"][-1] < (bundle.plan["chosen_until"] or ""):
         return
     best, scheme = result["best"], result["settings"]["search"]["ensemble"]["scheme"]
     if (best["mask"], scheme) != (bundle.ensemble.mask, bundle.ensemble.scheme):
@@ -67,9 +73,9 @@ def _other_features(profile: "Profile", bundle: Bundle) -> Iterator[str]:
 def _other_config(profile: "Profile", bundle: Bundle) -> Iterator[str]:
     from daytrader_ray.cluster.session import TRADED_AS_TRAINED
 
-    sections = FITTED_WITH | {name: name for name in TRADED_AS_TRAINED}
-    then: dict[str, Any] = {name: bundle.plan[name] for name in sections if name in bundle.plan}
-    now = {name: getattr(profile, sections[name]).model_dump(mode="json") for name in then}
+    sections = [name for name in (*FITTED_WITH, *TRADED_AS_TRAINED) if name in bundle.plan]
+    then = {IN_PROFILE.get(name, name): bundle.plan[name] for name in sections}
+    now = {name: getattr(profile, name).model_dump(mode="json") for name in then}
     for key, before, here in differences(then, now):
         refused = key.partition(".")[0] in TRADED_AS_TRAINED
         consequence = "trading refuses it" if refused else "training now gives another bundle"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from daytrader_ray.adapters import model_store
+from daytrader_ray.domain.errors import BundleError
 from daytrader_ray.domain.regime import Regime
 from daytrader_ray.domain.trading import MEMBERS, members_of
 from daytrader_ray.models.bundle import Bundle, differences
@@ -32,6 +33,12 @@ TRADES = (
 
 LATEST = "latest"
 
+SECTIONS = ("rules", "config")
+"""Parts of a description that hold sections of a profile."""
+
+IN_PROFILE = {"config": "search"}
+"""Sections of a plan whose name in a profile is another."""
+
 
 @dataclass(frozen=True)
 class Opened:
@@ -45,17 +52,23 @@ class Opened:
 
 def opened(root: str, bundle_id: str) -> Opened:
     """Read a bundle by its id or `latest`; a `BundleError` where it is refused."""
-    latest = model_store.latest(root)
-    chosen = latest if bundle_id == LATEST else bundle_id
+    chosen = model_store.latest(root) if bundle_id == LATEST else bundle_id
     bundle = model_store.load(root, chosen)
-    return Opened(chosen, bundle, chosen == latest, model_store.glance(root, chosen).libraries)
+    return Opened(chosen, bundle, chosen == _latest(root), model_store.glance(root, chosen).libraries)
+
+
+def _latest(root: str) -> str:
+    """Return the id of the latest bundle, empty where nothing readable says which it is."""
+    try:
+        return model_store.latest(root)
+    except BundleError:
+        return ""
 
 
 def listed(root: str) -> list[dict[str, Any]]:
     """Return a line for each bundle, trained to the latest session first; of a refused one the reason is known only."""
-    found, lines = model_store.glances(root), []
-    latest = model_store.latest(root) if found else ""
-    for one in found:
+    latest, lines = _latest(root), []
+    for one in model_store.glances(root):
         line: dict[str, Any] = {"id": one.bundle_id, "latest": one.bundle_id == latest, "refused": one.refused}
         if not one.refused:
             line |= {name: one.values[name] for name in ("last_training_session", "scheme", "symbols")}
@@ -88,7 +101,11 @@ def described(one: Opened) -> dict[str, Any]:
         "seed": bundle.seed,
         "libraries": dict(one.libraries),
         "rules": {name: plan[name] for name in TRADED_AS_TRAINED if name in plan},
-        "config": {name: plan[name] for name in plan if name not in (*TRADED_AS_TRAINED, "data", "market")},
+        "config": {
+            IN_PROFILE.get(name, name): plan[name]
+            for name in plan
+            if name not in (*TRADED_AS_TRAINED, "data", "market")
+        },
     }
 
 
@@ -157,5 +174,5 @@ def _differences(one: Mapping[str, Any], other: Mapping[str, Any], names: Iterab
     return [
         {"key": key, "one": then, "other": now}
         for name in names
-        for key, then, now in differences(one[name], other[name], name)
+        for key, then, now in differences(one[name], other[name], "" if name in SECTIONS else name)
     ]

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from daytrader_ray.cli.models_values import IN_PROFILE
 from daytrader_ray.dashboard.formats import duration
 from daytrader_ray.models.bundle import differences
 
@@ -31,6 +32,8 @@ def listing(bundles: Sequence[Mapping[str, Any]]) -> "Iterator[Table | str]":
             )
     yield table if table.row_count else "no bundle that can be used: `daytrader train` makes one"
     yield from (f"[red]refused[/]: {one['refused']}" for one in bundles if one["refused"])
+    if bundles and not any(one["latest"] for one in bundles):
+        yield "[yellow]none is the latest[/]: models/latest.json names none of them; `daytrader train` publishes one"
 
 
 def description(found: Mapping[str, Any]) -> "Iterator[Table | str]":
@@ -94,7 +97,7 @@ def _opens(found: Mapping[str, Any]) -> str:
         return "opens nothing: no signal paid its cost on validation"
     hours = found["hours"]
     return (
-        f"opens at |signal| {found['threshold']:.3f}, in the first hour times {hours['first']:g}, in the last "
+        f"opens at |signal| {found['threshold']:.3g}, in the first hour times {hours['first']:g}, in the last "
         f"{hours['last']:g}; signal 1 is a score of {found['scale']:.3g}"
     )
 
@@ -118,14 +121,19 @@ def _regime(found: Mapping[str, Any]) -> "Iterator[Table | str]":
 def _features(found: Mapping[str, Any]) -> "Table":
     """Return the features kept, with what each tells alone and how much each member listens to it."""
     kept = [choice for choice in found["selection"] if not choice["dropped"]]
-    measured = {name: kinds["permutation"] for name, kinds in found["importances"].items()}
+    measured = found["importances"]
     table = _table(f"{len(kept)} of {len(found['selection'])} features", "information, millinats", *measured)
     for choice in sorted(kept, key=lambda one: -(one["mutual_information"] or 0.0)):
         told, name = choice["mutual_information"], choice["feature"]
-        shares = [f"{lost[name]:.1%}" for lost in measured.values()]
-        table.add_row(name, "-" if told is None else f"{1000 * told:.2f}", *shares)
+        lost = [
+            f"{kinds['permutation'][name]:+.3f} ± {kinds['permutation_error'][name]:.3f}" for kinds in measured.values()
+        ]
+        table.add_row(name, "-" if told is None else f"{1000 * told:.2f}", *lost)
     if measured:
-        table.caption, table.caption_justify = "members: skill lost when the feature is shuffled", "left"
+        table.caption = (
+            "members: correlation with validation's labels lost when the feature is shuffled ± standard error"
+        )
+        table.caption_justify = "left"
     return table
 
 
@@ -133,7 +141,7 @@ def _config(config: Mapping[str, Any]) -> Iterator[str]:
     """Yield what is not at its default."""
     from daytrader_ray.cluster.search import SearchRequest
 
-    fields = SearchRequest.model_fields
+    fields = {IN_PROFILE.get(name, name): field for name, field in SearchRequest.model_fields.items()}
     usual = {
         name: fields[name].default.model_dump(mode="json")
         for name in config

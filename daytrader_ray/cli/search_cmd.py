@@ -66,8 +66,8 @@ def show(report: "SearchReport", n_best: int = 5) -> None:
     console.print(_labels(report.result["labels"]), soft_wrap=True)
     console.print(_features(report.result["selection"]), soft_wrap=True)
     console.print(
-        f"{report.result['windows_used']} windows, {report.fits} fits needed, {report.fits_run} run now. "
-        f"Result: {report.path}\nNext: daytrader report",
+        f"Scheme '{report.summary()['scheme']}', {report.result['windows_used']} windows, {report.fits} fits needed, "
+        f"{report.fits_run} run now. Result: {report.path}\nNext: daytrader report",
         soft_wrap=True,
     )
 

@@ -42,11 +42,12 @@ def command(  # noqa: PLR0913 - one argument for each option
         trained = fit(request, mask, until.date() if until else None, progress)
     summary = trained.summary()
     opens = (
-        f"opens at |signal| {summary['threshold']:.2f}" if summary["threshold"] else "opens nothing: no edge over cost"
+        f"opens at |signal| {summary['threshold']:.3g}" if summary["threshold"] else "opens nothing: no edge over cost"
     )
     Console(stderr=True).print(
-        f"bundle [bold]{trained.bundle_id}[/]: {' + '.join(summary['members'])}, {summary['features']} of "
-        f"{len(trained.bundle.feature_set)} features, trained {trained.first} to {trained.last}, {opens}",
+        f"bundle [bold]{trained.bundle_id}[/]: {' + '.join(summary['members'])} weighed by scheme "
+        f"'{summary['scheme']}', {summary['features']} of {len(trained.bundle.feature_set)} features, "
+        f"trained {trained.first} to {trained.last}, {opens}",
         soft_wrap=True,
     )
     if json:

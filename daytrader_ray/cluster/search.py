@@ -137,6 +137,7 @@ class SearchReport:
         keys = ("id", "windows_used", "ensembles", "best", "verdict", "baselines", "labels", "left_out")
         picked = {key: self.result[key] for key in keys}
         picked["features"] = {key: self.result["selection"][key] for key in ("of", "kept", "stability")}
+        picked["scheme"] = self.result["settings"]["search"]["ensemble"]["scheme"]
         return {**picked, "fits": self.fits, "fits_run": self.fits_run, "result": self.path}
 
 

@@ -6,7 +6,7 @@ from html import escape
 from statistics import fmean
 from typing import Any
 
-from daytrader_ray.dashboard.formats import DASH, Format, depth, number, percent, share, skill, text, whole
+from daytrader_ray.dashboard.formats import DASH, Format, depth, number, percent, share, significant, skill, text, whole
 
 SHORT = {"lstm": "LSTM", "cnn": "CNN", "random_forest": "RF", "xgboost": "XGB", "transformer": "TF"}
 
@@ -107,25 +107,45 @@ def windows_section(result: Mapping[str, Any], best: Mapping[str, Any]) -> str:
     return (
         f"<section><h2>Windows of the best ensemble</h2><p class='muted'>{escape(result['spec'])}: "
         f"{result['windows_used']} windows, {result['windows_effective']:g} if overlapping tests count once.{note} "
-        f"Scheme '{escape(scheme)}': members are weighed {escape(SCHEMES.get(scheme, scheme))}.</p>"
+        f"Scheme '{escape(scheme)}': members are weighed {escape(SCHEMES.get(scheme, scheme))}. "
+        "Threshold: the |signal| that opens a position, and its factors in the first and the last hour. Timeframes: "
+        "weights of the score now and of its means over 5 and 15 minutes. Weights are means over the test.</p>"
         f"<div class='scroll'><table class='windows'><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
         f"{_models(result, best)}</section>"
     )
 
 
-WINDOW_COLUMNS = ("Window", "Train", "Test", "Return", "Trades", "Rank IC", "Threshold", "Weights")
+WINDOW_COLUMNS = (
+    "Window",
+    "Train",
+    "Test",
+    "Return",
+    "Trades",
+    "Rank IC",
+    "Threshold",
+    "First, last hour",
+    "Timeframes",
+    "Mean weights",
+)
 
 
 def _window_row(result: Mapping[str, Any], window: Mapping[str, Any], found: Mapping[str, Any]) -> str:
-    weights = ", ".join(
-        f"{SHORT.get(name, name)} {weight:.0%}" for name, weight in _weights(result, found).items() if weight > 0
-    )
+    opens = found["threshold"] is not None
+    hours = ", ".join(f"{factor:g}" for factor in found["hours"]) if opens else DASH
+    timeframes = ", ".join(f"{weight:.0%}" for weight in found["timeframes"])
     return (
         f"<tr><td>{window['index'] + 1}</td><td>{window['train'][0]} {DASH} {window['train'][1]}</td>"
         f"<td>{window['test'][0]} {DASH} {window['test'][1]}</td>{_cell(found['test']['total_return'], percent)}"
         f"{_cell(found['test']['trades'], whole)}{_cell(found['rank_ic'], number)}"
-        f"{_cell(found['threshold'], number)}<td>{escape(weights) or DASH}</td></tr>"
+        f"{_cell(found['threshold'], significant)}<td>{hours}</td><td>{timeframes}</td>"
+        f"<td>{_told(_weights(result, found))}</td></tr>"
     )
+
+
+def _told(weights: Mapping[str, float]) -> str:
+    """Return the members that have weight, with it."""
+    told = ", ".join(f"{SHORT.get(name, name)} {weight:.0%}" for name, weight in weights.items() if weight > 0)
+    return escape(told) or DASH
 
 
 def _weights(result: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, float]:
@@ -150,6 +170,10 @@ def _models(result: Mapping[str, Any], best: Mapping[str, Any]) -> str:
     )
 
 
+CONSTANT = "constant, learnt nothing"
+"""Said of a model whose scores order nothing in any window: they are all the same."""
+
+
 def _skills(trial: Mapping[str, Any]) -> list[float]:
     """Return the rank IC of a model that is alone in its trial, window by window, where it is known."""
     bit = trial["mask"].bit_length() - 1
@@ -158,7 +182,8 @@ def _skills(trial: Mapping[str, Any]) -> list[float]:
 
 
 def _model_row(name: str, skills: Sequence[float], weights: Sequence[float]) -> str:
-    cells = [text(fmean(skills) if skills else None, skill), f"{sum(value > 0 for value in skills)} of {len(skills)}"]
+    said = skill(fmean(skills)) if any(skills) else CONSTANT
+    cells = [said, f"{sum(value > 0 for value in skills)} of {len(skills)}"]
     cells += [share(fmean(weights)), _bars(weights)] if any(weights) else [DASH, ""]
     return f"<tr><td>{escape(NAMES.get(name, name))}</td>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
 

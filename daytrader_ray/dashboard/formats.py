@@ -40,6 +40,15 @@ def number(value: float) -> str:
     return f"{value:.2f}".replace("-", MINUS)
 
 
+def significant(value: float) -> str:
+    """Write a figure of any size with three digits.
+
+    >>> significant(0.000162), significant(0.6)
+    ('0.000162', '0.6')
+    """
+    return f"{value:.3g}".replace("-", MINUS)
+
+
 def whole(value: float) -> str:
     """Write a count or an amount of USD."""
     return f"{value:,.0f}".replace("-", MINUS)

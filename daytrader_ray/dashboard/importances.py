@@ -1,17 +1,18 @@
-"""The report's section on importances: which features the models listened to, and whether they kept listening."""
+"""The report's section on importances: which features the models' skill rested on, and whether that lasted."""
 
 from collections.abc import Mapping, Sequence
 from html import escape
 from itertools import combinations
+from math import sqrt
 from statistics import fmean
 
 from daytrader_ray.dashboard.ensembles import NAMES, SHORT
-from daytrader_ray.dashboard.formats import DASH, share, signed_share
+from daytrader_ray.dashboard.formats import DASH, share, signed_share, skill
 
 Window = Mapping[str, Mapping[str, Mapping[str, float]]]
-"""Of one window, member -> kind (`permutation`, `gain`) -> feature -> value."""
+"""Of one window, member -> kind (`permutation` and its error, `gain`) -> feature -> value."""
 
-PERMUTATION, GAIN = "permutation", "gain"
+PERMUTATION, ERROR, GAIN = "permutation", "permutation_error", "gain"
 
 SHOWN = 15
 """Features in the table; the rest is behind a click."""
@@ -31,14 +32,15 @@ def section(windows: Sequence[Window], members: Sequence[str]) -> str:
     strength = {f: fmean(means[column].get(f, 0.0) for column in told or columns) for f in features}
     features.sort(key=lambda f: (-strength[f], f))
     heads = ["Feature", *(_head(*column) for column in columns)]
-    rows = [_row(feature, [means[column] for column in columns]) for feature in features]
+    errors = [_errors(windows, name) if kind == PERMUTATION else {} for name, kind in columns]
+    rows = [_row(feature, list(means.values()), errors) for feature in features]
     shown, rest = _table(heads, rows[:SHOWN]), rows[SHOWN:]
     more = f"<details><summary>{len(rest)} more features</summary>{_table(heads, rest)}</details>" if rest else ""
     return (
-        "<section><h2>What the models listened to</h2><p class='muted'>Per cent of a model's skill that is lost "
-        "when a feature is shuffled between the samples of validation, its own calibrated scores standing in for the "
-        "labels. Gain: the feature's share of what all splits of the trees gained in training; it flatters features "
-        "with many values. Means over the windows; where a window left a feature out it counts 0.</p>"
+        "<section><h2>What the models' skill rested on</h2><p class='muted'>Correlation of score and label on "
+        "validation that is lost when a feature is shuffled between the samples, ± its standard error: shaded where it "
+        "is more than two of them. Gain: the feature's share of what all splits of the trees gained in training, where "
+        "noise gains too. Means over the windows; where a window left a feature out it counts 0.</p>"
         f"<p class='muted'>{_stability(windows, told)}</p>{shown}{more}</section>"
     )
 
@@ -52,6 +54,13 @@ def _means(windows: Sequence[Window], name: str, kind: str) -> dict[str, float]:
     found = [window.get(name, {}).get(kind, {}) for window in windows]
     features = {feature for one in found for feature in one}
     return {feature: fmean(one.get(feature, 0.0) for one in found) for feature in features}
+
+
+def _errors(windows: Sequence[Window], name: str) -> dict[str, float]:
+    """Return the standard error of a member's mean permutation importance by feature; windows are independent."""
+    found = [window.get(name, {}).get(ERROR, {}) for window in windows]
+    features = {feature for one in found for feature in one}
+    return {f: sqrt(sum(one.get(f, 0.0) ** 2 for one in found)) / len(found) for f in features}
 
 
 def _stability(windows: Sequence[Window], columns: Sequence[tuple[str, str]]) -> str:
@@ -68,7 +77,9 @@ def _stability(windows: Sequence[Window], columns: Sequence[tuple[str, str]]) ->
 
 
 def _strongest(values: Mapping[str, float]) -> set[str]:
-    return set(sorted(values, key=lambda feature: (-values[feature], feature))[:STRONGEST])
+    """Return what a member listens to most: nothing where it listens to nothing."""
+    heard = [feature for feature in values if values[feature] > 0.0]
+    return set(sorted(heard, key=lambda feature: (-values[feature], feature))[:STRONGEST])
 
 
 def _head(name: str, kind: str) -> str:
@@ -76,17 +87,21 @@ def _head(name: str, kind: str) -> str:
     return short if kind == PERMUTATION else f"{short} gain"
 
 
-def _row(feature: str, means: Sequence[Mapping[str, float]]) -> str:
-    cells = "".join(_cell(mean.get(feature), max(mean.values(), default=0.0)) for mean in means)
+def _row(feature: str, means: Sequence[Mapping[str, float]], errors: Sequence[Mapping[str, float]]) -> str:
+    pairs = zip(means, errors, strict=True)
+    cells = "".join(
+        _cell(mean.get(feature), error.get(feature), max(mean.values(), default=0.0)) for mean, error in pairs
+    )
     return f"<tr><td>{escape(feature)}</td>{cells}</tr>"
 
 
-def _cell(value: float | None, largest: float) -> str:
-    """Return a cell, the darker the more of the member's largest value it has."""
+def _cell(value: float | None, error: float | None, largest: float) -> str:
+    """Return a cell, the darker the more of the member's largest value it has, unless that may be chance."""
     if value is None:
         return f"<td>{DASH}</td>"
-    told = max(value, 0.0) / largest if largest > 0 else 0.0
-    return f"<td><i class='shade' style='opacity:{0.5 * told:.2f}'></i>{signed_share(value)}</td>"
+    told = max(value, 0.0) / largest if largest > 0 and value > 2 * (error or 0.0) else 0.0
+    words = signed_share(value) if error is None else f"{skill(value)} ± {error:.3f}"
+    return f"<td><i class='shade' style='opacity:{0.5 * told:.2f}'></i>{words}</td>"
 
 
 def _table(heads: Sequence[str], rows: Sequence[str]) -> str:

@@ -80,7 +80,7 @@ def _now(now: Mapping[str, Any]) -> str:
     )
     return (
         f"<p class='muted'>The last window's model at {_utc(now['as_of'])}, fitted on all earlier sessions. "
-        f"{_crisis(now['crisis_vix'])} A row of the table of transitions sums to 100 %.</p>"
+        f"{_crisis(now)} A row of the table of transitions sums to 100 %.</p>"
         f"<div class='scroll'><table><thead><tr><th scope=col></th>{heads}</tr></thead><tbody>"
         f"<tr><td>probability now</td>{chances}</tr><tr><td>lasts on average</td>{lasting}</tr>"
         f"<tr><td>in force, all history</td>{in_force}</tr>{follows}{means}</tbody></table></div>"
@@ -91,7 +91,10 @@ def _utc(moment: str) -> str:
     return escape(moment.replace("T", " ").replace("Z", " UTC"))
 
 
-def _crisis(vix: float) -> str:
+def _crisis(now: Mapping[str, Any]) -> str:
+    vix = now["crisis_vix"]
+    if vix > 0 and "vix" in now["left_out"]:
+        return "Its third state always counts as volatile: whether it is a crisis would be the VIX's to say."
     if vix > 0:
         return f"Its third state counts as a crisis only while the VIX is above {vix:g}, else as volatile."
     return "Its third state is a crisis whatever the VIX."

@@ -18,3 +18,15 @@ def combine(scores: Float64, weights: Float64) -> float:
             total += weights[member]
             combined += weights[member] * scores[member]
     return combined / total if total > 0.0 else np.nan
+
+
+@njit
+def present(scores: Float64, weights: Float64) -> float:
+    """Share of the weight that lies on members with a score; 0 without weights."""
+    total = 0.0
+    known = 0.0
+    for member in range(len(weights)):
+        total += weights[member]
+        if not np.isnan(scores[member]):
+            known += weights[member]
+    return known / total if total > 0.0 else 0.0

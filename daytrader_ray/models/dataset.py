@@ -18,6 +18,9 @@ Int64 = npt.NDArray[np.int64]
 CLASSES = (-1, 0, 1)
 """Labels in the order of a member's class columns."""
 
+JUMBLED = 4
+"""Steps of a draw that a place may move before it: every time of day then has the same share of a draw."""
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -55,15 +58,8 @@ class Dataset:
         return type(self)(self.windows[keep], self.labels[keep], self.weights[keep], self.features)
 
     def thinned(self, cap: int, seed: int) -> Self:
-        """Keep at most `cap` samples, evenly spaced from a seeded start.
-
-        On samples ordered by symbol and time this draws the same share from every symbol and session.
-        """
-        if len(self) <= cap:
-            return self
-        step = len(self) / cap
-        start = np.random.default_rng(seed).uniform(0.0, step)
-        return self.part(np.minimum((start + np.arange(cap) * step).astype(np.int64), len(self) - 1))
+        """Keep at most `cap` samples, in their order: a `spread_draw`."""
+        return self if len(self) <= cap else self.part(spread_draw(len(self), cap, np.random.default_rng(seed)))
 
     def balanced_weights(self) -> Float64:
         """Sample weights times class weights, mean 1 [n]: every class present weighs the same in total."""
@@ -72,6 +68,17 @@ class Dataset:
         weights = self.weights.astype(np.float64) * factors[self.classes]
         total = weights.sum()
         return weights * (len(self) / total) if total > 0 else np.ones(len(self))
+
+
+def spread_draw(n: int, cap: int, rng: np.random.Generator) -> Int64:
+    """Draw `cap` of `n` places without replacement, increasing, the same share from every stretch of them.
+
+    On samples ordered by symbol and time that is the same share of every symbol and session (systematic sampling,
+    Madow & Madow 1944). Places are jumbled with their neighbours first: a fixed step would meet the same times of day.
+    """
+    step = n / cap
+    order = np.argsort(np.arange(n) + rng.uniform(0.0, JUMBLED * step, n))
+    return np.sort(order[np.minimum(((np.arange(cap) + rng.random()) * step).astype(np.int64), n - 1)])
 
 
 def valid_rows(values: Float32) -> Bool:

@@ -61,12 +61,12 @@ class Hedge(NamedTuple):
 
 
 def bars_of_round(bar_minutes: int) -> int:
-    """Return the length of a round in bars.
+    """Return the length of a round in bars, at least one: as the return of the last 30 minutes has it.
 
-    >>> bars_of_round(5)
-    6
+    >>> bars_of_round(5), bars_of_round(60)
+    (6, 1)
     """
-    return ROUND_MINUTES // bar_minutes
+    return max(1, ROUND_MINUTES // bar_minutes)
 
 
 def new_hedge(online: Online, inside: Bool, n_symbols: int) -> Hedge:
@@ -118,9 +118,22 @@ def hedge_step(hedge: Hedge, every: int, slot: int, scores: Float64, return_30: 
     hedge.start[0] = slot
     for symbol in range(len(sigma_30)):
         hedge.sigma[symbol] = sigma_30[symbol]
-        for member in range(len(hedge.scale)):
-            scaled = scores[symbol, member] / hedge.scale[member] if hedge.scale[member] > 0.0 else np.nan
-            hedge.scores[symbol, member] = min(max(scaled, -1.0), 1.0) if not np.isnan(scaled) else np.nan
+    hedge.scores[:] = in_scale(scores, hedge.scale)
+
+
+@njit
+def in_scale(scores: Float64, scale: Float64) -> Float64:
+    """Return what Hedge judges and its weights combine `[symbol, member]`: scores over their member's scale, clipped.
+
+    NaN without a score, and for a member whose `scale` `[member]` is not known.
+    """
+    out = np.full(scores.shape, np.nan)
+    for symbol in range(len(scores)):
+        for member in range(len(scale)):
+            score = scores[symbol, member]
+            if scale[member] > 0.0 and not np.isnan(score):
+                out[symbol, member] = min(max(score / scale[member], -1.0), 1.0)
+    return out
 
 
 @njit

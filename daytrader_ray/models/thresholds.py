@@ -10,7 +10,9 @@ Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 
 HOUR_MINUTES = 60
-HOUR_FACTORS = (0.7, 0.8, 0.9)
+HOUR_FACTORS = (0.9, 0.8, 0.7)
+SURE = 2.0
+"""Standard errors by which the entries of a lower threshold must pay."""
 COST_BUCKETS = 20
 
 
@@ -54,17 +56,19 @@ def break_even_threshold(signal_b: Float64, forward_return_b: Float64, round_tri
 
 
 def hour_factor(size: Float64, net: Float64, session: Int64, threshold: float) -> float:
-    """Return the smallest of HOUR_FACTORS by which the threshold may be lowered in an hour of the day; 1 where none.
+    """Return the last of HOUR_FACTORS by which the threshold may be lowered in an hour of the day; 1 where none.
 
-    The entries that it adds must pay their cost on B: their mean net by session is above its standard error. |Signal|
-    `size`, return less cost `net` (NaN unknown) and `session` are `[n]`, all of that hour.
+    The entries that each adds must pay their cost on B: their mean net by session is more than SURE standard errors.
+    The first that does not ends the search. |Signal| `size`, return less cost `net` (NaN unknown) and `session` are
+    `[n]`, all of that hour.
     """
-    known = np.isfinite(net) & (size < threshold)
+    known, found = np.isfinite(net) & (size < threshold), 1.0
     for factor in HOUR_FACTORS:
         more = known & (size >= factor * threshold)
-        if _pays(net[more], session[more]):
-            return factor
-    return 1.0
+        if not _pays(net[more], session[more]):
+            break
+        found = factor
+    return found
 
 
 def _pays(net: Float64, session: Int64) -> bool:
@@ -72,4 +76,4 @@ def _pays(net: Float64, session: Int64) -> bool:
         return False
     _, at, count = np.unique(session, return_inverse=True, return_counts=True)
     means = np.bincount(at, weights=net) / count
-    return len(means) > 1 and bool(means.mean() > means.std(ddof=1) / np.sqrt(len(means)))
+    return len(means) > 1 and bool(means.mean() > SURE * means.std(ddof=1) / np.sqrt(len(means)))

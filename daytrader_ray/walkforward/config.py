@@ -26,7 +26,7 @@ class SearchConfig(Config):
     selection: SelectionConfig = SelectionConfig()
     calibration: Kind = Field(default="platt", description="how validation A turns scores into probabilities")
     importance_samples: int = Field(
-        default=256, ge=0, description="samples of validation A that importances are measured on; 0: none are"
+        default=2048, ge=0, description="samples of validation A that importances are measured on; 0: none are"
     )
     num_gpus: float = Field(default=0.0, ge=0, le=1, description="share of a GPU for the fit of each network; 0: CPU")
     ensemble: EnsembleConfig = EnsembleConfig()

@@ -12,7 +12,7 @@ from daytrader_ray.domain.folds import purged
 from daytrader_ray.domain.panel import Frames
 from daytrader_ray.domain.trading import SCORERS, WINDOW_ROWS
 from daytrader_ray.models.calibration import Calibrated, calibrate
-from daytrader_ray.models.dataset import Dataset, symbol_windows, valid_rows
+from daytrader_ray.models.dataset import Dataset, spread_draw, symbol_windows, valid_rows
 from daytrader_ray.models.importances import importances
 from daytrader_ray.models.labels import NO_LABEL, Labels
 from daytrader_ray.models.members.surface import Member
@@ -32,8 +32,6 @@ CPU, GPU = "cpu", "cuda"
 
 Sight = tuple[Window, View]
 """A window, or a fold of one, and what its members see."""
-
-GOLDEN = (5**0.5 - 1) / 2
 
 
 @dataclass(frozen=True)
@@ -110,17 +108,13 @@ def windows_of(market: Market, view: View, rows: slice, column: int) -> tuple[In
 
 
 def drawn(parts: Sequence[Int64], cap: int, seed: int, place: int = 0) -> list[Int64]:
-    """Return `parts` thinned to at most `cap` entries in all, evenly spaced from a seeded start.
-
-    Draws of one seed lie between each other by `place`: golden sections spread any number of them.
-    """
+    """Return `parts` thinned to at most `cap` entries in all, a `spread_draw`; each `place` has a draw of its own."""
     count = [len(part) for part in parts]
     n = sum(count)
     keep = np.ones(n, dtype=np.bool_)
     if n > cap:
-        start = (np.random.default_rng(seed).uniform() + place * GOLDEN) % 1.0 * (n / cap)
         keep[:] = False
-        keep[np.minimum((start + np.arange(cap) * (n / cap)).astype(np.int64), n - 1)] = True
+        keep[spread_draw(n, cap, np.random.default_rng([seed, place]))] = True
     return [part[mine] for part, mine in zip(parts, np.split(keep, np.cumsum(count)[:-1]), strict=True)]
 
 

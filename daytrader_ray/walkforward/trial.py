@@ -135,10 +135,10 @@ def exposure(trades: TradeTable, result: BacktestResult, frames: Frames, n_sessi
 def session_ics(found: Scored, scores: Float64, rows: slice) -> Float64:
     """Return each column's rank correlation with the forward return per session of `rows`, averaged `[column]`.
 
-    `scores` `[row, symbol, column]`; a score of 0 says nothing; NaN for a column without a score.
+    `scores` `[row, symbol, column]`; NaN for a column without a score.
     """
     session = found.session[rows]
-    said = np.where(np.isfinite(found.forward)[:, :, None] & (scores != 0.0), scores, np.nan)[rows]
+    said = np.where(np.isfinite(found.forward)[:, :, None], scores, np.nan)[rows]
     forward, ics = found.forward[rows], []
     for day in np.unique(session):
         mine = said[session == day]

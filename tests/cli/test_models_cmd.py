@@ -24,10 +24,12 @@ from daytrader_ray.models.calibration import calibrate
 from daytrader_ray.models.ensemble import Ensemble
 from daytrader_ray.models.online import Online
 from daytrader_ray.models.scaling import Scaler
+from daytrader_ray.walkforward.config import SearchConfig
 from tests.models.samples import N_FEATURES, keeping, samples
 
 PROFILE = "universe: {sectors: {one: [AAA, BBB]}}\n"
 NAMES = feature_set(FeaturesConfig()).names
+KINDS = ("permutation", "permutation_error")
 
 
 def regime_model() -> RegimeModel:
@@ -72,7 +74,7 @@ def bundle() -> Bundle:
         seed=1,
         last_training_session=dt.date(2025, 11, 26),
         fingerprint="ab" * 32,
-        importances={"xgboost": {"permutation": {name: 0.125 for name in NAMES[:N_FEATURES]}}},
+        importances={"xgboost": {kind: dict.fromkeys(NAMES[:N_FEATURES], 0.125) for kind in KINDS}},
     )
 
 
@@ -121,17 +123,29 @@ def test_an_empty_store_has_nothing_to_list_and_nothing_to_show(ask):
         ask("show")
 
 
+@pytest.mark.parametrize("content", [None, '{"id": "0000000000000000"}', "{}"])
+def test_bundles_are_listed_and_shown_though_none_is_the_latest(ask, bundle, tmp_path, content):
+    name = model_store.save(bundle, tmp_path)
+    latest = tmp_path / model_store.LATEST
+    latest.unlink() if content is None else latest.write_text(content)
+    assert [one["id"] for one in last(ask("list", "--json"))["bundles"]] == [name]
+    assert "none is the latest: models/latest.json names none of them" in words(ask("list"))
+    assert f"{name}, trained to 2025-11-26 stale: it is not the latest bundle" in words(ask("show", name))
+    with pytest.raises(BundleError):
+        ask("show")
+
+
 def test_show_tells_what_a_bundle_trades_by_and_was_made_with(ask, bundle, tmp_path):
     name = model_store.save(bundle, tmp_path)
     told = words(ask("show"))
     assert f"{name} (latest), trained to 2025-11-26" in told
     assert "xgboost, weighed by scheme 'skill'" in told
     assert "xgboost 100.0% platt (a " in told
-    assert "opens at |signal| 0.400, in the first hour times 0.8, in the last 1; signal 1 is a score of 0.05" in told
+    assert "opens at |signal| 0.4, in the first hour times 0.8, in the last 1; signal 1 is a score of 0.05" in told
     assert "score = 0.75 x 1 min + 0.25 x 5 min" in told
     assert "trending 50 min 90.0% 10.0% 0.0%" in told
     assert f"{N_FEATURES} of {len(NAMES)} features" in told
-    assert f"{NAMES[0]} 10.00 12.5%" in told
+    assert f"{NAMES[0]} 10.00 +0.125 ± 0.125" in told
     assert "torch " in told and "abab" in told
     assert "kernel.max_position = 0.1 (default 0.05)" in told
     found = last(ask("show", name, "--json"))
@@ -174,13 +188,17 @@ def test_what_is_stale_is_told_in_sentences(ask, bundle, tmp_path, monkeypatch):
         def span(self):
             return dt.date(2025, 1, 2), dt.date(2025, 12, 2)
 
-    old = model_store.save(bundle, tmp_path)
+    profile = load(str(tmp_path / "mine.yaml"), str(tmp_path))
+    universe = profile.universe.model_dump(mode="json")
+    plan = {**bundle.plan, "universe": universe, "config": {"train": "6m"}, "chosen_until": "2025-11-21"}
+    old = model_store.save(dataclasses.replace(bundle, plan=plan), tmp_path)
     model_store.save(dataclasses.replace(bundle, seed=2), tmp_path)
     monkeypatch.setattr("daytrader_ray.adapters.store.ParquetStore", Store)
     result = {
         "id": "search-1",
         "best": {"mask": 1, "members": ["lstm"]},
-        "settings": {"search": {"ensemble": {"scheme": "equal"}}},
+        "dates": ["2025-11-28"],
+        "settings": {"universe": universe, "search": {"train": "6m", "ensemble": {"scheme": "equal"}}},
     }
     monkeypatch.setattr("daytrader_ray.cluster.search.load_result", lambda root: result)
     monkeypatch.setattr(
@@ -188,12 +206,17 @@ def test_what_is_stale_is_told_in_sentences(ask, bundle, tmp_path, monkeypatch):
     )
     found = last(ask("show", old, "--json"))["stale"]
     assert found[:3] == [
-        "another bundle was published after it",
+        "it is not the latest bundle",
         "3 sessions came after its training, up to 2025-12-02",
         "the last search (search-1) found lstm best, by scheme 'equal'",
     ]
     assert "kernel.max_position was 0.1, the profile has 0.05: trading refuses it" in found
+    assert any(one.startswith("search.") and one.endswith("training now gives another bundle") for one in found)
     assert any(one.startswith("numba was ") and "now 9.9.9" in one for one in found)
+    of_others = {"dates": ["2025-11-20"]}, {"settings": {**result["settings"], "search": {"train": "26w"}}}
+    for other in of_others:
+        monkeypatch.setattr("daytrader_ray.cluster.search.load_result", lambda root, other=other: {**result, **other})
+        assert not [one for one in last(ask("show", old, "--json"))["stale"] if "search-1" in one]
 
 
 def test_a_bundle_of_other_features_says_that_trading_refuses_it(bundle, tmp_path):
@@ -218,6 +241,18 @@ def test_a_difference_that_changes_trades_stands_before_the_rest(ask, bundle, tm
     assert told.index("threshold 0.4 none") < told.index("the rest") < told.index("seed 1 3")
     assert f"features only here: {NAMES[0]} only here: {NAMES[N_FEATURES]}" in told
     assert "what changes trades: no difference" in words(ask("diff", one, one))
+
+
+def test_keys_that_differ_are_those_of_a_profile(ask, bundle, tmp_path):
+    search = SearchConfig().model_dump(mode="json")
+    plan = {**bundle.plan, "config": {**search, "train": "7w"}}
+    one = model_store.save(dataclasses.replace(bundle, plan=plan), tmp_path)
+    assert "search.train = 7w (default " in words(ask("show"))
+    plan = {**plan, "kernel": KernelConfig(max_position=0.2).model_dump(mode="json"), "config": search}
+    other = model_store.save(dataclasses.replace(bundle, plan=plan), tmp_path)
+    found = last(ask("diff", one, other, "--json"))
+    assert [row["key"] for row in found["trades"]] == ["kernel.max_position"]
+    assert [row["key"] for row in found["rest"]] == ["search.train"]
 
 
 @pytest.mark.parametrize("arguments", [("list", "a"), ("show", "a", "b"), ("diff",), ("diff", "a", "b", "c")])

@@ -131,6 +131,7 @@ def test_baselines_are_trials_of_their_own_and_never_the_best(report: SearchRepo
     assert report.result["best"]["mask"] < 2 ** len(MEMBERS) == rows[0]["mask"]
     assert report.summary()["baselines"]["sentence"].startswith("Net of cost the best of 31")
     assert report.result["labels"]["samples"] > 1000
+    assert report.summary()["scheme"] == "skill"
 
 
 def test_importances_are_in_the_result_for_every_window_and_fit(report: SearchReport) -> None:
@@ -215,7 +216,7 @@ def test_training_publishes_a_bundle_of_all_members(trained: Trained) -> None:
     assert trained.bundle.last_training_session == dt.date(2025, 11, 11)
     assert (trained.first, trained.last) == (dt.date(2025, 11, 4), dt.date(2025, 11, 11))
     np.testing.assert_array_equal(trained.bundle.ensemble.weights[0] > 0, [False, False, False, True, False])
-    assert trained.summary()["members"] == ["xgboost"]
+    assert (trained.summary()["members"], trained.summary()["scheme"]) == (["xgboost"], "skill")
     assert set(trained.bundle.importances["xgboost"]["permutation"]) == set(trained.bundle.features)
 
 
@@ -232,8 +233,8 @@ def test_the_best_of_a_search_on_other_symbols_or_spans_is_not_trained(
 ) -> None:
     fewer = request_.model_copy(update={"universe": UniverseConfig(sectors={}).replaced_by(("AAPL", "XOM"))})
     longer = request_.model_copy(update={"config": SearchConfig(train="7s", test="2s", step="2s")})
-    for other in (fewer, longer):
-        with pytest.raises(DataError, match=rf"{report.result['id']}.*AAPL, SPY, XOM with --train 6s") as caught:
+    for other, differs in ((fewer, r"universe\.sectors"), (longer, "search.train was 6s, is 7s")):
+        with pytest.raises(DataError, match=rf"{report.result['id']}.*{differs}") as caught:
             train(other)
         assert "--mask" in caught.value.hint
 

@@ -18,7 +18,9 @@ def result(label: str = "too short", sentence: str = "Too short: 4 days.") -> di
             "index": 0,
             "weights": [float(mask >> bit & 1) / max(mask.bit_count(), 1) for bit in range(7)],
             "member_ic": [0.01 * (bit + 1) if mask >> bit & 1 else None for bit in range(7)],
+            "timeframes": [0.75, 0.25, 0.0],
             "threshold": None,
+            "hours": [1.0, 1.0],
             "rank_ic": 0.1,
             "test": measured.as_dict(),
         }
@@ -31,7 +33,10 @@ def result(label: str = "too short", sentence: str = "Too short: 4 days.") -> di
                 "psr": 0.5 if mask else None,
                 "dsr": 0.25 if 0 < mask < 32 else None,
                 "baseline": mask >= 32,
-                "windows": [window, {**window, "index": 1, "threshold": 0.5, "member_ic": [-0.03] * 7}],
+                "windows": [
+                    window,
+                    {**window, "index": 1, "threshold": 0.0001624, "hours": [0.8, 1.0], "member_ic": [-0.03] * 7},
+                ],
             }
         )
     dates = ["2025-11-03", "2025-11-04", "2025-11-05", "2025-11-06"]
@@ -113,5 +118,6 @@ def importances(more: float) -> dict[str, dict[str, dict[str, float]]]:
     """Return what one window measured of two members; `more` is added to the first feature's."""
     features = ["lag.return_1", "lag.return_5", "trend.sma_20"]
     permutation = dict(zip(features, [0.4 + more, 0.1, -0.02], strict=True))
+    told = {"permutation": permutation, "permutation_error": dict.fromkeys(features, 0.04)}
     gain = dict(zip(features[: 3 if more else 2], [0.75, 0.25, 0.0], strict=False))
-    return {"lstm": {"permutation": permutation}, "xgboost": {"permutation": permutation, "gain": gain}}
+    return {"lstm": told, "xgboost": {**told, "gain": gain}}

@@ -22,8 +22,14 @@ def test_the_model_is_told_with_its_transitions_lengths_and_probabilities_now() 
     assert "five minutes after volatile 5.0 % 94.0 % 1.0 %" in told
     assert "log volatility over usual, mean \u22120.30 0.10 0.90" in told
     assert "at 2025-11-06 21:00 UTC" in told
-    assert "only while the VIX is above 30" in told
+    assert "Its third state always counts as volatile" in told
     assert "had to do without: correlation of SPY with QQQ" in told
+
+
+def test_the_vix_says_what_a_crisis_is_only_where_it_is_known() -> None:
+    now = REGIME["now"] | {"left_out": []}
+    assert "only while the VIX is above 30" in section(REGIME | {"now": now}, [])
+    assert "a crisis whatever the VIX" in section(REGIME | {"now": now | {"crisis_vix": 0.0}}, [])
 
 
 def test_the_line_changes_its_colour_where_the_regime_in_force_changes() -> None:

@@ -91,6 +91,20 @@ def test_the_baselines_and_the_scheme_are_named_and_each_model_alone_has_its_ski
     assert "12,345 labels: 31.0 % down, 36.0 % flat, 33.0 % up" in text
 
 
+def test_windows_tell_what_opens_a_position(text: str) -> None:
+    assert "<td data-value='0.0001624'>0.000162</td><td>0.8, 1</td><td>75%, 25%, 0%</td>" in text
+    assert "<td data-value=''>\u2013</td><td>\u2013</td><td>75%, 25%, 0%</td>" in text
+
+
+def test_a_model_whose_scores_order_nothing_is_called_constant() -> None:
+    found = result()
+    lstm = next(trial for trial in found["trials"] if trial["mask"] == 1)
+    lstm["windows"] = [{**lstm["windows"][0], "member_ic": [ic] * 7} for ic in (None, 0.0)]
+    page = render(found)
+    assert "<td>LSTM</td><td>constant, learnt nothing</td><td>0 of 1</td>" in page
+    assert page.count("constant, learnt nothing") == 1
+
+
 def test_text_from_the_result_cannot_become_markup() -> None:
     nasty = render(result(sentence="<script>alert(1)</script>"))
     assert "<script>alert(1)" not in nasty

@@ -1,7 +1,8 @@
 import numpy as np
+import pytest
 
 from daytrader_ray.domain.trading import WINDOW_ROWS
-from daytrader_ray.models.dataset import Dataset, LiveWindows, symbol_windows, valid_rows
+from daytrader_ray.models.dataset import Dataset, LiveWindows, spread_draw, symbol_windows, valid_rows
 from tests.models.samples import samples
 
 
@@ -49,9 +50,18 @@ def test_thinning_keeps_an_even_seeded_share():
     thin = dataset.thinned(100, seed=5)
     assert len(thin) == 100
     assert np.array_equal(thin.windows, dataset.thinned(100, seed=5).windows)
-    at = [int(np.flatnonzero((dataset.windows[:, -1] == w[-1]).all(axis=1))[0]) for w in thin.windows]
-    assert set(np.diff(at)) == {10}
     assert dataset.thinned(5000, seed=5) is dataset
+
+
+@pytest.mark.parametrize(("n", "cap"), [(76 * 400, 400), (76 * 400, 4000), (78 * 100, 5200), (76 * 100, 7599)])
+def test_a_draw_has_the_same_share_of_every_stretch_and_of_every_time_of_day(n, cap):
+    slots = 78 if n % 78 == 0 else 76
+    at = np.array([spread_draw(n, cap, np.random.default_rng([seed, 1])) for seed in range(50)])
+    assert (np.diff(at) > 0).all() and at.min() >= 0 and at.max() < n
+    of_slot = np.bincount(at.ravel() % slots) / (50 * cap / slots)
+    assert of_slot == pytest.approx(np.ones(slots), abs=6 * np.sqrt(slots / (50 * cap)) + 0.05)
+    for one in at:
+        assert np.bincount(one * 10 // n) == pytest.approx(np.full(10, cap / 10), abs=6)
 
 
 def test_balanced_weights_give_every_class_the_same_total():

@@ -14,7 +14,7 @@ from daytrader_ray.models.ensemble import (
     timeframe_means,
     weights_in_force,
 )
-from daytrader_ray.models.online import Online
+from daytrader_ray.models.online import Online, learnt, regret
 
 NAN = float("nan")
 NOW = (1.0, 0.0, 0.0)
@@ -65,7 +65,7 @@ def test_the_signal_follows_the_documented_order():
     scores = np.array([[0.02, 0.04], [-0.06, -0.06], [NAN, NAN], [0.01, NAN]])
     return_30 = np.array([0.01, 0.01, 0.01, NAN])
     found = step(ensemble([0.5, 0.5]), TRENDING, scores, return_30=return_30)
-    assert found == pytest.approx([0.03 / 0.05 * 1.4, -0.06 / 0.05 * 0.6, NAN, 0.2], nan_ok=True)
+    assert found == pytest.approx([0.03 / 0.05 * 1.4, -0.06 / 0.05 * 0.6, NAN, 0.2 * np.sqrt(0.5)], nan_ok=True)
     assert not np.nan_to_num(step(ensemble([0.5, 0.5], q99=0.0), TRENDING, scores)).any()
 
 
@@ -153,11 +153,9 @@ def test_weights_that_learn_move_when_a_round_is_closed_and_only_then():
 
 
 def test_what_was_learnt_before_the_session_is_where_it_begins():
-    given = replace(ensemble([0.5, 0.5]), online=online([10.0, 30.0], 60))
+    given = replace(ensemble([0.5, 0.5], q99=1.0), online=online([10.0, 30.0], 60))
     state = new_state(given, 1, 1)
-    assert step(given, EVEN, np.array([[0.02, 0.04]]))[0] == pytest.approx(
-        float(state.hedge.weights @ [0.02, 0.04]) / 0.05
-    )
+    assert step(given, EVEN, np.array([[0.02, 0.04]]))[0] == pytest.approx(float(state.hedge.weights @ [0.2, 0.4]))
     assert state.hedge.weights[0] > 0.9
 
 
@@ -167,6 +165,44 @@ def test_a_missing_late_or_nan_member_drops_out_and_without_any_there_is_no_sign
     given = replace(given, online=online([0.0, 0.0, 0.0], 0)) if learns else given
     weights = new_state(given, 4, 1).hedge.weights if learns else given.weights[0]
     scores = np.array([[0.1, 0.2, 0.4], [NAN, 0.2, 0.4], [NAN, NAN, 0.4], [NAN, NAN, NAN]])
-    found = step(given, EVEN, scores)
-    expected = [np.nansum(weights * row) / weights[np.isfinite(row)].sum() for row in scores[:3]]
+    found = step(given, EVEN, 0.1 * scores if learns else scores)
+    expected = [np.nansum(weights * row) / np.sqrt(weights[np.isfinite(row)].sum()) for row in scores[:3]]
     assert found == pytest.approx([*expected, NAN], nan_ok=True)
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.5])
+def test_fewer_members_never_open_more(correlation):
+    generator = np.random.default_rng(7)
+    common, own = generator.normal(0, 1, (20_000, 1)), generator.normal(0, 1, (20_000, 5))
+    scores = np.sqrt(correlation) * common + np.sqrt(1.0 - correlation) * own
+    given = ensemble([0.2] * 5, q99=2.576 * np.sqrt(0.2 + 0.8 * correlation))
+    opens = []
+    for n_missing in range(5):
+        scores[:, :n_missing] = NAN
+        opens.append(np.mean(np.abs(step(given, EVEN, scores)) >= 0.6))
+    assert opens[0] == pytest.approx(0.122, abs=0.01)
+    assert max(opens[1:]) <= opens[0] + 0.005
+    assert correlation == 0.0 or max(opens[1:]) < opens[0]
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.1])
+def test_what_hedge_trades_is_what_it_judged_and_keeps_the_bound(missing):
+    """Two noisy members, the one that is right ten times as quiet."""
+    generator, n_sessions, scale = np.random.default_rng(8), 20, np.array([0.2, 0.02])
+    slots = np.tile(np.arange(390), n_sessions)
+    moves = generator.normal(0, 1, (13 * n_sessions, 20))
+    noise = generator.normal(0, 1, (13 * n_sessions, 20, 2))
+    scores = np.repeat(scale * (noise + moves[:, :, None] * [0.0, 1.0]) / 2, 30, axis=0)
+    scores[generator.random(scores.shape) < missing] = NAN
+    sigma_30, return_30 = np.full(scores.shape[:2], 0.01), np.zeros(scores.shape[:2])
+    return_30[29::30] = 0.02 * np.roll(moves, 1, axis=0)
+    given = replace(ensemble([0.5, 0.5], q99=1.0), online=Online.untaught(scale))
+    rules, state = rules_of(given, EVEN, 1), new_state(given, 20, 1)
+    regimes = np.full(len(slots), -1, dtype=np.int8)
+    traded = signals(rules, state, slots, scores, regimes, return_30, sigma_30)
+    starts = np.flatnonzero((slots % 30 == 29) & (slots < 389))
+    loss = float(np.nanmean((1 - traded[starts] * np.clip(return_30[starts + 30] / 0.02, -1, 1)) / 2, axis=1).sum())
+    taught = learnt(state.hedge)
+    assert missing or loss == pytest.approx(taught.own_loss)
+    assert loss - taught.loss.min() <= regret(taught, given.inside)[1]
+    assert state.hedge.weights[1] > 0.9

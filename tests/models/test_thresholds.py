@@ -52,3 +52,10 @@ def test_one_lucky_day_lowers_no_threshold(entries):
     assert hour_factor(size, net, session, 0.5) == 1.0
     assert hour_factor(size[:10], net[:10] + 1.0, session[:10], 0.5) == 1.0
     assert min(HOUR_FACTORS) == 0.7
+
+
+def test_an_hour_in_which_weaker_signals_earn_nothing_keeps_its_threshold():
+    generator, session = np.random.default_rng(9), np.repeat(np.arange(12), 100)
+    size = np.tile(np.linspace(0.3, 0.5, 100), 12)
+    found = [hour_factor(size, generator.normal(0, 0.01, 1200), session, 0.5) for _ in range(500)]
+    assert np.mean(np.array(found) < 1.0) < 0.06

@@ -7,7 +7,7 @@ from daytrader_ray.domain.errors import DataError
 from daytrader_ray.domain.panel import Frames
 from daytrader_ray.models.labels import NO_LABEL
 from daytrader_ray.walkforward.config import SearchConfig
-from daytrader_ray.walkforward.fit import Market, fit_and_score, out_of_fold, samples, score
+from daytrader_ray.walkforward.fit import Market, drawn, fit_and_score, out_of_fold, samples, score
 from daytrader_ray.walkforward.view import view_of
 from daytrader_ray.walkforward.windows import Window, WindowSpec, folds_of, windows
 from tests.walkforward.markets import N_SLOTS, LastRow, market, planted
@@ -63,6 +63,17 @@ def test_samples_are_labelled_rows_on_the_grid_and_no_more_than_the_cap(frames: 
     assert len(few) == 100
 
 
+@pytest.mark.parametrize("place", [0, 1])
+def test_samples_are_drawn_at_every_time_of_day_of_every_symbol(place: int) -> None:
+    n_sessions, n_slots = 100, 76
+    rows = np.arange(n_sessions * n_slots)
+    for part in drawn([rows] * 100, 10_000, 0, place):
+        assert len(np.unique(part % n_slots)) > 40
+        assert len(np.unique(part // n_slots)) > 50
+    each = np.concatenate(drawn([rows] * 100, 10_000, 0, place)) % n_slots
+    assert np.bincount(each, minlength=n_slots) == pytest.approx(np.full(n_slots, 10_000 / n_slots), rel=0.5)
+
+
 def test_a_label_that_reaches_the_next_block_is_purged(frames: Frames) -> None:
     first, here = window(frames), market(frames)
     view = view_of(here, first, CONFIG)
@@ -98,8 +109,8 @@ def test_a_fit_says_which_feature_it_listens_to_unless_that_is_switched_off(fram
     first, here = window(frames), market(frames)
     sights = [(first, view_of(here, first, CONFIG))]
     told = fit_and_score(here, sights, "xgboost", CONFIG).importances
-    assert set(told) == {"permutation", "gain"}
-    assert all(kind["plant.drift"] > 2 * abs(kind["plant.noise"]) for kind in told.values())
+    assert set(told) == {"permutation", "permutation_error", "gain"}
+    assert all(told[kind]["plant.drift"] > 2 * abs(told[kind]["plant.noise"]) for kind in ("permutation", "gain"))
     assert fit_and_score(here, sights, "xgboost", SearchConfig(importance_samples=0)).importances == {}
 
 

@@ -165,3 +165,12 @@ def test_a_session_without_scores_does_not_dilute_the_rank_correlation(here: Mar
     scores[:, :, 1] = np.nan
     found = scored(study, scores, np.full(len(scores), Regime.UNKNOWN, dtype=np.int8), block)
     np.testing.assert_allclose(session_ics(found, found.scores, slice(None)), [1.0, np.nan, 1.0])
+
+
+def test_a_score_of_zero_counts_in_the_test_as_it_does_on_b(here: Market) -> None:
+    study, block = study_of(here), (0, 1)
+    forward = here.labels.forward_return[study.rows(block)]
+    scores = np.where(np.abs(forward) > 0.001, forward, 0.0)[:, :, None]
+    found = scored(study, scores, np.full(len(scores), Regime.UNKNOWN, dtype=np.int8), block)
+    assert 0.1 < (scores == 0.0).mean() < 0.9
+    np.testing.assert_allclose(session_ics(found, found.scores, slice(None)), found.skill)

@@ -17,6 +17,12 @@ def result(label: str = "too short", sentence: str = "Too short: 4 days.") -> di
         window = {
             "index": 0,
             "weights": [float(mask >> bit & 1) / max(mask.bit_count(), 1) for bit in range(7)],
+            "weights_by_regime": [[float(mask >> bit & 1) / max(mask.bit_count(), 1) for bit in range(7)]] * 4,
+            "note": "",
+            "regret": None,
+            "regret_bound": None,
+            "q99": 0.00125,
+            "trips_a_day": 1.5,
             "member_ic": [0.01 * (bit + 1) if mask >> bit & 1 else None for bit in range(7)],
             "timeframes": [0.75, 0.25, 0.0],
             "threshold": None,

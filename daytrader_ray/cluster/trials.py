@@ -46,6 +46,8 @@ def run_trials(
     study: Study, files: Sequence[WindowFiles], progress: Progress = silent
 ) -> dict[int, list[WindowResult]]:
     """Run ensembles and baselines through all windows; return window results by mask. Ray must be running."""
+    for file in files:
+        read_inputs(file, (1 << len(SCORERS)) - 1)  # a damaged file is named here, and not by every trial that reads it
     with environment(_ENVIRONMENT), tempfile.TemporaryDirectory(prefix="daytrader-tune-") as folder:
         from ray import tune
 
@@ -67,9 +69,9 @@ def run_trials(
         )
         grid = tuner.fit()
         if grid.num_errors:
-            first = grid.errors[0]
-            said = f"{grid.num_errors} of {len(MASKS)} trials failed; the first: {_first_line(first)}"
-            raise DataError(said, getattr(first, "hint", ""))
+            raise DataError(
+                f"{grid.num_errors} of {len(MASKS)} trials failed; the first: {_first_line(grid.errors[0])}"
+            )
     return {mask: _in_order(collector.results[mask], len(files)) for mask in MASKS}
 
 

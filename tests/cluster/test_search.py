@@ -181,16 +181,19 @@ def test_features_are_chosen_once_and_read_again_when_a_member_is_fitted_anew(
     assert Path(jobs[0].view).stat().st_mtime_ns == stamp
 
 
-def test_a_damaged_file_of_a_search_is_named_and_told_what_to_do_with(
-    report: SearchReport, request_: SearchRequest
+@pytest.mark.parametrize("kind", ["regime.npy", "scores.parquet"])
+def test_a_damaged_file_of_a_search_is_named_before_any_trial(
+    report: SearchReport, request_: SearchRequest, kind: str
 ) -> None:
-    (path,) = Path(request_.root, "processed/signals").glob("*.regime.npy")
+    path = next(Path(request_.root, "processed/signals").glob(f"*.{kind}"))
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(DataError, match=f"{path}: damaged") as caught:
-        search(request_)
+    told = Interrupt(after=-1)
+    with pytest.raises(DataError, match=rf"^{path}: ") as caught:
+        search(request_, told)
     path.write_bytes(whole)
     assert caught.value.hint == "remove it and search again"
+    assert "trials" not in {stage for stage, _, _ in told.told}
 
 
 def test_a_result_of_another_version_is_refused_with_a_hint(report: SearchReport, tmp_path: Path) -> None:

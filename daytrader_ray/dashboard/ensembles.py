@@ -118,7 +118,8 @@ def windows_section(result: Mapping[str, Any], best: Mapping[str, Any]) -> str:
         f"{result['windows_used']} windows, {result['windows_effective']:g} if overlapping tests count once.{note} "
         f"Scheme '{escape(scheme)}': members are weighed {escape(SCHEMES.get(scheme, scheme))}. "
         "Threshold: the |signal| that opens a position, and its factors in the first and the last hour. Timeframes: "
-        "weights of the score now and of its means over 5 and 15 minutes. Weights are means over the test.</p>"
+        "weights of the score now and of its means over 5 and 15 minutes. B: validation before the test. Weights are "
+        "means over the test.</p>"
         f"<div class='scroll'><table class='windows'><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
         f"{_schemes_own(result, best)}{_models(result, best)}</section>"
     )
@@ -156,7 +157,7 @@ WINDOW_COLUMNS = (
     "Return",
     "Trades",
     "Rank IC",
-    "Trips a day on validation",
+    "Trips a day, B",
     "Threshold",
     "First, last hour",
     "Timeframes",

@@ -145,7 +145,7 @@ def _signals(study: Study, given: WindowInputs, skills: Float64) -> Float64:
     found = scored_block(study, given, test)
     signals = []
     for known in (skills[:0], skills[:STEPS]):
-        ensemble, _ = fit_ensemble(ALL, study, given, known)
+        ensemble = fit_ensemble(ALL, study, given, known).ensemble
         signals.append(ensemble_signals(study, found, ensemble))
     if later >= test[1]:
         return signals[0]

@@ -213,7 +213,7 @@ def _write(bundle: Bundle, folder: Path) -> None:
     values |= {name: getattr(bundle, name) for name in _PLAIN}
     values |= {"plan": dict(bundle.plan), "last_training_session": bundle.last_training_session.isoformat()}
     values |= {"members": sorted(bundle.members), "selection": bundle.selection.as_list()}
-    values |= {"scheme": bundle.ensemble.scheme, "mask": bundle.ensemble.mask}
+    values |= {"scheme": bundle.ensemble.scheme, "mask": bundle.ensemble.mask, "note": bundle.ensemble.note}
     atomic_write_json(folder / VALUES, values)
     arrays = {
         "mean": bundle.scaler.mean,
@@ -237,7 +237,7 @@ def _read(folder: Path) -> Bundle:
         selection=Selection.from_list(values["selection"]),
         scaler=Scaler(arrays["mean"], arrays["std"]),
         members={name: registry.load(name, folder / "members" / name) for name in values["members"]},
-        ensemble=_ensemble_of(values["scheme"], values["mask"], arrays),
+        ensemble=_ensemble_of(values["scheme"], values["mask"], values["note"], arrays),
         regime=regime_files.load(folder / "regime") if (folder / "regime").is_dir() else None,
         plan=values["plan"],
         last_training_session=dt.date.fromisoformat(values["last_training_session"]),
@@ -264,13 +264,14 @@ def _arrays_of(ensemble: Ensemble) -> dict[str, Float64]:
     }
 
 
-def _ensemble_of(scheme: str, mask: int, arrays: Mapping[str, Float64]) -> Ensemble:
+def _ensemble_of(scheme: str, mask: int, note: str, arrays: Mapping[str, Float64]) -> Ensemble:
     """Return the ensemble that `_arrays_of` took apart."""
     online, (q99, threshold) = None, arrays["q99_threshold"].tolist()
     if "online_loss" in arrays:
         own_loss, rounds = arrays["online_own_loss_rounds"].tolist()
         online = Online(arrays["online_loss"], own_loss, int(rounds), arrays["online_scale"])
-    return Ensemble(scheme, mask, arrays["weights"], arrays["timeframes"], q99, threshold, arrays["hours"], online)
+    weights, timeframes, hours = (arrays[name] for name in ("weights", "timeframes", "hours"))
+    return Ensemble(scheme, mask, weights, timeframes, q99, threshold, hours, online, note)
 
 
 def _manifest(content: bytes | None, bundle_id: str) -> dict[str, Any]:

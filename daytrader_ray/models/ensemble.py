@@ -48,6 +48,8 @@ class Ensemble:
     online
         What weights that learn while trading have learnt; `weights` are then where they stand, of scores over their
         member's scale. None: they do not.
+    note
+        Why the weights are not what the scheme is for, where it had too little to learn from.
     """
 
     scheme: str
@@ -58,6 +60,7 @@ class Ensemble:
     threshold: float
     hours: Float64
     online: Online | None = None
+    note: str = ""
 
     @property
     def inside(self) -> Bool:

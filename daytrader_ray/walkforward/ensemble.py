@@ -7,6 +7,7 @@ training before them, skills from steps that are over.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -51,8 +52,16 @@ NOW = np.array([1.0, 0.0, 0.0])
 ALWAYS = np.ones(2)
 
 
-def fit_ensemble(mask: int, study: Study, given: WindowInputs, skills: Float64) -> tuple[Ensemble, float]:
-    """Fit ensemble `mask` on the validation of a window; return it and its break-even threshold.
+class EnsembleFit(NamedTuple):
+    """An ensemble, its break-even threshold, and the round trips a day that it makes on B."""
+
+    ensemble: Ensemble
+    break_even: float
+    trips_a_day: float
+
+
+def fit_ensemble(mask: int, study: Study, given: WindowInputs, skills: Float64) -> EnsembleFit:
+    """Fit ensemble `mask` on the validation of a window.
 
     `skills` `[step, member]` are the members' out-of-sample rank ICs in the steps before, oldest first.
     """
@@ -79,7 +88,8 @@ def weighed(mask: int, study: Study, evidence: Evidence) -> Ensemble:
     scheme, n_members = study.config.ensemble.scheme, evidence.b.scores.shape[2]
     nothing = Ensemble(scheme, mask, np.zeros((len(Regime), n_members)), NOW, 0.0, math.inf, ALWAYS)
     found = SCHEMES[scheme](evidence, nothing.inside, study.config.seed)
-    return replace(nothing, weights=found.table, online=found.online)
+    note = found.note if nothing.inside.sum() > 1 else ""
+    return replace(nothing, weights=found.table, online=found.online, note=note)
 
 
 def from_start(ensemble: Ensemble) -> Ensemble:
@@ -122,19 +132,20 @@ def _over(study: Study, found: Scored, ensemble: Ensemble, loop: Loop) -> Float6
     )
 
 
-def _with_thresholds(study: Study, block: Block, b: Scored, ensemble: Ensemble) -> tuple[Ensemble, float]:
-    """Return the ensemble with its threshold and the factors of the hours, and the break-even threshold."""
+def _with_thresholds(study: Study, block: Block, b: Scored, ensemble: Ensemble) -> EnsembleFit:
+    """Return the ensemble with its threshold and the factors of the hours."""
     signal = ensemble_signals(study, b, from_start(ensemble))
     position_usd = study.kernel.max_position * study.config.cash
     cost = round_trip_costs(study.frames, block, study.costs, position_usd)[:, study.columns]
     mine = signal[:, study.columns]
     break_even = break_even_threshold(mine, b.forward, cost)
     bound = _Bound(study, block, cut(study.frames, block), signal, entry_scale(b.regime, study.regime))
-    threshold = bound.threshold(break_even)
+    threshold, trips = bound.threshold(break_even)
     hours = _hours(study, b, mine, np.sign(mine) * b.forward - cost, threshold)
-    if (hours < 1.0).any() and not bound.keeps(threshold, hours):
-        hours = ALWAYS
-    return replace(ensemble, threshold=threshold, hours=hours), break_even
+    if (hours < 1.0).any():
+        more = bound.trips(threshold, hours)
+        hours, trips = (hours, more) if more <= bound.most else (ALWAYS, trips)
+    return EnsembleFit(replace(ensemble, threshold=threshold, hours=hours), break_even, trips)
 
 
 def _hours(study: Study, b: Scored, signal: Float64, net: Float64, threshold: float) -> Float64:
@@ -160,21 +171,29 @@ class _Bound:
     signal: Float64
     scale: Float64
 
-    def threshold(self, break_even: float) -> float:
-        """Return the smallest |signal| from `break_even` on at which the bound is kept; inf where there is none."""
+    @property
+    def most(self) -> float:
+        """Return how many round trips a day there may be."""
+        n_stocks = float(self.study.tradable[slice(*self.block)].sum(axis=1).mean())
+        return self.study.config.trips_a_day * n_stocks / STOCKS_OF_THE_BOUND
+
+    def threshold(self, break_even: float) -> tuple[float, float]:
+        """Return the smallest |signal| from `break_even` on that keeps the bound, and its round trips a day.
+
+        Infinity and 0 where there is none.
+        """
         sizes = np.abs(self.signal[np.isfinite(self.signal) & (self.signal != 0.0)])
         if math.isinf(break_even) or not len(sizes):
-            return math.inf
+            return math.inf, 0.0
         steps = [float(size) for size in np.quantile(sizes, CANDIDATES)]
         candidates = [break_even, *(step for step in steps if step > break_even)]
-        return next((threshold for threshold in candidates if self.keeps(threshold, ALWAYS)), math.inf)
+        made = ((threshold, self.trips(threshold, ALWAYS)) for threshold in candidates)
+        return next((found for found in made if found[1] <= self.most), (math.inf, 0.0))
 
-    def keeps(self, threshold: float, hours: Float64) -> bool:
-        """Return whether the kernel makes no more round trips on B than it may."""
+    def trips(self, threshold: float, hours: Float64) -> float:
+        """Return the round trips a day that the kernel makes on B."""
         study, n_sessions = self.study, self.block[1] - self.block[0]
-        n_stocks = float(study.tradable[slice(*self.block)].sum(axis=1).mean())
-        bound = study.config.trips_a_day * n_stocks / STOCKS_OF_THE_BOUND * n_sessions
         plan, sessions = plan_of(study, self.block, threshold, hours), (0, n_sessions)
         cash = study.config.cash
         result = backtest(self.frames, self.signal, self.scale, plan, study.kernel, study.costs, sessions, cash)
-        return len(result.trades) <= bound
+        return len(result.trades) / n_sessions

@@ -50,7 +50,7 @@ def assemble(market: Market, study: Study, learned: Learned, mask: int, plan: Ma
     unseen = [learned.out_of_fold[name] for name in MEMBERS] if learned.out_of_fold else None
     fit_scores = np.stack(unseen, axis=2) if unseen else None
     given = WindowInputs(window, np.stack(parts, axis=2), states, fit_scores)
-    ensemble, _ = fit_ensemble(mask, study, given, learned.skills)
+    ensemble = fit_ensemble(mask, study, given, learned.skills).ensemble
     return Bundle(
         selection=view.selection,
         symbols=frames.panel.symbols,

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from daytrader_ray.analytics.performance import CostTotals, TradeTable, max_drawdown, performance, plain
 from daytrader_ray.domain.panel import Frames
 from daytrader_ray.engine.backtest import BacktestResult, backtest
+from daytrader_ray.models.online import regret
 from daytrader_ray.models.weights.rank import rank_ics
 from daytrader_ray.models.weights.surface import Scored
 from daytrader_ray.regime.config import entry_scale
@@ -26,20 +27,27 @@ Float64 = npt.NDArray[np.float64]
 class WindowResult:
     """One ensemble in one window, in plain values.
 
-    `weights` `[member]` are the mean of those in force in the test, `rank_ic` the signal's in the test and `member_ic`
-    `[member]` the members' own in the step (NaN: no scores). `test` are the metrics of the whole test; `equity` USD
-    before the first and after each session of the step, the part that enters the stitched curve, with its closed trades
-    and costs; `highs`, `lows` and `falls` are the highest and the lowest equity and the deepest fall (a fraction) at
-    bar closes inside each of these sessions.
+    `weights` `[member]` are the mean of those in force in the test, `weights_by_regime` `[4][member]` those of the fit
+    (UNKNOWN first), `note` why they are not what the scheme is for; `regret` and its bound, in losses up to the end of
+    B, are those of weights that learn while trading (None for others). `trips_a_day` are the round trips on B,
+    `rank_ic` the signal's in the test and `member_ic` `[member]` the members' own in the step (NaN: no scores). `test`
+    are the metrics of the whole test; `equity` USD before the first and after each session of the step, the part that
+    enters the stitched curve, with its closed trades and costs; `highs`, `lows` and `falls` are the highest and the
+    lowest equity and the deepest fall (a fraction) at bar closes inside each of these sessions.
     """
 
     index: int
     weights: list[float]
+    weights_by_regime: list[list[float]]
+    note: str
+    regret: float | None
+    regret_bound: float | None
     timeframes: list[float]
     q99: float
     break_even: float
     threshold: float
     hours: list[float]
+    trips_a_day: float
     rank_ic: float
     member_ic: list[float]
     test: dict[str, float | int | None]
@@ -70,7 +78,8 @@ def run_trial(mask: int, study: Study, inputs: Iterable[WindowInputs]) -> Iterat
 
 def _run_window(mask: int, study: Study, given: WindowInputs, skills: Float64, cash: float) -> WindowResult:
     window = given.window
-    ensemble, break_even = fit_ensemble(mask, study, given, skills)
+    ensemble, break_even, trips_a_day = fit_ensemble(mask, study, given, skills)
+    measured, bound = (None, None) if ensemble.online is None or not mask else regret(ensemble.online, ensemble.inside)
     frames, found = cut(study.frames, window.test), scored_block(study, given, window.test)
     signal, scale = ensemble_signals(study, found, ensemble), entry_scale(found.regime, study.regime)
     plan = plan_of(study, window.test, ensemble.threshold, ensemble.hours)
@@ -85,11 +94,16 @@ def _run_window(mask: int, study: Study, given: WindowInputs, skills: Float64, c
     return WindowResult(
         index=window.index,
         weights=weights_at(study, found, ensemble).mean(axis=0).tolist(),
+        weights_by_regime=ensemble.weights.tolist(),
+        note=ensemble.note,
+        regret=measured,
+        regret_bound=bound,
         timeframes=ensemble.timeframes.tolist(),
         q99=ensemble.q99,
         break_even=break_even,
         threshold=ensemble.threshold,
         hours=ensemble.hours.tolist(),
+        trips_a_day=trips_a_day,
         rank_ic=float(session_ics(found, signal[:, study.columns, None], slice(None))[0]),
         member_ic=session_ics(found, found.scores, in_step).tolist(),
         test=test.as_dict(),

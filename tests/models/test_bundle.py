@@ -61,6 +61,7 @@ def bundle() -> Bundle:
             threshold=float("inf"),
             hours=np.array([0.8, 0.9]),
             online=Online(np.arange(5.0), 2.5, 12, np.array([0.1, 0.2, np.nan, 0.1, 0.1])),
+            note="the same in every regime: none is known on B",
         ),
         regime=regime,
         left_out=("vix",),

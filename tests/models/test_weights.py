@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import rankdata, spearmanr
 
 from daytrader_ray.domain.errors import ConfigError
+from daytrader_ray.models.labels import NO_LABEL
 from daytrader_ray.models.weights.config import EnsembleConfig
 from daytrader_ray.models.weights.mean_reversion import expected_skill
 from daytrader_ray.models.weights.rank import rank_ics
@@ -159,6 +160,20 @@ def test_mean_reversion_waits_for_twelve_steps_that_all_its_members_know():
     given.skills[4, 1] = NAN
     assert weigh("mean_reversion", given, members).table[0] == pytest.approx(members / 3)
     assert weigh("mean_reversion", given, inside(0b11101)).table[0] != pytest.approx(inside(0b11101) / 4)
+
+
+def test_a_scheme_that_has_too_little_to_learn_from_says_so():
+    given, members = evidence(n_steps=12, n_sessions=2), inside(0b00111)
+    assert not any(weigh(name, given, members).note for name in NAMES)
+    given.skills[:8, 1] = NAN
+    assert weigh("mean_reversion", given, members).note == "equal: 4 of 12 steps known"
+    given.skills[:] = 0.0
+    assert weigh("mean_reversion", given, members).note == "equal: no member's skill ever varied"
+    assert weigh("bayesian", evidence(n_sessions=1), members).note == "equal: 1 of 2 sessions known"
+    unlabelled = replace(given.a, label=np.full_like(given.a.label, NO_LABEL))
+    assert weigh("stacking", replace(given, a=unlabelled), members).note == "equal: no scores with labels to learn from"
+    blind = replace(given.b, regime=np.full_like(given.b.regime, -1))
+    assert weigh("regime", replace(given, b=blind), members).note == "the same in every regime: none is known on B"
 
 
 def test_weights_by_regime_are_shrunk_to_the_pooled_ones_by_samples():

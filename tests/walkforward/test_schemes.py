@@ -6,11 +6,15 @@ import numpy as np
 import pytest
 
 from daytrader_ray.domain.trading import MEMBERS
+from daytrader_ray.engine.backtest import backtest
 from daytrader_ray.models.weights.config import EnsembleConfig
 from daytrader_ray.models.weights.registry import SCHEMES
+from daytrader_ray.regime.config import entry_scale
+from daytrader_ray.walkforward.cut import cut
 from daytrader_ray.walkforward.ensemble import ensemble_signals, fit_ensemble
 from daytrader_ray.walkforward.fit import Market
-from daytrader_ray.walkforward.study import Study, WindowInputs, scored_block
+from daytrader_ray.walkforward.study import Study, WindowInputs, plan_of, scored_block
+from daytrader_ray.walkforward.trial import run_trial
 from tests.walkforward.markets import market, planted
 from tests.walkforward.test_study import CONFIG, inputs_of, study_of
 
@@ -40,27 +44,56 @@ def study_with(here: Market, scheme: str) -> Study:
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_an_ensemble_is_fitted_without_the_test(here: Market, given: WindowInputs, scheme: str) -> None:
     study, window = study_with(here, scheme), given.window
-    ensemble, break_even = fit_ensemble(MASK, study, given, STEPS)
+    ensemble, break_even, trips = fit_ensemble(MASK, study, given, STEPS)
     assert ensemble.scheme == scheme
     assert (ensemble.online is not None) == (scheme == "hedge")
     assert ensemble.weights.sum(axis=1) == pytest.approx(np.ones(4))
     later = given.scores.copy()
     later[study.rows(window.test).start - study.rows(window.a).start :] = 0.5
-    again, same = fit_ensemble(MASK, study, replace(given, scores=later), STEPS)
+    again, *same = fit_ensemble(MASK, study, replace(given, scores=later), STEPS)
     assert np.array_equal(ensemble.weights, again.weights)
-    assert (ensemble.q99, ensemble.threshold, break_even) == (again.q99, again.threshold, same)
+    assert (ensemble.q99, ensemble.threshold, [break_even, trips]) == (again.q99, again.threshold, same)
+
+
+def test_a_window_tells_its_weights_by_regime_its_regret_its_trips_and_what_its_scheme_lacked(
+    here: Market, given: WindowInputs
+) -> None:
+    found = {name: next(run_trial(MASK, study_with(here, name), [given])) for name in ("regime", "hedge")}
+    rows = found["regime"].weights_by_regime
+    assert len({tuple(row) for row in rows}) == 4
+    assert np.sum(rows, axis=1) == pytest.approx(np.ones(4))
+    assert (found["regime"].regret, found["regime"].regret_bound) == (None, None)
+    assert found["hedge"].regret < found["hedge"].regret_bound
+    waiting = study_with(here, "mean_reversion")
+    none, one, three = (next(run_trial(mask, waiting, [given])) for mask in (0, 1, MASK))
+    assert three.note == "equal: 0 of 12 steps known"
+    assert none.note == one.note == "", "what is no choice needs no word"
+    assert next(run_trial(0, study_with(here, "hedge"), [given])).regret is None
+
+
+def test_round_trips_a_day_are_those_of_the_threshold_and_the_hours_on_b(here: Market, given: WindowInputs) -> None:
+    study, window = study_with(here, "equal"), given.window
+    ensemble, _, trips = fit_ensemble(MASK, study, given, STEPS)
+    frames, b = cut(here.frames, window.b), scored_block(study, given, window.b)
+    plan = plan_of(study, window.b, ensemble.threshold, ensemble.hours)
+    n_sessions = window.b[1] - window.b[0]
+    signal, scale = ensemble_signals(study, b, ensemble), entry_scale(b.regime, study.regime)
+    made = backtest(frames, signal, scale, plan, study.kernel, study.costs, (0, n_sessions), study.config.cash)
+    assert trips == len(made.trades) / n_sessions > 0
+    nothing = replace(given, scores=np.full_like(given.scores, np.nan))
+    assert fit_ensemble(MASK, study, nothing, STEPS).trips_a_day == 0.0
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_signals_up_to_a_bar_know_nothing_of_the_bars_after_it(here: Market, given: WindowInputs, scheme: str) -> None:
     study = study_with(here, scheme)
-    ensemble, _ = fit_ensemble(MASK, study, given, STEPS)
+    ensemble = fit_ensemble(MASK, study, given, STEPS).ensemble
     generator = np.random.default_rng(2)
     test = scored_block(study, given, given.window.test)
     test = replace(test, return_30=generator.normal(0, 0.02, test.return_30.shape))
     signals = ensemble_signals(study, test, ensemble)
-    for cut in generator.integers(40, len(signals), 6):
-        after = np.arange(len(signals))[:, None] >= cut
+    for bar in generator.integers(40, len(signals), 6):
+        after = np.arange(len(signals))[:, None] >= bar
         changed = replace(
             test,
             scores=np.where(after[:, :, None], 0.9, test.scores),
@@ -70,5 +103,5 @@ def test_signals_up_to_a_bar_know_nothing_of_the_bars_after_it(here: Market, giv
             sigma_30=np.where(after, 0.01, test.sigma_30),
         )
         again = ensemble_signals(study, changed, ensemble)
-        assert np.array_equal(signals[:cut], again[:cut], equal_nan=True)
-        assert not np.array_equal(signals[cut:], again[cut:], equal_nan=True)
+        assert np.array_equal(signals[:bar], again[:bar], equal_nan=True)
+        assert not np.array_equal(signals[bar:], again[bar:], equal_nan=True)

@@ -16,14 +16,15 @@ if TYPE_CHECKING:
     from optuna import Trial
 
 N_TRIALS = 30
+MIN_SESSIONS = 2
 DOUBT = 60.0
 
 
 def bayesian(evidence: Evidence, inside: Bool, seed: int) -> Weighting:
     """Search weights on B."""
     equal, earnings = equal_weights(inside), evidence.b.earnings
-    if inside.sum() < 2 or len(earnings) < 2:
-        return Weighting.same(equal)
+    if inside.sum() < 2 or len(earnings) < MIN_SESSIONS:
+        return Weighting.same(equal, note=f"equal: {len(earnings)} of {MIN_SESSIONS} sessions known")
     return Weighting.same(shrunk(_searched(earnings, inside, seed), equal, len(earnings), DOUBT))
 
 

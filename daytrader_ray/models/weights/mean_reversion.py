@@ -16,20 +16,18 @@ DOUBT = 26.0
 
 def mean_reversion(evidence: Evidence, inside: Bool, _seed: int) -> Weighting:
     """Weigh by expected skill; equal with fewer than 12 steps that all members of the ensemble have a skill for."""
-    return Weighting.same(_weights(evidence.skills, inside))
-
-
-def _weights(skills: Float64, inside: Bool) -> Float64:
-    equal = equal_weights(inside)
-    known = skills[np.isfinite(skills[:, inside]).all(axis=1)][:, inside]
+    skills = evidence.skills[:, inside]
+    known = skills[np.isfinite(skills).all(axis=1)]
     deviation = float(np.sqrt(known.var(axis=0).mean())) if known.size else 0.0
-    if len(known) < MIN_STEPS or not deviation > 0.0:
-        return equal
+    if len(known) < MIN_STEPS:
+        return Weighting.same(equal_weights(inside), note=f"equal: {len(known)} of {MIN_STEPS} steps known")
+    if not deviation > 0.0:
+        return Weighting.same(equal_weights(inside), note="equal: no member's skill ever varied")
     expected = expected_skill(known) / deviation
     odds = np.exp(expected - expected.max())
     weights = np.zeros(len(inside))
     weights[inside] = odds / odds.sum()
-    return weights
+    return Weighting.same(weights)
 
 
 def expected_skill(skills: Float64) -> Float64:

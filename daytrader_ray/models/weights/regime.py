@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from daytrader_ray.domain.regime import Regime
 from daytrader_ray.models.weights.simplex import shrunk
 from daytrader_ray.models.weights.skill import weights_by_skill
 from daytrader_ray.models.weights.surface import Bool, Evidence, Weighting
@@ -18,4 +19,5 @@ def regime(evidence: Evidence, inside: Bool, _seed: int) -> Weighting:
         shrunk(weights_by_skill(own, inside), pooled, evidence.n_samples(b.forward[here]), DOUBT)
         for own, here in zip(b.skill_by_regime, b.rows_by_regime(), strict=True)
     ]
-    return Weighting(np.stack(rows))
+    known = (b.regime != Regime.UNKNOWN).any()
+    return Weighting(np.stack(rows), note="" if known else "the same in every regime: none is known on B")

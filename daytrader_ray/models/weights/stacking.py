@@ -25,7 +25,7 @@ def stacking(evidence: Evidence, inside: Bool, _seed: int) -> Weighting:
     scores, sign, weight = (np.concatenate(parts) for parts in zip(*(_samples(b, inside) for b in blocks), strict=True))
     size = float(np.sqrt((scores * scores).mean())) if scores.size else 0.0
     if inside.sum() < 2 or not size > 0.0 or not weight.sum() > 0.0:
-        return Weighting.same(equal)
+        return Weighting.same(equal, note="equal: no scores with labels to learn from")
     n = evidence.n_samples(sign)
     coefficients = np.zeros(len(inside))
     coefficients[inside] = _fit(scores / size, sign, weight * (n / weight.sum()))

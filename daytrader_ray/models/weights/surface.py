@@ -104,16 +104,18 @@ class Evidence:
 class Weighting:
     """Weights `[4, member]`, row r for regime r - 1 (UNKNOWN first); with `online` they are where Hedge stands now.
 
-    Each row lies on the simplex over the ensemble's members; all zeros for an ensemble without members.
+    Each row lies on the simplex over the ensemble's members; all zeros for an ensemble without members. `note` says
+    why they are not what the scheme is for, where it had too little to learn from.
     """
 
     table: Float64
     online: Online | None = None
+    note: str = ""
 
     @classmethod
-    def same(cls, weights: Float64, online: Online | None = None) -> "Weighting":
+    def same(cls, weights: Float64, online: Online | None = None, note: str = "") -> "Weighting":
         """Give every regime the same weights `[member]`."""
-        return cls(np.tile(weights, (len(Regime), 1)), online)
+        return cls(np.tile(weights, (len(Regime), 1)), online, note)
 
 
 Scheme = Callable[[Evidence, Bool, int], Weighting]

@@ -6,7 +6,7 @@ The same function trades a rehearsal and a paper account; only addresses and the
 import asyncio
 import datetime as dt
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from typing import Any
@@ -39,6 +39,7 @@ from daytrader_ray.domain.indices import is_index
 from daytrader_ray.domain.panel import Panel
 from daytrader_ray.domain.ports import Broker, Journal, Scorer
 from daytrader_ray.domain.sessions import Session, SessionGrid
+from daytrader_ray.domain.trading import Fill, Order
 from daytrader_ray.engine.config import KernelConfig
 from daytrader_ray.engine.runner import OPEN_HINT, SessionResult, run_session
 from daytrader_ray.engine.session import Market, SessionEngine
@@ -119,6 +120,27 @@ class SessionSpec:
         return "rehearsal" if self.sandbox_url else "buffer"
 
 
+@dataclass(frozen=True)
+class Told:
+    """A journal whose notes of weights that moved are logged as well."""
+
+    journal: Journal
+
+    def order(self, order: Order) -> None:
+        """Record an order that is about to be sent."""
+        self.journal.order(order)
+
+    def fill(self, fill: Fill) -> None:
+        """Record an execution."""
+        self.journal.fill(fill)
+
+    def note(self, kind: str, values: Mapping[str, Any]) -> None:
+        """Record anything else."""
+        self.journal.note(kind, values)
+        if kind == "weights":
+            log.info("weights moved", **values)
+
+
 async def trade(spec: SessionSpec, scorer: Scorer) -> SessionResult:
     """Trade the session of `spec` and return what happened.
 
@@ -143,7 +165,7 @@ async def trade(spec: SessionSpec, scorer: Scorer) -> SessionResult:
         feed = LiveFeed(spec.feed, market.session, awaited(spec, market), buffer, rng, now, previous)
         await stack.enter_async_context(feed)
         opened = open_journal(spec.journal_root, spec.date, spec.journal_name, fresh=rehearses)
-        journal = stack.enter_context(opened)
+        journal = Told(stack.enter_context(opened))
         journal.note("open", {"session": spec.date, "bundle": spec.bundle_id, "cash": cash})
         parts = engine, feed, broker, scorer, journal
         if rehearses:

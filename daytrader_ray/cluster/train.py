@@ -1,6 +1,7 @@
 """Training and backtesting a bundle on the stored bars: members are fitted side by side as Ray tasks."""
 
 import datetime as dt
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -19,7 +20,7 @@ from daytrader_ray.domain.errors import BundleError, ConfigError, DataError
 from daytrader_ray.domain.trading import MEMBERS, members_of
 from daytrader_ray.engine.backtest import BacktestResult
 from daytrader_ray.features.feature_set import feature_set
-from daytrader_ray.models.bundle import Bundle
+from daytrader_ray.models.bundle import Bundle, differences
 from daytrader_ray.models.calibration import Calibrated
 from daytrader_ray.universe.config import UniverseConfig
 from daytrader_ray.walkforward.costs import fill_costs
@@ -32,6 +33,9 @@ from daytrader_ray.walkforward.view import view_of
 from daytrader_ray.walkforward.windows import Window, folds_of, latest_train, training_window
 
 Float64 = npt.NDArray[np.float64]
+
+ASIDE = tuple(f"search.{name}" for name in ("test", "step", "cash", "importance_samples", "num_gpus"))
+"""Settings of a search that change how it was measured and made, but not what an ensemble is."""
 
 
 @dataclass(frozen=True)
@@ -91,8 +95,8 @@ def train(
 ) -> Trained:
     """Fit all members on the latest training span before `until` and publish the bundle; Ray must be running.
 
-    `mask` chooses the ensemble; None takes the best one of the last search, which must be of the same universe and
-    training span.
+    `mask` chooses the ensemble; None takes the best one of the last search, which must have been told the same but for
+    ASIDE.
     """
     chosen = _best_of_last_search(request) if mask is None else mask
     if not 1 <= chosen < 2 ** len(MEMBERS):
@@ -158,14 +162,22 @@ def backtest(
 
 def _best_of_last_search(request: SearchRequest) -> int:
     result = load_result(request.root)
-    found, wanted = searched(result), (request.universe, request.config.train)
-    if found != wanted:
-        last, asked = (f"{', '.join(universe.symbols)} with --train {span}" for universe, span in (found, wanted))
+    if unlike := _unlike(result, request):
         raise DataError(
-            f"the last search ({result['id']}) was another: {last}; this training is {asked}",
+            f"the last search ({result['id']}) was another: {'; '.join(unlike)}",
             "give --mask, or run `daytrader search` again with the same options",
         )
     return int(result["best"]["mask"])
+
+
+def _unlike(result: Mapping[str, Any], request: SearchRequest) -> list[str]:
+    """Return by key what a search was told that this training is told otherwise, ASIDE aside."""
+    asked = json.loads(request.model_dump_json())
+    then = result["settings"]
+    now = {name: asked["config" if name == "search" else name] for name in then}
+    unlike = [f"{key} was {was}, is {here}" for key, was, here in differences(then, now) if key not in ASIDE]
+    names = list(feature_set(request.features).names)
+    return unlike if names == result["selection"]["features"] else [*unlike, "features: it had other ones"]
 
 
 def searched(result: Mapping[str, Any]) -> tuple[UniverseConfig, str]:
@@ -185,7 +197,7 @@ def _skills(request: SearchRequest, mask: int, last: dt.date) -> Float64:
         return np.empty((0, len(MEMBERS)))
     steps = np.cumsum([window["step_sessions"] for window in result["windows"]]) - 1
     over = [result["dates"][end] <= str(last) for end in steps]
-    known = searched(result) == (request.universe, request.config.train)
+    known = not _unlike(result, request)
     trials = [trial["windows"] for trial in result["trials"] if trial["mask"] == mask and known]
     ics = [window["member_ic"] for windows in trials for window, done in zip(windows, over, strict=True) if done]
     return np.array([ic[: len(MEMBERS)] for ic in ics], dtype=np.float64).reshape(len(ics), len(MEMBERS))

@@ -61,12 +61,12 @@ class Hedge(NamedTuple):
 
 
 def bars_of_round(bar_minutes: int) -> int:
-    """Return the length of a round in bars.
+    """Return the length of a round in bars, at least one: as the return of the last 30 minutes has it.
 
-    >>> bars_of_round(5)
-    6
+    >>> bars_of_round(5), bars_of_round(60)
+    (6, 1)
     """
-    return ROUND_MINUTES // bar_minutes
+    return max(1, ROUND_MINUTES // bar_minutes)
 
 
 def new_hedge(online: Online, inside: Bool, n_symbols: int) -> Hedge:

@@ -1,11 +1,9 @@
 """Without stored features a replay computes what its bundle reads, a few sessions at a time."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
-from daytrader_ray.cluster.replay import _computed
+from daytrader_ray.cluster.feature_state import computed
 from daytrader_ray.features import compute as steps
 from daytrader_ray.features.feature_set import FeaturesConfig, feature_set
 from daytrader_ray.market_data.statistics import session_statistics
@@ -21,8 +19,7 @@ def test_what_a_bundle_reads_has_the_bits_of_one_pass_and_no_more_is_kept(monkey
     names = ("extra.cci_20", "cross_section.excess_spy_15", "microstructure.spread_bps", "events.minutes_to")
     monkeypatch.setattr(steps, "PART", 4)
     monkeypatch.setattr(steps, "compute_from", lambda *args: rows.append(args[1].grid.n_rows) or once(*args))
-    spec, bundle = SimpleNamespace(features=found), SimpleNamespace(features=names)
-    matrix = _computed(spec, bundle, panel, expected, PEERS, ticks, events)
+    matrix = computed(found, names, panel, expected, peers=PEERS, ticks=ticks, events=events)
     assert matrix.names == names and rows == [4 * N_SLOTS, (N_SESSIONS - 4) * N_SLOTS]
     columns = [found.names.index(name) for name in names]
     assert matrix.values.tobytes() == np.ascontiguousarray(whole_matrix.values[:, :, columns]).tobytes()

@@ -15,7 +15,7 @@ from daytrader_ray.adapters.tables import Kind
 from daytrader_ray.cluster import session
 from daytrader_ray.cluster.session import awaited, check_known, last_prices, market_before, panel_until, starting_cash
 from daytrader_ray.domain.errors import BrokerError, DataError
-from daytrader_ray.domain.fakes import FakeBroker
+from daytrader_ray.domain.fakes import FakeBroker, FakeJournal
 from daytrader_ray.domain.ports import Account
 from daytrader_ray.engine.config import KernelConfig
 from daytrader_ray.features.feature_set import FeatureSet
@@ -115,6 +115,15 @@ def test_a_session_in_which_nothing_could_be_scored_is_refused_with_the_features
     assert "`daytrader features`" in failure.value.hint
     engine.unknown = []
     check_known(SimpleNamespace(root="data"), engine)
+
+
+def test_weights_that_moved_are_logged_beside_the_journal():
+    journal = FakeJournal()
+    with capture_logs() as logs:
+        session.Told(journal).note("weights", {"slot": 59, "weights": {"lstm": 0.7}})
+        session.Told(journal).note("decision", {"slot": 59})
+    assert [entry["event"] for entry in logs] == ["weights moved"] and logs[0]["weights"] == {"lstm": 0.7}
+    assert len(journal.records) == 2
 
 
 def _minute_of(day):

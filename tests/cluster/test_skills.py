@@ -8,8 +8,12 @@ import numpy as np
 import pytest
 
 from daytrader_ray.cluster.search import SCHEMA, SearchRequest
-from daytrader_ray.cluster.train import _skills
+from daytrader_ray.cluster.train import _best_of_last_search, _skills
+from daytrader_ray.domain.errors import DataError
 from daytrader_ray.domain.trading import MEMBERS, SCORERS
+from daytrader_ray.features.feature_set import FeaturesConfig, feature_set
+from daytrader_ray.models.labels import LabelConfig
+from daytrader_ray.models.weights.config import EnsembleConfig
 from daytrader_ray.universe.config import UniverseConfig
 
 DATES = ["2025-11-03", "2025-11-04", "2025-11-05", "2025-11-06"]
@@ -25,7 +29,10 @@ def request_(tmp_path: Path) -> SearchRequest:
         "settings": {
             "universe": request.universe.model_dump(mode="json"),
             "search": request.config.model_dump(mode="json"),
+            "labels": request.labels.model_dump(mode="json"),
         },
+        "selection": {"features": list(feature_set(request.features).names)},
+        "best": {"mask": 8},
         "dates": DATES,
         "windows": [{"step_sessions": 2}, {"step_sessions": 2}],
         "trials": [{"mask": 8, "windows": [{"member_ic": ic} for ic in ics]}],
@@ -50,3 +57,20 @@ def test_another_mask_another_search_or_none_gives_no_skills(request_: SearchReq
     assert _skills(other, 8, last).shape == (0, len(MEMBERS))
     (tmp_path / "reports/latest.json").unlink()
     assert _skills(request_, 8, last).shape == (0, len(MEMBERS))
+
+
+def test_an_ensemble_chosen_by_other_settings_is_refused_with_their_names(request_: SearchRequest) -> None:
+    config = request_.config.model_copy(update={"step": "2w", "cash": 1.0, "importance_samples": 0})
+    assert _best_of_last_search(request_.model_copy(update={"config": config})) == 8
+    other = {
+        "config": config.model_copy(update={"ensemble": EnsembleConfig(scheme="hedge")}),
+        "labels": LabelConfig(horizon_minutes=45),
+        "features": FeaturesConfig(extra=("CCI(20)",)),
+    }
+    with pytest.raises(DataError) as failure:
+        _best_of_last_search(request_.model_copy(update=other))
+    for told in ("search.ensemble.scheme was skill, is hedge", "labels.horizon_minutes was", "features: it had other"):
+        assert told in str(failure.value)
+    assert not any(name in str(failure.value) for name in ("step", "cash", "importance"))
+    for name, value in other.items():
+        assert not len(_skills(request_.model_copy(update={name: value}), 8, dt.date(2025, 11, 6)))

@@ -59,6 +59,7 @@ def test_a_round_is_closed_in_its_own_session_only():
     assert learnt(run(Online.untaught(np.ones(3)), ALL, bars(2, n_slots=60))).rounds == 2
     assert learnt(run(Online.untaught(np.ones(3)), ALL, bars(2))).rounds == 24
     assert learnt(run(Online.untaught(np.ones(3)), ALL, bars(2, n_slots=78), bars_of_round(5))).rounds == 24
+    assert learnt(run(Online.untaught(np.ones(3)), ALL, bars(2, n_slots=7), bars_of_round(60))).rounds == 12
 
 
 def test_the_bars_between_the_ends_of_rounds_teach_nothing():

@@ -223,6 +223,14 @@ def test_stacking_on_labels_of_one_sign_stays_finite_and_takes_no_side():
     assert table == pytest.approx(np.full((4, 5), 0.2))
 
 
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "equal"])
+def test_a_member_without_skill_gets_less_than_an_equal_share(name):
+    given = evidence(n_sessions=12, skills=(0.15, 0.15, 0.0, 0.15, 0.15))
+    given.skills[:] += 0.05 * np.array([1, 1, 0, 1, 1]) - 0.02
+    table = weigh(name, given, inside(0b11111)).table
+    assert (table[:, 2] < 0.2).all()
+
+
 def test_an_unknown_scheme_is_refused_with_the_names_there_are():
     with pytest.raises(ConfigError, match=r"scheme: .*expected one of equal, skill, bayesian.*found 'best'"):
         EnsembleConfig.parse({"scheme": "best"}, "search.ensemble")

@@ -48,6 +48,7 @@ def test_every_member_baseline_and_scheme_is_measured_on_non_overlapping_labels(
 
 
 def test_a_strong_signal_is_found_by_trees_and_by_every_scheme_and_not_exceeded(found: Found) -> None:
+    """Asks for a fifth of the oracle's 0.5, of 1500 samples and one epoch; the benchmark judges the share of 60 %."""
     assert found.mean(ORACLE) == pytest.approx(0.5, abs=0.15)
     for name in ("random_forest", "xgboost", *SCHEMES):
         assert 0.1 < found.mean(name) < found.mean(ORACLE)

@@ -2,7 +2,8 @@
 
 ::
 
-    <root>/models/<id>/manifest.json          schema version, library versions, and the SHA-256 of every other file
+    <root>/models/<id>/manifest.json          schema version, library versions, whose column each weight and score is,
+                                              and the SHA-256 of every other file
     <root>/models/<id>/bundle.json            selection of features, names, configuration, provenance
     <root>/models/<id>/arrays.safetensors     scaler and ensemble
     <root>/models/<id>/members/<name>/...     one folder for each member
@@ -34,6 +35,7 @@ from daytrader_ray.adapters.folder import Folder, local_root
 from daytrader_ray.adapters.libraries import other_majors, scoring_libraries
 from daytrader_ray.domain.errors import BundleError
 from daytrader_ray.domain.selection import Selection
+from daytrader_ray.domain.trading import MEMBERS
 from daytrader_ray.models import registry
 from daytrader_ray.models.bundle import SCHEMA, Bundle
 from daytrader_ray.models.calibration import Calibrated
@@ -62,7 +64,7 @@ def save(bundle: Bundle, root: str | Path) -> str:
     try:
         _write(bundle, aside)
         hashes = _hashes(aside)
-        made = {"schema": SCHEMA, "libraries": scoring_libraries(), "files": hashes}
+        made = {"schema": SCHEMA, "libraries": scoring_libraries(), "columns": MEMBERS, "files": hashes}
         atomic_write_json(aside / MANIFEST, made)
         bundle_id = _id_of((aside / MANIFEST).read_bytes())
         _place(aside, models / bundle_id)
@@ -129,8 +131,9 @@ def load(
 ) -> Bundle:
     """Read a bundle after checking every byte of it.
 
-    A changed, missing or extra file, another schema, another major version of a library or (where given) another
-    `feature_set`, or extras of other `origins` than those in its plan, is a `BundleError` that names what is wrong.
+    A changed, missing or extra file, another schema, other members than this program's, another major version of a
+    library or (where given) another `feature_set`, or extras of other `origins` than those in its plan, is a
+    `BundleError` that names what is wrong.
     """
     folder = _checked(root, bundle_id)
     with _as_expected(bundle_id):
@@ -166,7 +169,7 @@ def _as_expected(bundle_id: str) -> Iterator[None]:
 
 def _checked(root: str | Path, bundle_id: str) -> Path:
     folder = local_root(root) / MODELS / bundle_id
-    if _ID.fullmatch(bundle_id) and "://" in str(root) and not folder.is_dir():
+    if _ID.fullmatch(bundle_id) and "://" in str(root) and not _is_whole(folder):
         _download(Folder(str(root)), folder)
     if not _ID.fullmatch(bundle_id) or not folder.is_dir():
         raise BundleError(f"no bundle {bundle_id!r} under {root}/{MODELS}", _TRAIN_AGAIN)
@@ -202,10 +205,12 @@ def _download(root: Folder, bundle: Path) -> None:
 
 
 def _place(aside: Path, bundle: Path) -> None:
-    """Give a whole folder its name, unless the same bundle is there."""
-    if not bundle.exists():
-        aside.chmod(0o755)
-        aside.rename(bundle)
+    """Give a whole folder its name, unless the same bundle is there; a damaged one makes way."""
+    with Folder(str(bundle.parents[1])).locked(f"{MODELS}/{bundle.name}"):
+        if not _is_whole(bundle):
+            shutil.rmtree(bundle, ignore_errors=True)
+            aside.chmod(0o755)
+            aside.rename(bundle)
 
 
 def _write(bundle: Bundle, folder: Path) -> None:
@@ -284,6 +289,10 @@ def _manifest(content: bytes | None, bundle_id: str) -> dict[str, Any]:
     if manifest["schema"] != SCHEMA:
         found = manifest["schema"]
         raise BundleError(f"bundle {bundle_id} has schema {found}, this program reads {SCHEMA}", _TRAIN_AGAIN)
+    columns = manifest.get("columns", [])
+    if columns != list(MEMBERS):
+        found = f"is of the members {', '.join(columns) or 'unknown'}; this program's are {', '.join(MEMBERS)}"
+        raise BundleError(f"bundle {bundle_id} {found}", _TRAIN_AGAIN)
     others = other_majors(manifest["libraries"], scoring_libraries())
     if others:
         found = f"bundle {bundle_id} was made with another major version: {'; '.join(others)}"
@@ -302,6 +311,15 @@ def _check(folder: Path, bundle_id: str) -> None:
             raise BundleError(f"bundle {bundle_id}: {name} does not belong to it", _TRAIN_AGAIN)
         if found[name] != expected[name]:
             raise BundleError(f"bundle {bundle_id}: {name} has been changed", _TRAIN_AGAIN)
+
+
+def _is_whole(folder: Path) -> bool:
+    """Return whether a bundle is there and nothing in it has been changed."""
+    try:
+        _check(folder, folder.name)
+    except BundleError:
+        return False
+    return True
 
 
 def _hashes(folder: Path) -> dict[str, str]:

@@ -5,8 +5,11 @@ import datetime as dt
 import re
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from threading import Barrier, BrokenBarrierError
 
 import fsspec
 import numpy as np
@@ -82,6 +85,36 @@ def test_a_bundle_that_was_changed_or_cut_at_the_url_is_refused(bundle: Bundle, 
             model_store.load(ROOT, bundle_id)
         files.pipe_file(path, before)
     assert model_store.load(ROOT, bundle_id).symbols == ("AAA",)
+
+
+def test_a_damaged_copy_is_fetched_again_and_never_uploaded(bundle: Bundle, local: Path) -> None:
+    bundle_id = model_store.save(bundle, ROOT)
+    copy = local / "models" / bundle_id / "arrays.safetensors"
+    whole = copy.read_bytes()
+    copy.write_bytes(b"")
+    assert model_store.load(ROOT, bundle_id).symbols == ("AAA",)
+    assert copy.read_bytes() == whole
+    copy.write_bytes(b"")
+    assert model_store.save(bundle, ROOT) == bundle_id
+    shutil.rmtree(local)
+    assert model_store.load(ROOT, bundle_id).symbols == ("AAA",)
+
+
+def test_two_trainings_that_end_together_publish_one_bundle(
+    bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both, chmod = Barrier(2), Path.chmod
+
+    def together(self: Path, mode: int) -> None:
+        with suppress(BrokenBarrierError):
+            both.wait(0.2)
+        chmod(self, mode)
+
+    monkeypatch.setattr(Path, "chmod", together)
+    with ThreadPoolExecutor(2) as pool:
+        one, other = pool.map(lambda _: model_store.save(bundle, tmp_path), range(2))
+    assert one == other == model_store.latest(tmp_path)
+    model_store.load(tmp_path, one)
 
 
 def test_an_upload_cut_short_publishes_nothing(bundle: Bundle, local: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,14 +11,16 @@ from daytrader_ray.cluster import practice
 from daytrader_ray.cluster.practice import practise
 from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.fakes import FakeScorer
+from daytrader_ray.domain.regime import RegimeModel
 from daytrader_ray.domain.trading import MEMBERS
 from daytrader_ray.engine.config import KernelConfig
 from daytrader_ray.engine.session import SessionEngine
 from daytrader_ray.features.extras import parse
 from daytrader_ray.features.step import NAMES
 from daytrader_ray.models.bundle import Bundle
+from daytrader_ray.models.online import Online
 from daytrader_ray.models.scaling import Scaler
-from tests.engine.test_session_bars import SYMBOLS, TODAY, market_of, whole
+from tests.engine.test_session_bars import N_SLOTS, SYMBOLS, TODAY, market_of, whole
 from tests.models.ensembles import equal
 from tests.models.samples import keeping
 
@@ -34,11 +36,31 @@ def engine(*features: str) -> SessionEngine:
         extras=(parse("CCI(20)"),),
         tradable=np.ones(len(SYMBOLS), dtype=np.bool_),
     )
+    learning = replace(equal(0b11111), online=Online.untaught(np.ones(len(MEMBERS))))
     bundle = Bundle(
-        keeping((*NAMES, EXTRA), features), SYMBOLS, Scaler(np.zeros(n), np.ones(n)), {}, equal(0b11111), None, (), {},
-        0, dt.date(2025, 3, 1), "",
+        keeping((*NAMES, EXTRA), features), SYMBOLS, Scaler(np.zeros(n), np.ones(n)), {}, learning, regime_model(), (),
+        {}, 0, dt.date(2025, 3, 1), "",
     )  # fmt: skip
     return SessionEngine(bundle, market, KernelConfig(), CostConfig(), 100_000.0, "run")
+
+
+def regime_model() -> RegimeModel:
+    three, one = np.ones((3, 1)), np.ones(1)
+    return RegimeModel(
+        inputs=("log_rv",),
+        left_out=(),
+        breadth=("AAA",),
+        bar_minutes=1,
+        profile=np.ones(N_SLOTS),
+        mean=one,
+        std=one,
+        start=np.array([0.2, 0.3, 0.5]),
+        transition=np.eye(3),
+        means=three * [[0.0], [1.0], [2.0]],
+        variances=three,
+        anchors=np.zeros((3, 2)),
+        crisis_vix=0.0,
+    )
 
 
 class Scores(FakeScorer):
@@ -67,4 +89,6 @@ async def test_the_dry_run_scores_in_every_minute_and_the_session_does_not_notic
 
 def state_of(engine: SessionEngine) -> bytes:
     features, windows = engine._features, engine._windows
-    return pickle.dumps([features.state, features.tails, windows.windows, windows._count, list(engine._book)])
+    kept = [features.state, features.tails, windows.windows, windows._count, list(engine._book)]
+    kept += [list(engine._signal_state), engine._told, vars(engine._regime)]
+    return pickle.dumps(kept)

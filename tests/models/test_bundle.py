@@ -138,6 +138,27 @@ def test_another_schema_or_feature_set_is_refused(bundle, saved, tmp_path, monke
         model_store.load(tmp_path, saved.name)
 
 
+@pytest.mark.parametrize("members", [(MEMBERS[1], MEMBERS[0], *MEMBERS[2:]), (*MEMBERS, "cnn_lstm"), MEMBERS[:-1]])
+def test_a_program_with_other_members_refuses_weights_that_would_be_somebody_elses(
+    saved, tmp_path, monkeypatch, members
+):
+    monkeypatch.setattr(model_store, "MEMBERS", members)
+    words = f"is of the members {', '.join(MEMBERS)}; this program's are {', '.join(members)}"
+    with pytest.raises(BundleError, match=words) as refused:
+        model_store.load(tmp_path, saved.name)
+    assert "daytrader train" in refused.value.hint
+    with pytest.raises(BundleError, match=words):
+        model_store.load_member(tmp_path, saved.name, "cnn")
+    assert words in model_store.glance(tmp_path, saved.name).refused
+
+
+def test_training_again_heals_a_damaged_bundle(bundle, saved, tmp_path):
+    (saved / "arrays.safetensors").write_bytes(b"")
+    (saved / "members/cnn/more.bin").write_bytes(b"")
+    assert model_store.save(bundle, tmp_path) == saved.name
+    model_store.load(tmp_path, saved.name)
+
+
 def test_an_extra_whose_file_has_changed_is_another_feature(bundle, tmp_path):
     own = {"extra.my_features.wick_14": "12ab"}
     name = model_store.save(dataclasses.replace(bundle, plan={**bundle.plan, "extras": own}), tmp_path)

@@ -84,6 +84,18 @@ def test_round_trips_a_day_are_those_of_the_threshold_and_the_hours_on_b(here: M
     assert fit_ensemble(MASK, study, nothing, STEPS).trips_a_day == 0.0
 
 
+def test_an_ensemble_is_the_same_whether_or_not_other_members_were_fitted(here: Market, given: WindowInputs) -> None:
+    study = study_with(here, "hedge")
+    outside = [bit for bit in range(len(MEMBERS)) if not MASK >> bit & 1]
+    alone = given.scores.copy()
+    alone[:, :, outside] = np.nan
+    ensemble, break_even = fit_ensemble(MASK, study, given, STEPS)
+    again, same = fit_ensemble(MASK, study, replace(given, scores=alone), STEPS)
+    assert np.array_equal(ensemble.weights, again.weights)
+    assert np.array_equal(ensemble.timeframes, again.timeframes)
+    assert (ensemble.q99, ensemble.threshold, break_even) == (again.q99, again.threshold, same)
+
+
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_signals_up_to_a_bar_know_nothing_of_the_bars_after_it(here: Market, given: WindowInputs, scheme: str) -> None:
     study = study_with(here, scheme)

@@ -21,7 +21,8 @@ Int64 = npt.NDArray[np.int64]
 class Scored:
     """Rows of a block of sessions, in order, with the scores of all members and what became of them.
 
-    What does not depend on the ensemble is computed once: all ensembles may share one block.
+    What does not depend on the mask is computed when it is first asked for, and kept for further masks on this block;
+    a trial of the search makes a block of its own.
 
     Attributes
     ----------

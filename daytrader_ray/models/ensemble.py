@@ -4,8 +4,8 @@ scores -> combine -> timeframe mean -> divide by q99 of |score| on validation B 
 [-1, 1]. The last step, the threshold, is the kernel's. A member that is missing, late or NaN leaves its weight to the
 others; without any score there is no signal (NaN). A mean of fewer members varies more than the one that scale and
 threshold were fitted to, so it is damped by the root of the share of the weight that is left: exact for independent
-members of equal weight, cautious for correlated ones. Weights that learn while trading combine the scores
-that they learnt from, each over its member's scale.
+members of equal weight, cautious for correlated ones. Weights that learn while trading combine the scores that they
+learnt from, each over its member's scale.
 """
 
 from dataclasses import dataclass

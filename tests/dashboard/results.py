@@ -21,6 +21,8 @@ def result(label: str = "too short", sentence: str = "Too short: 4 days.") -> di
             "note": "",
             "regret": None,
             "regret_bound": None,
+            "timeframes": [0.6, 0.3, 0.1],
+            "hours": [0.8, 1.0],
             "q99": 0.00125,
             "trips_a_day": 1.5,
             "member_ic": [0.01 * (bit + 1) if mask >> bit & 1 else None for bit in range(7)],

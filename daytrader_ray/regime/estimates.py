@@ -16,10 +16,10 @@ Int64 = npt.NDArray[np.int64]
 N_STATES = 3
 STAYS = 0.96
 """Probability with which every fit begins that a state stays what it is: two hours."""
+CUTS = ((1 / 3, 2 / 3), (0.6, 0.92), (0.5, 0.97))
+"""Shares of the observations, by their first input, at which starts part the states: a crisis may be rare."""
 JITTER = 0.3
-"""Standard deviation by which other starts differ from the first, in standardised units."""
-TRIAL_STEPS = 5
-"""Steps that every start takes before the likeliest goes on alone."""
+"""Standard deviation by which further starts differ from these, in standardised units."""
 FLOOR = 1e-2
 """Least variance of a state's input, in standardised units."""
 GAIN = 1e-5
@@ -44,8 +44,8 @@ class Estimate:
 def hidden_markov(z: Float64, lengths: Int64, config: RegimeConfig, seed: int) -> Estimate | None:
     """Fit a Gaussian hidden Markov model to `z` `[observation, input]`, sessions of `lengths` (Rabiner 1989).
 
-    Every start takes a few steps, the likeliest goes on (Biernacki, Celeux and Govaert 2003). None where no start gave
-    a likelihood.
+    Every start goes on to its end: the likeliest after a few steps is often not the likeliest in the end. None where no
+    start gave a likelihood.
     """
     from hmmlearn.hmm import GaussianHMM
 
@@ -57,7 +57,7 @@ def hidden_markov(z: Float64, lengths: Int64, config: RegimeConfig, seed: int) -
             startprob_prior=1.5,
             transmat_prior=1.5,
             covars_prior=FLOOR,
-            n_iter=min(TRIAL_STEPS, config.iterations),
+            n_iter=config.iterations,
             tol=GAIN * len(z),
             init_params="",
         )
@@ -69,9 +69,6 @@ def hidden_markov(z: Float64, lengths: Int64, config: RegimeConfig, seed: int) -
             best, best_score = hmm, score
     if best is None:
         return None
-    best.n_iter = best.monitor_.n_iter = config.iterations - best.n_iter
-    if best.n_iter:
-        best.fit(z, lengths)
     variances = np.array([np.diag(covariance) for covariance in best.covars_])
     return Estimate(best.startprob_, best.transmat_, best.means_, variances)
 
@@ -112,10 +109,10 @@ ESTIMATORS: dict[str, Estimator] = {"hmm": hidden_markov, "mixture": mixture}
 
 
 def _starts(z: Float64, n: int, seed: int) -> Iterator[Float64]:
-    """Yield the means `[state, input]` that a fit begins with: thirds by the first input, then others near them."""
+    """Yield the `n` sets of means `[state, input]` that fits begin with: of each of CUTS, then others near these."""
     rng = np.random.default_rng(seed)
-    groups = np.array_split(np.argsort(z[:, 0], kind="stable"), N_STATES)
-    centres = np.array([z[group].mean(axis=0) for group in groups])
-    yield centres
-    for _ in range(n - 1):
-        yield centres + rng.normal(0.0, JITTER, centres.shape)
+    order = np.argsort(z[:, 0], kind="stable")
+    for k in range(n):
+        groups = np.split(order, [int(share * len(z)) for share in CUTS[k % len(CUTS)]])
+        centres = np.array([z[group].mean(axis=0) for group in groups])
+        yield centres if k < len(CUTS) else centres + rng.normal(0.0, JITTER, centres.shape)

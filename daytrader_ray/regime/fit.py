@@ -18,9 +18,10 @@ from daytrader_ray.regime.observations import INPUTS, LOG_RV, TREND, Observation
 
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
+Bool = npt.NDArray[np.bool_]
 
-MIN_SHARE = 0.5
-"""An input with a value in fewer of the observations than this is left out."""
+MIN_SHARE = 0.8
+"""Inputs are left out, the scarcest first, until this share of the observations has a value of all the others."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class _States:
 def fit(observations: Observations, config: RegimeConfig, seed: int) -> RegimeModel | None:
     """Fit on all given observations, a whole history; None where the volatility of SPY or the history is missing.
 
-    Inputs without values or without spread are left out and named in `RegimeModel.left_out`.
+    Inputs without spread or with too few values are left out and named in `RegimeModel.left_out`.
     """
     found = _fitted(observations, config, seed)
     if found is None:
@@ -96,7 +97,7 @@ def _fitted(observations: Observations, config: RegimeConfig, seed: int) -> _Sta
     profile = _profile(x[:, LOG_RV], slots)
     x[:, LOG_RV] = np.log(x[:, LOG_RV] / profile[slots])
     columns = _usable(x)
-    known = np.isfinite(x[:, columns]).all(axis=1)
+    known = _known(x, columns)
     if not {LOG_RV, TREND} <= set(columns) or known.sum() < config.min_observations:
         return None
     values = x[known][:, columns]
@@ -117,10 +118,14 @@ def _profile(volatility: Float64, slots: Int64) -> Float64:
 
 
 def _usable(x: Float64) -> list[int]:
-    """Columns with enough values and some spread."""
-    usable = []
-    for column in range(x.shape[1]):
-        values = x[np.isfinite(x[:, column]), column]
-        if values.size > MIN_SHARE * len(x) and values.max() - values.min() > 1e-9:
-            usable.append(column)
+    """Columns with some spread that have values together in enough rows; without the scarcest where they have not."""
+    finite = np.isfinite(x)
+    usable = [k for k in range(x.shape[1]) if finite[:, k].any() and np.ptp(x[finite[:, k], k]) > 1e-9]
+    while usable and _known(x, usable).mean() < MIN_SHARE:
+        usable.remove(min(usable, key=lambda k: int(finite[:, k].sum())))
     return usable
+
+
+def _known(x: Float64, columns: list[int]) -> Bool:
+    """Return the rows with a value in all `columns` [row]."""
+    return np.asarray(np.isfinite(x[:, columns]).all(axis=1))

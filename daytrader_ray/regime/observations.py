@@ -12,8 +12,9 @@ the products of all pairs sum to (sum z)^2 - sum z^2. Their EWMA per pair over t
 [-1 / (n - 1), 1].
 
 Returns are intraday: nothing spans two sessions, but the correlations carry over. Raw prices therefore serve: what
-adjusts a session for splits and dividends cancels in all of these. An input that cannot be computed is NaN (the
-panel's index prices are NaN once they are too old); in a minute in which SPY has no price all of them are.
+adjusts a session for splits and dividends cancels in all of these. An input that cannot be computed is NaN: an index
+whose price is too old (as the panel has it), a correlation without a return in the last 30 minutes of trading. In a
+minute in which SPY has no price all of them are.
 """
 
 from collections.abc import Collection, Sequence
@@ -44,7 +45,8 @@ class Observer(NamedTuple):
     `role` and `indices` column of each of ROLES and of INDICES, -1 if absent; `in_breadth` [symbol]; `every` bars
     between observations; `decay` of the EWMA per bar. State: `last` and `first` price of the session [symbol]; `ring`
     last returns of SPY; `filled` [n in ring, next place]; `pairs` [pair, (product, SPY squared, other squared)];
-    `squares` of returns [symbol]; `together` [(product of two stocks, square of one)], in units of their volatility.
+    `squares` of returns [symbol]; `together` [(product of two stocks, square of one)], in units of their volatility;
+    `since` [mean correlation, then pairs] bars since its last return.
     """
 
     role: Int64
@@ -59,6 +61,7 @@ class Observer(NamedTuple):
     pairs: Float64
     squares: Float64
     together: Float64
+    since: Int64
 
 
 def bars_between(bar_minutes: int) -> int:
@@ -83,6 +86,7 @@ def observer(symbols: Sequence[str], breadth: Sequence[str], bar_minutes: int) -
         pairs=np.zeros((len(ROLES) - 1, 3)),
         squares=np.zeros(n),
         together=np.zeros(2),
+        since=np.zeros(len(ROLES), dtype=np.int64),
     )
 
 
@@ -107,6 +111,7 @@ def observe_step(observer: Observer, slot: int, close: Float64, out: Float64) ->
         observer.first[:] = np.nan
         observer.filled[:] = 0
 
+    observer.since[:] += 1
     spy = _return(observer, close, observer.role[0])
     if not np.isnan(spy):
         ring, filled = observer.ring, observer.filled
@@ -117,6 +122,7 @@ def observe_step(observer: Observer, slot: int, close: Float64, out: Float64) ->
             other = _return(observer, close, observer.role[pair + 1])
             if not np.isnan(other):
                 _average(observer.pairs[pair], observer.decay, spy, other)
+                observer.since[pair + 1] = 0
     _correlate(observer, close)
 
     for symbol in range(len(close)):
@@ -163,6 +169,7 @@ def _correlate(observer: Observer, close: Float64) -> None:
         product = (total * total - squares) / (n * (n - 1))
         observer.together[0] = observer.decay * observer.together[0] + (1.0 - observer.decay) * product
         observer.together[1] = observer.decay * observer.together[1] + (1.0 - observer.decay) * squares / n
+        observer.since[0] = 0
 
 
 @njit
@@ -187,11 +194,12 @@ def _fill(observer: Observer, out: Float64) -> None:
     if known > 0:
         out[BREADTH] = above / known
 
-    if observer.together[1] > 0.0:
+    fresh = observer.since < len(observer.ring)
+    if fresh[0] and observer.together[1] > 0.0:
         out[MEAN_CORR] = observer.together[0] / observer.together[1]
     for pair in range(len(observer.pairs)):
         product, spy, other = observer.pairs[pair]
-        if spy > 0.0 and other > 0.0:
+        if fresh[pair + 1] and spy > 0.0 and other > 0.0:
             out[CORRELATION + pair] = product / np.sqrt(spy * other)
 
 

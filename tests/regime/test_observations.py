@@ -75,6 +75,19 @@ def test_correlations_are_exponentially_weighted_over_all_sessions_so_far():
         assert seen.x[-1, CORRELATION + pair] == pytest.approx(expected)
 
 
+def test_a_correlation_without_a_return_for_half_an_hour_of_trading_is_unknown_until_there_is_one():
+    whole = frames()
+    gold, first, last = SYMBOLS.index("GLD"), 2 * N_SLOTS + 60, 4 * N_SLOTS + 7
+    whole.panel.close[first:last, gold] = np.nan
+    whole.panel.close[first:last, :3] = np.nan
+    seen = observe(whole, STOCKS, 0, 6)
+    stale = (seen.rows >= first + 29) & (seen.rows <= last)
+    assert stale.sum() > 30
+    for column in (MEAN_CORR, CORRELATION + SYMBOLS.index("GLD") - 1):
+        assert np.array_equal(np.isnan(seen.x[:, column]), stale)
+    assert np.isfinite(seen.x[:, CORRELATION]).all(), "QQQ went on"
+
+
 def test_without_spy_all_that_needs_it_is_unknown():
     seen = observe(frames(symbols=("AAA", "BBB", "QQQ")), STOCKS, 0, 3)
     of_stocks = [BREADTH, MEAN_CORR]

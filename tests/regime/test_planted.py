@@ -24,6 +24,13 @@ def test_the_true_regime_is_in_force_most_of_the_time_and_soon_after_it_begins(m
     assert detection_minutes(truth, states) < 45
 
 
+def test_a_rare_crisis_has_a_state_of_its_own():
+    rare = planted(60, 8)
+    assert (rare.truth[: 40 * N_SLOTS] == 2).mean() < 0.05
+    states = filtered(rare, window_of(0, (0, 40), (40, 60), (40, 60)), RegimeConfig())
+    assert (rare.truth == states)[40 * N_SLOTS :].mean() > 0.95
+
+
 def test_regimes_keep_their_names_in_every_refit(market):
     starts, states = zip(*refits(market, RegimeConfig(), 3, N_TRAIN, rolling=False), strict=True)
     assert renamed(states, starts) < 0.01

@@ -9,7 +9,7 @@ from daytrader_ray.regime import estimates, files
 from daytrader_ray.regime.config import RegimeConfig, entry_scale, strategy_table
 from daytrader_ray.regime.fit import fit
 from daytrader_ray.regime.live import LiveRegime, regime_states
-from daytrader_ray.regime.observations import LOG_RV, observe
+from daytrader_ray.regime.observations import CORRELATION, LOG_RV, observe
 from tests.regime.market import N_SLOTS, STOCKS, cut, frames
 
 CONFIG = RegimeConfig()
@@ -195,6 +195,20 @@ def test_absent_inputs_are_left_out_and_named():
     assert model.inputs == ("log_rv", "breadth", "mean_corr", "corr_tlt", "trend")
     assert model.left_out == ("corr_qqq", "corr_gld", "vix", "vix_term")
     assert set(regime_states(model, whole)) <= {0, 1, 2}
+
+
+def test_inputs_whose_gaps_would_take_most_of_the_history_are_left_out_and_short_gaps_are_not():
+    """Each input has most of its values, but hardly a row has all of them."""
+    whole = frames(n_sessions=40)
+    seen = observe(whole, STOCKS, 0, 40)
+    for k, (first, last) in enumerate(((0, 15), (13, 25), (24, 40))):
+        seen.x[(seen.sessions >= first) & (seen.sessions < last), CORRELATION + k] = np.nan
+    model = fit(seen, CONFIG, seed=7)
+    assert model is not None and model.left_out[:3] == ("corr_qqq", "corr_tlt", "corr_gld")
+    seen = observe(whole, STOCKS, 0, 40)
+    seen.x[seen.sessions < 7, CORRELATION] = np.nan
+    model = fit(seen, CONFIG, seed=7)
+    assert model is not None and model.left_out == ("vix", "vix_term")
 
 
 def test_with_index_bars_the_vix_is_an_input_and_live_steps_it_with_the_same_bits():

@@ -25,7 +25,7 @@ from daytrader_ray.adapters.tables import UTC, Kind
 from daytrader_ray.cluster.features import FeatureRequest, build
 from daytrader_ray.cluster.fits import jobs_of, run_fits, silent
 from daytrader_ray.cluster.runtime import started
-from daytrader_ray.cluster.search import SearchRequest, _regime_paths, _run_regimes, market_of
+from daytrader_ray.cluster.search import SearchRequest, market_of, regime_paths, run_regimes
 from daytrader_ray.domain.panel import Frames
 from daytrader_ray.domain.sessions import US_PER_MINUTE
 from daytrader_ray.domain.trading import MEMBERS, SCORERS
@@ -125,8 +125,8 @@ def learned(request: SearchRequest, frames: Frames, window: Window, names: Colle
             jobs = _timed(parts, "keys", lambda: jobs_of(market, [window], here.config, here.labels, scratch))
             wanted = [job for job in jobs if job.member in names]
             _timed(parts, "fits", lambda: run_fits(market, wanted, here.config))
-            paths = _timed(parts, "regime keys", lambda: _regime_paths(here, frames, [window]))
-            _timed(parts, "regime", lambda: _run_regimes(here, market, [window], paths, silent))
+            paths = _timed(parts, "regime keys", lambda: regime_paths(here, frames, [window]))
+            _timed(parts, "regime", lambda: run_regimes(here, market, [window], paths, silent))
 
         before = cpu_seconds()
         took = seconds(work)

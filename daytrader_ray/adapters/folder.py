@@ -55,6 +55,11 @@ class Folder:
                 return None
             return content
 
+    def exists(self, relative: str) -> bool:
+        """Return whether a file is there."""
+        with self._named(relative, "looked for"):
+            return bool(self._fs.exists(f"{self._base}/{relative}"))
+
     def write(self, relative: str, data: bytes) -> None:
         """Replace a file: a reader finds the whole old one or the whole new one."""
         with self._named(relative, "written"):

@@ -2,9 +2,9 @@
 
 ::
 
-    <root>/processed/signals/<key>.parquet    a row per bar, a float64 column per symbol; NaN: no complete window
+    <root>/processed/signals/<key>.scores.parquet    a row per bar, a float64 column per symbol; NaN: no complete window
 
-    >>> scores = pandas.read_parquet("<key>.parquet")               # doctest: +SKIP
+    >>> scores = pandas.read_parquet("<key>.scores.parquet")        # doctest: +SKIP
     >>> scores[scores.block == "test"].set_index("timestamp").AAPL  # doctest: +SKIP
 
 `timestamp` is the start of the bar (UTC), `block` what the row is to the window: `a` (early stopping, calibration),
@@ -74,11 +74,3 @@ class ScoreTable:
         except (pa.ArrowException, KeyError, ValueError, OSError) as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise DataError(f"{path}: no table of scores: {reason}", "remove it and search again") from None
-
-
-def about(path: str) -> dict[str, Any]:
-    """Return which member and window a table of scores belongs to, and what its key is made of."""
-    filesystem, target = filesystem_of(path)
-    with filesystem.open(target, "rb") as file:
-        told: dict[str, Any] = json.loads(pq.read_schema(file).metadata[_ABOUT])
-    return told

@@ -3,8 +3,6 @@
 Both are kept under a content key: features and scale that a window chose as JSON, a member's scores as Parquet.
 """
 
-import io
-import json
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -14,20 +12,19 @@ from functools import partial
 from itertools import chain
 from typing import Any, TypeVar
 
-import fsspec
 import numpy as np
 import numpy.typing as npt
 
-from daytrader_ray.adapters.atomic import atomic_write_bytes, atomic_write_json
+from daytrader_ray.adapters.atomic import atomic_write_json
 from daytrader_ray.adapters.libraries import versions_of
 from daytrader_ray.adapters.score_tables import ScoreTable
 from daytrader_ray.cluster.content import digest_of_arrays, key_of
+from daytrader_ray.cluster.kept import exists, load_view
 from daytrader_ray.domain.errors import ConfigError, DaytraderError
 from daytrader_ray.domain.sources import digest_of_sources
 from daytrader_ray.domain.trading import SCORERS
-from daytrader_ray.models.scaling import View
 from daytrader_ray.walkforward.config import SearchConfig
-from daytrader_ray.walkforward.fit import CPU, GPU, Market, Scored, Sight, configured, fit_and_score
+from daytrader_ray.walkforward.fit import CPU, GPU, Fit, Market, Sight, configured, fit_and_score
 from daytrader_ray.walkforward.view import view_of
 from daytrader_ray.walkforward.windows import Window, folds_of
 
@@ -91,8 +88,8 @@ class Job:
 
     @property
     def beside(self) -> str:
-        """Return the file of the importances, which lies beside the scores and is there before them."""
-        return f"{self.path.removesuffix('.parquet')}.json"
+        """Return the file of the importances, which lies beside the scores."""
+        return f"{self.path.removesuffix('.scores.parquet')}.importances.json"
 
 
 def silent(_stage: str, _done: int, _of: int) -> None:
@@ -116,13 +113,13 @@ def jobs_of(market: Market, windows: Sequence[Window], config: SearchConfig, lab
     for window in windows:
         rows, whole = _digest_of_rows(market, window), (window, *folds_of(window, n_folds))
         seen = [{"rows": rows, "blocks": _relative(one), **shared} for one in whole]
-        sights = tuple((one, f"{folder}/{key_of(parts)}.json") for one, parts in zip(whole, seen, strict=True))
+        sights = tuple((one, f"{folder}/{key_of(parts)}.view.json") for one, parts in zip(whole, seen, strict=True))
         for name in SCORERS:
             options = members[name].config.model_dump(mode="json")
             inputs = {"views": seen, "member": name, "member_config": options, "sources": sources[name]}
             inputs |= {"device": getattr(members[name], "device", CPU)}
             inputs |= config.model_dump(mode="json", include={"calibration", "importance_samples"})
-            jobs.append(Job(name, sights, f"{folder}/{key_of(inputs)}.parquet", inputs))
+            jobs.append(Job(name, sights, f"{folder}/{key_of(inputs)}.scores.parquet", inputs))
     return jobs
 
 
@@ -136,7 +133,7 @@ def run_fits(market: Market, jobs: Sequence[Job], config: SearchConfig, progress
 
     Each result is written whole as soon as it is there, so that an interrupted search goes on where it stopped.
     """
-    missing = [job for job in jobs if not exists(job.path)]
+    missing = [job for job in jobs if not exists(job.path, job.beside)]
     views = {path: window for job in jobs for window, path in job.sights}
     unseen = [(path, window) for path, window in views.items() if not exists(path)]
     of, done = fits_in(jobs), fits_in(jobs) - fits_in(missing)
@@ -146,13 +143,13 @@ def run_fits(market: Market, jobs: Sequence[Job], config: SearchConfig, progress
         return 0
     import ray
 
+    fit, seconds = fit_tasks(_timed_fit, config), dict[str, float]()
     shared = ray.put(market)
     choose = ray.remote(num_cpus=1, max_retries=2)(view_of)
     chosen = unordered((path, partial(choose.remote, shared, window, config)) for path, window in unseen)
     for n, (path, view) in enumerate(chosen, start=len(views) - len(unseen) + 1):
         atomic_write_json(path, view.as_dict())
         progress("selections", n, len(views))
-    fit, seconds = fit_tasks(_timed_fit, config), dict[str, float]()
     work = (
         (job, partial(fit[job.member].remote, shared, _load_sights(job), job.member, config))
         for job in longest_first(missing, seconds)
@@ -178,7 +175,7 @@ def longest_first(jobs: Iterable[Job], seconds: Mapping[str, float]) -> Iterator
         yield longest
 
 
-def _timed_fit(market: Market, sights: Sequence[Sight], member: str, config: SearchConfig) -> tuple[Scored, float]:
+def _timed_fit(market: Market, sights: Sequence[Sight], member: str, config: SearchConfig) -> tuple[Fit, float]:
     """Return what is kept of a member's fit and the CPU seconds that it took."""
     start = time.process_time()
     return fit_and_score(market, sights, member, config), time.process_time() - start
@@ -241,18 +238,6 @@ def plain_errors() -> Iterator[None]:
         raise
 
 
-def exists(path: str) -> bool:
-    """Return whether a file is there."""
-    filesystem, target = fsspec.core.url_to_fs(path)
-    return bool(filesystem.exists(target))
-
-
-def load_view(path: str) -> View:
-    """Read what a window's members see."""
-    filesystem, target = fsspec.core.url_to_fs(path)
-    return View.from_dict(json.loads(filesystem.cat_file(target)))
-
-
 def save_scores(market: Market, job: Job, scores: Float64) -> None:
     """Write a member's scores `[row, column]`, as `fit_and_score` returns them, with what they are."""
     grid, window = market.frames.panel.grid, job.window
@@ -264,20 +249,6 @@ def save_scores(market: Market, job: Job, scores: Float64) -> None:
     table = ScoreTable(symbols, grid.minute_of_row[rows[scored[0]].start : rows["test"].stop], names, scores)
     dates = {name: market.dates(block) for name, block in spans.items()}
     table.write(job.path, {"member": job.member, "spans": dates, "key": dict(job.inputs)})
-
-
-def save_array(path: str, array: npt.NDArray[Any]) -> None:
-    """Write an array whole or not at all."""
-    sink = io.BytesIO()
-    np.save(sink, array, allow_pickle=False)
-    atomic_write_bytes(path, sink.getvalue())
-
-
-def load_array(path: str) -> npt.NDArray[Any]:
-    """Read an array that `save_array` wrote."""
-    filesystem, target = fsspec.core.url_to_fs(path)
-    array: npt.NDArray[Any] = np.load(io.BytesIO(filesystem.cat_file(target)), allow_pickle=False)
-    return array
 
 
 def _digest_of_rows(market: Market, window: Window) -> str:

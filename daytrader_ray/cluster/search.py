@@ -2,21 +2,21 @@
 
 ::
 
-    <root>/processed/signals/<key>.json     features that one window chose, with their scale
-    <root>/processed/signals/<key>.parquet  scores of one (window, member), a JSON with its importances beside it
-    <root>/processed/signals/<key>.npy      regime of one window
-    <root>/reports/<id>.json                what the search found, without a clock or a path: same data, same bytes
-    <root>/reports/latest.json              id of the last one
+    <root>/processed/signals/<key>.view.json         features that one window chose, with their scale
+    <root>/processed/signals/<key>.scores.parquet    scores of one (window, member)
+    <root>/processed/signals/<key>.importances.json  what it listens to
+    <root>/processed/signals/<key>.regime.npy        regimes of one window's rows, what a person asks of them as .json
+    <root>/reports/<id>.json                         what the search found, without a clock or a path: same data, same
+                                                     bytes
+    <root>/reports/latest.json                       id of the last one
 """
 
 import datetime as dt
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import fsspec
 import numpy as np
 
 from daytrader_ray.adapters.atomic import atomic_write_json
@@ -30,16 +30,13 @@ from daytrader_ray.cluster.features import FeatureRequest, build, without_absent
 from daytrader_ray.cluster.fits import (
     Job,
     Progress,
-    exists,
     fits_in,
     jobs_of,
-    load_array,
-    load_view,
     run_fits,
-    save_array,
     silent,
     unordered,
 )
+from daytrader_ray.cluster.kept import exists, load_array, load_json, load_view, save_array
 from daytrader_ray.cluster.trials import N_ENSEMBLES, WindowFiles, run_trials
 from daytrader_ray.domain.config import Config
 from daytrader_ray.domain.costs import CostConfig
@@ -98,6 +95,8 @@ STUDY_SOURCES = (
     "universe",
     "walkforward",
 )
+STUDY_LIBRARIES = ("numba", "numpy", "optuna", "scipy")
+"""What trials compute with."""
 
 
 class SearchRequest(Config):
@@ -150,13 +149,13 @@ def search(request: SearchRequest, progress: Progress = silent) -> SearchReport:
     found = windows(frames.panel.grid, request.spec)
     market = market_of(request, frames)
     jobs = jobs_of(market, found, request.config, request.labels, request.root)
-    regime_paths = _regime_paths(request, frames, found)
+    paths = regime_paths(request, frames, found)
     fits_run = run_fits(market, jobs, request.config, progress)
-    _run_regimes(request, market, found, regime_paths, progress)
+    run_regimes(request, market, found, paths, progress)
     study = study_of(request, market)
     files = [
         WindowFiles(window, tuple(job.path for job in jobs if job.window is window), path)
-        for window, path in zip(found, regime_paths, strict=True)
+        for window, path in zip(found, paths, strict=True)
     ]
     results = run_trials(study, files, progress)
     minutes = float(frames.panel.grid.bars_per_session.mean()) * frames.panel.grid.bar_minutes
@@ -216,24 +215,19 @@ def load_result(root: str, search_id: str | None = None) -> dict[str, Any]:
         latest = f"{root}/{REPORTS}/latest.json"
         if not exists(latest):
             raise DataError(f"no search in {root}/{REPORTS}", hint)
-        search_id = str(_read_json(latest)["search"])
+        search_id = str(load_json(latest)["search"])
     path = f"{root}/{REPORTS}/{search_id}.json"
     if not exists(path):
         raise DataError(f"no search '{search_id}' in {root}/{REPORTS}", hint)
-    result = _read_json(path)
+    result = load_json(path)
     if result["schema"] != SCHEMA:
         found = f"the search '{search_id}' has schema {result['schema']}, this program reads {SCHEMA}"
         raise DataError(found, "run `daytrader search` again")
     return result
 
 
-def _read_json(path: str) -> dict[str, Any]:
-    filesystem, target = fsspec.core.url_to_fs(path)
-    values: dict[str, Any] = json.loads(filesystem.cat_file(target))
-    return values
-
-
-def _regime_paths(request: SearchRequest, frames: Frames, found: Sequence[Window]) -> list[str]:
+def regime_paths(request: SearchRequest, frames: Frames, found: Sequence[Window]) -> list[str]:
+    """Return where the states of each window's regime model are kept; nothing is computed yet."""
     grid, panel = frames.panel.grid, frames.panel
     paths: list[str] = []
     for window in found:
@@ -250,7 +244,7 @@ def _regime_paths(request: SearchRequest, frames: Frames, found: Sequence[Window
                 "libraries": versions_of(("numpy", "scipy", "hmmlearn", "scikit-learn", "numba")),
             }
         )
-        paths.append(f"{request.root}/processed/signals/{key}.npy")
+        paths.append(f"{request.root}/processed/signals/{key}.regime.npy")
     return paths
 
 
@@ -263,10 +257,11 @@ def _beside(path: str) -> str:
     return f"{path.removesuffix('.npy')}.json"
 
 
-def _run_regimes(
+def run_regimes(
     request: SearchRequest, market: Market, found: Sequence[Window], paths: Sequence[str], progress: Progress
 ) -> None:
-    missing = [(window, path) for window, path in zip(found, paths, strict=True) if not exists(path)]
+    """Fit the regime model of each window that is not there yet, in parallel; Ray must be running."""
+    missing = [(window, path) for window, path in zip(found, paths, strict=True) if not exists(path, _beside(path))]
     if not missing:
         return
     import ray
@@ -297,7 +292,7 @@ def _result(
     ensembles = [trial for trial in trials if trial.mask < N_ENSEMBLES]
     baselines = [trial for trial in trials if trial.mask >= N_ENSEMBLES]
     best = select_best(ensembles)
-    told = [_read_json(_beside(file.regime)) for file in files]
+    told = [load_json(_beside(file.regime)) for file in files]
     left_out = {name for window in told for name in window["left_out"]}
     used = [file.window for file in files]
     tested = [date for window in used for date in dates[slice(*window.step)]]
@@ -321,6 +316,7 @@ def _result(
         "events": {str(date): digest_of_arrays([scale]) for date, scale in sorted(study.event_scale.items())},
         "settings": settings,
         "sources": digest_of_sources(STUDY_SOURCES),
+        "libraries": versions_of(STUDY_LIBRARIES),
     }
     return {
         "id": f"search-{key_of(content)[:16]}",
@@ -350,9 +346,7 @@ def _result(
         "left_out": sorted(left_out),
         "regime": regime_result(panel, used, [load_array(file.regime) for file in files], told),
         "selection": selection_dict([load_view(path).selection for path in dict.fromkeys(job.view for job in jobs)]),
-        "importances": [
-            {job.member: _read_json(job.beside) for job in jobs if job.window is window} for window in used
-        ],
+        "importances": [{job.member: load_json(job.beside) for job in jobs if job.window is window} for window in used],
         "settings": settings,
         "members": list(MEMBERS),
         "trials": [trial_dict(trial, ensembles) | {"baseline": trial.mask >= N_ENSEMBLES} for trial in trials],

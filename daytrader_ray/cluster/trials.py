@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from daytrader_ray.adapters.score_tables import ScoreTable
-from daytrader_ray.cluster.fits import Progress, load_array, silent
+from daytrader_ray.cluster.fits import Progress, silent
+from daytrader_ray.cluster.kept import load_array
 from daytrader_ray.cluster.runtime import environment
 from daytrader_ray.domain.errors import DataError
 from daytrader_ray.domain.trading import BASELINES, MEMBERS, SCORERS
@@ -66,9 +67,9 @@ def run_trials(
         )
         grid = tuner.fit()
         if grid.num_errors:
-            raise DataError(
-                f"{grid.num_errors} of {len(MASKS)} trials failed; the first: {_first_line(grid.errors[0])}"
-            )
+            first = grid.errors[0]
+            said = f"{grid.num_errors} of {len(MASKS)} trials failed; the first: {_first_line(first)}"
+            raise DataError(said, getattr(first, "hint", ""))
     return {mask: _in_order(collector.results[mask], len(files)) for mask in MASKS}
 
 

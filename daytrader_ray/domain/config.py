@@ -1,10 +1,11 @@
 """The base of every configuration: frozen, strict, and helpful about a misspelt key."""
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import PydanticCustomError
 
 from daytrader_ray.domain.errors import ConfigError
 
@@ -23,6 +24,20 @@ class Config(BaseModel):
             raise ConfigError(*_explain(cls, error, source)) from None
 
 
+def refusal(message: str, hint: str) -> PydanticCustomError:
+    """Return the error by which a validator refuses a value with a hint."""
+    return PydanticCustomError("refusal", "{message}", {"message": message, "hint": hint})
+
+
+def one_of(name: str, known: Collection[str]) -> str:
+    """Return `name`, for a validator: refused with the closest name that is known where it is none of them."""
+    if name in known:
+        return name
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean '{close[0]}'?" if close else ""
+    raise refusal(f"expected one of {', '.join(known)}, found {name!r}", hint)
+
+
 def _explain(model: type[BaseModel], error: ValidationError, source: str) -> tuple[str, str]:
     first = error.errors(include_url=False)[0]
     path = [str(part) for part in first["loc"]]
@@ -30,8 +45,10 @@ def _explain(model: type[BaseModel], error: ValidationError, source: str) -> tup
     if first["type"] == "missing":
         return f"{source}: missing key '{key}'", ""
     if first["type"] != "extra_forbidden":
-        found = "" if isinstance(first["input"], Mapping) else f", found {first['input']!r}"
-        return f"{source}: {key}: {first['msg']}{found}", ""
+        told = isinstance(first["input"], Mapping) or first["type"] == "refusal"
+        found = "" if told else f", found {first['input']!r}"
+        said = first["msg"].removeprefix("Value error, ")
+        return ": ".join(part for part in (source, key, f"{said}{found}") if part), first.get("ctx", {}).get("hint", "")
     close = difflib.get_close_matches(path[-1], _keys_at(model, path[:-1]), n=1)
     hint = f"did you mean '{'.'.join([*path[:-1], close[0]])}'?" if close else ""
     return f"{source}: unknown key '{key}'", hint

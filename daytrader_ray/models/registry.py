@@ -18,7 +18,7 @@ from daytrader_ray.models.members.surface import Member
 def member(name: str, options: Mapping[str, Any] | None = None) -> Member:
     """Return the member or baseline called `name` with its default configuration and the given options."""
     module, kind = _member_class(name)
-    config = getattr(module, f"{kind.__name__}Config").parse(options or {}, f"members.{name}")
+    config = getattr(module, f"{kind.__name__}Config").parse(options or {}, name)
     return cast(Member, kind(config))
 
 

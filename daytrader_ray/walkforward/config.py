@@ -1,13 +1,17 @@
 """What a search and a training run are told: spans, seed, samples and the bound on trading."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
-from daytrader_ray.domain.config import Config
+from daytrader_ray.domain.config import Config, one_of, refusal
+from daytrader_ray.domain.errors import ConfigError
+from daytrader_ray.domain.trading import SCORERS
 from daytrader_ray.features.selection import SelectionConfig
 from daytrader_ray.models.calibration import Kind
+from daytrader_ray.models.registry import member
 from daytrader_ray.models.weights.config import EnsembleConfig
 
 
@@ -32,3 +36,16 @@ class SearchConfig(Config):
     ensemble: EnsembleConfig = EnsembleConfig()
     trips_a_day: float = Field(default=400.0, gt=0, description="most round trips a day on B, for 60 stocks")
     members: Mapping[str, Mapping[str, Any]] = Field(default={}, description="options by member, over its defaults")
+
+    @field_validator("members")
+    @classmethod
+    def _usable(cls, members: Mapping[str, Mapping[str, Any]], info: ValidationInfo) -> Mapping[str, Mapping[str, Any]]:
+        cap = info.data.get("max_samples", math.inf)
+        for name, options in members.items():
+            try:
+                found = member(one_of(name, SCORERS), options).config.max_samples
+            except ConfigError as error:
+                raise refusal(error.message, error.hint) from None
+            if "max_samples" in options and found > cap:
+                raise ValueError(f"{name}: max_samples {found} is above search.max_samples {cap}, the most of any fit")
+        return members

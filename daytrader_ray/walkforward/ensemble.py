@@ -65,7 +65,7 @@ def fit_ensemble(mask: int, study: Study, given: WindowInputs, skills: Float64) 
 
     `skills` `[step, member]` are the members' out-of-sample rank ICs in the steps before, oldest first.
     """
-    evidence = evidence_of(study, given, skills)
+    evidence = validation_of(study, given, skills)
     ensemble, b = weighed(mask, study, evidence), evidence.b
     means = _over(study, b, from_start(ensemble), timeframe_means)
     ensemble = replace(ensemble, timeframes=timeframe_weights(means, b.forward))
@@ -73,7 +73,7 @@ def fit_ensemble(mask: int, study: Study, given: WindowInputs, skills: Float64) 
     return _with_thresholds(study, given.window.b, b, ensemble)
 
 
-def evidence_of(study: Study, given: WindowInputs, skills: Float64) -> Evidence:
+def validation_of(study: Study, given: WindowInputs, skills: Float64) -> Evidence:
     """Return all that a scheme may weigh by."""
     window, fit = given.window, None
     if given.fit_scores is not None:

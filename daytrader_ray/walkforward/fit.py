@@ -131,6 +131,12 @@ def fit_member(market: Market, view: View, window: Window, member: str, config: 
     Each member draws samples of its own: what chance put into one draw, the others have not learned, and an ensemble
     averages it out (Breiman 1996).
     """
+    return _fit_until(market, view, window, member, config, samples(market, view, (window.a,), window.train, config))
+
+
+def _fit_until(
+    market: Market, view: View, window: Window, member: str, config: SearchConfig, validation: Dataset
+) -> Calibrated:
     kind = configured(member, config)
     own = config.model_copy(update={"max_samples": min(config.max_samples, kind.config.max_samples)})
     train = samples(market, view, window.learned, window.train, own, SCORERS.index(member))
@@ -140,7 +146,6 @@ def fit_member(market: Market, view: View, window: Window, member: str, config: 
             f"{WINDOW_ROWS} complete rows of {len(view.features)} features and a closed label",
             "train on more sessions",
         )
-    validation = samples(market, view, (window.a,), window.train, config)
     fitted = kind.fit(train, validation, config.seed)
     return calibrate(fitted, validation, config.calibration)
 
@@ -162,28 +167,28 @@ def score(market: Market, view: View, fitted: Calibrated, block: Block, history_
 
 
 @dataclass(frozen=True)
-class Scored:
+class Fit:
     """What is kept of a fit: its scores `[row, column]`, and kind -> feature -> importance."""
 
     scores: Float64
     importances: Mapping[str, Mapping[str, float]]
 
 
-def fit_and_score(market: Market, sights: Sequence[Sight], member: str, config: SearchConfig) -> Scored:
+def fit_and_score(market: Market, sights: Sequence[Sight], member: str, config: SearchConfig) -> Fit:
     """Return a member's scores on validation A, B and the test of a window, and what it listens to on A.
 
     `sights` are the window and, where there are any, its folds: then the rows of the window's `fit` block come first,
     each scored by a fit that was not shown it.
     """
     (window, view), *folds = sights
-    fitted = fit_member(market, view, window, member, config)
+    validation = samples(market, view, (window.a,), window.train, config)
+    fitted = _fit_until(market, view, window, member, config, validation)
+    found = importances(fitted, validation, config.seed, config.importance_samples) if config.importance_samples else {}
+    del validation  # the fits of the folds need that memory
     scores = score(market, view, fitted, (window.a[0], window.test[1]), window.train[0])
     if folds:
         scores = np.concatenate([out_of_fold(market, folds, member, config), scores])
-    if not config.importance_samples:
-        return Scored(scores, {})
-    validation = samples(market, view, (window.a,), window.train, config)
-    return Scored(scores, importances(fitted, validation, config.seed, config.importance_samples))
+    return Fit(scores, found)
 
 
 def out_of_fold(market: Market, folds: Sequence[Sight], member: str, config: SearchConfig) -> Float64:

@@ -19,7 +19,7 @@ Int64 = npt.NDArray[np.int64]
 
 def view_of(market: Market, window: Window, config: SearchConfig) -> View:
     """Choose features and fit their scale on the samples that the window learns from."""
-    evidence = evidence_of(market, window.learned, config)
+    evidence = rows_of(market, window.learned, config)
     selection = select(evidence, config.selection)
     if not selection.features:
         raise DataError(
@@ -30,7 +30,7 @@ def view_of(market: Market, window: Window, config: SearchConfig) -> View:
     return View(selection, Scaler.fit(evidence.rows.values[:, selection.kept]))
 
 
-def evidence_of(market: Market, blocks: Sequence[Block], config: SearchConfig) -> Evidence:
+def rows_of(market: Market, blocks: Sequence[Block], config: SearchConfig) -> Evidence:
     """Return the samples of blocks as rows of all features, by symbol and time, at most `max_samples` of them.
 
     The matrix is read one symbol at a time.

@@ -1,6 +1,7 @@
 """What a source file of the package imports from the package, followed to the end."""
 
 import ast
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -21,6 +22,14 @@ def imported(roots: Iterable[str], apart_from: Iterable[str] = ()) -> set[str]:
             found.add(name)
             todo += _imports(PACKAGE / name)
     return found
+
+
+def libraries_of(names: Iterable[str]) -> set[str]:
+    """Return the packages of others that source files of the package import, wherever in the file."""
+    nodes = [node for name in names for node in ast.walk(ast.parse((PACKAGE / name).read_text(encoding="utf-8")))]
+    modules = [str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)]
+    modules += [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    return {module.partition(".")[0] for module in modules} - {*sys.stdlib_module_names, PACKAGE.name}
 
 
 def _imports(path: Path) -> list[str]:

@@ -15,14 +15,14 @@ from daytrader_ray.cluster import features, fits, search
 from daytrader_ray.cluster.features import FeatureRequest, content_key
 from daytrader_ray.cluster.fits import jobs_of, save_scores
 from daytrader_ray.domain import sources
-from daytrader_ray.domain.trading import MEMBERS
+from daytrader_ray.domain.trading import SCORERS
 from daytrader_ray.models.labels import LabelConfig
 from daytrader_ray.models.weights.config import EnsembleConfig
 from daytrader_ray.universe.config import UniverseConfig
 from daytrader_ray.walkforward.config import SearchConfig
 from daytrader_ray.walkforward.fit import Market
 from daytrader_ray.walkforward.windows import WindowSpec, windows
-from tests.cluster.sources import PACKAGE, imported
+from tests.cluster.sources import PACKAGE, imported, libraries_of
 from tests.cluster.stores import SYMBOLS, fill
 from tests.walkforward.markets import market, planted
 
@@ -33,6 +33,8 @@ APART = ("engine/config.py", "engine/events.py", "universe/criteria.py", "univer
 
 SCHEMES = ("models/weights/config.py",)
 """Trials weigh; of it, fits read how many folds they are made for, which is in their key by itself."""
+FITTED = ("features/selection.py", "models/calibration.py", "models/registry.py")
+"""What trials read of a fit is in the key of the fit, and that in the key of the result."""
 
 
 def key(store: ParquetStore) -> str:
@@ -65,7 +67,7 @@ def keys(here: Market) -> dict[str, str]:
     return {job.member: job.path for job in jobs_of(here, found, SearchConfig(), LabelConfig(), "root")}
 
 
-@pytest.mark.parametrize("member", MEMBERS)
+@pytest.mark.parametrize("member", SCORERS)
 def test_every_source_that_a_fit_imports_is_in_its_key(here: Market, package: Path, member: str) -> None:
     read = imported(["walkforward/fit.py", "features/compute.py", f"models/members/{member}.py"], SCHEMES)
     assert {"domain/trading.py", "domain/panel.py", "models/dataset.py"} <= read
@@ -94,12 +96,12 @@ def test_what_the_networks_share_is_in_their_keys(here: Market, package: Path) -
     assert all(keys(here)[name] != before[name] for name in ("lstm", "cnn", "transformer"))
 
 
-@pytest.mark.parametrize("member", MEMBERS)
+@pytest.mark.parametrize("member", SCORERS)
 def test_a_change_in_one_member_fits_that_member_alone_again(here: Market, package: Path, member: str) -> None:
     before = keys(here)
     edited(package, f"models/members/{member}.py")
     after = keys(here)
-    assert [name for name in MEMBERS if after[name] != before[name]] == [member]
+    assert [name for name in SCORERS if after[name] != before[name]] == [member]
 
 
 def test_networks_that_a_gpu_trained_are_not_taken_for_those_of_the_cpu(here: Market) -> None:
@@ -130,6 +132,17 @@ def test_every_source_that_makes_regimes_is_in_their_key(package: Path) -> None:
         before = sources.digest_of_sources(search.REGIME_SOURCES)
         edited(package, name)
         assert sources.digest_of_sources(search.REGIME_SOURCES) != before, name
+
+
+def test_every_source_and_library_that_trials_compute_with_is_in_the_key_of_the_result(package: Path) -> None:
+    read = imported(["walkforward/trial.py", "walkforward/result.py", "walkforward/baselines.py"], FITTED)
+    assert {"models/weights/stacking.py", "models/weights/bayesian.py", "engine/kernel.py"} <= read
+    for name in sorted(read):
+        before = sources.digest_of_sources(search.STUDY_SOURCES)
+        edited(package, name)
+        assert sources.digest_of_sources(search.STUDY_SOURCES) != before, name
+    computing = libraries_of(read) - {"pydantic", "pydantic_core"}
+    assert computing == set(search.STUDY_LIBRARIES)
 
 
 def test_every_source_that_makes_features_is_in_their_key(tmp_path: Path, package: Path) -> None:

@@ -4,11 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
-from daytrader_ray.adapters.score_tables import ScoreTable, about
+from daytrader_ray.adapters.score_tables import ScoreTable
 from daytrader_ray.cluster.content import digest_of_arrays, key_of
-from daytrader_ray.cluster.fits import fit_tasks, jobs_of, load_view
+from daytrader_ray.cluster.fits import jobs_of, run_fits
+from daytrader_ray.cluster.kept import load_view
 from daytrader_ray.cluster.search import (
     SearchReport,
     SearchRequest,
@@ -146,7 +148,7 @@ def test_scores_say_to_anybody_which_fit_they_are(report: SearchReport, request_
     market = market_of(request_, frames_of(request_))
     found = windows(market.frames.panel.grid, request_.spec)
     job = jobs_of(market, found, request_.config, request_.labels, request_.root)[0]
-    told = about(job.path)
+    told = json.loads(pq.read_schema(job.path).metadata[b"daytrader"])
     assert (told["member"], told["spans"]["test"]) == ("lstm", "2025-11-11 to 2025-11-12")
     assert told["key"]["member_config"]["epochs"] >= 1 and told["key"]["views"][0]["fit"]["seed"] == 7
     assert request_.root not in json.dumps(told)
@@ -171,8 +173,24 @@ def test_features_are_chosen_once_and_read_again_when_a_member_is_fitted_anew(
     assert len({job.view for job in jobs}) == 1
     stamp = Path(jobs[0].view).stat().st_mtime_ns
     Path(jobs[0].path).unlink()
-    assert search(request_).fits_run == 1
+    Path(jobs[1].beside).unlink()
+    (regime,) = Path(jobs[0].path).parent.glob("*.regime.json")
+    regime.unlink()
+    assert search(request_).fits_run == 2
+    assert Path(jobs[1].beside).exists() and regime.exists()
     assert Path(jobs[0].view).stat().st_mtime_ns == stamp
+
+
+def test_a_damaged_file_of_a_search_is_named_and_told_what_to_do_with(
+    report: SearchReport, request_: SearchRequest
+) -> None:
+    (path,) = Path(request_.root, "processed/signals").glob("*.regime.npy")
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(DataError, match=f"{path}: damaged") as caught:
+        search(request_)
+    path.write_bytes(whole)
+    assert caught.value.hint == "remove it and search again"
 
 
 def test_a_result_of_another_version_is_refused_with_a_hint(report: SearchReport, tmp_path: Path) -> None:
@@ -194,9 +212,14 @@ def test_a_history_too_short_is_refused_with_the_arithmetic(ray_cluster: int, re
         search(longer)
 
 
-def test_a_gpu_that_is_not_there_is_refused_and_not_waited_for(ray_cluster: int) -> None:
+def test_a_gpu_that_is_not_there_is_refused_before_anything_is_computed(
+    ray_cluster: int, request_: SearchRequest, tmp_path: Path
+) -> None:
+    market, config = market_of(request_, frames_of(request_)), request_.config.model_copy(update={"num_gpus": 0.5})
+    jobs = jobs_of(market, windows(market.frames.panel.grid, request_.spec), config, request_.labels, str(tmp_path))
     with pytest.raises(ConfigError, match=r"num_gpus is 0\.5, but Ray has 0 GPUs"):
-        fit_tasks(fit_and_score, SearchConfig(num_gpus=0.5))
+        run_fits(market, jobs, config)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_error_in_a_worker_keeps_its_name_and_words(ray_cluster: int, request_: SearchRequest) -> None:
@@ -211,8 +234,8 @@ def trained(report: SearchReport, request_: SearchRequest) -> Trained:
     return train(request_, mask=8, until=dt.date(2025, 11, 12))
 
 
-def test_training_publishes_a_bundle_of_all_members(trained: Trained) -> None:
-    assert set(trained.bundle.members) == set(MEMBERS)
+def test_training_publishes_a_bundle_of_the_ensemble_s_own_members(trained: Trained) -> None:
+    assert set(trained.bundle.members) == {"xgboost"}
     assert trained.bundle.last_training_session == dt.date(2025, 11, 11)
     assert (trained.first, trained.last) == (dt.date(2025, 11, 4), dt.date(2025, 11, 11))
     np.testing.assert_array_equal(trained.bundle.ensemble.weights[0] > 0, [False, False, False, True, False])

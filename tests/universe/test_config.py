@@ -39,7 +39,7 @@ def parsed(text: str) -> UniverseConfig:
         ("eligibility: [volume]", "expected criteria by name"),
         ("eligibility: {volume: sometimes}", "eligibility.volume.use: Input should be 'filter', 'score' or 'off'"),
         ("eligibility: {volume: {lower: 3}}", "unknown key 'eligibility.volume.lower'"),
-        ("eligibility: {volume: {low: 3, high: 2}}", "eligibility.volume: Value error, low 3 is above high 2"),
+        ("eligibility: {volume: {low: 3, high: 2}}", "eligibility.volume: low 3 is above high 2"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_with_its_key(text: str, message: str) -> None:

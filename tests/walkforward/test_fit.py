@@ -6,6 +6,7 @@ import pytest
 from daytrader_ray.domain.errors import DataError
 from daytrader_ray.domain.panel import Frames
 from daytrader_ray.models.labels import NO_LABEL
+from daytrader_ray.walkforward import fit
 from daytrader_ray.walkforward.config import SearchConfig
 from daytrader_ray.walkforward.fit import Market, drawn, fit_and_score, out_of_fold, samples, score
 from daytrader_ray.walkforward.view import view_of
@@ -103,6 +104,15 @@ def test_a_fit_gives_the_same_bits_twice_and_finds_the_plant(frames: Frames) -> 
     assert one.tobytes() == two.tobytes()
     drift = frames.features.values[here.rows((first.a[0], first.test[1]))][:, :, 0]
     assert np.corrcoef(one.ravel(), drift.ravel())[0, 1] > 0.5
+
+
+def test_samples_of_a_fit_and_of_validation_are_cut_once_each(frames: Frames, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, here = window(frames), market(frames)
+    sight = (first, view_of(here, first, CONFIG))
+    asked: list[object] = []
+    monkeypatch.setattr(fit, "samples", lambda *given: asked.append(given[2]) or samples(*given))
+    fit_and_score(here, [sight], "xgboost", CONFIG.model_copy(update={"importance_samples": 16}))
+    assert sorted(asked) == sorted([first.learned, (first.a,)])
 
 
 def test_a_fit_says_which_feature_it_listens_to_unless_that_is_switched_off(frames: Frames) -> None:

@@ -10,7 +10,7 @@ from daytrader_ray.models.labels import NO_LABEL
 from daytrader_ray.models.scaling import View
 from daytrader_ray.walkforward.config import SearchConfig
 from daytrader_ray.walkforward.fit import samples
-from daytrader_ray.walkforward.view import evidence_of, view_of
+from daytrader_ray.walkforward.view import rows_of, view_of
 from daytrader_ray.walkforward.windows import Window, WindowSpec, windows
 from tests.walkforward.markets import N_SLOTS, market, planted
 
@@ -77,7 +77,7 @@ def test_the_plant_tells_more_than_noise_and_the_best_are_kept(frames: Frames) -
 
 def test_the_evidence_is_the_samples_of_the_block(frames: Frames) -> None:
     window, here = first_window(frames), market(frames)
-    evidence = evidence_of(here, window.learned, CONFIG)
+    evidence = rows_of(here, window.learned, CONFIG)
     rows = here.rows(window.fit)
     labelled = here.labels.label[rows] != NO_LABEL
     labelled &= (np.arange(len(labelled)) % N_SLOTS % 5 == 4)[:, None]
@@ -92,7 +92,7 @@ def test_the_evidence_is_the_samples_of_the_block(frames: Frames) -> None:
 
 
 def test_the_evidence_is_thinned_evenly_to_the_cap(frames: Frames) -> None:
-    evidence = evidence_of(market(frames), first_window(frames).learned, SearchConfig(max_samples=100))
+    evidence = rows_of(market(frames), first_window(frames).learned, SearchConfig(max_samples=100))
     assert len(evidence.sessions) == 100
     assert np.bincount(evidence.symbols) == pytest.approx(np.full(4, 25), abs=5)
 

@@ -30,7 +30,6 @@ class Boosting:
 
     def fit(self, dataset: Dataset, validation: Dataset, seed: int) -> FittedTrees:  # noqa: ARG002 - defaults
         """See `Member.fit`; the defaults know no validation."""
-        dataset = dataset.thinned(self.config.max_samples, seed)
         inputs = Inputs.fit(dataset, self.config)
         return flat(self.grow(dataset, inputs, seed), inputs)
 

@@ -47,7 +47,6 @@ class Logistic:
 
     def fit(self, dataset: Dataset, validation: Dataset, seed: int) -> FittedLogistic:  # noqa: ARG002 - no stopping
         """See `Member.fit`; there is nothing to stop."""
-        dataset = dataset.thinned(self.config.max_samples, seed)
         inputs = Inputs.fit(dataset, self.config)
         return flat(self.grow(dataset, inputs, seed), inputs)
 

@@ -99,7 +99,7 @@ def fit_network(
     Equal bits for equal input on one kind of device.
     """
     place = _available(device)
-    train = _Samples.of(dataset.thinned(config.max_samples, seed), place)
+    train = _Samples.of(dataset, place)
     held_out = _Samples.of(validation.thinned(JUDGED_ON, seed), place)
     with one_thread(), torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
         torch.manual_seed(seed)

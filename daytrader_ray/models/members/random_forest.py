@@ -32,7 +32,6 @@ class RandomForest:
 
     def fit(self, dataset: Dataset, validation: Dataset, seed: int) -> FittedTrees:  # noqa: ARG002 - no stopping
         """See `Member.fit`; a forest needs no validation."""
-        dataset = dataset.thinned(self.config.max_samples, seed)
         inputs = Inputs.fit(dataset, self.config)
         return flat(self.grow(dataset, inputs, seed), inputs)
 

@@ -40,7 +40,7 @@ class Fitted(Protocol):
 class MemberConfig(Config):
     """What the options of all members share."""
 
-    max_samples: int = Field(default=50_000, ge=1, description="most samples to train on")
+    max_samples: int = Field(default=50_000, ge=1, description="most samples drawn to train on")
 
 
 class Member(Protocol):

@@ -36,7 +36,6 @@ class XGBoost:
 
     def fit(self, dataset: Dataset, validation: Dataset, seed: int) -> FittedTrees:
         """See `Member.fit`; the trees are cut at the round that validates best."""
-        dataset = dataset.thinned(self.config.max_samples, seed)
         inputs = Inputs.fit(dataset, self.config)
         return flat(self.grow(dataset, validation, inputs, seed), inputs)
 

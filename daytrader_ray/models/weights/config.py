@@ -4,7 +4,7 @@ from typing import Self
 
 from pydantic import Field, field_validator, model_validator
 
-from daytrader_ray.domain.config import Config
+from daytrader_ray.domain.config import Config, one_of
 from daytrader_ray.models.weights.registry import SCHEMES
 
 
@@ -19,9 +19,7 @@ class EnsembleConfig(Config):
     @field_validator("scheme")
     @classmethod
     def _known(cls, scheme: str) -> str:
-        if scheme not in SCHEMES:
-            raise ValueError(f"expected one of {', '.join(SCHEMES)}")
-        return scheme
+        return one_of(scheme, SCHEMES)
 
     @model_validator(mode="after")
     def _read(self) -> Self:

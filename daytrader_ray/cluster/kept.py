@@ -1,0 +1,59 @@
+"""Files that a search keeps, so that nothing is computed twice; a damaged one is named, with what to do about it."""
+
+import io
+import json
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from daytrader_ray.adapters.atomic import atomic_write_bytes
+from daytrader_ray.adapters.folder import Folder
+from daytrader_ray.domain.errors import DataError
+from daytrader_ray.models.scaling import View
+
+T = TypeVar("T")
+
+
+def exists(*paths: str) -> bool:
+    """Return whether all of some files are there."""
+    return all(folder.exists(name) for folder, name in map(_split, paths))
+
+
+def load_json(path: str) -> dict[str, Any]:
+    """Read a JSON object; `DataError` where it is missing or damaged, as for the others."""
+    return _loaded(path, lambda content: dict(json.loads(content)))
+
+
+def load_view(path: str) -> View:
+    """Read what a window's members see."""
+    return _loaded(path, lambda content: View.from_dict(json.loads(content)))
+
+
+def load_array(path: str) -> npt.NDArray[Any]:
+    """Read an array that `save_array` wrote."""
+    return _loaded(path, lambda content: np.asarray(np.load(io.BytesIO(content), allow_pickle=False)))
+
+
+def save_array(path: str, array: npt.NDArray[Any]) -> None:
+    """Write an array whole or not at all."""
+    sink = io.BytesIO()
+    np.save(sink, array, allow_pickle=False)
+    atomic_write_bytes(path, sink.getvalue())
+
+
+def _loaded(path: str, parse: Callable[[bytes], T]) -> T:
+    folder, name = _split(path)
+    content, hint = folder.read(name), "remove it and search again"
+    if content is None:
+        raise DataError(f"{path}: there is no such file", "search again")
+    try:
+        return parse(content)
+    except (ValueError, TypeError, LookupError, AttributeError, EOFError) as error:
+        raise DataError(f"{path}: damaged: {str(error) or type(error).__name__}", hint) from None
+
+
+def _split(path: str) -> tuple[Folder, str]:
+    folder, _, name = path.rpartition("/")
+    return Folder(folder), name

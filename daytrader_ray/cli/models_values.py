@@ -115,6 +115,7 @@ def _ensemble(ensemble: Ensemble) -> dict[str, Any]:
     alike = all(row == rows[0] for row in rows)
     return {
         "scheme": ensemble.scheme,
+        "note": ensemble.note,
         "mask": ensemble.mask,
         "members": list(members_of(ensemble.mask)),
         "weights": {"any regime": rows[0]} if alike else dict(zip(names, rows, strict=True)),

@@ -41,7 +41,8 @@ def description(found: Mapping[str, Any]) -> "Iterator[Table | str]":
     yield f"[bold]{found['id']}[/]{' (latest)' if found['latest'] else ''}, trained to {found['last_training_session']}"
     yield from (f"[yellow]stale[/]: {sentence}" for sentence in found["stale"])
     yield ""
-    yield f"{' + '.join(found['members'])}, weighed by scheme '{found['scheme']}'"
+    note = f" ({found['note']})" if found["note"] else ""
+    yield f"{' + '.join(found['members'])}, weighed by scheme '{found['scheme']}'{note}"
     yield _weights(found)
     yield from _online(found["online"])
     yield _opens(found)

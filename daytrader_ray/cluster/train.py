@@ -2,7 +2,7 @@
 
 import datetime as dt
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -93,7 +93,7 @@ class Backtested:
 def train(
     request: SearchRequest, mask: int | None = None, until: dt.date | None = None, progress: Progress = silent
 ) -> Trained:
-    """Fit all members on the latest training span before `until` and publish the bundle; Ray must be running.
+    """Fit an ensemble on the latest training span before `until` and publish the bundle; Ray must be running.
 
     `mask` chooses the ensemble; None takes the best one of the last search, which must have been told the same but for
     ASIDE.
@@ -111,7 +111,7 @@ def train(
     window = training_window(sessions)
     study = study_of(request, market)
     skills = _skills(request, chosen, grid.sessions[sessions[1] - 1].date)
-    learned = _learn(market, window, skills, request, progress)
+    learned = _learn(market, window, members_of(chosen), skills, request, progress)
     plan = {
         "data": digest_of_panel(market.frames.panel),
         "market": ParquetStore(request.root).market(),
@@ -203,21 +203,23 @@ def _skills(request: SearchRequest, mask: int, last: dt.date) -> Float64:
     return np.array([ic[: len(MEMBERS)] for ic in ics], dtype=np.float64).reshape(len(ics), len(MEMBERS))
 
 
-def _learn(market: Market, window: Window, skills: Float64, request: SearchRequest, progress: Progress) -> Learned:
-    """Choose the features, then fit all members side by side, out of fold too where stacking learns from that."""
+def _learn(
+    market: Market, window: Window, names: Sequence[str], skills: Float64, request: SearchRequest, progress: Progress
+) -> Learned:
+    """Choose the features, then fit members side by side, out of fold too where stacking learns from that."""
     import ray
 
     shared, config = ray.put(market), request.config
     choose, fit = ray.remote(num_cpus=1, max_retries=2)(view_of), fit_tasks(fit_member, config)
-    progress("members", 0, len(MEMBERS))
+    progress("members", 0, len(names))
     seen = (window, *folds_of(window, config.ensemble.stacking_folds))
     views = dict(unordered((k, partial(choose.remote, shared, part, config)) for k, part in enumerate(seen)))
     view, folds = views[0], [(part, views[k]) for k, part in enumerate(seen)][1:]
     members: dict[str, Calibrated] = {}
-    work = ((name, partial(fit[name].remote, shared, view, window, name, config)) for name in MEMBERS)
+    work = ((name, partial(fit[name].remote, shared, view, window, name, config)) for name in names)
     for name, fitted in unordered(work):
         members[name] = fitted
-        progress("members", len(members), len(MEMBERS))
-    held_out, left = fit_tasks(out_of_fold, config), MEMBERS if folds else ()
+        progress("members", len(members), len(names))
+    held_out, left = fit_tasks(out_of_fold, config), names if folds else ()
     unseen = dict(unordered((name, partial(held_out[name].remote, shared, folds, name, config)) for name in left))
     return Learned(window, view, members, unseen, skills)

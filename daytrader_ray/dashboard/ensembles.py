@@ -7,6 +7,10 @@ from statistics import fmean
 from typing import Any
 
 from daytrader_ray.dashboard.formats import DASH, Format, depth, number, percent, share, significant, skill, text, whole
+from daytrader_ray.domain.regime import Regime
+
+FEWEST_TRIPS_A_STOCK = 200 / 60
+"""Round trips a day on validation below which figures rest on little, for each stock."""
 
 SHORT = {"lstm": "LSTM", "cnn": "CNN", "random_forest": "RF", "xgboost": "XGB", "transformer": "TF"}
 
@@ -104,14 +108,45 @@ def windows_section(result: Mapping[str, Any], best: Mapping[str, Any]) -> str:
     quiet = sum(found["threshold"] is None for found in best["windows"])
     note = f" In {quiet} of them no signal paid its cost on validation, so nothing was opened." if quiet else ""
     scheme = result["settings"]["search"]["ensemble"]["scheme"]
+    fewest = FEWEST_TRIPS_A_STOCK * len(result["traded"])
+    few = sum(found["threshold"] is not None and found["trips_a_day"] < fewest for found in best["windows"])
+    note += (
+        f" In {few} of them validation had fewer than {fewest:.0f} round trips a day: few to judge by." if few else ""
+    )
     return (
         f"<section><h2>Windows of the best ensemble</h2><p class='muted'>{escape(result['spec'])}: "
         f"{result['windows_used']} windows, {result['windows_effective']:g} if overlapping tests count once.{note} "
         f"Scheme '{escape(scheme)}': members are weighed {escape(SCHEMES.get(scheme, scheme))}. "
         "Threshold: the |signal| that opens a position, and its factors in the first and the last hour. Timeframes: "
-        "weights of the score now and of its means over 5 and 15 minutes. Weights are means over the test.</p>"
+        "weights of the score now and of its means over 5 and 15 minutes. B: validation before the test. Weights are "
+        "means over the test.</p>"
         f"<div class='scroll'><table class='windows'><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
-        f"{_models(result, best)}</section>"
+        f"{_schemes_own(result, best)}{_models(result, best)}</section>"
+    )
+
+
+def _schemes_own(result: Mapping[str, Any], best: Mapping[str, Any]) -> str:
+    """Return what there is to tell of some schemes only: notes, the regret of Hedge, weights by regime."""
+    windows = best["windows"]
+    notes = "".join(f"<li>window {w['index'] + 1}: {escape(w['note'])}</li>" for w in windows if w["note"])
+    regrets = ", ".join(
+        f"{w['regret']:.2f} of at most {w['regret_bound']:.1f}" for w in windows if w["regret"] is not None
+    )
+    lost = f"<p>Regret to the best member by the end of validation, window by window: {regrets}.</p>" if regrets else ""
+    table = _by_regime(result, windows) if result["settings"]["search"]["ensemble"]["scheme"] == "regime" else ""
+    return f"{f'<p>Weights:</p><ul>{notes}</ul>' if notes else ''}{lost}{table}"
+
+
+def _by_regime(result: Mapping[str, Any], windows: Sequence[Mapping[str, Any]]) -> str:
+    heads = "".join(f"<th scope=col>{regime.name.lower()}</th>" for regime in Regime)
+    rows = "".join(
+        f"<tr><td>{found['index'] + 1}</td>"
+        f"{''.join(f'<td>{_told(_by_member(result, row))}</td>' for row in found['weights_by_regime'])}</tr>"
+        for found in windows
+    )
+    return (
+        "<h3>Weights by regime</h3><div class='scroll'><table><thead><tr>"
+        f"<th scope=col>Window</th>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
 
 
@@ -122,6 +157,7 @@ WINDOW_COLUMNS = (
     "Return",
     "Trades",
     "Rank IC",
+    "Trips a day, B",
     "Threshold",
     "First, last hour",
     "Timeframes",
@@ -137,8 +173,9 @@ def _window_row(result: Mapping[str, Any], window: Mapping[str, Any], found: Map
         f"<tr><td>{window['index'] + 1}</td><td>{window['train'][0]} {DASH} {window['train'][1]}</td>"
         f"<td>{window['test'][0]} {DASH} {window['test'][1]}</td>{_cell(found['test']['total_return'], percent)}"
         f"{_cell(found['test']['trades'], whole)}{_cell(found['rank_ic'], number)}"
+        f"{_cell(found['trips_a_day'], number)}"
         f"{_cell(found['threshold'], significant)}<td>{hours}</td><td>{timeframes}</td>"
-        f"<td>{_told(_weights(result, found))}</td></tr>"
+        f"<td>{_told(_by_member(result, found['weights']))}</td></tr>"
     )
 
 
@@ -148,15 +185,15 @@ def _told(weights: Mapping[str, float]) -> str:
     return escape(told) or DASH
 
 
-def _weights(result: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, float]:
+def _by_member(result: Mapping[str, Any], weights: Sequence[float]) -> dict[str, float]:
     """Return weights by member; behind them stand those of the baselines, which an ensemble has none of."""
-    return dict(zip(result["members"], found["weights"], strict=False))
+    return dict(zip(result["members"], weights, strict=False))
 
 
 def _models(result: Mapping[str, Any], best: Mapping[str, Any]) -> str:
     """Return a row for each model: its skill alone out of sample, and its weight in the best ensemble."""
     alone = {trial["members"][0]: trial for trial in result["trials"] if len(trial["members"]) == 1}
-    inside = [_weights(result, found) for found in best["windows"]]
+    inside = [_by_member(result, found["weights"]) for found in best["windows"]]
     rows = "".join(
         _model_row(name, _skills(trial), [one.get(name, 0.0) for one in inside])
         for name, trial in sorted(alone.items(), key=lambda item: item[1]["mask"])

@@ -6,10 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+import numpy as np
+import numpy.typing as npt
+
 from daytrader_ray.domain.errors import BrokerError, DaytraderError
 from daytrader_ray.domain.ports import Account, Broker, Clock, Journal, LiveBar, MarketFeed, Scorer, Tick
 from daytrader_ray.domain.trading import Fill, Order, OrderKind, Phase
 from daytrader_ray.engine.session import SessionEngine
+
+Float64 = npt.NDArray[np.float64]
 
 CASH_TOLERANCE_USD = 0.01
 FLATTEN_SECONDS = 8.0
@@ -85,6 +90,7 @@ class _Loop:
         self.journal = journal
         self.stopwatch = stopwatch
         self.result = SessionResult()
+        self.missing: Sequence[str] = ()
         self.without_score: Counter[str] = Counter()
         self.unscored: Counter[str] = Counter()
         self.named: set[str] = set()
@@ -116,14 +122,23 @@ class _Loop:
         self._tell_unscored(slot)
         scores = await scorer.score(windows) if len(windows) else None
         decision = self.engine.on_scores(slot, scores)
-        if new := [name for name in decision.missing_members if name not in self.without_score]:
-            self._alarm(slot, f"no score from {', '.join(new)}: weights renormalised")
-        self.without_score.update(decision.missing_members)
+        if scores is not None:
+            self._tell_missing(slot, scores, decision.missing_members)
         if decision.weights:
             self.journal.note("weights", {"slot": slot, "weights": decision.weights})
         if decision.reasons:
             self.journal.note("decision", {"slot": slot, "reasons": decision.reasons})
         return decision.orders
+
+    def _tell_missing(self, slot: int, scores: Float64, missing: Sequence[str]) -> None:
+        """Alarm for members that had scores in the bar before and have none, and for being without any."""
+        none = bool(missing) and bool(np.isnan(scores[:, self.engine.bundle.ensemble.inside]).all())
+        names = ("any member",) if none else missing
+        if new := [name for name in names if name not in self.missing]:
+            what = "no entries, no exits for a signal" if none else "weights renormalised"
+            self._alarm(slot, f"no score from {', '.join(new)}: {what}")
+        self.missing = names
+        self.without_score.update(missing)
 
     def _tell_unscored(self, slot: int) -> None:
         why = self.engine.unscored

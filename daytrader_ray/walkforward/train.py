@@ -25,9 +25,9 @@ Float64 = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Learned:
-    """All that was fitted on one window but the ensemble: what its members see, and the members by name.
+    """All that was fitted on one window but the ensemble: what its members see, and those of its mask by name.
 
-    `out_of_fold` are each member's scores on the window's `fit` block `[row, column]`; empty where none were asked for.
+    `out_of_fold` are their scores on the window's `fit` block `[row, column]`; empty where none were asked for.
     `skills` `[step, member]` are the members' rank ICs in the steps of the search before, oldest first.
     """
 
@@ -39,23 +39,22 @@ class Learned:
 
 
 def assemble(market: Market, study: Study, learned: Learned, mask: int, plan: Mapping[str, Any]) -> Bundle:
-    """Weigh the members of a window and put everything that trading needs into a bundle."""
+    """Weigh the members of a mask and put everything that trading needs into a bundle, and no other member."""
     window, view = learned.window, learned.view
     frames = cut(market.frames, (0, window.train[1]))
     validation = window.a[0], window.b[1]
-    parts = [score(market, view, learned.members[name], validation, window.train[0]) for name in MEMBERS]
+    parts = {name: score(market, view, learned.members[name], validation, window.train[0]) for name in members_of(mask)}
     stocks = [frames.panel.symbols[column] for column in study.columns]
     model = fit_regime(frames, stocks, window, study.regime, study.config.seed)
     states = regime_states(model, frames)[market.rows(validation)]
-    unseen = [learned.out_of_fold[name] for name in MEMBERS] if learned.out_of_fold else None
-    fit_scores = np.stack(unseen, axis=2) if unseen else None
-    given = WindowInputs(window, np.stack(parts, axis=2), states, fit_scores)
+    unseen = _stacked(learned.out_of_fold) if learned.out_of_fold else None
+    given = WindowInputs(window, _stacked(parts), states, unseen)
     ensemble = fit_ensemble(mask, study, given, learned.skills).ensemble
     return Bundle(
         selection=view.selection,
         symbols=frames.panel.symbols,
         scaler=view.scaler,
-        members=dict(learned.members),
+        members={name: learned.members[name] for name in members_of(mask)},
         ensemble=ensemble,
         regime=model,
         left_out=left_out(model),
@@ -65,6 +64,12 @@ def assemble(market: Market, study: Study, learned: Learned, mask: int, plan: Ma
         fingerprint=str(plan["data"]),
         importances=_importances(market, study, learned, mask),
     )
+
+
+def _stacked(scores: Mapping[str, Float64]) -> Float64:
+    """Return the members' scores `[row, column]` side by side `[row, column, member]`, NaN for those without any."""
+    nothing = np.full_like(next(iter(scores.values())), np.nan)
+    return np.stack([scores.get(name, nothing) for name in MEMBERS], axis=2)
 
 
 def _importances(market: Market, study: Study, learned: Learned, mask: int) -> dict[str, dict[str, dict[str, float]]]:

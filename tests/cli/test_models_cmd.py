@@ -160,7 +160,9 @@ def test_weights_that_differ_by_regime_are_shown_by_regime_and_cash_opens_nothin
     table[:, 3], table[3, 3], table[3, 2] = 1.0, 0.25, 0.75
     other = dataclasses.replace(bundle.ensemble, scheme="regime", weights=table, mask=12, threshold=np.inf)
     members = dict(bundle.members) | {"random_forest": bundle.members["xgboost"]}
-    other = dataclasses.replace(other, online=Online(np.array([0.0, 0, 4.5, 5.5, 0]), 5.0, 10, np.ones(5)))
+    other = dataclasses.replace(
+        other, note="equal: 4 of 12 steps known", online=Online(np.array([0.0, 0, 4.5, 5.5, 0]), 5.0, 10, np.ones(5))
+    )
     changed = dataclasses.replace(bundle, ensemble=other, regime=None, members=members)
     found = {"stale": [], **_described(changed, tmp_path)}
     assert found["weights"]["crisis"] == {"random_forest": 0.75, "xgboost": 0.25}
@@ -169,6 +171,7 @@ def test_weights_that_differ_by_regime_are_shown_by_regime_and_cash_opens_nothin
     losses = {"random_forest": 0.45, "xgboost": 0.55}
     assert found["online"] == {"rounds": 10, "mean_loss": losses, "regret": 0.5, "regret_bound": bound}
     lines = [line for line in description(found) if isinstance(line, str)]
+    assert "random_forest + xgboost, weighed by scheme 'regime' (equal: 4 of 12 steps known)" in lines
     assert "opens nothing: no signal paid its cost on validation" in lines
     assert any("after 10 rounds the mean losses are random_forest 0.4500, xgboost 0.5500" in line for line in lines)
     assert "no regime model: its history was too short" in lines

@@ -237,8 +237,8 @@ def trained(report: SearchReport, request_: SearchRequest) -> Trained:
     return train(request_, mask=8, until=dt.date(2025, 11, 12))
 
 
-def test_training_publishes_a_bundle_of_all_members(trained: Trained) -> None:
-    assert set(trained.bundle.members) == set(MEMBERS)
+def test_training_publishes_a_bundle_of_the_ensemble_s_own_members(trained: Trained) -> None:
+    assert set(trained.bundle.members) == {"xgboost"}
     assert trained.bundle.last_training_session == dt.date(2025, 11, 11)
     assert (trained.first, trained.last) == (dt.date(2025, 11, 4), dt.date(2025, 11, 11))
     np.testing.assert_array_equal(trained.bundle.ensemble.weights[0] > 0, [False, False, False, True, False])

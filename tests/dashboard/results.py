@@ -21,12 +21,12 @@ def result(label: str = "too short", sentence: str = "Too short: 4 days.") -> di
             "note": "",
             "regret": None,
             "regret_bound": None,
+            "timeframes": [0.6, 0.3, 0.1],
+            "hours": [0.8, 1.0],
             "q99": 0.00125,
             "trips_a_day": 1.5,
             "member_ic": [0.01 * (bit + 1) if mask >> bit & 1 else None for bit in range(7)],
-            "timeframes": [0.75, 0.25, 0.0],
             "threshold": None,
-            "hours": [1.0, 1.0],
             "rank_ic": 0.1,
             "test": measured.as_dict(),
         }
@@ -41,7 +41,7 @@ def result(label: str = "too short", sentence: str = "Too short: 4 days.") -> di
                 "baseline": mask >= 32,
                 "windows": [
                     window,
-                    {**window, "index": 1, "threshold": 0.0001624, "hours": [0.8, 1.0], "member_ic": [-0.03] * 7},
+                    {**window, "index": 1, "threshold": 0.0001624, "member_ic": [-0.03] * 7},
                 ],
             }
         )

@@ -92,8 +92,24 @@ def test_the_baselines_and_the_scheme_are_named_and_each_model_alone_has_its_ski
 
 
 def test_windows_tell_what_opens_a_position(text: str) -> None:
-    assert "<td data-value='0.0001624'>0.000162</td><td>0.8, 1</td><td>75%, 25%, 0%</td>" in text
-    assert "<td data-value=''>\u2013</td><td>\u2013</td><td>75%, 25%, 0%</td>" in text
+    assert "<td data-value='0.0001624'>0.000162</td><td>0.8, 1</td><td>60%, 30%, 10%</td>" in text
+    assert "<td data-value=''>\u2013</td><td>\u2013</td><td>60%, 30%, 10%</td>" in text
+    assert "In 1 of them validation had fewer than 3 round trips a day" in text
+    assert "Weights by regime" not in text and "Regret" not in text
+
+
+def test_weights_by_regime_regret_and_notes_are_told_where_the_scheme_has_them() -> None:
+    found = result()
+    best = next(trial for trial in found["trials"] if trial["mask"] == found["best"]["mask"])
+    own = {"note": "equal: 4 of 12 steps known", "regret": 1.25, "regret_bound": 9.5}
+    best["windows"] = [window | own for window in best["windows"]]
+    found["settings"] = {"search": {"ensemble": {"scheme": "regime"}}}
+    page = render(found)
+    assert "<li>window 2: equal: 4 of 12 steps known</li>" in page
+    assert "window by window: 1.25 of at most 9.5, 1.25 of at most 9.5." in page
+    table = page[page.index("Weights by regime") :].partition("</table>")[0]
+    assert "<th scope=col>unknown</th><th scope=col>trending</th>" in table
+    assert table.count("<td>LSTM 50%, XGB 50%</td>") == 8
 
 
 def test_a_model_whose_scores_order_nothing_is_called_constant() -> None:

@@ -209,7 +209,29 @@ async def test_without_any_score_nothing_opens_and_what_is_open_still_leaves_on_
     assert entries and max(order.slot for order in entries) <= 3
     assert {order.reason for order in exits} == {Reason.TIME_EXIT}
     assert len(exits) == len(entries)
-    assert any("no score from" in alarm for alarm in result.alarms)
+    assert [alarm for alarm in result.alarms if "no score from" in alarm] == [
+        "no score from any member: no entries, no exits for a signal"
+    ]
+
+
+async def test_members_that_came_back_and_go_again_are_announced_again() -> None:
+    class Failing(FakeScorer):
+        """Without anyone, then without cnn, then whole, then without cnn again, a few minutes each."""
+
+        def __init__(self) -> None:
+            self._calls = itertools.count()
+
+        async def score(self, windows: np.ndarray) -> np.ndarray:
+            scores, minute = np.zeros((len(windows), len(MEMBERS))), next(self._calls)
+            scores[:, 1] = np.nan if minute < 6 or minute >= 9 else 0.0
+            return np.full_like(scores, np.nan) if minute < 3 else scores
+
+    result = await session(FakeBroker(), Failing())
+    assert [alarm for alarm in result.alarms if "no score from" in alarm] == [
+        "no score from any member: no entries, no exits for a signal",
+        "no score from cnn: weights renormalised",
+        "no score from cnn: weights renormalised",
+    ]
 
 
 async def test_one_missing_member_is_named_and_the_others_go_on() -> None:

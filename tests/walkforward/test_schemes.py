@@ -89,11 +89,11 @@ def test_an_ensemble_is_the_same_whether_or_not_other_members_were_fitted(here: 
     outside = [bit for bit in range(len(MEMBERS)) if not MASK >> bit & 1]
     alone = given.scores.copy()
     alone[:, :, outside] = np.nan
-    ensemble, break_even = fit_ensemble(MASK, study, given, STEPS)
-    again, same = fit_ensemble(MASK, study, replace(given, scores=alone), STEPS)
+    ensemble, *found = fit_ensemble(MASK, study, given, STEPS)
+    again, *same = fit_ensemble(MASK, study, replace(given, scores=alone), STEPS)
     assert np.array_equal(ensemble.weights, again.weights)
     assert np.array_equal(ensemble.timeframes, again.timeframes)
-    assert (ensemble.q99, ensemble.threshold, break_even) == (again.q99, again.threshold, same)
+    assert (ensemble.q99, ensemble.threshold, *found) == (again.q99, again.threshold, *same)
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

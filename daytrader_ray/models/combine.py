@@ -21,12 +21,17 @@ def combine(scores: Float64, weights: Float64) -> float:
 
 
 @njit
-def present(scores: Float64, weights: Float64) -> float:
-    """Share of the weight that lies on members with a score; 0 without weights."""
-    total = 0.0
-    known = 0.0
+def damping(scores: Float64, weights: Float64) -> float:
+    """Factor at which the mean of the members with a score spreads no wider than that of all; 1 if none is missing.
+
+    Of independent members with equal spread the weighted mean has a standard deviation of sqrt(sum w^2) / sum w; the
+    factor is the whole ensemble's over that of the rest, at most 1, and cautious where members agree more than that.
+    """
+    total, squares, known, known_squares = 0.0, 0.0, 0.0, 0.0
     for member in range(len(weights)):
         total += weights[member]
+        squares += weights[member] ** 2
         if not np.isnan(scores[member]):
             known += weights[member]
-    return known / total if total > 0.0 else 0.0
+            known_squares += weights[member] ** 2
+    return min(known / total * np.sqrt(squares / known_squares), 1.0) if known_squares > 0.0 else 0.0

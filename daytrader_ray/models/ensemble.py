@@ -3,9 +3,8 @@
 scores -> combine -> timeframe mean -> divide by q99 of |score| on validation B -> strategy multiplier -> clip to
 [-1, 1]. The last step, the threshold, is the kernel's. A member that is missing, late or NaN leaves its weight to the
 others; without any score there is no signal (NaN). A mean of fewer members varies more than the one that scale and
-threshold were fitted to, so it is damped by the root of the share of the weight that is left: exact for independent
-members of equal weight, cautious for correlated ones. Weights that learn while trading combine the scores that they
-learnt from, each over its member's scale.
+threshold were fitted to, so it is damped (`combine.damping`): fewer members never open more. Weights that learn while
+trading combine the scores that they learnt from, each over its member's scale.
 """
 
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from daytrader_ray.domain.jit import njit
-from daytrader_ray.models.combine import combine, present
+from daytrader_ray.models.combine import combine, damping
 from daytrader_ray.models.online import Hedge, Online, bars_of_round, hedge_step, in_scale, new_hedge
 
 Bool = npt.NDArray[np.bool_]
@@ -179,7 +178,7 @@ def _advance(
     _weigh(rules, state, slot, scores, regime, return_30, sigma_30)
     weighed = in_scale(scores, state.hedge.scale) if rules.every > 0 else scores
     for symbol in range(len(scores)):
-        combined = combine(weighed[symbol], state.weights) * np.sqrt(present(weighed[symbol], state.weights))
+        combined = combine(weighed[symbol], state.weights) * damping(weighed[symbol], state.weights)
         _remember(state.recent[symbol], slot, combined, rules.spans, state.means[symbol])
 
 

@@ -166,16 +166,23 @@ def test_a_missing_late_or_nan_member_drops_out_and_without_any_there_is_no_sign
     weights = new_state(given, 4, 1).hedge.weights if learns else given.weights[0]
     scores = np.array([[0.1, 0.2, 0.4], [NAN, 0.2, 0.4], [NAN, NAN, 0.4], [NAN, NAN, NAN]])
     found = step(given, EVEN, 0.1 * scores if learns else scores)
-    expected = [np.nansum(weights * row) / np.sqrt(weights[np.isfinite(row)].sum()) for row in scores[:3]]
+    known = [weights[np.isfinite(row)] for row in scores[:3]]
+    damped = [min(1.0, left.sum() * np.sqrt((weights**2).sum() / (left**2).sum())) for left in known]
+    expected = [
+        factor * np.nansum(weights * row) / left.sum()
+        for factor, row, left in zip(damped, scores[:3], known, strict=True)
+    ]
     assert found == pytest.approx([*expected, NAN], nan_ok=True)
 
 
 @pytest.mark.parametrize("correlation", [0.0, 0.5])
-def test_fewer_members_never_open_more(correlation):
+@pytest.mark.parametrize("weights", [[0.2] * 5, [0.1, 0.1, 0.1, 0.1, 0.6], [0.6, 0.1, 0.1, 0.1, 0.1]])
+def test_fewer_members_never_open_more(correlation, weights):
     generator = np.random.default_rng(7)
     common, own = generator.normal(0, 1, (20_000, 1)), generator.normal(0, 1, (20_000, 5))
     scores = np.sqrt(correlation) * common + np.sqrt(1.0 - correlation) * own
-    given = ensemble([0.2] * 5, q99=2.576 * np.sqrt(0.2 + 0.8 * correlation))
+    squares = float((np.array(weights) ** 2).sum())
+    given = ensemble(weights, q99=2.576 * np.sqrt(squares + (1.0 - squares) * correlation))
     opens = []
     for n_missing in range(5):
         scores[:, :n_missing] = NAN

@@ -108,12 +108,13 @@ def _regime(found: Mapping[str, Any]) -> "Iterator[Table | str]":
     if regime is None:
         yield "no regime model: its history was too short"
         return
-    table = _table("regime", "lasts", *(f"then {name}" for name in regime["states"]), *regime["means"])
-    for k, name in enumerate(regime["states"]):
-        chances = [f"{p:.1%}" for p in regime["transition"][k]]
-        table.add_row(
-            name, duration(regime["minutes"][k]), *chances, *(f"{row[k]:.2f}" for row in regime["means"].values())
-        )
+    states = regime["states"]
+    table = _table("regime", *states)
+    table.add_row("lasts", *(duration(minutes) for minutes in regime["minutes"]))
+    for k, name in enumerate(states):
+        table.add_row(f"then {name}", *(f"{row[k]:.1%}" for row in regime["transition"]))
+    for name, row in regime["means"].items():
+        table.add_row(f"mean {name}", *(f"{value:.2f}" for value in row))
     yield table
     if found["left_out"]:
         yield f"regime without {', '.join(found['left_out'])}"

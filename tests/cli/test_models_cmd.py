@@ -143,7 +143,7 @@ def test_show_tells_what_a_bundle_trades_by_and_was_made_with(ask, bundle, tmp_p
     assert "xgboost 100.0% platt (a " in told
     assert "opens at |signal| 0.4, in the first hour times 0.8, in the last 1; signal 1 is a score of 0.05" in told
     assert "score = 0.75 x 1 min + 0.25 x 5 min" in told
-    assert "trending 50 min 90.0% 10.0% 0.0%" in told
+    assert "lasts 50 min" in told and "then trending 90.0%" in told
     assert f"{N_FEATURES} of {len(NAMES)} features" in told
     assert f"{NAMES[0]} 10.00 +0.125 ± 0.125" in told
     assert "torch " in told and "abab" in told

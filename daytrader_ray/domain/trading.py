@@ -32,11 +32,15 @@ class OrderKind(IntEnum):
     CANCEL_STOP = 1
     """Cancel the symbol's resting stop (always right before an EXIT)."""
     EXIT = 2
-    """Sell or cover the whole position at market, immediate-or-cancel."""
+    """Sell or cover the whole position: at market, immediate-or-cancel, or with a limit for one bar."""
     ENTRY = 3
-    """Open a position at market, immediate-or-cancel."""
+    """Open a position: at market, immediate-or-cancel, or with a limit for one bar."""
     STOP = 4
     """Rest a stop for the whole position, good for the day."""
+    CANCEL = 5
+    """Cancel what is left of the symbol's limit order: its bar is over."""
+    HEDGE = 6
+    """Trade a hedge instrument towards its target, at market, immediate-or-cancel."""
 
 
 class Reason(IntEnum):
@@ -58,6 +62,14 @@ class Reason(IntEnum):
     """The daily loss limit was reached."""
     UNPROTECTED = 9
     """The venue took no stop for the position, twice: it is sold, and the symbol is left alone for the day."""
+    CARRIED = 10
+    """A halt kept the position through the close before: it is sold."""
+    HEDGE = 11
+    """Towards the target of a hedge instrument."""
+    TRAIL = 12
+    """The stop follows the price."""
+    UNFILLED = 13
+    """The bar of a limit order is over."""
     DENIED_THRESHOLD = 20
     DENIED_POSITION = 21
     DENIED_COOLDOWN = 22
@@ -68,6 +80,7 @@ class Reason(IntEnum):
     DENIED_SECTOR = 27
     DENIED_GROSS = 28
     DENIED_CASH = 29
+    """No buying power left."""
     DENIED_SIZE = 30
     """Less than one share after every cap."""
     DENIED_BLOCKED = 31
@@ -76,6 +89,18 @@ class Reason(IntEnum):
     """No trade for some minutes: the last price is no basis, and a feed that is gone looks the same."""
     DENIED_EVENT = 33
     """Too near to an event of the calendar."""
+    DENIED_NET = 34
+    DENIED_BETA = 35
+    DENIED_REDUCING = 36
+    """Told to open nothing: a stale feed, an order of unknown fate, or by command."""
+    DENIED_RULE_201 = 37
+    """A stock that fell 10 % is not sold short that day and the next."""
+    DENIED_BORROW = 38
+    """Not easy to borrow."""
+    DENIED_EDGE = 39
+    """Trades at this |signal| had no edge on validation (Kelly weight 0)."""
+    DENIED_HALT = 40
+    """Trading in the symbol is halted."""
 
 
 class Phase(StrEnum):
@@ -91,7 +116,8 @@ class Order:
     """One order as sent (or, in a backtest, as it would be sent).
 
     `slot` is the bar at whose close it was decided (a STOP placed after a fill at the open of bar t has slot t).
-    `side` +1 buys, -1 sells. `stop_price` USD, only for STOP.
+    `side` +1 buys, -1 sells. `stop_price` USD, only for STOP; `limit_price` USD of an entry or an exit with one, None
+    at market.
     """
 
     session: dt.date
@@ -103,6 +129,7 @@ class Order:
     stop_price: float | None
     reason: Reason
     client_order_id: str
+    limit_price: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,4 +162,4 @@ def client_order_id(run: str, session: dt.date, slot: int, symbol: str, kind: Or
 
 def is_urgent(reason: Reason) -> bool:
     """Return whether an exit for this reason is filled whole, whatever the bar's volume."""
-    return reason in (Reason.FLATTEN, Reason.HALTED)
+    return reason in (Reason.FLATTEN, Reason.HALTED, Reason.UNPROTECTED, Reason.CARRIED)

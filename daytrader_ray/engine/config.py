@@ -1,5 +1,7 @@
 """The rules of the decision kernel as numbers."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from daytrader_ray.domain.config import Config
@@ -17,14 +19,36 @@ class EventRule(Config):
     size: float = Field(default=0.0, ge=0, le=1, description="near an event times the usual size; 0: no entry")
 
 
+class HedgeRule(Config):
+    """The hedge instruments: a bucket apart from the stocks, traded towards the slow loop's targets."""
+
+    caps: dict[str, float] = Field(
+        default={"SPY": 0.5, "QQQ": 0.5, "TLT": 0.5, "GLD": 0.5, "VIXY": 0.02},
+        description="most of equity in each hedge instrument; no other reference is ever traded",
+    )
+    band: float = Field(default=0.05, ge=0, description="distance from the target, in equity, that is not traded")
+
+
 class KernelConfig(Config):
     """Sizing, limits and holding rules; fractions of equity unless the name says otherwise."""
 
     max_position: float = Field(default=0.05, gt=0, le=1, description="most of equity in one stock")
     max_sector: float = Field(default=0.25, gt=0, description="most gross exposure of one sector")
     max_gross: float = Field(default=2.0, gt=0, le=4, description="most gross exposure of the book")
+    max_net: float = Field(default=1.0, gt=0, description="most net exposure of the book, long or short")
+    max_beta: float = Field(default=0.5, gt=0, description="most net exposure to the market (SPY = 1), long or short")
+    buying_power: float = Field(
+        default=2.0, gt=0, le=4, description="what the account may hold, in equity: 1 cash, 2 margin, 4 day trader"
+    )
+    sizing: Literal["kelly", "confidence"] = Field(
+        default="kelly", description="kelly: by the edge of like signals on validation; confidence: |signal| alone"
+    )
+    orders: Literal["limit", "market"] = Field(
+        default="limit", description="patient entries and exits: a limit at the close for one bar, or at market"
+    )
     max_daily_loss: float = Field(default=0.02, gt=0, lt=1, description="loss on the day that flattens and halts")
     stop_atr: float = Field(default=2.0, gt=0, description="stop distance in ATR_5")
+    trailing: bool = Field(default=False, description="stops follow the price")
     flat_minutes: int = Field(default=5, ge=1, description="minutes before the close by which the book is flat")
     min_hold_minutes: int = Field(default=15, ge=0, description="holding time before a faded signal exits")
     time_exit_minutes: int = Field(default=120, ge=1, description="longest holding time")
@@ -34,3 +58,4 @@ class KernelConfig(Config):
     max_quiet_minutes: int = Field(default=5, ge=1, description="no entry in a stock without a trade for this long")
     allow_short: bool = Field(default=True, description="sell stocks short on negative signals")
     events: EventRule = EventRule()
+    hedge: HedgeRule = HedgeRule()

@@ -8,6 +8,7 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 
+from daytrader_ray.domain.budget import CONFIDENCE, unlimited
 from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.panel import Matrix, Panel, SessionStatistics
 from daytrader_ray.domain.peers import Peers
@@ -18,7 +19,7 @@ from daytrader_ray.domain.trading import MEMBERS, WINDOW_ROWS, Fill, Order, Orde
 from daytrader_ray.engine.book import CASH, ENTERING, EQUITY, FREE, HANDS_OFF, apply_fill, new_book, open_session
 from daytrader_ray.engine.config import KernelConfig
 from daytrader_ray.engine.fills import costs_of, fill_fee
-from daytrader_ray.engine.kernel import Snapshot, new_intents, new_scratch, protect, rules_of, step
+from daytrader_ray.engine.kernel import Snapshot, hedge_caps, new_intents, new_scratch, protect, rules_of, step
 from daytrader_ray.engine.minutes import LiveMinutes
 from daytrader_ray.engine.orders import order_of
 from daytrader_ray.features.bar import EVENTS, TICKS, Bars, without
@@ -119,6 +120,9 @@ class SessionEngine:
         self._out, self._scratch = new_intents(n), new_scratch(market.sector)
         self._minutes = LiveMinutes(self.symbols, market.session.open_minute, grid.bar_minutes)
         self._aux = np.full((n, 3), np.nan)
+        self._high = self._low = np.full(n, np.nan)
+        self._no = np.zeros(n, dtype=np.bool_)
+        self._budget, self._hedges = unlimited(n, kernel.max_position), hedge_caps(kernel, self.symbols)
         self._scored = np.zeros(0, dtype=np.int64)
         self.unscored: dict[str, str] = {}
         self._signal = np.full(n, np.nan)
@@ -228,6 +232,7 @@ class SessionEngine:
             *self._minutes.lay(slot, bars), market.statistics.expected_volume[slot], market.price_factor,
             market.share_factor, *self._beside(slot, ticks),
         )  # fmt: skip
+        self._high, self._low = minute.high, minute.low
         values, self._aux = self._features.step(market.session, slot, minute)
         if self._regime is not None:
             self._state = self._regime.step(slot, minute.close)
@@ -280,6 +285,14 @@ class SessionEngine:
             self._minutes.quiet,
             market.event_scale[slot],
             market.sector_limit,
+            self._high,
+            self._low,
+            self._no,
+            ~self._no,
+            self._no,
+            0,
+            self._budget,
+            *self._hedges,
         )
         n = step(
             self._book,
@@ -288,6 +301,7 @@ class SessionEngine:
             now,
             float(self.thresholds[slot]),
             self._regimes.trading(self._state).scale,
+            CONFIDENCE,
             self._rules,
             self._scratch,
             self._out,
@@ -297,7 +311,7 @@ class SessionEngine:
 
     def protect(self, slot: int) -> list[Order]:
         """Return the stops that positions need now, each after the cancel of one for another quantity."""
-        return self._orders(slot, protect(self._book, self._rules, self._out))
+        return self._orders(slot, protect(self._book, self._rules, True, self._out))
 
     def on_events(self, slot: int, phase: Phase, events: Sequence[BrokerEvent]) -> tuple[list[Fill], list[str]]:
         """Take the broker's updates into the book; return the executions, each once, and what went wrong, in words."""

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from daytrader_ray.domain.budget import CONFIDENCE, unlimited
 from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.ports import BrokerEvent, LiveBar
 from daytrader_ray.domain.trading import MEMBERS, Fill, Order, Phase, Reason
 from daytrader_ray.engine.book import CASH, EQUITY, new_book, open_session
 from daytrader_ray.engine.config import KernelConfig
 from daytrader_ray.engine.fills import costs_of
-from daytrader_ray.engine.kernel import Snapshot, new_intents, new_scratch, protect, rules_of, step
+from daytrader_ray.engine.kernel import Snapshot, hedge_caps, new_intents, new_scratch, protect, rules_of, step
 from daytrader_ray.engine.live_inputs import NO_TICKS, LiveInputs
 from daytrader_ray.engine.market import Market
 from daytrader_ray.engine.open_orders import OpenOrders
@@ -73,6 +74,8 @@ class SessionEngine:
         self.orders = OpenOrders(run, date, self.symbols, self._book, day_costs, cooldown)
         self.inputs = LiveInputs(bundle, market)
         self._out, self._scratch = new_intents(n), new_scratch(market.sector)
+        self._no = np.zeros(n, dtype=np.bool_)
+        self._budget, self._hedges = unlimited(n, kernel.max_position), hedge_caps(kernel, self.symbols)
         self._signal = np.full(n, np.nan)
         ensemble = bundle.ensemble
         self._signal_rules = signal_rules(ensemble, strategy_table(self._regimes), grid.bar_minutes)
@@ -135,6 +138,7 @@ class SessionEngine:
             self._snapshot(slot),
             float(self.thresholds[slot]),
             self._regimes.trading(self.inputs.regime).scale,
+            CONFIDENCE,
             self._rules,
             self._scratch,
             self._out,
@@ -154,11 +158,19 @@ class SessionEngine:
             minutes.quiet,
             market.event_scale[slot],
             market.sector_limit,
+            minutes.high,
+            minutes.low,
+            self._no,
+            ~self._no,
+            self._no,
+            0,
+            self._budget,
+            *self._hedges,
         )
 
     def protect(self, slot: int) -> list[Order]:
         """Return the stops that positions need now, each after the cancel of one for another quantity."""
-        return self.orders.of(slot, self._out, protect(self._book, self._rules, self._out))
+        return self.orders.of(slot, self._out, protect(self._book, self._rules, True, self._out))
 
     def on_events(self, slot: int, phase: Phase, events: Sequence[BrokerEvent]) -> tuple[list[Fill], list[str]]:
         """Take the broker's updates into the book (`OpenOrders.take`)."""

@@ -8,8 +8,8 @@ from daytrader_ray.domain.ports import BrokerEvent
 from daytrader_ray.domain.trading import Fill, Order, OrderKind, Phase
 from daytrader_ray.engine.book import ENTERING, FREE, HANDS_OFF, Book, apply_fill
 from daytrader_ray.engine.fills import Costs, fill_fee
-from daytrader_ray.engine.kernel import Intents
 from daytrader_ray.engine.orders import order_of
+from daytrader_ray.engine.values import Intents
 
 _EXECUTIONS = ("fill", "partial_fill")
 _ENDS = ("fill", "canceled", "expired", "rejected", "done_for_day")

@@ -14,10 +14,11 @@ from daytrader_ray.domain.trading import MEMBERS, Fill, Order, Phase, Reason
 from daytrader_ray.engine.book import CASH, EQUITY, new_book, open_session
 from daytrader_ray.engine.config import KernelConfig
 from daytrader_ray.engine.fills import costs_of
-from daytrader_ray.engine.kernel import Snapshot, hedge_caps, new_intents, new_scratch, protect, rules_of, step
+from daytrader_ray.engine.kernel import protect, step
 from daytrader_ray.engine.live_inputs import NO_TICKS, LiveInputs
 from daytrader_ray.engine.market import Market
 from daytrader_ray.engine.open_orders import OpenOrders
+from daytrader_ray.engine.values import Snapshot, hedge_caps, new_intents, new_scratch, rules_of
 from daytrader_ray.models.bundle import Bundle
 from daytrader_ray.models.ensemble import new_state, signal_step
 from daytrader_ray.models.ensemble import rules_of as signal_rules

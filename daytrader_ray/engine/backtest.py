@@ -30,7 +30,7 @@ from daytrader_ray.engine.orders import order_of
 from daytrader_ray.engine.trades import Trade, round_trips
 from daytrader_ray.models.thresholds import thresholds
 
-CANCEL_STOP, EXIT, ENTRY, STOP = (int(k) for k in OrderKind)
+CANCEL_STOP, EXIT, ENTRY, STOP, _, _ = (int(k) for k in OrderKind)
 OPEN, INTRABAR = 0, 1
 
 

@@ -15,7 +15,7 @@ from daytrader_ray.engine.book import B1, CASH, EQUITY, F8, FREE, HANDS_OFF, I8,
 from daytrader_ray.engine.config import KernelConfig
 from daytrader_ray.engine.rounding import round_half_even
 
-CANCEL_STOP, EXIT, ENTRY, STOP = (int(k) for k in OrderKind)
+CANCEL_STOP, EXIT, ENTRY, STOP, _, _ = (int(k) for k in OrderKind)
 
 SIGNAL = int(Reason.SIGNAL)
 PROTECT = int(Reason.PROTECT)

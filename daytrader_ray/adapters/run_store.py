@@ -12,7 +12,6 @@
 Rows are in the order of time, in groups that say which sessions they hold: a question about one session reads one group.
 """
 
-import datetime as dt
 import hashlib
 import io
 import json
@@ -32,6 +31,7 @@ from daytrader_ray.domain.budget import SIZING_STEPS
 from daytrader_ray.domain.errors import DataError
 
 T = TypeVar("T", bound=Table)
+Filters = list[tuple[str, str, Any]] | None
 
 RUNS = "runs"
 SCHEMA = 1
@@ -75,7 +75,7 @@ def load(root: str, run_id: str | None = None) -> Run:
     """Return a stored run, by default the one stored last; a `DataError` where there is none."""
     manifest = manifest_of(root, run_id)
     tables: dict[str, Any] = {name: _read(root, manifest, name, kind) for name, kind in TABLES.items()}
-    sessions = _rows(root, manifest, "sessions", None)
+    sessions = _rows(root, manifest, "sessions")
     told = Folder(root).read(f"{RUNS}/{manifest.id}/decay.json")
     return Run(
         manifest=manifest,
@@ -87,9 +87,9 @@ def load(root: str, run_id: str | None = None) -> Run:
     )
 
 
-def load_session(root: str, manifest: Manifest, name: str, kind: type[T], session: dt.date) -> T:
-    """Return what one table of a run has of one session."""
-    return _read(root, manifest, name, kind, session)
+def find(root: str, manifest: Manifest, name: str, kind: type[T], **wanted: Any) -> T:
+    """Return the lines of one table of a run whose columns have the values `wanted`; only what may hold them is read."""
+    return _read(root, manifest, name, kind, [(column, "=", value) for column, value in wanted.items()])
 
 
 def manifest_of(root: str, run_id: str | None = None) -> Manifest:
@@ -131,8 +131,8 @@ def _sessions(run: Run) -> pa.Table:
     return pa.table({"session": days, "equity": run.session_equity, "spy": run.spy})
 
 
-def _read(root: str, manifest: Manifest, name: str, kind: type[T], session: dt.date | None = None) -> T:
-    rows = _rows(root, manifest, name, session)
+def _read(root: str, manifest: Manifest, name: str, kind: type[T], only: Filters = None) -> T:
+    rows = _rows(root, manifest, name, only)
     columns: dict[str, npt.NDArray[Any]] = {}
     for column in fields(kind):  # type: ignore[arg-type]
         names = _names(column.name, manifest.members)
@@ -143,10 +143,10 @@ def _read(root: str, manifest: Manifest, name: str, kind: type[T], session: dt.d
     return kind(**columns)
 
 
-def _rows(root: str, manifest: Manifest, name: str, session: dt.date | None) -> pa.Table:
-    """Return the rows of a file, of one session alone where it is given; a `DataError` where it is damaged."""
+def _rows(root: str, manifest: Manifest, name: str, only: Filters = None) -> pa.Table:
+    """Return the rows of a file, or those that pass all filters; a `DataError` where it is damaged."""
     folder, place = Folder(root), f"{RUNS}/{manifest.id}/{name}.parquet"
-    content, only = folder.read(place), None if session is None else [("session", "=", session)]
+    content = folder.read(place)
     if content is None:
         raise DataError(f"{folder.path(place)}: there is no such file", "make the run again")
     try:

@@ -1,54 +1,44 @@
 """From what was traded to a run: every order, fill, trade and decision as columns, with what it cost and came from."""
 
 import datetime as dt
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from daytrader_ray.analytics.decay import HORIZONS, Decay, decay
-from daytrader_ray.analytics.run import Curve, Decisions, Fills, Manifest, Orders, Run, Table, Trades
-from daytrader_ray.domain.budget import SIZING_STEPS
+from daytrader_ray.analytics.run import (
+    Bool,
+    Curve,
+    Days,
+    Decisions,
+    Fills,
+    Float64,
+    Int64,
+    Manifest,
+    Orders,
+    Run,
+    Table,
+    Text,
+    Trades,
+)
 from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.panel import Frames
-from daytrader_ray.domain.regime import Regime
-from daytrader_ray.domain.trading import MEMBERS, Fill, Order, OrderKind
-from daytrader_ray.engine.backtest import BacktestResult
-from daytrader_ray.engine.trades import Trade
-from daytrader_ray.walkforward.costs import FillCost, fill_costs, round_trip_costs
+from daytrader_ray.domain.sessions import SessionGrid
+from daytrader_ray.domain.trading import SCORERS, Fill, Order, OrderKind
+from daytrader_ray.walkforward.costs import fill_costs, round_trip_costs
+from daytrader_ray.walkforward.trade import Traded
 
-Bool = npt.NDArray[np.bool_]
-Float64 = npt.NDArray[np.float64]
 Int8 = npt.NDArray[np.int8]
-Int64 = npt.NDArray[np.int64]
 T = TypeVar("T", bound=Table)
 
 MARKET_SYMBOL = "SPY"
 
 
-@dataclass(frozen=True)
-class Traded:
-    """Sessions that were traded, and what was known at each of their bars.
-
-    `frames` are of these sessions alone; `columns` the symbols that `scores` `[row, column, member]` belong to;
-    `signal` `[row, symbol]`, `weights` `[row, member]` and `regime` `[row]` were in force, `tradable`
-    `[session, symbol]`.
-    """
-
-    frames: Frames
-    result: BacktestResult
-    columns: Int64
-    scores: Float64
-    signal: Float64
-    weights: Float64
-    regime: Int8
-    tradable: Bool
-
-
 def run_of(
-    manifest: Manifest, parts: Sequence[Traded], sectors: dict[str, str], costs: CostConfig, spy: Float64
+    manifest: Manifest, parts: Sequence[Traded], sectors: Mapping[str, str], spy: Float64, costs: CostConfig
 ) -> Run:
     """Return the run of parts that follow each other; `sectors` by symbol, `spy` `[session + 1]` adjusted closes."""
     equity = [parts[0].result.session_equity[:1], *(part.result.session_equity[1:] for part in parts)]
@@ -64,7 +54,7 @@ def run_of(
         fills=fills,
         trades=trades,
         decisions=decisions,
-        decay=_decay(parts, costs, manifest.cash),
+        decay=_decay(parts, costs, manifest),
     )
 
 
@@ -85,96 +75,78 @@ def adjusted_closes(frames: Frames, symbol: str, block: tuple[int, int]) -> Floa
 
 
 def _tables(
-    manifest: Manifest, part: Traded, sectors: dict[str, str], costs: CostConfig
+    manifest: Manifest, part: Traded, sectors: Mapping[str, str], costs: CostConfig
 ) -> tuple[Curve, Orders, Fills, Trades, Decisions]:
-    result = part.result
+    result, rows = part.result, _Rows(part)
     cost = fill_costs(part.frames, result.fills, result.orders, costs)
+    trip, openers = _trips(result.fills)
+    by_trip = {
+        name: np.bincount(trip[trip >= 0], weights=usd[trip >= 0], minlength=len(result.trades))
+        for name, usd in (("spread_usd", cost.spread_usd), ("impact_usd", cost.impact_usd))
+    }
+    sent = {order.client_order_id: order for order in result.orders}
+    trades = _of(
+        Trades,
+        result.trades,
+        sector=_text([sectors.get(trade.symbol, "") for trade in result.trades]),
+        exit_reason=_ints([trade.reason for trade in result.trades]),
+        regime=rows.regimes([sent[name] for name in openers]),
+        entry_order=_text(openers),
+        **by_trip,
+    )
+    fees = _floats([fill.fee for fill in result.fills])
+    prices = [order.limit_price if order.stop_price is None else order.stop_price for order in result.orders]
     return (
-        _curve(part),
-        _orders(result.orders),
-        _fills(result.fills, cost),
-        _trades(part, sectors, cost),
-        _decisions(manifest, part),
+        rows.curve(),
+        _of(Orders, result.orders, price=_floats([np.nan if price is None else price for price in prices])),
+        _of(Fills, result.fills, fee_usd=fees, **asdict(cost)),
+        trades,
+        rows.decisions(manifest.members),
     )
 
 
-def _curve(part: Traded) -> Curve:
-    grid, result = part.frames.panel.grid, part.result
-    dates = _days([session.date for session in grid.sessions])
-    return Curve(
-        session=dates[grid.session_of_row],
-        slot=grid.slot_of_row,
-        equity=result.equity,
-        cash=result.cash,
-        gross_usd=result.gross_usd,
-        net_usd=result.net_usd,
-        hedge_usd=result.hedge_usd,
-        beta_usd=result.beta_usd,
-        regime=part.regime.astype(np.int64),
-    )
+@dataclass(frozen=True)
+class _Rows:
+    """What was known at the bars of a part."""
 
+    part: Traded
 
-def _orders(orders: Sequence[Order]) -> Orders:
-    prices = [order.limit_price if order.stop_price is None else order.stop_price for order in orders]
-    return Orders(
-        session=_days([order.session for order in orders]),
-        slot=_ints([order.slot for order in orders]),
-        symbol=_text([order.symbol for order in orders]),
-        kind=_ints([order.kind for order in orders]),
-        side=_ints([order.side for order in orders]),
-        qty=_ints([order.qty for order in orders]),
-        price=np.array([np.nan if price is None else price for price in prices], dtype=np.float64),
-        reason=_ints([order.reason for order in orders]),
-        client_order_id=_text([order.client_order_id for order in orders]),
-    )
+    def curve(self) -> Curve:
+        grid, result = self.part.frames.panel.grid, self.part.result
+        names = ("equity", "cash", "gross_usd", "net_usd", "hedge_usd", "beta_usd")
+        return Curve(
+            session=_days([session.date for session in grid.sessions])[grid.session_of_row],
+            slot=grid.slot_of_row,
+            regime=self.part.said.regime.astype(np.int64),
+            **{name: getattr(result, name) for name in names},
+        )
 
+    def rows(self, orders: Sequence[Order]) -> Int64:
+        """Return the rows at whose closes orders were decided `[order]`."""
+        first = {session.date: row for session, row in zip(self._grid.sessions, self._grid.first_row, strict=False)}
+        return _ints([first[order.session] + order.slot for order in orders])
 
-def _fills(fills: Sequence[Fill], cost: FillCosts) -> Fills:
-    return Fills(
-        session=_days([fill.session for fill in fills]),
-        slot=_ints([fill.slot for fill in fills]),
-        phase=_text([fill.phase.value for fill in fills]),
-        symbol=_text([fill.symbol for fill in fills]),
-        kind=_ints([fill.kind for fill in fills]),
-        side=_ints([fill.side for fill in fills]),
-        qty=_ints([fill.qty for fill in fills]),
-        price=np.array([fill.price for fill in fills], dtype=np.float64),
-        base_price=cost.base_price,
-        spread_usd=cost.spread_usd,
-        impact_usd=cost.impact_usd,
-        fee_usd=np.array([fill.fee for fill in fills], dtype=np.float64),
-        client_order_id=_text([fill.client_order_id for fill in fills]),
-    )
+    def regimes(self, orders: Sequence[Order]) -> Int64:
+        return self.part.said.regime[self.rows(orders)].astype(np.int64)
 
+    def decisions(self, members: tuple[str, ...]) -> Decisions:
+        part = self.part
+        entries = [order for order in part.result.orders if order.kind is OrderKind.ENTRY]
+        symbols = [part.frames.panel.symbols[column] for column in part.columns]
+        rows, columns = self.rows(entries), _ints([symbols.index(order.symbol) for order in entries])
+        chosen = _ints([SCORERS.index(name) for name in members])
+        return _of(
+            Decisions,
+            entries,
+            regime=self.regimes(entries),
+            steps=part.result.sizing,
+            scores=part.said.scores[rows, columns][:, chosen],
+            weights=part.said.weights[rows][:, chosen],
+        )
 
-def _trades(part: Traded, sectors: dict[str, str], cost: FillCosts) -> Trades:
-    result = part.result
-    trades, (trip, entry) = result.trades, _trips(result.fills)
-    n, inside = len(trades), trip >= 0
-    spread, impact = (
-        np.bincount(trip[inside], weights=usd[inside], minlength=n) for usd in (cost.spread_usd, cost.impact_usd)
-    )
-    regime = _regime_at([result.orders_by_id[entry[k]] for k in range(n)], part)
-    return Trades(
-        session=_days([trade.session for trade in trades]),
-        symbol=_text([trade.symbol for trade in trades]),
-        sector=_text([sectors.get(trade.symbol, "") for trade in trades]),
-        side=_ints([trade.side for trade in trades]),
-        qty=_ints([trade.qty for trade in trades]),
-        entry_slot=_ints([trade.entry_slot for trade in trades]),
-        exit_slot=_ints([trade.exit_slot for trade in trades]),
-        entry_price=np.array([trade.entry_price for trade in trades], dtype=np.float64),
-        exit_price=np.array([trade.exit_price for trade in trades], dtype=np.float64),
-        fees_usd=np.array([trade.fees_usd for trade in trades], dtype=np.float64),
-        spread_usd=spread,
-        impact_usd=impact,
-        pnl_usd=np.array([trade.pnl_usd for trade in trades], dtype=np.float64),
-        exit_reason=_ints([trade.reason for trade in trades]),
-        regime=regime,
-        hedge=np.array([trade.hedge for trade in trades], dtype=np.bool_),
-        carried=np.array([trade.carried for trade in trades], dtype=np.bool_),
-        entry_order=_text(entry),
-    )
+    @property
+    def _grid(self) -> SessionGrid:
+        return self.part.frames.panel.grid
 
 
 def _trips(fills: Sequence[Fill]) -> tuple[Int64, list[str]]:
@@ -193,3 +165,73 @@ def _trips(fills: Sequence[Fill]) -> tuple[Int64, list[str]]:
             trip[lines] = len(openers)
             openers.append(fills[lines[0]].client_order_id)
     return trip, openers
+
+
+def _decay(parts: Sequence[Traded], costs: CostConfig, cash: float, max_position: float) -> Decay:
+    """Return what followed the signals of all stocks that could have been entered."""
+    samples = [_samples(part, costs, max_position * cash) for part in parts]
+    signal, forward, cost, session = (np.concatenate([one[k] for one in samples]) for k in range(4))
+    return decay(signal, forward, cost, session)
+
+
+def _samples(part: Traded, costs: CostConfig, position_usd: float) -> tuple[Float64, Float64, Float64, Int64]:
+    """Return signal, what followed, cost of a round trip and session of every bar with a signal `[sample, ...]`."""
+    frames, grid = part.frames, part.frames.panel.grid
+    cost = round_trip_costs(frames, (0, len(grid.sessions)), costs, position_usd)
+    at, column = np.nonzero(np.isfinite(part.said.signal) & part.tradable[grid.session_of_row])
+    entry = np.minimum(at + 1, grid.n_rows - 1)
+    left = (grid.bars_per_session - 1)[grid.session_of_row[at]] - grid.slot_of_row[at]
+    opened = np.where(left > 0, frames.panel.open[entry, column], np.nan)
+    forward = np.full((len(at), len(HORIZONS)), np.nan)
+    for k, minutes in enumerate(HORIZONS):
+        bars = max(1, minutes // grid.bar_minutes)
+        inside = left >= bars
+        forward[inside, k] = frames.panel.close[at[inside] + bars, column[inside]] / opened[inside] - 1.0
+    days = _days([session.date for session in grid.sessions])[grid.session_of_row[at]].astype(np.int64)
+    return part.said.signal[at, column], forward, cost[at, column], days
+
+
+def _of(kind: type[T], values: Sequence[Any], **others: npt.NDArray[Any]) -> T:
+    """Return a table of values whose attributes have the names of its columns; `others` have no attribute."""
+    columns = {
+        column.name: _AS[column.type]([getattr(value, column.name) for value in values])
+        for column in fields(kind)  # type: ignore[arg-type]
+        if column.name not in others
+    }
+    return kind(**columns, **others)
+
+
+def _joined(tables: Sequence[T]) -> T:
+    """Return tables one after the other."""
+    kind = type(tables[0])
+    names = [column.name for column in fields(kind)]  # type: ignore[arg-type]
+    return kind(**{name: np.concatenate([getattr(table, name) for table in tables]) for name in names})
+
+
+def _days(values: Sequence[dt.date]) -> Days:
+    return np.array(values, dtype="datetime64[D]")
+
+
+def _floats(values: Sequence[float]) -> Float64:
+    return np.array(values, dtype=np.float64)
+
+
+def _ints(values: Sequence[int]) -> Int64:
+    return np.array(values, dtype=np.int64)
+
+
+def _text(values: Sequence[str]) -> Text:
+    return np.array([str(value) for value in values], dtype=np.str_)
+
+
+def _flags(values: Sequence[bool]) -> Bool:
+    return np.array(values, dtype=np.bool_)
+
+
+_AS: dict[Any, Callable[[Any], npt.NDArray[Any]]] = {
+    Days: _days,
+    Float64: _floats,
+    Int64: _ints,
+    Text: _text,
+    Bool: _flags,
+}

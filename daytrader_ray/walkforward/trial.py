@@ -10,15 +10,15 @@ import numpy.typing as npt
 
 from daytrader_ray.analytics.performance import CostTotals, TradeTable, max_drawdown, performance, plain
 from daytrader_ray.domain.panel import Frames
-from daytrader_ray.engine.backtest import BacktestResult, backtest
+from daytrader_ray.engine.backtest import BacktestResult
 from daytrader_ray.models.online import regret
 from daytrader_ray.models.weights.rank import rank_ics
 from daytrader_ray.models.weights.surface import Scored
-from daytrader_ray.regime.config import entry_scale
 from daytrader_ray.walkforward.costs import fill_costs
-from daytrader_ray.walkforward.cut import cut
-from daytrader_ray.walkforward.ensemble import EnsembleFit, ensemble_signals, fit_ensemble, weights_at
-from daytrader_ray.walkforward.study import Study, WindowInputs, plan_of, scored_block
+from daytrader_ray.walkforward.ensemble import EnsembleFit, fit_ensemble
+from daytrader_ray.walkforward.study import Study, WindowInputs, scored_block
+from daytrader_ray.walkforward.trade import Said, said_of, trade
+from daytrader_ray.walkforward.windows import Window
 
 Float64 = npt.NDArray[np.float64]
 
@@ -67,12 +67,12 @@ class WindowResult:
 
 
 class Prepared(NamedTuple):
-    """One ensemble in one window, ready to be traded: `signal` `[row of the test, symbol]` and what it was made of."""
+    """One ensemble in one window, ready to be traded: what is `found` and `said` is of the rows of the test."""
 
-    given: WindowInputs
+    window: Window
     fit: EnsembleFit
     found: Scored
-    signal: Float64
+    said: Said
     member_ic: list[float]
 
 
@@ -85,7 +85,7 @@ def prepared(mask: int, study: Study, inputs: Iterable[WindowInputs]) -> Iterato
         in_step = slice(0, study.rows(given.window.step).stop - study.rows(given.window.step).start)
         member_ic = session_ics(found, found.scores, in_step).tolist()
         steps.append(member_ic)
-        yield Prepared(given, fit, found, ensemble_signals(study, found, fit.ensemble), member_ic)
+        yield Prepared(given.window, fit, found, said_of(study, found, fit.ensemble), member_ic)
 
 
 def run_trial(mask: int, study: Study, inputs: Iterable[WindowInputs]) -> Iterator[WindowResult]:
@@ -98,14 +98,13 @@ def run_trial(mask: int, study: Study, inputs: Iterable[WindowInputs]) -> Iterat
 
 
 def _run_window(here: Prepared, study: Study, cash: float) -> WindowResult:
-    window, found, signal = here.given.window, here.found, here.signal
+    window, found = here.window, here.found
     ensemble, break_even, trips_a_day = here.fit
     online = ensemble.online if ensemble.mask else None
     measured, bound = (None, None) if online is None else regret(online, ensemble.inside)
-    frames, scale = cut(study.frames, window.test), entry_scale(found.regime, study.regime)
-    plan = plan_of(study, window.test, ensemble.threshold, ensemble.hours)
+    traded = trade(study, window.test, ensemble, here.said, cash)
+    frames, result = traded.frames, traded.result
     n_sessions = window.test[1] - window.test[0]
-    result = backtest(frames, signal, scale, plan, study.kernel, study.costs, (0, n_sessions), cash)
     n_step = window.step[1] - window.step[0]
     days = np.split(result.equity, frames.panel.grid.first_row[1:-1])[:n_step]
     trades, costs = _of_sessions(study, frames, result, n_step)
@@ -113,7 +112,7 @@ def _run_window(here: Prepared, study: Study, cash: float) -> WindowResult:
     test = performance(result.session_equity, all_trades, all_costs, exposure(all_trades, result, frames, n_sessions))
     return WindowResult(
         index=window.index,
-        weights=weights_at(study, found, ensemble).mean(axis=0).tolist(),
+        weights=here.said.weights.mean(axis=0).tolist(),
         weights_by_regime=ensemble.weights.tolist(),
         note=ensemble.note,
         regret=measured,
@@ -124,7 +123,7 @@ def _run_window(here: Prepared, study: Study, cash: float) -> WindowResult:
         threshold=ensemble.threshold,
         hours=ensemble.hours.tolist(),
         trips_a_day=trips_a_day,
-        rank_ic=float(session_ics(found, signal[:, study.columns, None], slice(None))[0]),
+        rank_ic=float(session_ics(found, here.said.signal[:, study.columns, None], slice(None))[0]),
         member_ic=here.member_ic,
         test=test.as_dict(),
         equity=[float(value) for value in result.session_equity[: n_step + 1]],

@@ -90,7 +90,9 @@ def _decision(root: str, manifest: Manifest, entry: str) -> dict[str, Any] | Non
     return {
         "entry": entry,
         "regime": Regime(int(found.regime[0])).name.lower(),
-        "members": [{"name": name, "score": _plain(score), "weight": _plain(weight)} for name, score, weight in weighed],
+        "members": [
+            {"name": name, "score": _plain(score), "weight": _plain(weight)} for name, score, weight in weighed
+        ],
         "steps": steps,
         "bound": None if bound is None or bound < 0 else ROOMS[int(bound)],
     }
@@ -100,7 +102,9 @@ def _bar(root: str, manifest: Manifest, session: dt.date, symbol: str, slot: int
     """Return the bar at whose close the order was decided; None where the symbol did not trade, or it is not stored."""
     start = _start(session, slot, manifest)
     table = ParquetStore(root).bars(symbol, session, session)
-    for bar in table.filter(table["timestamp"].to_numpy() == np.datetime64(start.astimezone(dt.UTC).replace(tzinfo=None))).to_pylist():
+    for bar in table.filter(
+        table["timestamp"].to_numpy() == np.datetime64(start.astimezone(dt.UTC).replace(tzinfo=None))
+    ).to_pylist():
         return {name: bar[name] for name in ("open", "high", "low", "close", "volume", "vwap")}
     return None
 

@@ -9,7 +9,7 @@
     <root>/runs/<id>/decay.json          what followed its signals, where that was measured
     <root>/runs/latest.json              the id of the run stored last
 
-Rows are in the order of time, in groups that say which sessions they hold: a question about one session reads one group.
+Rows are in the order of time, in groups that say which sessions they hold: what is asked of one session reads one.
 """
 
 import hashlib
@@ -88,7 +88,7 @@ def load(root: str, run_id: str | None = None) -> Run:
 
 
 def find(root: str, manifest: Manifest, name: str, kind: type[T], **wanted: Any) -> T:
-    """Return the lines of one table of a run whose columns have the values `wanted`; only what may hold them is read."""
+    """Return the lines of a table of a run whose columns have the values `wanted`; only what may hold them is read."""
     return _read(root, manifest, name, kind, [(column, "=", value) for column, value in wanted.items()])
 
 

@@ -75,7 +75,9 @@ def _decision(console: "Console", decision: Mapping[str, Any], order_id: str) ->
     console.print(table)
     bound = decision["bound"]
     said = {name.replace("_", " "): _number(value) for name, value in decision["steps"].items()}
-    _rows(console, "size", said | {"bound by": "nothing: the wish itself" if bound is None else bound.replace("_", " ")})
+    _rows(
+        console, "size", said | {"bound by": "nothing: the wish itself" if bound is None else bound.replace("_", " ")}
+    )
 
 
 def _fill(fill: Mapping[str, Any]) -> str:

@@ -1,14 +1,13 @@
-"""Backtests over stored sessions: of a bundle, or of an ensemble of the last search through the steps of its windows."""
+"""Backtests over stored sessions: of a bundle, or of an ensemble of the last search through its windows."""
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from daytrader_ray.adapters import model_store
-from daytrader_ray.analytics.performance import CostTotals, Performance, TradeTable, performance
+from daytrader_ray.analytics.measure import Estimate, measure
+from daytrader_ray.analytics.performance import plain
 from daytrader_ray.analytics.run import Run
 from daytrader_ray.cluster.content import digest_of_panel
 from daytrader_ray.cluster.fits import Progress, silent
@@ -26,7 +25,6 @@ from daytrader_ray.cluster.train import unlike
 from daytrader_ray.cluster.trials import MASKS, read_inputs
 from daytrader_ray.domain.errors import BundleError, ConfigError, DataError
 from daytrader_ray.domain.panel import Frames
-from daytrader_ray.domain.trading import members_of
 from daytrader_ray.features.feature_set import feature_set
 from daytrader_ray.models.bundle import Bundle
 from daytrader_ray.walkforward.record import MARKET_SYMBOL, adjusted_closes
@@ -57,10 +55,10 @@ class Span:
 
 @dataclass(frozen=True)
 class Backtested:
-    """A stored backtest and how it did."""
+    """A stored backtest and its metrics by name, with their intervals."""
 
     run: Run
-    performance: Performance
+    metrics: Mapping[str, Estimate]
 
     def summary(self) -> dict[str, Any]:
         """Return the figures that a command prints."""
@@ -74,7 +72,8 @@ class Backtested:
             "fills": len(run.fills),
             "trades": len(run.trades),
             "equity": run.session_equity.tolist(),
-            "metrics": self.performance.as_dict(),
+            "metrics": {name: plain(found.value) for name, found in self.metrics.items()},
+            "intervals": {name: [plain(found.low), plain(found.high)] for name, found in self.metrics.items()},
             "notices": list(run.manifest.notices),
         }
 
@@ -148,7 +147,7 @@ def _stepwise(study: Study, found: Iterator[Prepared], block: Block, cash: float
         yield traded
 
 
-def _cash_of(result: Any) -> float:
+def _cash_of(result: Mapping[str, Any]) -> float:
     return float(result["settings"]["search"]["cash"])
 
 
@@ -170,4 +169,4 @@ def _source(
 def _kept(request: SearchRequest, source: Source, parts: Sequence[Traded], frames: Frames, block: Block) -> Backtested:
     spy = adjusted_closes(frames, MARKET_SYMBOL, block)
     run = keep(request.root, source, parts, request.universe, request.costs, spy)
-    return Backtested(run, measured(run))
+    return Backtested(run, measure(run))

@@ -21,7 +21,7 @@ LIBRARIES = ("daytrader-ray", "cvxpy", "numba", "numpy", "scipy")
 class Source:
     """What traded (`subject` in words, `mask` its members), from which `cash` in USD, and on what.
 
-    `data` is the fingerprint of the bars, `config` what it was told in plain values; `notices` stand above every figure.
+    `data` is the fingerprint of the bars, `config` what it was told in plain values; `notices` stand above all figures.
     """
 
     kind: Kind

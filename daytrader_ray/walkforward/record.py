@@ -3,7 +3,7 @@
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,7 @@ from daytrader_ray.analytics.run import (
     Text,
     Trades,
 )
+from daytrader_ray.domain.budget import SIZING_STEPS
 from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.panel import Frames
 from daytrader_ray.domain.sessions import SessionGrid
@@ -43,18 +44,17 @@ def run_of(
     """Return the run of parts that follow each other; `sectors` by symbol, `spy` `[session + 1]` adjusted closes."""
     equity = [parts[0].result.session_equity[:1], *(part.result.session_equity[1:] for part in parts)]
     told = [_tables(manifest, part, sectors, costs) for part in parts]
-    curve, orders, fills, trades, decisions = (_joined([one[k] for one in told]) for k in range(5))
     return Run(
         manifest=manifest,
         dates=_days([date for part in parts for date in part.result.dates]),
         session_equity=np.concatenate(equity),
         spy=spy,
-        curve=curve,
-        orders=orders,
-        fills=fills,
-        trades=trades,
-        decisions=decisions,
-        decay=_decay(parts, costs, manifest),
+        curve=_joined([one.curve for one in told]),
+        orders=_joined([one.orders for one in told]),
+        fills=_joined([one.fills for one in told]),
+        trades=_joined([one.trades for one in told]),
+        decisions=_joined([one.decisions for one in told]),
+        decay=_decay(parts, costs, manifest.config["kernel"]["max_position"] * manifest.cash),
     )
 
 
@@ -74,9 +74,15 @@ def adjusted_closes(frames: Frames, symbol: str, block: tuple[int, int]) -> Floa
     return closes
 
 
-def _tables(
-    manifest: Manifest, part: Traded, sectors: Mapping[str, str], costs: CostConfig
-) -> tuple[Curve, Orders, Fills, Trades, Decisions]:
+class _Tables(NamedTuple):
+    curve: Curve
+    orders: Orders
+    fills: Fills
+    trades: Trades
+    decisions: Decisions
+
+
+def _tables(manifest: Manifest, part: Traded, sectors: Mapping[str, str], costs: CostConfig) -> _Tables:
     result, rows = part.result, _Rows(part)
     cost = fill_costs(part.frames, result.fills, result.orders, costs)
     trip, openers = _trips(result.fills)
@@ -88,7 +94,7 @@ def _tables(
     trades = _of(
         Trades,
         result.trades,
-        sector=_text([sectors.get(trade.symbol, "") for trade in result.trades]),
+        sector=_text(["hedge" if trade.hedge else sectors.get(trade.symbol, "") for trade in result.trades]),
         exit_reason=_ints([trade.reason for trade in result.trades]),
         regime=rows.regimes([sent[name] for name in openers]),
         entry_order=_text(openers),
@@ -96,7 +102,7 @@ def _tables(
     )
     fees = _floats([fill.fee for fill in result.fills])
     prices = [order.limit_price if order.stop_price is None else order.stop_price for order in result.orders]
-    return (
+    return _Tables(
         rows.curve(),
         _of(Orders, result.orders, price=_floats([np.nan if price is None else price for price in prices])),
         _of(Fills, result.fills, fee_usd=fees, **asdict(cost)),
@@ -139,7 +145,7 @@ class _Rows:
             Decisions,
             entries,
             regime=self.regimes(entries),
-            steps=part.result.sizing,
+            steps=_steps(part.result.sizing, entries),
             scores=part.said.scores[rows, columns][:, chosen],
             weights=part.said.weights[rows][:, chosen],
         )
@@ -147,6 +153,11 @@ class _Rows:
     @property
     def _grid(self) -> SessionGrid:
         return self.part.frames.panel.grid
+
+
+def _steps(sizing: Mapping[str, Float64], entries: Sequence[Order]) -> Float64:
+    """Return how each entry was sized `[entry, step]`."""
+    return np.array([sizing[order.client_order_id] for order in entries]).reshape(len(entries), len(SIZING_STEPS))
 
 
 def _trips(fills: Sequence[Fill]) -> tuple[Int64, list[str]]:
@@ -167,9 +178,9 @@ def _trips(fills: Sequence[Fill]) -> tuple[Int64, list[str]]:
     return trip, openers
 
 
-def _decay(parts: Sequence[Traded], costs: CostConfig, cash: float, max_position: float) -> Decay:
-    """Return what followed the signals of all stocks that could have been entered."""
-    samples = [_samples(part, costs, max_position * cash) for part in parts]
+def _decay(parts: Sequence[Traded], costs: CostConfig, position_usd: float) -> Decay:
+    """Return what followed the signals of all stocks that could have been entered, at the cost of a full position."""
+    samples = [_samples(part, costs, position_usd) for part in parts]
     signal, forward, cost, session = (np.concatenate([one[k] for one in samples]) for k in range(4))
     return decay(signal, forward, cost, session)
 

@@ -36,7 +36,7 @@ class Said(NamedTuple):
 
     def part(self, rows: slice) -> "Said":
         """Return some rows."""
-        return Said(*(array[rows] for array in self))
+        return Said(self.scores[rows], self.signal[rows], self.weights[rows], self.regime[rows])
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,8 @@ def said_of(study: Study, found: Scored, ensemble: Ensemble) -> Said:
 
 def trade(study: Study, block: Block, ensemble: Ensemble, said: Said, cash: float) -> Traded:
     """Trade the sessions of a block with an ensemble, on what it said at their bars."""
-    frames, plan = cut(study.frames, block), plan_of(study, block, ensemble)
+    frames = cut(study.frames, block)
+    plan = plan_of(study, block, ensemble.threshold, ensemble.hours, ensemble.sizing)
     sessions, scale = (0, block[1] - block[0]), entry_scale(said.regime, study.regime)
     result = backtest(frames, said.signal, scale, plan, study.kernel, study.costs, sessions, cash)
     return Traded(frames, said, study.columns, study.tradable[slice(*block)], result)

@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from daytrader_ray.analytics.performance import CostTotals, TradeTable, max_drawdown, performance, plain
+from daytrader_ray.analytics.performance import TradeTable, max_drawdown, performance, plain
 from daytrader_ray.domain.panel import Frames
 from daytrader_ray.engine.backtest import BacktestResult
 from daytrader_ray.models.online import regret
 from daytrader_ray.models.weights.rank import rank_ics
 from daytrader_ray.models.weights.surface import Scored
-from daytrader_ray.walkforward.costs import fill_costs
+from daytrader_ray.walkforward.costs import fill_costs, totals_of
 from daytrader_ray.walkforward.ensemble import EnsembleFit, fit_ensemble
 from daytrader_ray.walkforward.study import Study, WindowInputs, scored_block
 from daytrader_ray.walkforward.trade import Said, said_of, trade
@@ -107,9 +107,12 @@ def _run_window(here: Prepared, study: Study, cash: float) -> WindowResult:
     n_sessions = window.test[1] - window.test[0]
     n_step = window.step[1] - window.step[0]
     days = np.split(result.equity, frames.panel.grid.first_row[1:-1])[:n_step]
-    trades, costs = _of_sessions(study, frames, result, n_step)
-    all_trades, all_costs = (trades, costs) if n_step == n_sessions else _of_sessions(study, frames, result, n_sessions)
-    test = performance(result.session_equity, all_trades, all_costs, exposure(all_trades, result, frames, n_sessions))
+    paid, dates = fill_costs(frames, result.fills, result.orders, study.costs), set(result.dates[:n_step])
+    trades = trade_table(result, frames, n_step)
+    costs = totals_of([fill for fill in result.fills if fill.session in dates], paid)
+    all_trades = trade_table(result, frames, n_sessions)
+    held = exposure(all_trades, result, frames, n_sessions)
+    test = performance(result.session_equity, all_trades, totals_of(result.fills, paid), held)
     return WindowResult(
         index=window.index,
         weights=here.said.weights.mean(axis=0).tolist(),
@@ -135,15 +138,6 @@ def _run_window(here: Prepared, study: Study, cash: float) -> WindowResult:
         trade_minutes=trades.minutes.tolist(),
         costs=asdict(costs),
     )
-
-
-def _of_sessions(
-    study: Study, frames: Frames, result: BacktestResult, n_sessions: int
-) -> tuple[TradeTable, CostTotals]:
-    """Return the trades and costs of the first sessions of a backtest."""
-    dates = set(result.dates[:n_sessions])
-    fills = [fill for fill in result.fills if fill.session in dates]
-    return trade_table(result, frames, n_sessions), fill_costs(frames, fills, result.orders, study.costs)
 
 
 def trade_table(result: BacktestResult, frames: Frames, n_sessions: int) -> TradeTable:

@@ -45,7 +45,13 @@ def keep(
     denied = Counter[str]()
     for part in parts:
         found = part.result.verdicts
-        denied.update({reason.name: n for reason, n in found.items() if reason >= Reason.DENIED_THRESHOLD})
+        denied.update(
+            {
+                reason.name.removeprefix("DENIED_").lower(): n
+                for reason, n in found.items()
+                if reason >= Reason.DENIED_THRESHOLD
+            }
+        )
     manifest = Manifest(
         kind=source.kind,
         id="",

@@ -46,7 +46,8 @@ class Span:
     def block(self, frames: Frames, earliest: dt.date, latest: dt.date | None = None) -> Block:
         """Return the stored sessions of the span from `earliest` to `latest`; `DataError` where there is none."""
         dates = [session.date for session in frames.panel.grid.sessions]
-        start, stop = self.first or earliest, min(filter(None, (self.last, latest, dates[-1])))
+        start = max(self.first or earliest, earliest)
+        stop = min(filter(None, (self.last, latest, dates[-1])))
         inside = [k for k, date in enumerate(dates) if start <= date <= stop]
         if not inside:
             raise DataError(f"no stored session from {start} to {stop}: the bars end on {dates[-1]}")

@@ -287,7 +287,7 @@ def test_an_ensemble_of_the_search_trades_its_steps_again_to_the_cent(
     done = backtest_mask(request_, 31)
     assert done.run.session_equity.tolist() == report.result["trials"][31]["equity"]
     assert done.run.manifest.subject == f"mask 31 of {report.result['id']}"
-    again = backtest_mask(request_, 31, Span(first=dt.date(2025, 11, 13), cash=50_000.0))
+    again = backtest_mask(request_, 31, Span(first=dt.date(2025, 11, 12), cash=50_000.0))
     assert (len(again.run.dates), again.run.session_equity[0]) == (1, 50_000.0)
     with pytest.raises(ConfigError, match="mask 200"):
         backtest_mask(request_, 200)

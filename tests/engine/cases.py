@@ -57,7 +57,7 @@ def case(seed: int, size: Size = Size()) -> Case:  # noqa: B008 # a value
     frames = _frames(rng, panel)
     kernel = _kernel(rng, grid.bar_minutes)
     plan = _plan(rng, panel, kernel, halts)
-    scale = rng.choice([1.0, 1.0, 0.25, 1.5, 0.0], grid.n_rows, p=[0.4, 0.2, 0.2, 0.15, 0.05])
+    scale = rng.choice([1.0, 0.25, 1.5, 0.0], grid.n_rows, p=[0.6, 0.2, 0.15, 0.05])
     cash = float(rng.choice([100_000.0, 30_000.0, 1_000_000.0, 2_000.0]))
     return Case(frames, _signals(rng, panel), scale, plan, kernel, _costs(rng), cash)
 
@@ -89,7 +89,7 @@ def _panel(rng: Rng, grid: SessionGrid, symbols: tuple[str, ...], halts: npt.NDA
     reach = np.abs(rng.normal(0, vol, (2, *shape))) * (rng.random((2, *shape)) < 0.8) * close
     high = _ticks(np.maximum(open_, close) + reach[0])
     low = _ticks(np.maximum(np.minimum(open_, close) - reach[1], 1e-4))
-    volume = np.floor(rng.lognormal(rng.choice([3.0, 6.0, 9.0], shape[1]), 1.5, shape))
+    volume = np.floor(rng.lognormal(rng.choice([4.0, 8.0, 10.0], shape[1]), 1.5, shape))
     traded = _traded(rng, grid, shape[1]) & ~(halts & (rng.random(shape) < 0.8)) & (volume > 0)
     _carry(grid, traded, open_, high, low, close)
     volume[~traded] = 0.0
@@ -134,7 +134,7 @@ def _frames(rng: Rng, panel: Panel) -> Frames:
     atr[rng.random(shape) < 0.02] = np.nan
     adv = rng.choice([1e4, 1e6, 5e7], sessions)
     sigma = rng.choice([0.01, 0.04], sessions)
-    expected = np.floor(rng.lognormal(rng.choice([3.0, 7.0, 10.0], shape[1]), 1.0, shape))
+    expected = np.floor(rng.lognormal(rng.choice([3.0, 8.0, 11.0], shape[1]), 1.0, shape))
     young = rng.random(sessions) < 0.05
     adv[young] = sigma[young] = np.nan
     expected[young[grid.session_of_row]] = np.nan
@@ -171,7 +171,7 @@ def _kernel(rng: Rng, bar: int) -> KernelConfig:
         buying_power=pick(0.2, 1.0, 2.0),
         sizing="kelly" if rng.random() < 0.6 else "confidence",
         orders="limit" if rng.random() < 0.6 else "market",
-        max_daily_loss=pick(0.002, 0.02, 0.02),
+        max_daily_loss=pick(0.004, 0.02, 0.02, 0.05),
         stop_atr=pick(0.5, 2.0, 2.0),
         trailing=bool(rng.random() < 0.4),
         flat_minutes=int(rng.choice([1, 5, 10])) * bar,

@@ -18,7 +18,9 @@ and of two builds at once neither takes the other's rows for its own.
 
 import hashlib
 import io
+from collections import deque
 from collections.abc import Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -37,6 +39,8 @@ KERNEL = "kernel"
 VALUES, INPUTS, STATE = "values", "inputs", "state"
 HINT = "run `daytrader features` again"
 _PARTS = "_parts.json"
+_AHEAD = 2
+"""Parts that may wait for the disk while others are computed."""
 
 
 @dataclass(frozen=True)
@@ -91,24 +95,35 @@ class Layer:
     def save(self, kept: Mapping[str, Part], new: Iterable[Computed]) -> dict[str, Part]:
         """Write new parts beside those that are `kept`, then declare them; all others go. Return all there are now.
 
+        A part goes to the disk while the next one is computed.
+
         Raises `DataError` for a part with other rows than its sessions have.
         """
         contents = dict(kept)
-        for one in new:
-            self._check(one)
-            ends = {f"{name}.npy": _npy(array) for name, array in one.arrays.items()}
-            if one.table is not None:
-                ends["parquet"] = _parquet(one.table)
-            for end, content in ends.items():
-                self.store.write(self._place(_file(one.month, one.part.keys[-1], end)), content)
-            state = _sha(one.arrays[STATE]) if STATE in one.arrays else ""
-            contents[one.month] = replace(one.part, state=state, sizes={end: len(c) for end, c in ends.items()})
+        with ThreadPoolExecutor(1) as writer:
+            written: deque[Future[None]] = deque()
+            for one in new:
+                self._check(one)
+                ends = {f"{name}.npy": _npy(array) for name, array in one.arrays.items()}
+                if one.table is not None:
+                    ends["parquet"] = _parquet(one.table)
+                state = _sha(one.arrays[STATE]) if STATE in one.arrays else ""
+                contents[one.month] = replace(one.part, state=state, sizes={end: len(c) for end, c in ends.items()})
+                written.append(writer.submit(self._write, one, ends))
+                if len(written) > _AHEAD:
+                    written.popleft().result()
+            for rest in written:
+                rest.result()
         self.store.write_json(self._place(_PARTS), {month: _json(part) for month, part in contents.items()})
         files = {_file(month, part.keys[-1], end) for month, part in contents.items() for end in part.sizes}
         for path in self.store.find(self._place("*")):
             if path.rpartition("/")[2] not in {_PARTS, *files}:
                 self.store.remove(path)
         return contents
+
+    def _write(self, one: Computed, ends: Mapping[str, bytes]) -> None:
+        for end, content in ends.items():
+            self.store.write(self._place(_file(one.month, one.part.keys[-1], end)), content)
 
     def _check(self, one: Computed) -> None:
         found = {name: len(array) for name, array in one.arrays.items() if name != STATE}

@@ -71,7 +71,7 @@ def _other_features(profile: "Profile", bundle: Bundle) -> Iterator[str]:
 
 
 def _other_config(profile: "Profile", bundle: Bundle) -> Iterator[str]:
-    from daytrader_ray.cluster.session import TRADED_AS_TRAINED
+    from daytrader_ray.cluster.before import TRADED_AS_TRAINED
 
     sections = [name for name in (*FITTED_WITH, *TRADED_AS_TRAINED) if name in bundle.plan]
     then = {IN_PROFILE.get(name, name): bundle.plan[name] for name in sections}

@@ -80,7 +80,7 @@ def listed(root: str) -> list[dict[str, Any]]:
 
 def described(one: Opened) -> dict[str, Any]:
     """Return everything a person may ask of a bundle."""
-    from daytrader_ray.cluster.session import TRADED_AS_TRAINED
+    from daytrader_ray.cluster.before import TRADED_AS_TRAINED
     from daytrader_ray.regime.summary import summary
 
     bundle, plan = one.bundle, one.bundle.plan

@@ -9,7 +9,7 @@ from daytrader_ray.adapters import model_store
 from daytrader_ray.adapters.alpaca_broker import BrokerConfig
 from daytrader_ray.adapters.live_config import FeedConfig, LiveConfig
 from daytrader_ray.cli.profile import Profile
-from daytrader_ray.cluster.session import Pace, SessionSpec
+from daytrader_ray.cluster.spec import Pace, SessionSpec
 from daytrader_ray.domain.errors import ConfigError
 from daytrader_ray.features.feature_set import feature_set
 from daytrader_ray.sandbox.playing import state_at

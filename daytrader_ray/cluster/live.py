@@ -9,7 +9,8 @@ from ray.exceptions import GetTimeoutError, RayActorError, RayTaskError, TaskCan
 
 from daytrader_ray.adapters import logs
 from daytrader_ray.cluster import serving
-from daytrader_ray.cluster.session import SessionSpec, trade
+from daytrader_ray.cluster.session import trade
+from daytrader_ray.cluster.spec import SessionSpec
 from daytrader_ray.domain.errors import BrokerError
 from daytrader_ray.engine.runner import OPEN_HINT, SessionResult
 

@@ -9,9 +9,11 @@ import numpy as np
 
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.adapters.tables import Kind
+from daytrader_ray.cluster.before import load_bundle
 from daytrader_ray.cluster.replay import replay
 from daytrader_ray.cluster.scoring import ProcessScorer
-from daytrader_ray.cluster.session import SessionSpec, load_bundle, session_of, trade
+from daytrader_ray.cluster.session import trade
+from daytrader_ray.cluster.spec import SessionSpec, session_of
 from daytrader_ray.domain.errors import DataError, LockstepError
 from daytrader_ray.domain.trading import OrderKind, Reason
 from daytrader_ray.engine.backtest import BacktestResult

@@ -5,8 +5,9 @@ import numpy as np
 from daytrader_ray.adapters.feature_inputs import event_panel, event_scales, tick_panel
 from daytrader_ray.adapters.market_caps import market_caps
 from daytrader_ray.adapters.store import ParquetStore
+from daytrader_ray.cluster.before import job_of
 from daytrader_ray.cluster.feature_state import computed, warmed
-from daytrader_ray.cluster.session import SessionSpec, job_of
+from daytrader_ray.cluster.spec import SessionSpec
 from daytrader_ray.domain.panel import Frames
 from daytrader_ray.engine.backtest import BacktestResult, Plan, backtest
 from daytrader_ray.market_data.statistics import session_statistics

@@ -1,11 +1,19 @@
-"""What the portfolio's slow loop tells the kernel: a cap for each stock, and the hedges."""
+"""What the portfolio's slow loop and validation tell the kernel: caps, hedges, and what an edge is worth."""
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 Float64 = npt.NDArray[np.float64]
+Int64 = npt.NDArray[np.int64]
+
+SIZING_STEPS = (
+    "signal", "threshold", "cap", "fraction", "kelly", "regime_scale", "event_scale", "wish_usd", "room_sector_usd",
+    "room_gross_usd", "room_net_usd", "room_beta_usd", "room_power_usd", "room_volume_shares", "bound",
+)  # fmt: skip
+"""What the kernel notes of each entry; `bound` is the smallest room in the order of the six rooms, -1 the wish."""
 
 
 class Budget(NamedTuple):
@@ -32,3 +40,27 @@ def unlimited(n_symbols: int, cap: float) -> Budget:
     [0.05, 0.05]
     """
     return Budget(np.full(n_symbols, cap), 1.0, 0, -1, np.zeros(n_symbols), np.full(n_symbols, np.nan))
+
+
+@dataclass(frozen=True)
+class Budgets:
+    """The budgets of a backtest: `at` `[row]`, counted from its first session, says which of `items` is in force."""
+
+    at: Int64
+    items: tuple[Budget, ...]
+
+
+class Sizing(NamedTuple):
+    """What trades on signals of like strength earned on validation (Kelly), as factors of their size.
+
+    `edges` `[bucket]` smallest |signal| of each bucket, ascending; `weight` `[bucket]` in [0, 1]; below the first edge
+    it is 0. `fraction` of the full Kelly bet, in [0.25, 0.5], before any drawdown.
+    """
+
+    edges: Float64
+    weight: Float64
+    fraction: float
+
+
+CONFIDENCE = Sizing(np.zeros(1), np.ones(1), 0.5)
+"""Size by |signal| alone."""

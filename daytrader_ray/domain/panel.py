@@ -116,7 +116,8 @@ class Frames:
     """All that training, search and backtest read: bars, features and what was known before each session.
 
     `adv` (shares) and `sigma_day` are `[session, symbol]`, `expected_volume` (shares) is `[row, symbol]`; each uses
-    earlier sessions only and is NaN with fewer than 3 of them.
+    earlier sessions only and is NaN with fewer than 3 of them. `half_spread_bps` `[session, symbol]`, known before the
+    session, stands for that of the cost config's table (NaN: the table); left out, it is NaN.
     """
 
     panel: Panel
@@ -124,3 +125,8 @@ class Frames:
     adv: Float64
     sigma_day: Float64
     expected_volume: Float64
+    half_spread_bps: Float64 = field(default_factory=lambda: np.empty((0, 0)))
+
+    def __post_init__(self) -> None:
+        if self.half_spread_bps.size == 0:
+            object.__setattr__(self, "half_spread_bps", np.full(self.adv.shape, np.nan))

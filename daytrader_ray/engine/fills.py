@@ -10,6 +10,7 @@ import numpy as np
 
 from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.jit import njit
+from daytrader_ray.domain.panel import Frames
 from daytrader_ray.domain.trading import OrderKind, Reason
 from daytrader_ray.engine.book import F8, Book
 from daytrader_ray.engine.rounding import round_half_even
@@ -48,10 +49,14 @@ class Bar(NamedTuple):
 
 
 class Liquidity(NamedTuple):
-    """What impact and spread are measured against `[symbol]`: `adv` shares, `sigma_day`; NaN where unknown."""
+    """What impact and spread are measured against `[symbol]`: `adv` shares, `sigma_day`; NaN where unknown.
+
+    `half_spread_bps` of the symbol itself stands for that of the table (NaN: the table).
+    """
 
     adv: F8
     sigma_day: F8
+    half_spread_bps: F8
 
 
 def costs_of(config: CostConfig, date: dt.date, n_slots: int, bar_minutes: int) -> Costs:
@@ -74,6 +79,15 @@ def costs_of(config: CostConfig, date: dt.date, n_slots: int, bar_minutes: int) 
     )
 
 
+def liquidity_of(frames: Frames, session: int) -> Liquidity:
+    """Return what is known of each symbol before a session."""
+    return Liquidity(
+        np.ascontiguousarray(frames.adv[session]),
+        np.ascontiguousarray(frames.sigma_day[session]),
+        np.ascontiguousarray(frames.half_spread_bps[session]),
+    )
+
+
 @njit
 def fill_price(
     base: float, side: int, qty: int, volume: float, i: int, slot: int, at: Liquidity, costs: Costs
@@ -91,6 +105,8 @@ def fill_price(
                 bps = costs.table_bps[k]
                 break
         impact = base * costs.impact * at.sigma_day[i] * np.sqrt(qty / volume)
+    if np.isfinite(at.half_spread_bps[i]):
+        bps = at.half_spread_bps[i]
     half_spread = max(costs.min_half_spread, base * bps / 1e4) * costs.curve[slot]
     return max(round_half_even(base + side * (half_spread + impact), 1e4), 1e-4)
 

@@ -4,18 +4,34 @@
 positions. Both write intents into arrays they are given and allocate nothing. `docs/fills.md` fixes when what happens.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from daytrader_ray.domain.budget import SIZING_STEPS, Budget, Sizing
 from daytrader_ray.domain.jit import njit
 from daytrader_ray.domain.trading import OrderKind, Reason
-from daytrader_ray.engine.book import B1, CASH, EQUITY, F8, FREE, HANDS_OFF, I8, START_EQUITY, Book
+from daytrader_ray.engine.book import (
+    ACTIVE,
+    B1,
+    CASH,
+    EQUITY,
+    F8,
+    FREE,
+    HANDS_OFF,
+    I8,
+    PEAK,
+    REDUCING,
+    START_EQUITY,
+    Book,
+)
+from daytrader_ray.engine.book import HALTED as STATE_HALTED
 from daytrader_ray.engine.config import KernelConfig
 from daytrader_ray.engine.rounding import round_half_even
 
-CANCEL_STOP, EXIT, ENTRY, STOP = (int(k) for k in OrderKind)
+CANCEL_STOP, EXIT, ENTRY, STOP, CANCEL, HEDGE = (int(k) for k in OrderKind)
 
 SIGNAL = int(Reason.SIGNAL)
 PROTECT = int(Reason.PROTECT)
@@ -25,6 +41,8 @@ TIME_EXIT = int(Reason.TIME_EXIT)
 FLATTEN = int(Reason.FLATTEN)
 HALTED = int(Reason.HALTED)
 UNPROTECTED = int(Reason.UNPROTECTED)
+UNFILLED = int(Reason.UNFILLED)
+DENIED_REDUCING = int(Reason.DENIED_REDUCING)
 DENIED_THRESHOLD = int(Reason.DENIED_THRESHOLD)
 DENIED_POSITION = int(Reason.DENIED_POSITION)
 DENIED_COOLDOWN = int(Reason.DENIED_COOLDOWN)
@@ -41,6 +59,7 @@ DENIED_EVENT = int(Reason.DENIED_EVENT)
 
 STOP_ATTEMPTS = 2
 """Stops of a symbol that may fail before its position is sold."""
+LOWEST_FRACTION, DEEPEST_FALL = 0.25, 0.1
 
 
 class Rules(NamedTuple):
@@ -49,8 +68,14 @@ class Rules(NamedTuple):
     max_position: float
     max_sector: float
     max_gross: float
+    max_net: float
+    max_beta: float
+    buying_power: float
+    kelly: bool
+    limits: bool
     max_daily_loss: float
     stop_atr: float
+    trailing: bool
     flat_bars: int
     min_hold_bars: int
     time_exit_bars: int
@@ -59,6 +84,7 @@ class Rules(NamedTuple):
     hysteresis: float
     max_quiet_bars: int
     allow_short: bool
+    hedge_band: float
     participation: float
 
 
@@ -68,7 +94,10 @@ class Snapshot(NamedTuple):
     `close` USD (NaN: no price), `signal` in [-1, 1] (NaN: none), `atr` ATR_5 in USD, `expected_volume` shares of the
     NEXT bar's minute, `sector` numbers from 0, `tradable` whether the symbol may be entered today, `quiet` bars since
     its last trade (0: it traded in this one), `event_scale` what entries are sized by near an event (1: none is near,
-    0: no entry), `sector_limit` `[sector]` most gross exposure as a fraction of equity beside `max_sector` (inf: none).
+    0: no entry), `sector_limit` `[sector]` most gross exposure as a fraction of equity beside `max_sector` (inf: none),
+    `high` and `low` USD of the bar, `halted` whether trading in it is halted, `shortable` whether it is easy to borrow,
+    `restricted` whether Rule 201 forbids to sell it short, `reducing` 1 where exits alone are allowed, `budget` the one
+    in force, `is_hedge` the hedge instruments and `hedge_cap` most of equity in each (0 of a stock).
     """
 
     close: F8
@@ -80,10 +109,23 @@ class Snapshot(NamedTuple):
     quiet: I8
     event_scale: F8
     sector_limit: F8
+    high: F8
+    low: F8
+    halted: B1
+    shortable: B1
+    restricted: B1
+    reducing: int
+    budget: Budget
+    is_hedge: B1
+    hedge_cap: F8
 
 
 class Intents(NamedTuple):
-    """Orders in the order in which they are sent: `kind`, `symbol`, `side`, `qty`, `reason` int64 and `price` USD."""
+    """Orders in the order in which they are sent: `kind`, `symbol`, `side`, `qty`, `reason` int64 and `price` USD.
+
+    `price` is that of a stop or a limit, 0 at market. `sizing` `[order, step]` says how each ENTRY got its size
+    (`SIZING_STEPS`); it is not set for other kinds.
+    """
 
     kind: I8
     symbol: I8
@@ -91,6 +133,7 @@ class Intents(NamedTuple):
     qty: I8
     reason: I8
     price: F8
+    sizing: F8
 
 
 class Scratch(NamedTuple):
@@ -108,12 +151,20 @@ def rules_of(config: KernelConfig, participation: float, bar_minutes: int) -> Ru
         return -(-minutes // bar_minutes)
 
     return Rules(
-        config.max_position, config.max_sector, config.max_gross, config.max_daily_loss, config.stop_atr,
+        config.max_position, config.max_sector, config.max_gross, config.max_net, config.max_beta, config.buying_power,
+        config.sizing == "kelly", config.orders == "limit", config.max_daily_loss, config.stop_atr, config.trailing,
         bars(config.flat_minutes), bars(config.min_hold_minutes), bars(config.time_exit_minutes),
         bars(config.cooldown_minutes), config.max_trades_per_symbol, config.exit_hysteresis,
-        bars(config.max_quiet_minutes), config.allow_short,
-        participation,
+        bars(config.max_quiet_minutes), config.allow_short, config.hedge.band, participation,
     )  # fmt: skip
+
+
+def hedge_caps(config: KernelConfig, symbols: Sequence[str]) -> tuple[B1, F8]:
+    """Return which of the symbols are hedge instruments, and the most of equity in each (0 of a stock) `[symbol]`."""
+    caps = config.hedge.caps
+    return np.array([symbol in caps for symbol in symbols], dtype=np.bool_), np.array(
+        [caps.get(symbol, 0.0) for symbol in symbols], dtype=np.float64
+    )
 
 
 def new_intents(n_symbols: int) -> Intents:
@@ -122,7 +173,8 @@ def new_intents(n_symbols: int) -> Intents:
     def ints() -> I8:
         return np.zeros(2 * n_symbols, dtype=np.int64)
 
-    return Intents(ints(), ints(), ints(), ints(), ints(), np.zeros(2 * n_symbols, dtype=np.float64))
+    prices, sizing = np.zeros(2 * n_symbols), np.zeros((2 * n_symbols, len(SIZING_STEPS)))
+    return Intents(ints(), ints(), ints(), ints(), ints(), prices, sizing)
 
 
 def new_scratch(sector: npt.NDArray[np.int64]) -> Scratch:
@@ -154,12 +206,13 @@ def mark_to_market(book: Book, close: F8) -> None:
         if book.qty[i] != 0:
             equity += book.qty[i] * book.mark[i]
     book.money[EQUITY] = equity
+    book.money[PEAK] = max(book.money[PEAK], equity)
 
 
 @njit
 def exit_reason(book: Book, i: int, slot: int, flatten: bool, signal: float, threshold: float, rules: Rules) -> int:
     """Return why position `i` is to be sold at the close of `slot`, 0 to keep it."""
-    if book.halted[0] == 1:
+    if book.state[0] == STATE_HALTED:
         return HALTED
     if flatten:
         return FLATTEN
@@ -225,6 +278,28 @@ def _rank_entries(book: Book, slot: int, now: Snapshot, threshold: float, rules:
 
 
 @njit
+def bet_fraction(book: Book, sizing: Sizing, rules: Rules) -> float:
+    """Return the fraction of the full Kelly bet: lowered linearly to 0.25 over the first 10 % below the peak."""
+    if not rules.kelly:
+        return 0.5
+    fall = 1.0 - book.money[EQUITY] / book.money[PEAK]
+    lowest = min(LOWEST_FRACTION, sizing.fraction)
+    return float(sizing.fraction - (sizing.fraction - lowest) * min(1.0, fall / DEEPEST_FALL))
+
+
+@njit
+def kelly_weight(signal: float, sizing: Sizing, rules: Rules) -> float:
+    """Return the weight of the bucket of |signal|, 0 below the first one."""
+    if not rules.kelly:
+        return 1.0
+    weight = 0.0
+    for k in range(sizing.edges.size):
+        if abs(signal) >= sizing.edges[k]:
+            weight = sizing.weight[k]
+    return weight
+
+
+@njit
 def step(
     book: Book,
     slot: int,
@@ -232,6 +307,7 @@ def step(
     now: Snapshot,
     threshold: float,
     scale: float,
+    sizing: Sizing,
     rules: Rules,
     scratch: Scratch,
     out: Intents,
@@ -248,6 +324,8 @@ def step(
         Smallest |signal| that enters (NaN or inf: no entries).
     scale
         Size multiplier of the current regime.
+    sizing
+        What trades on like signals earned on validation.
     out
         Receives, in this order, a cancel and an exit per sold position (by symbol), then entries by |signal|.
     """
@@ -255,7 +333,9 @@ def step(
     mark_to_market(book, now.close)
     equity = book.money[EQUITY]
     if equity <= book.money[START_EQUITY] * (1.0 - rules.max_daily_loss):
-        book.halted[0] = 1
+        book.state[0] = STATE_HALTED
+    elif book.state[0] != STATE_HALTED:
+        book.state[0] = REDUCING if now.reducing else ACTIVE
     n = 0
     if slot >= n_slots - 1:
         return n
@@ -276,8 +356,8 @@ def step(
 
     # No entries once halted, nor one that would be flattened at the close of the bar in which it fills.
     closing = slot + 1 >= n_slots - 1 - rules.flat_bars
-    if closing or book.halted[0] == 1:
-        scratch.verdict[:] = DENIED_SESSION if closing else HALTED
+    if closing or book.state[0] != ACTIVE:
+        scratch.verdict[:] = DENIED_SESSION if closing else HALTED if book.state[0] == STATE_HALTED else DENIED_REDUCING
         return n
 
     # Room that is left: pending exits free no capacity before they are filled.
@@ -296,6 +376,7 @@ def step(
         room_sector = min(rules.max_sector, now.sector_limit[sector]) * equity - scratch.sector_gross[sector]
         room_gross = rules.max_gross * equity - gross
         wish = rules.max_position * equity * min(1.0, abs(now.signal[i])) * min(1.0, scale) * now.event_scale[i]
+        wish *= bet_fraction(book, sizing, rules) / 0.5 * kelly_weight(now.signal[i], sizing, rules)
         usd = min(wish, room_sector, room_gross)
         qty = int(np.floor(min(usd / now.close[i], rules.participation * now.expected_volume[i])))
         if qty < 1:
@@ -320,8 +401,24 @@ def stop_tick(price: float) -> float:
 
 
 @njit
-def protect(book: Book, rules: Rules, out: Intents) -> int:
+def release(book: Book, out: Intents) -> int:
+    """Cancel what is left of the limits: their bar is over; return the number of intents written."""
+    n = 0
+    for i in range(book.qty.size):
+        if book.limit_kind[i] == 0:
+            continue
+        side = 1 if book.limit_qty[i] > 0 else -1
+        n = _emit(out, n, CANCEL, i, side, abs(book.limit_qty[i]), UNFILLED, book.limit_price[i])
+        book.limit_kind[i] = 0
+        book.limit_qty[i] = 0
+    return n
+
+
+@njit
+def protect(book: Book, rules: Rules, leaving_too: bool, out: Intents) -> int:
     """Put a resting stop for the whole under every position that lacks one; return the number of intents written.
+
+    Not while a limit exit rests, and with `leaving_too` False under none that is on its way out: it is sold next.
 
     A new position's stop is `stop_atr * atr` from its average entry price; a position whose exit was filled in part
     gets its old stop back for what is left. A stop for another quantity is cancelled first.
@@ -332,6 +429,9 @@ def protect(book: Book, rules: Rules, out: Intents) -> int:
         if (
             qty == 0
             or book.stop_live[i] == qty
+            or book.atr[i] == 0.0
+            or book.limit_kind[i] == EXIT
+            or (book.leaving[i] != 0 and not leaving_too)
             or book.blocked[i] == HANDS_OFF
             or book.stop_failures[i] >= STOP_ATTEMPTS
         ):

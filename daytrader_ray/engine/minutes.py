@@ -27,13 +27,13 @@ class Prices(NamedTuple):
 class LiveMinutes:
     """Lays the bars of a session out as `market_data.panel.build_panel` does.
 
-    `close` are the latest closes (NaN: none yet), `quiet` the bars since each symbol traded `[symbol]`; `late` counts
-    the bars that came after their minute.
+    Of the last minute: `close` the latest closes (NaN: none yet), `high`, `low`, and `quiet` the bars since each symbol
+    traded `[symbol]`. `late` counts the bars that came after their minute.
     """
 
     def __init__(self, symbols: Sequence[str], open_minute: int, bar_minutes: int) -> None:
         n = len(symbols)
-        self.close = np.full(n, np.nan)
+        self.close = self.high = self.low = np.full(n, np.nan)
         self.quiet = np.zeros(n, dtype=np.int64)
         self.late = 0
         self._open_minute, self._bar_minutes = open_minute, bar_minutes
@@ -61,7 +61,8 @@ class LiveMinutes:
         stale = self._is_index & (self._age > MAX_AGE_MINUTES // self._bar_minutes)
         for prices in (now.open, now.high, now.low, now.close):
             prices[stale] = np.nan
-        self.close, self.quiet = now.close, np.where(now.traded, 0, self.quiet + 1)
+        self.close, self.high, self.low = now.close, now.high, now.low
+        self.quiet = np.where(now.traded, 0, self.quiet + 1)
         return now
 
     def _carried(self) -> Prices:

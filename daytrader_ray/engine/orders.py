@@ -19,5 +19,6 @@ def order_of(
         qty=qty,
         stop_price=price if what is OrderKind.STOP else None,
         reason=why,
+        limit_price=price if what in (OrderKind.ENTRY, OrderKind.EXIT) and price > 0.0 else None,
         client_order_id=client_order_id(run, date, slot, symbol, what, urgent=is_urgent(why)),
     )

@@ -114,7 +114,7 @@ class _Loop:
     async def decide(
         self, slot: int, bars: Sequence[LiveBar], ticks: Mapping[str, Sequence[float]], scorer: Scorer
     ) -> list[Order]:
-        for name in self.engine.unanswered:
+        for name in self.engine.orders.unanswered:
             if name not in self.named:
                 self.named.add(name)
                 self._alarm(slot, f"{name}: sent a bar ago, and its end is not known")
@@ -141,7 +141,7 @@ class _Loop:
         self.without_score.update(missing)
 
     def _tell_unscored(self, slot: int) -> None:
-        why = self.engine.unscored
+        why = self.engine.inputs.unscored
         if new := [f"{symbol} ({why[symbol]})" for symbol in why if symbol not in self.unscored]:
             self._alarm(slot, f"not scored, neither entered nor sold for a signal: {', '.join(new)}")
         self.unscored.update(why.keys())
@@ -149,14 +149,14 @@ class _Loop:
     async def send(self, tick: Tick, orders: Sequence[Order], read_at: float | None = None) -> None:
         """Send orders one after another, in the kernel's order; each is journalled before it leaves."""
         for order in orders:
-            if self.engine.is_blocked(order.symbol):
+            if self.engine.orders.is_blocked(order.symbol):
                 # The cancel before it failed: what that stop has sold, or will sell, must not be sold twice.
-                self.engine.on_not_sent(order)
+                self.engine.orders.not_sent(order)
                 self.journal.note("skipped", {"slot": order.slot, "client_order_id": order.client_order_id})
                 continue
             refusal = self.engine.refuse(order)
             if refusal is not None:
-                self.engine.on_not_sent(order)
+                self.engine.orders.not_sent(order)
                 self._alarm(order.slot, f"{order.client_order_id} not sent: {refusal}")
                 continue
             self.journal.order(order)
@@ -166,7 +166,7 @@ class _Loop:
             try:
                 await self.broker.submit(order)
             except BrokerError as error:
-                self.engine.block(order)
+                self.engine.orders.block(order)
                 self.named.add(order.client_order_id)
                 self._alarm(order.slot, f"{order.client_order_id}: fate unknown, {order.symbol} blocked: {error}")
             if order.kind is OrderKind.CANCEL_STOP:
@@ -178,10 +178,10 @@ class _Loop:
         self.result.flat_at_close = self.engine.is_flat and not any(account.positions.values())
         difference = account.cash - self.engine.cash
         # A paper account charges no fees: a difference of exactly our fees is no alarm.
-        if abs(difference) > CASH_TOLERANCE_USD and abs(difference - self.engine.fees) > CASH_TOLERANCE_USD:
+        if abs(difference) > CASH_TOLERANCE_USD and abs(difference - self.engine.orders.fees) > CASH_TOLERANCE_USD:
             self._alarm(-1, f"the broker's cash {account.cash:.2f} USD, our books {self.engine.cash:.2f} USD")
-        if self.engine.late_bars:
-            self._alarm(-1, f"{self.engine.late_bars} bars came after their minute had been decided")
+        if late := self.engine.inputs.minutes.late:
+            self._alarm(-1, f"{late} bars came after their minute had been decided")
         for name, n in sorted(self.without_score.items()):
             self._alarm(-1, f"{name} gave no score in {n} bars")
         for symbol, n in sorted(self.unscored.items()):
@@ -191,7 +191,7 @@ class _Loop:
 
     async def abort(self, why: str) -> str:
         """Have the broker close everything and note the end; return `why` and what was open, "" if nothing was."""
-        positions, unanswered = self.engine.positions, self.engine.unanswered
+        positions, unanswered = self.engine.positions, self.engine.orders.unanswered
         asked = await self._flatten() if self.result.orders else []
         with suppress(OSError):  # a full disk may be what ended it
             noted = {"why": why, "positions": positions, "unanswered": unanswered, "asked": asked}

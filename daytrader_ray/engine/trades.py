@@ -9,7 +9,11 @@ from daytrader_ray.domain.trading import Fill, Order, OrderKind, Reason
 
 @dataclass(frozen=True, slots=True)
 class Trade:
-    """One position from first to last fill: `pnl_usd` is net of spread, impact and `fees_usd`; `qty` shares entered."""
+    """One position from first to last fill: `pnl_usd` is net of spread, impact and `fees_usd`; `qty` shares entered.
+
+    `hedge` is one in a hedge instrument; `carried` one that a halt kept through a close: `session` and `entry_slot` are
+    those of its entry, `exit_slot` of a later session.
+    """
 
     session: dt.date
     symbol: str
@@ -22,6 +26,8 @@ class Trade:
     fees_usd: float
     pnl_usd: float
     reason: Reason
+    hedge: bool = False
+    carried: bool = False
 
 
 @dataclass(slots=True)

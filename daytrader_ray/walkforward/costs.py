@@ -9,7 +9,7 @@ from daytrader_ray.analytics.performance import CostTotals
 from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.panel import Frames
 from daytrader_ray.domain.trading import Fill, Order, Phase
-from daytrader_ray.engine.fills import Costs, Liquidity, costs_of, fill_price
+from daytrader_ray.engine.fills import Costs, Liquidity, costs_of, fill_price, liquidity_of
 from daytrader_ray.walkforward.windows import Block
 
 Float64 = npt.NDArray[np.float64]
@@ -32,21 +32,21 @@ def round_trip_costs(frames: Frames, block: Block, config: CostConfig, position_
         entry = np.minimum(np.arange(n_slots) + 1, n_slots - 1)
         leave = np.minimum(entry + HOLD_BARS_MINUTES // grid.bar_minutes, n_slots - 1)
         price = frames.panel.close[rows]
-        spread, impact = _one_side(price, frames.adv[s], frames.sigma_day[s], costs, position_usd)
+        spread, impact = _one_side(price, liquidity_of(frames, s), costs, position_usd)
         curve = (costs.curve[entry] + costs.curve[leave])[:, None]
         parts.append(spread * curve + 2.0 * impact + costs.sec_per_usd + costs.taf_per_share / price)
     return np.concatenate(parts) if parts else np.empty((0, len(frames.panel.symbols)))
 
 
-def _one_side(
-    price: Float64, adv: Float64, sigma_day: Float64, costs: Costs, position_usd: float
-) -> tuple[Float64, Float64]:
+def _one_side(price: Float64, at: Liquidity, costs: Costs, position_usd: float) -> tuple[Float64, Float64]:
     """Return (half-spread without the minute's factor, impact) as fractions of the price `[slot, symbol]`."""
+    adv, sigma_day = at.adv, at.sigma_day
     known = np.isfinite(adv) & np.isfinite(sigma_day) & (adv > 0)
     value = np.where(known, adv, np.nan) * price
     bps = np.full(price.shape, costs.table_bps[-1])
     for step_usd, step_bps in zip(costs.table_adv_usd[::-1], costs.table_bps[::-1], strict=True):
         bps = np.where(value >= step_usd, step_bps, bps)
+    bps = np.where(np.isfinite(at.half_spread_bps), at.half_spread_bps, bps)
     spread = np.maximum(costs.min_half_spread / price, bps / 1e4)
     share = np.where(known, sigma_day, 0.0) * np.sqrt(position_usd / price / np.where(known, adv, 1.0))
     return spread, costs.impact * share
@@ -60,7 +60,7 @@ def fill_costs(frames: Frames, fills: Sequence[Fill], orders: Sequence[Order], c
     for s, session in enumerate(grid.sessions):
         mine = [fill for fill in fills if fill.session == session.date]
         costs = costs_of(config, session.date, int(grid.bars_per_session[s]), grid.bar_minutes)
-        free, at = costs._replace(impact=0.0), Liquidity(frames.adv[s], frames.sigma_day[s])
+        free, at = costs._replace(impact=0.0), liquidity_of(frames, s)
         for fill in mine:
             i = column[fill.symbol]
             base = _base_price(frames, int(grid.first_row[s]), i, fill, stops.get(fill.client_order_id))

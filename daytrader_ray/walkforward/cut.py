@@ -24,6 +24,7 @@ def cut(frames: Frames, block: Block) -> Frames:
         adv=frames.adv[sessions],
         sigma_day=frames.sigma_day[sessions],
         expected_volume=frames.expected_volume[rows],
+        half_spread_bps=frames.half_spread_bps[sessions],
     )
 
 

@@ -13,7 +13,7 @@ from ray.exceptions import ActorDiedError, GetTimeoutError, RayTaskError
 
 from daytrader_ray.adapters.alpaca_broker import BrokerConfig
 from daytrader_ray.adapters.live_config import FeedConfig
-from daytrader_ray.cluster.session import SessionSpec
+from daytrader_ray.cluster.spec import SessionSpec
 from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.errors import BrokerError, FeedError
 from daytrader_ray.engine.config import KernelConfig

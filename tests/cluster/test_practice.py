@@ -84,11 +84,11 @@ async def test_the_dry_run_scores_in_every_minute_and_the_session_does_not_notic
     await practise(real, FakeScorer([0.0] * len(MEMBERS)))
     assert Scores.asked == [len(SYMBOLS)] * practice.N_BARS
     assert state_of(real) == before
-    assert (real.thresholds == 0.5).all() and real.is_flat and not real._sent
+    assert (real.thresholds == 0.5).all() and real.is_flat and not real.orders._sent
 
 
 def state_of(engine: SessionEngine) -> bytes:
-    features, windows = engine._features, engine._windows
+    features, windows = engine.inputs._features, engine.inputs._windows
     kept = [features.state, features.tails, windows.windows, windows._count, list(engine._book)]
-    kept += [list(engine._signal_state), engine._told, vars(engine._regime)]
+    kept += [list(engine._signal_state), engine._told, vars(engine.inputs._filter)]
     return pickle.dumps(kept)

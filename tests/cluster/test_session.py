@@ -13,7 +13,8 @@ from daytrader_ray.adapters.live_config import LiveConfig
 from daytrader_ray.adapters.store import FILE_SCHEMA, ParquetStore
 from daytrader_ray.adapters.tables import Kind
 from daytrader_ray.cluster import session
-from daytrader_ray.cluster.session import awaited, check_known, last_prices, market_before, panel_until, starting_cash
+from daytrader_ray.cluster.before import awaited, check_known, last_prices, market_before, panel_until
+from daytrader_ray.cluster.session import starting_cash
 from daytrader_ray.domain.errors import BrokerError, DataError
 from daytrader_ray.domain.fakes import FakeBroker, FakeJournal
 from daytrader_ray.domain.ports import Account
@@ -109,11 +110,12 @@ def test_the_first_bar_is_measured_by_the_last_price_after_todays_split_of_two()
 def test_a_session_in_which_nothing_could_be_scored_is_refused_with_the_features_that_are_missing():
     first = SimpleNamespace(date=dt.date(2025, 3, 3))
     history = SimpleNamespace(grid=SimpleNamespace(sessions=(first,)))
-    engine = SimpleNamespace(unknown=["trend.ema_50_15m", "a.b"], market=SimpleNamespace(history=history))
+    inputs = SimpleNamespace(unknown=["trend.ema_50_15m", "a.b"])
+    engine = SimpleNamespace(inputs=inputs, market=SimpleNamespace(history=history))
     with pytest.raises(DataError, match=r"a value of trend.ema_50_15m, a.b since 2025-03-03$") as failure:
         check_known(SimpleNamespace(root="data"), engine)
     assert "`daytrader features`" in failure.value.hint
-    engine.unknown = []
+    inputs.unknown = []
     check_known(SimpleNamespace(root="data"), engine)
 
 

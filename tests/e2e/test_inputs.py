@@ -71,9 +71,9 @@ def fill_events(store: ParquetStore, market: Market) -> int:
 
 
 def test_a_session_of_quotes_trades_and_events_has_no_difference_to_its_backtest(tmp_path) -> None:
+    from daytrader_ray.cluster.before import load_bundle
     from daytrader_ray.cluster.rehearsal import rehearse
     from daytrader_ray.cluster.replay import replay
-    from daytrader_ray.cluster.session import load_bundle
 
     root, market = str(tmp_path), Market(SANDBOX, market_grid(SANDBOX))
     store = ParquetStore(root)

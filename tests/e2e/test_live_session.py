@@ -100,8 +100,9 @@ def stored_as_made(data, day):
 
 
 async def test_a_live_session_trades_ends_flat_and_is_in_the_store_afterwards(data, file, play, day):
+    from daytrader_ray.cluster.before import load_bundle
     from daytrader_ray.cluster.scoring import ProcessScorer
-    from daytrader_ray.cluster.session import load_bundle, trade
+    from daytrader_ray.cluster.session import trade
 
     play(600.0, 20.0)
     spec = live_spec(load(file, data, KEYS), day.seen, "latest")

@@ -37,9 +37,9 @@ def test_every_order_and_fill_is_in_the_journal(rehearsal, day, profile):
 
 
 def test_another_threshold_on_one_side_is_found_as_a_difference(profile, exchange, day, rehearsal):
+    from daytrader_ray.cluster.before import load_bundle
     from daytrader_ray.cluster.rehearsal import compare
     from daytrader_ray.cluster.replay import replay
-    from daytrader_ray.cluster.session import load_bundle
     from daytrader_ray.engine.runner import SessionResult
 
     spec = rehearsal_spec(profile, day.session, "latest", exchange)
@@ -67,7 +67,7 @@ def test_a_session_that_the_bundle_has_seen_is_refused(profile, exchange, day):
 
 def test_a_bundle_is_traded_only_by_the_rules_it_was_trained_with(profile, exchange, day, monkeypatch):
     from daytrader_ray.adapters import model_store
-    from daytrader_ray.cluster.session import load_bundle
+    from daytrader_ray.cluster.before import load_bundle
 
     spec = rehearsal_spec(profile, day.session, day.bundle_id, exchange)
     sections = {name: getattr(spec, name).model_dump(mode="json") for name in ("universe", "kernel", "costs", "regime")}
@@ -86,7 +86,7 @@ def test_a_bundle_is_traded_only_by_the_rules_it_was_trained_with(profile, excha
 
 
 def test_a_bundle_of_other_features_is_refused_with_the_names_that_differ(profile, exchange, day):
-    from daytrader_ray.cluster.session import load_bundle
+    from daytrader_ray.cluster.before import load_bundle
     from daytrader_ray.features.feature_set import FeaturesConfig, feature_set
 
     spec = rehearsal_spec(profile, day.session, day.bundle_id, exchange)
@@ -119,7 +119,7 @@ def test_a_session_without_bars_in_the_store_is_refused(profile, exchange, day):
 
 def test_a_store_that_ends_before_the_last_session_is_refused(profile, day):
     from daytrader_ray.adapters import model_store
-    from daytrader_ray.cluster.session import panel_until
+    from daytrader_ray.cluster.before import panel_until
 
     spec = rehearsal_spec(profile, day.session + dt.timedelta(days=7), "latest", "http://127.0.0.1:9")
     with pytest.raises(DataError, match=r"the session of .* is missing in .* for AAPL, MRNA"):
@@ -127,8 +127,9 @@ def test_a_store_that_ends_before_the_last_session_is_refused(profile, day):
 
 
 async def test_live_trading_refuses_to_start_after_the_open(profile, exchange, day):
+    from daytrader_ray.cluster.before import load_bundle
     from daytrader_ray.cluster.scoring import ProcessScorer
-    from daytrader_ray.cluster.session import load_bundle, trade
+    from daytrader_ray.cluster.session import trade
 
     spec = dataclasses.replace(rehearsal_spec(profile, day.session, "latest", exchange), sandbox_url="")
     with pytest.raises(FeedError, match="opened 210 bars ago"):

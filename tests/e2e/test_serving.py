@@ -41,10 +41,10 @@ def test_members_behind_handles_score_exactly_like_the_bundle(served, day):
 
 def test_a_session_in_the_actor_with_serve_has_no_difference_from_the_backtest(served, profile, exchange, day):
     from daytrader_ray.cli.session_spec import rehearsal_spec
+    from daytrader_ray.cluster.before import load_bundle
     from daytrader_ray.cluster.live import trade_in_actor
     from daytrader_ray.cluster.rehearsal import compare
     from daytrader_ray.cluster.replay import replay
-    from daytrader_ray.cluster.session import load_bundle
 
     spec = rehearsal_spec(profile, day.session, "latest", exchange)
     result = trade_in_actor(spec)

@@ -14,7 +14,7 @@ from daytrader_ray.engine.rounding import round_half_even
 
 DATE = dt.date(2025, 12, 2)
 COSTS = costs_of(CostConfig(), DATE, 390, 1)
-DEEP = Liquidity(np.array([10e6]), np.array([0.02]))
+DEEP = Liquidity(np.array([10e6]), np.array([0.02]), np.array([np.nan]))
 ENTRY, EXIT = int(OrderKind.ENTRY), int(OrderKind.EXIT)
 
 

@@ -15,8 +15,9 @@ from daytrader_ray.domain.panel import Frames
 from daytrader_ray.domain.ports import BrokerEvent, LiveBar, Tick
 from daytrader_ray.domain.trading import MEMBERS, Order, OrderKind, Phase, Reason
 from daytrader_ray.engine.config import KernelConfig
+from daytrader_ray.engine.market import Market
 from daytrader_ray.engine.runner import SessionResult, run_session
-from daytrader_ray.engine.session import Market, SessionEngine
+from daytrader_ray.engine.session import SessionEngine
 from daytrader_ray.features.step import NAMES
 from daytrader_ray.market_data.statistics import next_session_statistics, session_statistics
 from daytrader_ray.models.bundle import Bundle
@@ -265,7 +266,7 @@ async def test_a_stock_that_trades_and_is_not_scored_is_an_alarm_with_the_featur
 
 async def test_a_stock_whose_history_is_too_short_for_a_window_is_named_too() -> None:
     here = engine(events=np.ones((390, 3, 2)), features=("lag.return_1", "events.minutes_to"))
-    here._windows._count[1] = 0
+    here.inputs._windows._count[1] = 0
     result = await session(FakeBroker(reply=filled), FakeScorer([0.0] * 5), here=here)
     assert any(alarm.endswith("S01 (too few bars with all features)") for alarm in result.alarms)
     assert not any("S00" in alarm for alarm in result.alarms)
@@ -355,9 +356,9 @@ async def test_a_bar_that_comes_a_minute_early_waits_and_one_that_comes_late_is_
     first, second = bars()[0], bars()[1]
     live.on_bars(0, [*first, second[0]])
     live.on_bars(1, second[1:])
-    assert live.late_bars == 0
+    assert live.inputs.minutes.late == 0
     live.on_bars(2, [first[0]])
-    assert live.late_bars == 1
+    assert live.inputs.minutes.late == 1
 
 
 async def test_an_execution_told_twice_counts_once() -> None:

@@ -12,7 +12,8 @@ from daytrader_ray.domain.peers import Peers
 from daytrader_ray.domain.ports import LiveBar
 from daytrader_ray.domain.sessions import Session, SessionGrid
 from daytrader_ray.engine.config import KernelConfig
-from daytrader_ray.engine.session import Market, SessionEngine
+from daytrader_ray.engine.market import Market
+from daytrader_ray.engine.session import SessionEngine
 from daytrader_ray.features.compute import compute
 from daytrader_ray.features.step import NAMES
 from daytrader_ray.market_data.bars import SymbolBars
@@ -129,7 +130,7 @@ def test_windows_and_atr_are_those_of_the_batch(panel: Panel, frames: Frames, bu
     for slot in range(N_SLOTS):
         found = engine.on_bars(slot, bars_of(panel, slot))
         assert len(found) == 1 and found[0].tobytes() == np.ascontiguousarray(expected[slot]).tobytes(), slot
-        assert engine._aux.tobytes() == atr_and_rest(frames, first + slot).tobytes(), slot
+        assert engine.inputs.aux.tobytes() == atr_and_rest(frames, first + slot).tobytes(), slot
 
 
 def atr_and_rest(frames: Frames, row: int) -> np.ndarray:
@@ -143,17 +144,17 @@ def test_prices_and_regime_are_those_of_the_panel_and_a_silent_index_goes_out(pa
     batch.warm(panel.part(0, TODAY))
     for slot in range(N_SLOTS):
         engine.on_bars(slot, bars_of(panel, slot))
-        assert engine._minutes.close.tobytes() == panel.close[first + slot].tobytes(), slot
+        assert engine.inputs.minutes.close.tobytes() == panel.close[first + slot].tobytes(), slot
         batch.step(slot, panel.close[first + slot])
-        assert engine._regime.probabilities.tobytes() == batch.probabilities.tobytes(), slot
-        assert np.isnan(engine._minutes.close[1]) == (35 <= slot <= 60), slot
+        assert engine.inputs._filter.probabilities.tobytes() == batch.probabilities.tobytes(), slot
+        assert np.isnan(engine.inputs.minutes.close[1]) == (35 <= slot <= 60), slot
     assert np.isfinite(batch.probabilities).all()
 
 
 def test_features_that_the_history_is_too_short_for_are_told(panel: Panel, bundle: Bundle) -> None:
     long = ("cross_section.beta_spy_390", "trend.ema_50_15m")
     wishing = replace(bundle, selection=keeping(NAMES, ("lag.return_1", *long)), scaler=Scaler(np.zeros(3), np.ones(3)))
-    assert set(engine_of(panel, wishing).unknown) == set(long)
-    assert engine_of(panel, bundle).unknown == []
+    assert set(engine_of(panel, wishing).inputs.unknown) == set(long)
+    assert engine_of(panel, bundle).inputs.unknown == []
     nobody = replace(market_of(panel), tradable=np.zeros(3, dtype=np.bool_))
-    assert SessionEngine(wishing, nobody, KernelConfig(), CostConfig(), 1.0, "run").unknown == []
+    assert SessionEngine(wishing, nobody, KernelConfig(), CostConfig(), 1.0, "run").inputs.unknown == []

@@ -77,7 +77,11 @@ def binary(history, session: int, slot: int):
     last_close = np.array([column[-1] if column.size else np.nan for column in known])
     bar = Bar(panel.open[row], panel.high[row], panel.low[row], panel.volume[row], last_close)
     day = GRID.sessions[session]
-    return bar, Liquidity(adv[session], sigma_day[session]), costs_of(COSTS, day.date, day.n_minutes, 1)
+    return (
+        bar,
+        Liquidity(adv[session], sigma_day[session], np.full(len(SYMBOLS), np.nan)),
+        costs_of(COSTS, day.date, day.n_minutes, 1),
+    )
 
 
 sessions = st.integers(0, len(GRID.sessions) - 1)

@@ -34,7 +34,7 @@ def market(more_days: SessionGrid) -> Market:
 def history(market: Market, session: int) -> Liquidity:
     """Mean volume and deviation of daily returns over the 20 earlier sessions (or fewer), in plain floats."""
     if session < 3:
-        return Liquidity(np.full(len(SYMBOLS), np.nan), np.full(len(SYMBOLS), np.nan))
+        return Liquidity(*np.full((3, len(SYMBOLS)), np.nan))
     adv, sigma = [], []
     for symbol in SYMBOLS:
         known = range(max(0, session - 21), session)
@@ -50,7 +50,7 @@ def history(market: Market, session: int) -> Liquidity:
                 returns[at] -= np.log1p(-dividend.amount / closes[at])
         adv.append(np.mean(([b.volume.sum() for b in bars] * shares)[-20:]))
         sigma.append(np.std(returns, ddof=1))
-    return Liquidity(np.array(adv), np.array(sigma))
+    return Liquidity(np.array(adv), np.array(sigma), np.full(len(SYMBOLS), np.nan))
 
 
 def bar_of(bars: list[SessionBars], slot: int) -> Bar:

@@ -1,0 +1,164 @@
+"""Which of our orders are on their way, resting, or of unknown fate, and what the venue's updates do to the book."""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import replace
+
+from daytrader_ray.domain.ports import BrokerEvent
+from daytrader_ray.domain.trading import Fill, Order, OrderKind, Phase
+from daytrader_ray.engine.book import ENTERING, FREE, HANDS_OFF, Book, apply_fill
+from daytrader_ray.engine.fills import Costs, fill_fee
+from daytrader_ray.engine.kernel import Intents
+from daytrader_ray.engine.orders import order_of
+
+_EXECUTIONS = ("fill", "partial_fill")
+_ENDS = ("fill", "canceled", "expired", "rejected", "done_for_day")
+_FAULTS = ("expired", "rejected")
+
+
+class OpenOrders:
+    """The orders of one session from the kernel's intent to the venue's last word; the book learns all of it here.
+
+    `fees` are those of all executions in USD.
+    """
+
+    def __init__(
+        self, run: str, session: dt.date, symbols: tuple[str, ...], book: Book, costs: Costs, cooldown: int
+    ) -> None:
+        self._run, self._session, self._symbols = run, session, symbols
+        self._book, self._costs, self._cooldown = book, costs, cooldown
+        self._column = {symbol: i for i, symbol in enumerate(symbols)}
+        self._sent: dict[str, Order] = {}
+        self._stops: dict[str, str] = {}
+        self._failed: set[int] = set()
+        self._working: dict[str, Order] = {}
+        self._unknown: dict[str, str] = {}
+        self._executions: set[str] = set()
+        self.fees = 0.0
+
+    @property
+    def unanswered(self) -> list[str]:
+        """Ids of the entries and exits whose end the venue has not told."""
+        return list(self._working)
+
+    def of(self, slot: int, out: Intents, n: int) -> list[Order]:
+        """Return the kernel's first `n` intents as orders, each noted as on its way."""
+        orders = []
+        for k in range(n):
+            i, kind, side = int(out.symbol[k]), int(out.kind[k]), int(out.side[k])
+            qty, reason, price = int(out.qty[k]), int(out.reason[k]), float(out.price[k])
+            order = order_of(self._run, self._session, slot, self._symbols[i], kind, side, qty, reason, price)
+            order = replace(order, client_order_id=self._unused(order.client_order_id))
+            self._note(order, i)
+            orders.append(order)
+        return orders
+
+    def _note(self, order: Order, i: int) -> None:
+        self._sent[order.client_order_id] = order
+        if order.kind is OrderKind.CANCEL_STOP:
+            self._stops.pop(order.symbol, None)
+        elif order.kind is OrderKind.STOP:
+            self._stops[order.symbol] = order.client_order_id
+        else:
+            self._working[order.client_order_id] = order
+            # Beside an exit on its way a second one, or a stop, could open the opposite position; beside an entry
+            # a second one would double it.
+            self._book.blocked[i] = HANDS_OFF if order.kind is OrderKind.EXIT else ENTERING
+
+    def _unused(self, name: str) -> str:
+        """Return `name`, or with the first free number where a bar needs a second stop of one symbol."""
+        found, k = name, 2
+        while found in self._sent:
+            found, k = f"{name}-{k}", k + 1
+        return found
+
+    def take(self, slot: int, phase: Phase, events: Sequence[BrokerEvent]) -> tuple[list[Fill], list[str]]:
+        """Take the broker's updates into the book; return the executions, each once, and what went wrong, in words."""
+        fills, faults = [], []
+        for event in events:
+            order = self._sent.get(event.client_order_id)
+            if order is None:
+                continue
+            if event.event in _EXECUTIONS and event.execution_id not in self._executions:
+                self._executions.add(event.execution_id)
+                fills.append(self._fill(order, slot, phase, event))
+            if self._unknown.get(order.symbol) == order.client_order_id and _tells_fate(order, event.event):
+                del self._unknown[order.symbol]
+                self._book.blocked[self._column[order.symbol]] = FREE
+            if event.event in _ENDS and self._ended(order, event.event):
+                faults.append(f"{order.client_order_id} {event.event} by the venue")
+        return fills, faults
+
+    def _fill(self, order: Order, slot: int, phase: Phase, event: BrokerEvent) -> Fill:
+        fee = fill_fee(order.side, event.qty, event.price, self._costs)
+        self.fees += fee
+        apply_fill(
+            self._book, self._column[order.symbol], int(order.kind), order.side, event.qty, event.price, fee, slot,
+            self._cooldown,
+        )  # fmt: skip
+        return Fill(
+            session=order.session,
+            slot=slot,
+            phase=phase,
+            symbol=order.symbol,
+            kind=order.kind,
+            side=order.side,
+            qty=event.qty,
+            price=event.price,
+            fee=fee,
+            client_order_id=order.client_order_id,
+        )
+
+    def _ended(self, order: Order, event: str) -> bool:
+        """Take the end of an order into the book; return whether it is one that should not have happened."""
+        i = self._column[order.symbol]
+        if self._working.pop(order.client_order_id, None) is not None:
+            self._book.blocked[i] = HANDS_OFF if order.symbol in self._unknown else FREE
+            return event in _FAULTS and order.kind is OrderKind.EXIT
+        if self._stops.get(order.symbol) == order.client_order_id:
+            del self._stops[order.symbol]
+            if event != "fill":
+                self._book.stop_failures[i] += i not in self._failed  # once a bar
+                self._failed.add(i)
+                return True
+        return False
+
+    def not_sent(self, order: Order) -> None:
+        """Note that `order` never left: nothing rests and nothing is on its way."""
+        if order.kind is OrderKind.STOP:
+            self._stops.pop(order.symbol, None)
+            self._book.stop_live[self._column[order.symbol]] = 0
+        self._ended(order, "")
+
+    def block(self, order: Order) -> None:
+        """Keep hands off the symbol of an order with an unknown fate, until an update tells it.
+
+        Of a cancel it is the stop's fate that is not known.
+        """
+        awaited = order.client_order_id
+        if order.kind is OrderKind.CANCEL_STOP:
+            stops = [sent.client_order_id for sent in self._sent.values() if _is_stop_of(order.symbol, sent)]
+            awaited = stops[-1] if stops else awaited
+        self._unknown[order.symbol] = awaited
+        self._book.blocked[self._column[order.symbol]] = HANDS_OFF
+
+    def is_blocked(self, symbol: str) -> bool:
+        """Return whether an order of `symbol` has an unknown fate."""
+        return symbol in self._unknown
+
+    def forget_failed_stops(self) -> None:
+        """Let the positions whose stops ended by themselves in this bar have others.
+
+        Until here such a stop counts as resting, so that the next one comes a bar later.
+        """
+        self._book.stop_live[[i for i in self._failed if self._symbols[i] not in self._stops]] = 0
+        self._failed.clear()
+
+
+def _is_stop_of(symbol: str, order: Order) -> bool:
+    return order.kind is OrderKind.STOP and order.symbol == symbol
+
+
+def _tells_fate(order: Order, event: str) -> bool:
+    """Return whether an update says where an order stands: of a stop that it rests, of any other that it has ended."""
+    return order.kind is OrderKind.STOP or event in _ENDS

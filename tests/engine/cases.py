@@ -93,7 +93,9 @@ def _panel(rng: Rng, grid: SessionGrid, symbols: tuple[str, ...], halts: npt.NDA
     traded = _traded(rng, grid, shape[1]) & ~(halts & (rng.random(shape) < 0.8)) & (volume > 0)
     _carry(grid, traded, open_, high, low, close)
     volume[~traded] = 0.0
-    return Panel(grid, symbols, open_, high, low, close, volume, np.full_like(close, np.nan), traded, factor)
+    paid = np.cumprod(rng.choice([1.0, 1.01], ratio.shape), axis=0)
+    vwap = np.full_like(close, np.nan)
+    return Panel(grid, symbols, open_, high, low, close, volume, vwap, traded, factor * paid, factor)
 
 
 def _ticks(price: Float64) -> Float64:

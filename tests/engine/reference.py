@@ -139,6 +139,11 @@ def rounded(value: float, per_unit: int) -> float:
     return (low if rest < Fraction(1, 2) else low + 1) / per_unit
 
 
+def whole(value: float) -> int:
+    """Return the whole number at or below `value`; one that is 1e-9 above it counts."""
+    return math.floor(value + 1e-9)
+
+
 def to_increment(price: float) -> float:
     """Round a stop or a limit to the exchange's increment."""
     return rounded(price, 100 if price >= 1 else 10_000)
@@ -178,8 +183,9 @@ class Reference:
         self.stopped: dict[int, int] = {}
         self.traded_at: dict[int, int] = {}
         self.pending: list[Sent] = []
-        for held in self.held.values():
+        for i, held in list(self.held.items()):
             held.carried, held.first, held.leaving, held.best = True, 0, Reason.NONE, None
+            self.split(i, held)
         for t in range(self.bars.n):
             self.at_the_open(t)
             self.protect(t, leaving_too=True)
@@ -190,6 +196,20 @@ class Reference:
             self.mark(t)
             self.decide(t)
         self.record.carried += [(self.bars.date, self.symbols[i]) for i in sorted(self.held)]
+
+    def split(self, i: int, held: Held) -> None:
+        """Restate a carried position in today's shares; a fraction of a share is paid out at the mark."""
+        factor = self.frames.panel.share_factor
+        ratio = float(factor[self.s, i] / factor[self.s - 1, i])
+        if ratio == 1:
+            return
+        self.last[i] /= ratio
+        shares = held.qty * ratio
+        held.qty = held.side * whole(abs(shares))
+        self.cash += (shares - held.qty) * self.last[i]
+        held.price, held.atr, held.stop = held.price / ratio, held.atr / ratio, to_increment(held.stop / ratio)
+        if held.qty == 0:
+            del self.held[i]
 
     # --- the bar ---------------------------------------------------------------------------------------------
 
@@ -391,26 +411,33 @@ class Reference:
             if math.isnan(close) or (i in self.held and self.held[i].leaving):
                 continue
             held, target = qty * close, self.hedge_target(i)
-            if abs(target - held) <= self.kernel.hedge.band * self.equity:
+            band = min(self.kernel.hedge.band, self.kernel.hedge.caps[self.symbols[i]] / 2)
+            if abs(target - held) <= band * self.equity:
                 continue
-            side, shares = (1 if target > held else -1), math.floor(abs(target - held) / close)
+            side, shares = (1 if target > held else -1), whole(abs(target - held) / close)
             closing = qty != 0 and side * qty < 0
             if closing:
                 shares = min(shares, abs(qty))
-            elif only_closing:
+            elif only_closing or self.frozen(t, i, side):
                 continue
             else:
-                shares = min(shares, math.floor(max(0.0, self.gross_room()) / close))
+                shares = min(shares, whole(max(0.0, min(self.gross_room(), self.power())) / close))
             if shares < 1:
                 continue
             self.pending.append(self.send(t, i, HEDGE, side, shares, None, Reason.HEDGE))
-            if not closing:
-                self.add(i, side, shares * close)
+            self.add(i, side, shares * close, frees=closing)
+
+    def frozen(self, t: int, i: int, side: int) -> bool:
+        """Return whether a hedge may not grow."""
+        hard = self.bars.restricted[t][i] or not self.plan.shortable[i]
+        return self.bars.halted[t][i] or (side < 0 and hard)
 
     def hedge_target(self, i: int) -> float:
         budget = self.budget
         weight = float(budget.hedge_weight[i])
-        target = -self.stocks_beta / self.beta(i) if i == budget.hedge else weight * self.equity
+        target = weight * self.equity
+        if i == budget.hedge:
+            target = -self.stocks_beta / self.beta(i) if self.beta(i) > 0 else 0.0
         cap = self.kernel.hedge.caps[self.symbols[i]] * self.equity
         return min(cap, max(-cap, target))
 
@@ -464,6 +491,8 @@ class Reference:
 
     def fraction(self) -> float:
         """The Kelly fraction after drawdown."""
+        if self.kernel.sizing == "confidence":
+            return 0.5
         down = min(1.0, (1 - self.equity / self.peak) / 0.1)
         return self.sizing.fraction - (self.sizing.fraction - 0.25) * down
 
@@ -474,11 +503,11 @@ class Reference:
         scale = min(1.0, bars.scale[t])
         wish = self.equity * cap * (self.fraction() / 0.5) * self.kelly(strength) * strength * scale * bars.event[t][i]
         wish = min(wish, kernel.max_position * self.equity)
-        volume = math.floor(self.costs.participation * bars.expected[min(t + 1, bars.n - 1)][i])
+        volume = whole(self.costs.participation * bars.expected[min(t + 1, bars.n - 1)][i])
         rooms = self.rooms(i, side) | {"volume": volume * close}
         smallest = min(ROOMS, key=lambda name: rooms[name])
         usd = min(wish, *(rooms[name] for name in ROOMS[:-1]))
-        shares = min(math.floor(usd / close), volume)
+        shares = min(whole(usd / close), volume)
         if shares < 1:
             return Reason.DENIED_SIZE if wish < close else DENIED_BY[ROOMS.index(smallest)]
         limit = to_increment(close) if kernel.orders == "limit" else None
@@ -511,14 +540,17 @@ class Reference:
             "gross": self.gross_room(),
             "net": kernel.max_net * equity - side * self.net,
             "beta": (kernel.max_beta * equity - toward * self.net_beta) / abs(beta) if beta else math.inf,
-            "power": kernel.buying_power * min(equity, self.equity_at_start) - self.gross,
+            "power": self.power(),
         }
 
     def gross_room(self) -> float:
         return self.kernel.max_gross * self.budget.gross_scale * self.equity - self.gross
 
-    def add(self, i: int, side: int, usd: float) -> None:
-        self.gross += usd
+    def power(self) -> float:
+        return self.kernel.buying_power * min(self.equity, self.equity_at_start) - self.gross
+
+    def add(self, i: int, side: int, usd: float, frees: bool = False) -> None:
+        self.gross += 0.0 if frees else usd
         self.net += side * usd
         self.net_beta += side * usd * self.beta(i)
 
@@ -596,7 +628,7 @@ class Reference:
         return 0.0 if math.isnan(volume) else volume
 
     def share_of(self, volume: float) -> int:
-        return math.floor(self.costs.participation * volume)
+        return whole(self.costs.participation * volume)
 
     def in_bars(self, minutes: int) -> int:
         return -(-minutes // self.bar_minutes)

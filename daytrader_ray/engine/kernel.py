@@ -4,32 +4,33 @@
 positions. Both write intents into arrays they are given and allocate nothing. `docs/fills.md` fixes when what happens.
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple
-
 import numpy as np
-import numpy.typing as npt
 
-from daytrader_ray.domain.budget import SIZING_STEPS, Budget, Sizing
+from daytrader_ray.domain.budget import Sizing
 from daytrader_ray.domain.jit import njit
 from daytrader_ray.domain.trading import OrderKind, Reason
 from daytrader_ray.engine.book import (
     ACTIVE,
-    B1,
     CASH,
     EQUITY,
     F8,
     FREE,
     HANDS_OFF,
-    I8,
     PEAK,
     REDUCING,
     START_EQUITY,
     Book,
 )
 from daytrader_ray.engine.book import HALTED as STATE_HALTED
-from daytrader_ray.engine.config import KernelConfig
 from daytrader_ray.engine.rounding import round_half_even
+from daytrader_ray.engine.values import Intents as Intents
+from daytrader_ray.engine.values import Rules as Rules
+from daytrader_ray.engine.values import Scratch as Scratch
+from daytrader_ray.engine.values import Snapshot as Snapshot
+from daytrader_ray.engine.values import hedge_caps as hedge_caps
+from daytrader_ray.engine.values import new_intents as new_intents
+from daytrader_ray.engine.values import new_scratch as new_scratch
+from daytrader_ray.engine.values import rules_of as rules_of
 
 CANCEL_STOP, EXIT, ENTRY, STOP, CANCEL, HEDGE = (int(k) for k in OrderKind)
 
@@ -60,6 +61,18 @@ DENIED_EVENT = int(Reason.DENIED_EVENT)
 STOP_ATTEMPTS = 2
 """Stops of a symbol that may fail before its position is sold."""
 LOWEST_FRACTION, DEEPEST_FALL = 0.25, 0.1
+
+
+@njit
+def emit(out: Intents, n: int, kind: int, i: int, side: int, qty: int, reason: int, price: float) -> int:
+    """Write one order behind the first `n`; return how many there are."""
+    out.kind[n] = kind
+    out.symbol[n] = i
+    out.side[n] = side
+    out.qty[n] = qty
+    out.reason[n] = reason
+    out.price[n] = price
+    return n + 1
 
 
 @njit
@@ -216,9 +229,9 @@ def step(
             continue
         side = -1 if book.qty[i] > 0 else 1
         if book.stop_live[i] > 0:
-            n = _emit(out, n, CANCEL_STOP, i, side, abs(book.qty[i]), reason, book.stop_price[i])
+            n = emit(out, n, CANCEL_STOP, i, side, abs(book.qty[i]), reason, book.stop_price[i])
             book.stop_live[i] = 0
-        n = _emit(out, n, EXIT, i, side, abs(book.qty[i]), reason, 0.0)
+        n = emit(out, n, EXIT, i, side, abs(book.qty[i]), reason, 0.0)
 
     # No entries once halted, nor one that would be flattened at the close of the bar in which it fills.
     closing = slot + 1 >= n_slots - 1 - rules.flat_bars
@@ -251,7 +264,7 @@ def step(
                 scratch.verdict[i] = DENIED_SECTOR if room_sector <= room_gross else DENIED_GROSS
             continue
         side = 1 if now.signal[i] > 0.0 else -1
-        n = _emit(out, n, ENTRY, i, side, qty, SIGNAL, 0.0)
+        n = emit(out, n, ENTRY, i, side, qty, SIGNAL, 0.0)
         book.atr[i] = now.atr[i]
         exposure = qty * now.close[i]
         gross += exposure
@@ -274,7 +287,7 @@ def release(book: Book, out: Intents) -> int:
         if book.limit_kind[i] == 0:
             continue
         side = 1 if book.limit_qty[i] > 0 else -1
-        n = _emit(out, n, CANCEL, i, side, abs(book.limit_qty[i]), UNFILLED, book.limit_price[i])
+        n = emit(out, n, CANCEL, i, side, abs(book.limit_qty[i]), UNFILLED, book.limit_price[i])
         book.limit_kind[i] = 0
         book.limit_qty[i] = 0
     return n
@@ -306,7 +319,7 @@ def protect(book: Book, rules: Rules, leaving_too: bool, out: Intents) -> int:
         if book.stop_price[i] == 0.0:
             book.stop_price[i] = stop_tick(book.entry_price[i] + side * rules.stop_atr * book.atr[i])
         if book.stop_live[i] > 0:
-            n = _emit(out, n, CANCEL_STOP, i, side, qty, PROTECT, book.stop_price[i])
-        n = _emit(out, n, STOP, i, side, qty, PROTECT, book.stop_price[i])
+            n = emit(out, n, CANCEL_STOP, i, side, qty, PROTECT, book.stop_price[i])
+        n = emit(out, n, STOP, i, side, qty, PROTECT, book.stop_price[i])
         book.stop_live[i] = qty
     return n

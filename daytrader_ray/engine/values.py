@@ -7,7 +7,6 @@ import numpy as np
 import numpy.typing as npt
 
 from daytrader_ray.domain.budget import SIZING_STEPS, Budget
-from daytrader_ray.domain.jit import njit
 from daytrader_ray.engine.book import B1, F8, I8
 from daytrader_ray.engine.config import KernelConfig
 
@@ -133,15 +132,3 @@ def new_scratch(sector: npt.NDArray[np.int64]) -> Scratch:
     return Scratch(
         np.zeros(sector.size, dtype=np.int64), np.zeros(n_sectors, dtype=np.float64), np.zeros(sector.size, np.int64)
     )
-
-
-@njit
-def emit(out: Intents, n: int, kind: int, i: int, side: int, qty: int, reason: int, price: float) -> int:
-    """Write one order behind the first `n`; return how many there are."""
-    out.kind[n] = kind
-    out.symbol[n] = i
-    out.side[n] = side
-    out.qty[n] = qty
-    out.reason[n] = reason
-    out.price[n] = price
-    return n + 1

@@ -141,7 +141,8 @@ def _frames(rng: Rng, panel: Panel) -> Frames:
     adv[young] = sigma[young] = np.nan
     expected[young[grid.session_of_row]] = np.nan
     features = FeatureMatrix(("none",), np.zeros((*shape, 1), np.float32), atr, np.zeros(shape), np.zeros(shape))
-    return Frames(panel, features, adv, sigma, expected)
+    spreads = rng.choice([np.nan, np.nan, 0.3, 12.0], sessions)
+    return Frames(panel, features, adv, sigma, expected, spreads)
 
 
 def _signals(rng: Rng, panel: Panel) -> Float64:

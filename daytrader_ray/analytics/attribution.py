@@ -1,0 +1,115 @@
+"""Where the money came from: round trips added up by symbol, sector, hour, regime, side, exit and member."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from daytrader_ray.analytics.measure import added, held_minutes
+from daytrader_ray.analytics.performance import ratio
+from daytrader_ray.analytics.run import Run, Trades
+from daytrader_ray.domain.regime import Regime
+from daytrader_ray.domain.trading import Reason
+
+OPENING_MINUTE = 9 * 60 + 30
+"""Sessions open at 09:30 in New York."""
+
+MINUTES_OF_AN_HOUR = 60
+
+
+@dataclass(frozen=True)
+class Part:
+    """Trades that have something in common: `net_usd` after their own costs, `net_bps` of the value entered."""
+
+    name: str
+    trades: int
+    win_rate: float
+    gross_usd: float
+    cost_usd: float
+    net_usd: float
+    net_bps: float
+    minutes: float
+
+
+def by_symbol(run: Run) -> tuple[Part, ...]:
+    """Return a part for each symbol, hedges among them, the best first."""
+    return _largest_first(_parts(run, run.trades, run.trades.symbol.tolist()))
+
+
+def by_sector(run: Run) -> tuple[Part, ...]:
+    """Return a part for each sector of the stocks, the best first."""
+    stocks = run.trades.where(~run.trades.hedge)
+    return _largest_first(_parts(run, stocks, stocks.sector.tolist()))
+
+
+def by_hour(run: Run) -> tuple[Part, ...]:
+    """Return a part for each hour of New York in which stocks were entered."""
+    stocks = run.trades.where(~run.trades.hedge)
+    hours = (OPENING_MINUTE + stocks.entry_slot * run.manifest.bar_minutes) // MINUTES_OF_AN_HOUR
+    return _parts(run, stocks, [f"{hour:02d}:00" if hour != OPENING_MINUTE // 60 else "09:30" for hour in hours])
+
+
+def by_regime(run: Run) -> tuple[Part, ...]:
+    """Return a part for each regime in force at the entry."""
+    stocks = run.trades.where(~run.trades.hedge)
+    return _parts(run, stocks, [Regime(code).name.lower() for code in stocks.regime])
+
+
+def by_side(run: Run) -> tuple[Part, ...]:
+    """Return long, short and, apart, the hedges."""
+    trades = run.trades
+    names = np.where(trades.hedge, "hedge", np.where(trades.side > 0, "long", "short"))
+    return _parts(run, trades, names.tolist())
+
+
+def by_exit(run: Run) -> tuple[Part, ...]:
+    """Return a part for each reason for which stocks were sold."""
+    stocks = run.trades.where(~run.trades.hedge)
+    return _largest_first(_parts(run, stocks, [Reason(code).name.lower() for code in stocks.exit_reason]))
+
+
+def by_member(run: Run) -> dict[str, float]:
+    """Return the net USD of stocks by member: each trade's by the share `w_m f_m / sum(w f)` at its entry.
+
+    A member that spoke against a trade that won has lost it. What has no such share is under `unknown`.
+    """
+    decisions, stocks = run.decisions, run.trades.where(~run.trades.hedge)
+    order = np.argsort(decisions.client_order_id)
+    ids = decisions.client_order_id[order]
+    place = np.minimum(np.searchsorted(ids, stocks.entry_order), max(len(ids) - 1, 0))
+    found = ids[place] == stocks.entry_order if len(ids) else np.zeros(len(stocks), dtype=np.bool_)
+    said = (decisions.weights * np.nan_to_num(decisions.scores))[order][place[found]]
+    total = said.sum(axis=1)
+    known = total != 0.0
+    pnl = stocks.pnl_usd[found][known]
+    shares = (said[known] / total[known, None] * pnl[:, None]).sum(axis=0)
+    parts = dict(zip(run.manifest.members, shares.tolist(), strict=False))
+    rest = float(stocks.pnl_usd.sum() - pnl.sum())
+    return parts | ({"unknown": rest} if rest else {})
+
+
+def _parts(run: Run, trades: Trades, names: Sequence[str]) -> tuple[Part, ...]:
+    """Add up `trades` by name, in the order of names."""
+    labels, which = np.unique(np.array(names, dtype=np.str_), return_inverse=True)
+    n = len(labels)
+    count, net, cost = (added(which, v, n) for v in (np.ones(len(trades)), trades.pnl_usd, trades.cost_usd))
+    wins = ratio(added(which, trades.pnl_usd > 0, n), count)
+    minutes = ratio(added(which, held_minutes(run, trades), n), count)
+    bps = 1e4 * ratio(net, added(which, trades.notional_usd, n))
+    return tuple(
+        Part(
+            name=str(labels[k]),
+            trades=int(count[k]),
+            win_rate=float(wins[k]),
+            gross_usd=float(net[k] + cost[k]),
+            cost_usd=float(cost[k]),
+            net_usd=float(net[k]),
+            net_bps=float(bps[k]),
+            minutes=float(minutes[k]),
+        )
+        for k in range(n)
+    )
+
+
+def _largest_first(parts: tuple[Part, ...]) -> tuple[Part, ...]:
+    return tuple(sorted(parts, key=lambda part: (-part.net_usd, part.name)))

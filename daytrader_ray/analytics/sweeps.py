@@ -1,0 +1,75 @@
+"""What if: the same trades at other costs, and with more money."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from daytrader_ray.analytics.measure import added, number_of
+from daytrader_ray.analytics.performance import daily_returns, of_returns, ratio
+from daytrader_ray.analytics.run import Run
+
+Float64 = npt.NDArray[np.float64]
+
+COST_FACTORS = tuple(k / 4 for k in range(13))
+"""No costs to three times the estimated ones; 1 is the run itself."""
+
+SIZES = tuple(2.0 ** (k / 2) for k in range(-4, 15))
+"""A quarter of the equity to 128 times as much; 1 is the run itself."""
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Metrics at each factor `[point]`, and the factor at which the net result is 0 or the Sharpe ratio half.
+
+    `crossing` is NaN where it is not between the first and the last factor.
+    """
+
+    factor: Float64
+    total_return: Float64
+    annual_return: Float64
+    sharpe: Float64
+    crossing: float
+
+
+def cost_sweep(run: Run) -> Sweep:
+    """Return the result of the same trades if all their costs had been `COST_FACTORS` as large."""
+    fills = run.fills
+    cost = _per_session(run, fills.spread_usd + fills.impact_usd + fills.fee_usd)
+    factors = np.array(COST_FACTORS)
+    returns = daily_returns(run.session_equity) - (factors[:, None] - 1.0) * cost / run.session_equity[:-1]
+    sweep = _swept(factors, returns)
+    return _crossed(sweep, sweep.total_return, 0.0)
+
+
+def capacity_curve(run: Run) -> Sweep:
+    """Return the result of the same trades, each `SIZES` as large: impact in bps grows with the root of the size.
+
+    Participation limits are not applied again: at large sizes the truth is worse.
+    """
+    impact = _per_session(run, run.fills.impact_usd)
+    sizes = np.array(SIZES)
+    returns = daily_returns(run.session_equity) - (np.sqrt(sizes)[:, None] - 1.0) * impact / run.session_equity[:-1]
+    sweep = _swept(sizes, returns)
+    here = float(np.interp(1.0, sizes, sweep.sharpe))
+    return _crossed(sweep, sweep.sharpe, here / 2.0 if here > 0 else np.nan)
+
+
+def _per_session(run: Run, usd: Float64) -> Float64:
+    return added(number_of(run, run.fills.session), usd, len(run.dates))
+
+
+def _swept(factors: Float64, returns: Float64) -> Sweep:
+    found = of_returns(returns)
+    return Sweep(factors, found["total_return"], found["annual_return"], found["sharpe"], float("nan"))
+
+
+def _crossed(sweep: Sweep, values: Float64, level: float) -> Sweep:
+    """Return the sweep with the factor at which falling `values` reach `level`, by straight lines between points."""
+    above = values >= level
+    place = int(np.argmin(above))
+    crossing = float("nan")
+    if above[0] and not above[place]:
+        step = ratio(values[place - 1] - level, values[place - 1] - values[place])
+        crossing = float(sweep.factor[place - 1] + step * (sweep.factor[place] - sweep.factor[place - 1]))
+    return Sweep(sweep.factor, sweep.total_return, sweep.annual_return, sweep.sharpe, crossing)

@@ -1,0 +1,41 @@
+import math
+
+import numpy as np
+import pytest
+
+from daytrader_ray.analytics.performance import daily_returns, sharpe
+from daytrader_ray.analytics.run import Run
+from daytrader_ray.analytics.sweeps import capacity_curve, cost_sweep
+from tests.dashboard.runs import made_run
+
+
+@pytest.fixture(scope="module")
+def run() -> Run:
+    return made_run(60, edge_bps=1.5)
+
+
+def test_the_run_itself_is_at_one_and_no_costs_are_better(run: Run) -> None:
+    sweep = cost_sweep(run)
+    at = {factor: value for factor, value in zip(sweep.factor, sweep.total_return, strict=True)}
+    assert at[1.0] == pytest.approx(run.session_equity[-1] / run.session_equity[0] - 1)
+    assert at[0.0] > at[1.0] > at[2.0]
+    cost = (run.fills.spread_usd + run.fills.impact_usd + run.fills.fee_usd).sum()
+    assert at[0.0] - at[1.0] == pytest.approx(cost / 1e5, rel=0.05)
+
+
+def test_costs_may_grow_until_nothing_is_left(run: Run) -> None:
+    sweep = cost_sweep(run)
+    assert 1.0 < sweep.crossing < 3.0
+    assert np.interp(sweep.crossing, sweep.factor, sweep.total_return) == pytest.approx(0.0, abs=1e-9)
+
+
+def test_more_money_pays_more_impact_until_the_sharpe_ratio_is_half(run: Run) -> None:
+    curve = capacity_curve(run)
+    here = float(sharpe(daily_returns(run.session_equity)))
+    assert np.interp(1.0, curve.factor, curve.sharpe) == pytest.approx(here)
+    assert (np.diff(curve.sharpe) < 0).all()
+    assert np.interp(curve.crossing, curve.factor, curve.sharpe) == pytest.approx(here / 2)
+
+
+def test_a_loser_has_no_capacity() -> None:
+    assert math.isnan(capacity_curve(made_run(30, edge_bps=-20.0)).crossing)

@@ -56,9 +56,9 @@ class Market:
 class Terms:
     """The sections of the configuration that a session trades by."""
 
-    kernel: KernelConfig = KernelConfig()
-    costs: CostConfig = CostConfig()
-    regime: RegimeConfig = RegimeConfig()
+    kernel: KernelConfig = field(default_factory=KernelConfig)
+    costs: CostConfig = field(default_factory=CostConfig)
+    regime: RegimeConfig = field(default_factory=RegimeConfig)
 
 
 class Carried(NamedTuple):
@@ -85,7 +85,7 @@ class Start:
 
 
 @dataclass(frozen=True)
-class Told:
+class Conditions:
     """What a session was told beside bars and fills, so that a backtest can be told the same.
 
     `halts` `[slot, symbol]` what was halted and `reducing` `[slot]` whether exits alone were allowed, at each close.

@@ -12,8 +12,8 @@ from daytrader_ray.domain.ports import BrokerEvent
 from daytrader_ray.domain.trading import Fill, Order, OrderKind, Phase
 from daytrader_ray.engine.book import ENTERING, FREE, HANDS_OFF, Book, apply_fill
 from daytrader_ray.engine.fills import Costs, fill_fee
-from daytrader_ray.engine.kernel import Intents
 from daytrader_ray.engine.orders import order_of
+from daytrader_ray.engine.values import Intents
 
 _EXECUTIONS = ("fill", "partial_fill")
 _ENDS = ("fill", "canceled", "expired", "rejected", "done_for_day")
@@ -51,12 +51,11 @@ class OpenOrders:
         """Symbols with an order of unknown fate."""
         return sorted(self._unknown)
 
-    @property
-    def on_the_way(self) -> npt.NDArray[np.int64]:
-        """Signed shares that entries and hedges on their way may still buy or sell `[symbol]`."""
+    def on_the_way(self, besides: Order) -> npt.NDArray[np.int64]:
+        """Return the signed shares that other entries and hedges on their way may still buy or sell `[symbol]`."""
         shares = np.zeros(len(self._symbols), dtype=np.int64)
         for name, order in self._working.items():
-            if order.kind is not OrderKind.EXIT:
+            if order.kind is not OrderKind.EXIT and name != besides.client_order_id:
                 shares[self._column[order.symbol]] += order.side * (order.qty - self._filled[name])
         return shares
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from daytrader_ray.domain.errors import BrokerError, DaytraderError
 from daytrader_ray.domain.ports import Account, Broker, Clock, Journal, LiveBar, MarketFeed, Scorer, Tick
 from daytrader_ray.domain.trading import Fill, Order, OrderKind, Phase
-from daytrader_ray.engine.market import Told
+from daytrader_ray.engine.market import Conditions
 from daytrader_ray.engine.session import Mark, SessionEngine, Sized
 
 Float64 = npt.NDArray[np.float64]
@@ -33,15 +33,15 @@ class SessionResult:
 
     `latency_ms` is, per order, the time from the last bar of its minute being read to the order being handed to the
     broker's connection (orders decided at a close only). `alarms` name everything that should not have happened.
-    `marks` are the books at each close, `sized` says how each entry got its size, `told` what the session knew beside
-    bars and fills.
+    `marks` are the books at each close, `sized` says how each entry got its size, `conditions` what the session knew
+    beside bars and fills.
     """
 
     orders: list[Order] = field(default_factory=list)
     fills: list[Fill] = field(default_factory=list)
     marks: list[Mark] = field(default_factory=list)
     sized: list[Sized] = field(default_factory=list)
-    told: Told | None = None
+    conditions: Conditions | None = None
     latency_ms: list[float] = field(default_factory=list)
     alarms: list[str] = field(default_factory=list)
     cash: float = 0.0
@@ -219,7 +219,7 @@ class _Loop:
             self._alarm(order.slot, f"{order.client_order_id}: fate unknown, {order.symbol} blocked: {error}")
 
     def close(self, account: Account) -> SessionResult:
-        self.result.cash, self.result.told = self.engine.cash, self.engine.told
+        self.result.cash, self.result.conditions = self.engine.cash, self.engine.conditions
         self.result.flat_at_close = self.engine.is_flat and not any(account.positions.values())
         difference = account.cash - self.engine.cash
         # A paper account charges no fees: a difference of exactly our fees is no alarm.

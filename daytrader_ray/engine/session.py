@@ -13,19 +13,11 @@ from daytrader_ray.domain.ports import BrokerEvent, LiveBar
 from daytrader_ray.domain.trading import MEMBERS, Fill, Order, OrderKind, Phase, Reason
 from daytrader_ray.engine.book import CASH, EQUITY, HALTED, PEAK, START_EQUITY, new_book, open_session
 from daytrader_ray.engine.fills import costs_of
-from daytrader_ray.engine.kernel import (
-    Snapshot,
-    hedge_caps,
-    new_intents,
-    new_scratch,
-    protect,
-    release,
-    rules_of,
-    step,
-)
+from daytrader_ray.engine.kernel import protect, release, step
 from daytrader_ray.engine.live_inputs import NO_TICKS, LiveInputs
-from daytrader_ray.engine.market import Carried, Market, Start, Terms, Told
+from daytrader_ray.engine.market import Carried, Conditions, Market, Start, Terms
 from daytrader_ray.engine.open_orders import OpenOrders
+from daytrader_ray.engine.values import Snapshot, hedge_caps, new_intents, new_scratch, rules_of
 from daytrader_ray.models.bundle import Bundle
 from daytrader_ray.models.ensemble import new_state, signal_step
 from daytrader_ray.models.ensemble import rules_of as signal_rules
@@ -84,8 +76,8 @@ class Mark(NamedTuple):
 class SessionEngine:
     """State of one trading day: inputs, book and orders, stepped by bars, scores and trade updates.
 
-    `inputs` has what the last bars said; `orders` what became of our orders; `told` what else the session was told;
-    `thresholds` `[slot]` are the smallest |signal| that opens a position. `run` begins every client order id.
+    `inputs` has what the last bars said; `orders` what became of our orders; `conditions` what else the session was
+    told; `thresholds` `[slot]` are the smallest |signal| that opens a position. `run` begins every client order id.
     """
 
     def __init__(self, bundle: Bundle, market: Market, terms: Terms, start: Start, run: str) -> None:
@@ -110,7 +102,7 @@ class SessionEngine:
         self._announced = np.full(len(MEMBERS), np.nan)
         self.thresholds = thresholds(ensemble.threshold, ensemble.hours, self.n_slots, grid.bar_minutes)
         halts, reducing = np.zeros((self.n_slots, n), dtype=np.bool_), np.zeros(self.n_slots, dtype=np.bool_)
-        self.told = Told(market.hard_to_borrow, halts, reducing)
+        self.conditions = Conditions(market.hard_to_borrow, halts, reducing)
         self._reducing: dict[str, str] = {}
         self.freeze({})
 
@@ -174,14 +166,20 @@ class SessionEngine:
 
     def mark(self, slot: int) -> Mark:
         """Return the books on the marks of the last decision, which was made at the close of `slot`."""
-        worth = self._book.qty * self._book.mark
-        beta = np.nan_to_num(self._budget.beta, nan=1.0)
-        usd = (np.abs(worth).sum(), worth.sum(), worth[self._is_hedge].sum(), (worth * beta).sum())
-        money = self._book.money
+        worth, money = self._book.qty * self._book.mark, self._book.money
         return Mark(
-            slot, int(self._book.state[0]), self.inputs.regime, self.equity, self.cash, *map(float, usd),
-            float(money[START_EQUITY]), float(money[PEAK]),
-        )  # fmt: skip
+            slot=slot,
+            state=int(self._book.state[0]),
+            regime=self.inputs.regime,
+            equity=self.equity,
+            cash=self.cash,
+            gross_usd=float(np.abs(worth).sum()),
+            net_usd=float(worth.sum()),
+            hedge_usd=float(worth[self._is_hedge].sum()),
+            beta_usd=float((worth * np.nan_to_num(self._budget.beta, nan=1.0)).sum()),
+            start_equity=float(money[START_EQUITY]),
+            peak=float(money[PEAK]),
+        )
 
     def on_bars(
         self, slot: int, bars: Sequence[LiveBar], ticks: Mapping[str, Sequence[float]] = NO_TICKS
@@ -206,7 +204,7 @@ class SessionEngine:
             self._signal_rules, self._signal_state, slot, table, self.inputs.regime,
             np.ascontiguousarray(aux[:, 1]), np.ascontiguousarray(aux[:, 2]), self._signal,
         )  # fmt: skip
-        self.told.halts[slot], self.told.reducing[slot] = self._halted, bool(self.reducing)
+        self.conditions.halts[slot], self.conditions.reducing[slot] = self._halted, bool(self.reducing)
         n = step(
             self._book, slot, self.n_slots, self._snapshot(slot), float(self.thresholds[slot]),
             self._regimes.trading(self.inputs.regime).scale, CONFIDENCE, self._rules, self._scratch, self._out,
@@ -232,7 +230,7 @@ class SessionEngine:
             self._halted,
             self._shortable,
             np.zeros(len(self.symbols), dtype=np.bool_),
-            int(self.told.reducing[slot]),
+            int(self.conditions.reducing[slot]),
             self._budget,
             self._is_hedge,
             self._hedge_cap,
@@ -264,10 +262,10 @@ class SessionEngine:
     def refuse(self, order: Order) -> str | None:
         """Return why our own limits forbid sending `order`, None if they do not.
 
-        All that is on its way counts as bought or sold: the kernel has decided on the orders of one close together.
+        All that is on its way beside it counts as bought or sold: the kernel decides on the orders of a close together.
         """
         book, kernel, i = self._book, self._kernel, self.symbols.index(order.symbol)
-        shares = book.qty + self.orders.on_the_way
+        shares = book.qty + self.orders.on_the_way(besides=order)
         gross = np.maximum(np.abs(book.qty), np.abs(shares)) * book.mark  # what is sold frees no room before it is
         beta = np.nan_to_num(self._budget.beta, nan=1.0)
         sector = (self.market.sector == self.market.sector[i]) & ~self._is_hedge
@@ -278,7 +276,7 @@ class SessionEngine:
             held=int(book.qty[i]),
             price=float(book.mark[i]),
             beta=float(beta[i]),
-            may_short=bool(self._shortable[i] and kernel.allow_short),
+            may_short=bool(self._shortable[i] and (kernel.allow_short or self._is_hedge[i])),
             sector_gross=float(gross[sector].sum()),
             gross=float(gross.sum()),
             net=float((shares * book.mark).sum()),

@@ -17,7 +17,7 @@ OPENS = (OrderKind.ENTRY, OrderKind.HEDGE)
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """The book as the checks see it, with this and all other orders on their way counted in; USD.
+    """The book as the checks see it, with all other orders on their way counted in; USD.
 
     `state` 0 where entries are allowed; `held` signed shares of the order's symbol, `price` its last close, `beta` its
     beta to the market, `may_short` whether it may be sold short; `sector_gross` of its sector's stocks, `gross`, `net`
@@ -75,7 +75,7 @@ def exit_closes(order: Order, book: Exposure) -> str | None:
 
 def short_sale(order: Order, book: Exposure) -> str | None:
     """Refuse to sell short what must not be."""
-    if order.kind is OrderKind.ENTRY and order.side < 0 and not book.may_short:
+    if order.side < 0 and _grows(order, book) and not book.may_short:
         return "it may not be sold short"
     return None
 
@@ -100,25 +100,25 @@ def sector_limit(order: Order, book: Exposure) -> str | None:
     """Refuse an entry that takes a sector over its share of equity."""
     if order.kind is not OrderKind.ENTRY:
         return None
-    return _over(order, book, book.sector_gross, book.max_sector * book.equity, "sector")
+    return _over(order, book, book.sector_gross + _usd(order, book), book.max_sector * book.equity, "sector")
 
 
 def gross_limit(order: Order, book: Exposure) -> str | None:
     """Refuse an order that takes the book over its leverage."""
-    return _over(order, book, book.gross, book.max_gross * book.equity, "gross exposure")
+    return _over(order, book, book.gross + _usd(order, book), book.max_gross * book.equity, "gross exposure")
 
 
 def power_limit(order: Order, book: Exposure) -> str | None:
     """Refuse an order that takes the book over what the account may hold."""
     most = book.buying_power * min(book.equity, book.start_equity)
-    return _over(order, book, book.gross, most, "gross exposure for the buying power")
+    return _over(order, book, book.gross + _usd(order, book), most, "gross exposure for the buying power")
 
 
 def net_limit(order: Order, book: Exposure) -> str | None:
     """Refuse an entry that takes the book too far to its side."""
     if order.kind is not OrderKind.ENTRY:
         return None
-    return _over(order, book, order.side * book.net, book.max_net * book.equity, "net exposure")
+    return _over(order, book, order.side * book.net + _usd(order, book), book.max_net * book.equity, "net exposure")
 
 
 def beta_limit(order: Order, book: Exposure) -> str | None:
@@ -126,7 +126,8 @@ def beta_limit(order: Order, book: Exposure) -> str | None:
     if order.kind is not OrderKind.ENTRY or book.beta == 0.0:
         return None
     side = order.side if book.beta > 0 else -order.side
-    return _over(order, book, side * book.net_beta, book.max_beta * book.equity, "net beta")
+    after = side * book.net_beta + abs(book.beta) * _usd(order, book)
+    return _over(order, book, after, book.max_beta * book.equity, "net beta")
 
 
 CHECKS: tuple[Check, ...] = (
@@ -147,6 +148,10 @@ def refuse(order: Order, book: Exposure) -> str | None:
 def _grows(order: Order, book: Exposure) -> bool:
     """Return whether the order opens a position or makes it larger."""
     return order.kind in OPENS and abs(book.held + order.side * order.qty) > abs(book.held)
+
+
+def _usd(order: Order, book: Exposure) -> float:
+    return order.qty * book.price
 
 
 def _over(order: Order, book: Exposure, after: float, most: float, name: str) -> str | None:

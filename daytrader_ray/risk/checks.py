@@ -85,7 +85,7 @@ def sane_limit(order: Order, book: Exposure) -> str | None:
     if order.limit_price is None:
         return None
     most = max(MAX_LIMIT_DISTANCE * book.price, INCREMENT_USD)
-    if abs(order.limit_price - book.price) <= most:
+    if abs(order.limit_price - book.price) <= most * (1 + ROUNDING):
         return None
     return f"limit of {order.limit_price:.4f} USD, the last close is {book.price:.4f} USD"
 

@@ -27,7 +27,6 @@ from daytrader_ray.domain.errors import BundleError, ConfigError, DataError
 from daytrader_ray.domain.panel import Frames
 from daytrader_ray.features.feature_set import feature_set
 from daytrader_ray.models.bundle import Bundle
-from daytrader_ray.walkforward.record import MARKET_SYMBOL, adjusted_closes
 from daytrader_ray.walkforward.replay import replay
 from daytrader_ray.walkforward.study import Study
 from daytrader_ray.walkforward.trade import Traded, trade
@@ -103,7 +102,7 @@ def backtest_bundle(
     traded = replay(bundle, study_of(request, market_of(request, frames)), frames, block, cash)
     notices = _chosen_on(bundle, traded)
     source = _source(request, f"bundle {bundle_id}", bundle.ensemble.mask, cash, frames, notices)
-    return _kept(request, source, [traded], frames, block)
+    return _kept(request, source, [traded])
 
 
 def backtest_mask(request: SearchRequest, mask: int, span: Span = Span(), progress: Progress = silent) -> Backtested:
@@ -132,7 +131,7 @@ def backtest_mask(request: SearchRequest, mask: int, span: Span = Span(), progre
     chosen = f"The ensemble was compared on these very days with {result['ensembles'] - 1} others."
     notices = tuple(filter(None, (chosen, flattered)))
     source = _source(request, f"mask {mask} of {result['id']}", mask, cash, frames, notices)
-    return _kept(request, source, parts, frames, block)
+    return _kept(request, source, parts)
 
 
 def _stepwise(study: Study, found: Iterator[Prepared], block: Block, cash: float) -> Iterator[Traded]:
@@ -167,7 +166,6 @@ def _source(
     return Source("backtest", subject, mask, cash, request.config.seed, digest_of_panel(frames.panel), config, notices)
 
 
-def _kept(request: SearchRequest, source: Source, parts: Sequence[Traded], frames: Frames, block: Block) -> Backtested:
-    spy = adjusted_closes(frames, MARKET_SYMBOL, block)
-    run = keep(request.root, source, parts, request.universe, request.costs, spy)
+def _kept(request: SearchRequest, source: Source, parts: Sequence[Traded]) -> Backtested:
+    run = keep(request.root, source, parts, request.universe, request.costs)
     return Backtested(run, measure(run))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from daytrader_ray.domain.budget import CONFIDENCE, Sizing
+from daytrader_ray.domain.budget import CONFIDENCE, Budgets, Sizing
 from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.folds import purged
 from daytrader_ray.domain.panel import Frames
@@ -15,6 +15,7 @@ from daytrader_ray.engine.backtest import Plan
 from daytrader_ray.engine.config import KernelConfig
 from daytrader_ray.models.labels import NO_LABEL, Labels
 from daytrader_ray.models.weights.surface import Scored
+from daytrader_ray.portfolio.config import PortfolioConfig
 from daytrader_ray.regime.config import RegimeConfig
 from daytrader_ray.walkforward.config import SearchConfig
 from daytrader_ray.walkforward.windows import Block, Window
@@ -45,6 +46,7 @@ class Study:
     regime: RegimeConfig
     config: SearchConfig
     event_scale: Mapping[dt.date, Float64] = field(default_factory=dict)
+    portfolio: PortfolioConfig = field(default_factory=PortfolioConfig)
 
     def rows(self, block: Block) -> slice:
         """Return the rows of a block of sessions."""
@@ -97,7 +99,14 @@ def scored(study: Study, scores: Float64, regimes: Int8, block: Block) -> Scored
     )
 
 
-def plan_of(study: Study, block: Block, threshold: float, hours: Float64, sizing: Sizing = CONFIDENCE) -> Plan:
+def plan_of(
+    study: Study,
+    block: Block,
+    threshold: float,
+    hours: Float64,
+    sizing: Sizing = CONFIDENCE,
+    budgets: Budgets | None = None,
+) -> Plan:
     """Return who may be traded in the sessions of a block, from one |signal| on, and how much."""
     sessions, n = slice(*block), block[1] - block[0]
     return Plan(
@@ -108,4 +117,5 @@ def plan_of(study: Study, block: Block, threshold: float, hours: Float64, sizing
         hours=hours,
         event_scale=study.event_scale,
         sizing=sizing if study.kernel.sizing == "kelly" else CONFIDENCE,
+        budgets=budgets,
     )

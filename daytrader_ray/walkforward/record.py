@@ -26,7 +26,6 @@ from daytrader_ray.analytics.run import (
 )
 from daytrader_ray.domain.budget import SIZING_STEPS
 from daytrader_ray.domain.costs import CostConfig
-from daytrader_ray.domain.panel import Frames
 from daytrader_ray.domain.sessions import SessionGrid
 from daytrader_ray.domain.trading import SCORERS, Fill, Order, OrderKind
 from daytrader_ray.walkforward.costs import fill_costs, round_trip_costs

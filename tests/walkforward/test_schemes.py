@@ -13,8 +13,8 @@ from daytrader_ray.models.weights.registry import SCHEMES
 from daytrader_ray.regime.config import entry_scale
 from daytrader_ray.walkforward.cut import cut
 from daytrader_ray.walkforward.ensemble import EnsembleFit, ensemble_signals, fit_ensemble
-from daytrader_ray.walkforward.kelly import FRACTIONS
 from daytrader_ray.walkforward.fit import Market
+from daytrader_ray.walkforward.kelly import FRACTIONS
 from daytrader_ray.walkforward.study import Study, WindowInputs, plan_of, scored_block
 from daytrader_ray.walkforward.trial import run_trial
 from tests.walkforward.markets import market, planted

@@ -30,11 +30,22 @@ with warnings.catch_warnings():
     warnings.filterwarnings("ignore", "websockets.legacy", DeprecationWarning)  # alpaca-py's stream still needs it
     from alpaca.common.exceptions import APIError
     from alpaca.trading.client import TradingClient
-    from alpaca.trading.enums import OrderSide, TimeInForce
-    from alpaca.trading.requests import MarketOrderRequest, OrderRequest, StopOrderRequest
+    from alpaca.trading.enums import AssetClass, AssetStatus, OrderSide, TimeInForce
+    from alpaca.trading.requests import (
+        GetAssetsRequest,
+        LimitOrderRequest,
+        MarketOrderRequest,
+        OrderRequest,
+        StopOrderRequest,
+    )
     from alpaca.trading.stream import TradingStream
 
 T = TypeVar("T")
+_REQUESTS: Mapping[str, type[OrderRequest]] = {
+    "market": MarketOrderRequest,
+    "limit": LimitOrderRequest,
+    "stop": StopOrderRequest,
+}
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _SERVER_ERROR, _NOT_FOUND, _UNPROCESSABLE = 500, 404, 422
 _EXECUTIONS = ("fill", "partial_fill")
@@ -98,7 +109,8 @@ class AlpacaBroker:
         self._seen: set[tuple[str, str, str]] = set()
         self._queue: list[BrokerEvent] = []
         self._states: dict[str, OrderState] = {}
-        self._stops: dict[str, tuple[str, str]] = {}
+        self._resting: dict[tuple[OrderKind, str], tuple[str, str]] = {}
+        """Our id and the venue's of the last order that rests, by what cancels it and symbol."""
 
     async def __aenter__(self) -> Self:
         """Check the credentials and wait until trade updates are subscribed."""
@@ -132,17 +144,19 @@ class AlpacaBroker:
         return bool(self._queue or self._failure)
 
     async def submit(self, order: Order) -> None:
-        """Send one order; a CANCEL_STOP cancels the symbol's stop and waits for the outcome.
+        """Send one order; CANCEL_STOP and CANCEL cancel the symbol's stop or limit and wait for the outcome.
 
+        Several may be waited for at once.
         An order that the venue refuses comes back as an event `rejected`. `BrokerError` when its fate is unknown.
         """
-        if order.kind is OrderKind.CANCEL_STOP:
-            await self._cancel_stop(order)
+        if order.kind in (OrderKind.CANCEL_STOP, OrderKind.CANCEL):
+            await self._cancel(order)
             return
         self._states[order.client_order_id] = OrderState.SENT
         answer = await self._post(order)
-        if order.kind is OrderKind.STOP:
-            self._stops[order.symbol] = (order.client_order_id, str(answer.get("id", "")))
+        if order.kind is OrderKind.STOP or order.limit_price is not None:
+            canceler = OrderKind.CANCEL_STOP if order.kind is OrderKind.STOP else OrderKind.CANCEL
+            self._resting[canceler, order.symbol] = (order.client_order_id, str(answer.get("id", "")))
 
     async def events(self, n_events: int | None) -> Sequence[BrokerEvent]:
         """Return the updates not yet returned, waiting until `n_events` in total have arrived."""
@@ -166,6 +180,13 @@ class AlpacaBroker:
             equity=float(account["equity"]),
             positions={str(p["symbol"]): _signed(p) for p in sorted(positions, key=lambda p: str(p["symbol"]))},
         )
+
+    async def hard_to_borrow(self, symbols: Sequence[str]) -> Sequence[str]:
+        """Return those of the symbols that the account may not sell short: not listed, or not easy to borrow."""
+        asked = GetAssetsRequest(status=AssetStatus.ACTIVE, asset_class=AssetClass.US_EQUITY)
+        assets = cast(Sequence[Mapping[str, Any]], await self._call(partial(self._client.get_all_assets, asked)))
+        easy = {asset["symbol"] for asset in assets if asset["shortable"] and asset["easy_to_borrow"]}
+        return [symbol for symbol in symbols if symbol not in easy]
 
     async def _post(self, order: Order) -> Mapping[str, Any]:
         try:
@@ -211,22 +232,22 @@ class AlpacaBroker:
             )
         return {}
 
-    async def _cancel_stop(self, order: Order) -> None:
-        if order.symbol not in self._stops:
-            raise BrokerError(f"order {order.client_order_id}: no stop of {order.symbol} was sent in this session")
-        stop, venue_id = self._stops[order.symbol]
-        if self._states[stop] in TERMINAL:
+    async def _cancel(self, order: Order) -> None:
+        if (order.kind, order.symbol) not in self._resting:
+            raise BrokerError(f"order {order.client_order_id}: nothing of {order.symbol} that it cancels was sent")
+        name, venue_id = self._resting[order.kind, order.symbol]
+        if self._states[name] in TERMINAL:
             return
         if not venue_id:
-            raise BrokerError(f"stop {stop}: the venue's id of it is not known, so it cannot be canceled")
+            raise BrokerError(f"order {name}: the venue's id of it is not known, so it cannot be canceled")
         try:
             await asyncio.to_thread(self._client.cancel_order_by_id, venue_id)
         except APIError as error:
             if error.status_code not in (_NOT_FOUND, _UNPROCESSABLE):
-                raise BrokerError(f"stop {stop}: cancel answered HTTP {error.status_code}") from None
+                raise BrokerError(f"order {name}: cancel answered HTTP {error.status_code}") from None
         except requests.RequestException as error:
-            log.warning("cancel unanswered", client_order_id=stop, error=type(error).__name__)
-        await self._wait(lambda: self._states[stop] in TERMINAL, f"the outcome of canceling {stop}")
+            log.warning("cancel unanswered", client_order_id=name, error=type(error).__name__)
+        await self._wait(lambda: self._states[name] in TERMINAL, f"the outcome of canceling {name}")
 
     async def _wait(self, ready: Callable[[], bool], what: str) -> None:
         try:
@@ -317,8 +338,7 @@ def _client(config: BrokerConfig, key: str, secret: str) -> TradingClient:
 def _request(order: Order) -> OrderRequest:
     values = request_values(order)
     values |= {"side": OrderSide(values["side"]), "time_in_force": TimeInForce(values["time_in_force"])}
-    kind = values.pop("type")
-    return StopOrderRequest(**values) if kind == "stop" else MarketOrderRequest(**values)
+    return _REQUESTS[values.pop("type")](**values)
 
 
 def _was_refused(error: APIError) -> bool:

@@ -89,6 +89,7 @@ def _order_values(order: Order) -> dict[str, Any]:
         "side": order.side,
         "qty": order.qty,
         "stop_price": order.stop_price,
+        "limit_price": order.limit_price,
         "reason": order.reason.name,
     }
 

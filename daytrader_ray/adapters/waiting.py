@@ -6,7 +6,7 @@ from contextlib import suppress
 
 
 class Arrivals:
-    """Wakes the one coroutine that waits for a condition each time something arrives."""
+    """Wakes all that wait for a condition each time something arrives."""
 
     def __init__(self) -> None:
         self._event = asyncio.Event()

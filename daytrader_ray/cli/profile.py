@@ -15,6 +15,7 @@ from daytrader_ray.domain.errors import ConfigError
 from daytrader_ray.engine.config import KernelConfig
 from daytrader_ray.features.feature_set import FeaturesConfig
 from daytrader_ray.models.labels import LabelConfig
+from daytrader_ray.portfolio.config import PortfolioConfig
 from daytrader_ray.regime.config import RegimeConfig
 from daytrader_ray.sandbox.config import SandboxConfig
 from daytrader_ray.universe.config import UniverseConfig
@@ -47,6 +48,7 @@ class ProfileConfig(Config):
     regime: RegimeConfig = RegimeConfig()
     search: SearchConfig = SearchConfig()
     kernel: KernelConfig = KernelConfig()
+    portfolio: PortfolioConfig = PortfolioConfig()
     polygon: PolygonVendor = PolygonVendor()
     alpaca: Vendor = Vendor()
     live: LiveConfig = LiveConfig()

@@ -14,7 +14,7 @@ from daytrader_ray.cluster.replay import replay
 from daytrader_ray.cluster.scoring import ProcessScorer
 from daytrader_ray.cluster.session import trade
 from daytrader_ray.cluster.spec import SessionSpec, session_of
-from daytrader_ray.domain.errors import DataError, LockstepError
+from daytrader_ray.domain.errors import ConfigError, DataError, LockstepError
 from daytrader_ray.domain.trading import OrderKind, Reason
 from daytrader_ray.engine.backtest import BacktestResult
 from daytrader_ray.engine.runner import SessionResult
@@ -80,6 +80,7 @@ def rehearse(spec: SessionSpec, scorer: ScorerName = "process", one_replica: boo
     With `serve` the session runs in an actor and the members in Ray Serve (Ray must be up); with `process` all is done
     here.
     """
+    _require_table(spec)
     session_of(spec)
     bundle = load_bundle(spec)
     _require_bars(spec, bundle)
@@ -93,6 +94,14 @@ def rehearse(spec: SessionSpec, scorer: ScorerName = "process", one_replica: boo
     else:
         result = asyncio.run(trade(spec, ProcessScorer(bundle)))
     return compare(spec, result, replay(spec, bundle, spec.cash))
+
+
+def _require_table(spec: SessionSpec) -> None:
+    if spec.costs.spread != "table":
+        raise ConfigError(
+            f"costs.spread is '{spec.costs.spread}': the exchange of a rehearsal knows the table of spreads alone",
+            "set costs.spread to table and train again; `daytrader backtest` takes all three",
+        )
 
 
 def _require_bars(spec: SessionSpec, bundle: Bundle) -> None:

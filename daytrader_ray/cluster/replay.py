@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from daytrader_ray.adapters.feature_inputs import event_panel, event_scales, tick_panel
+from daytrader_ray.adapters.feature_inputs import event_panel, event_scales, half_spreads, tick_panel
 from daytrader_ray.adapters.market_caps import market_caps
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.cluster.before import job_of
@@ -71,4 +71,4 @@ def frames_until(spec: SessionSpec, bundle: Bundle) -> Frames:
         if found is not None
         else computed(spec.features, bundle.features, panel, expected, peers=peers, ticks=ticks, events=events)
     )
-    return Frames(panel, features, adv, sigma_day, expected)
+    return Frames(panel, features, adv, sigma_day, expected, half_spreads(store, panel, spec.costs))

@@ -13,14 +13,14 @@
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from daytrader_ray.adapters.atomic import atomic_write_json
-from daytrader_ray.adapters.feature_inputs import event_scales
+from daytrader_ray.adapters.feature_inputs import event_scales, half_spreads
 from daytrader_ray.adapters.frames import load_frames
 from daytrader_ray.adapters.libraries import versions_of
 from daytrader_ray.adapters.market_caps import market_caps
@@ -178,7 +178,8 @@ def frames_of(request: SearchRequest, progress: Progress = silent) -> Frames:
         trades=request.trades,
     )
     report = build(wanted, lambda done, of: progress("features", done, of))
-    return load_frames(request.root, without_absent_indices(request.root, wanted.symbols), report.name)
+    frames = load_frames(request.root, without_absent_indices(request.root, wanted.symbols), report.name)
+    return replace(frames, half_spread_bps=half_spreads(ParquetStore(request.root), frames.panel, request.costs))
 
 
 def market_of(request: SearchRequest, frames: Frames) -> Market:

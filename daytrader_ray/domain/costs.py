@@ -1,6 +1,7 @@
 """What a fill costs: the numbers that both matchers read (`docs/fills.md` has the formulas)."""
 
 import datetime as dt
+from typing import Literal
 
 from pydantic import Field
 
@@ -46,6 +47,11 @@ class CostConfig(Config):
     Fees are dated public facts, gathered from the agencies' notices by hand: check them against your broker's schedule.
     """
 
+    spread: Literal["table", "estimated", "quoted"] = Field(
+        default="table",
+        description="half-spreads of backtests: the table, or of the 20 sessions before from bars or stored quotes; "
+        "what these do not tell is in the table; the built-in exchange knows the table alone",
+    )
     min_half_spread_usd: float = Field(default=0.005, ge=0)
     spread_table: tuple[SpreadStep, ...] = (
         SpreadStep(adv_usd=1e9, half_spread_bps=0.5),

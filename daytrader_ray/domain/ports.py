@@ -98,7 +98,7 @@ class Broker(Protocol):
     """An account that takes orders and tells what becomes of them."""
 
     async def submit(self, order: Order) -> None:
-        """Send one order (a CANCEL_STOP cancels and waits for the outcome); `BrokerError` when its fate is unknown."""
+        """Send one order (a cancel waits for the outcome, several at once); `BrokerError` when its fate is unknown."""
         ...
 
     async def events(self, n_events: int | None) -> Sequence[BrokerEvent]:

@@ -52,8 +52,9 @@ def describe(record: Order | Fill | None) -> str:
     what = f"{record.symbol} {record.kind.name} {side} {record.qty}"
     if isinstance(record, Fill):
         return f"fill {what} at {record.price:.4f} in phase {record.phase}, fee {record.fee:.2f}"
-    stop = f" at {record.stop_price:.4f}" if record.stop_price is not None else ""
-    return f"order {what}{stop} ({record.reason.name.lower()})"
+    price = record.stop_price if record.limit_price is None else record.limit_price
+    at = f" at {price:.4f}" if price is not None else ""
+    return f"order {what}{at} ({record.reason.name.lower()})"
 
 
 def _without(records: Sequence[Order | Fill], others: Sequence[Order | Fill]) -> list[Order | Fill]:

@@ -8,10 +8,10 @@ from daytrader_ray.domain.trading import Order, OrderKind
 def request_values(order: Order) -> dict[str, Any]:
     """Return the fields of the venue's order request.
 
-    ENTRY and EXIT are market orders, immediate-or-cancel; STOP is a stop order for the day. CANCEL_STOP asks for no
-    order and raises `ValueError`.
+    A STOP is a stop order for the day, what has a limit price a limit order for the day, all else a market order,
+    immediate-or-cancel. CANCEL_STOP and CANCEL ask for no order and raise `ValueError`.
     """
-    if order.kind is OrderKind.CANCEL_STOP:
+    if order.kind in (OrderKind.CANCEL_STOP, OrderKind.CANCEL):
         raise ValueError(f"{order.client_order_id} cancels an order and is none")
     if order.qty <= 0:
         raise ValueError(f"{order.client_order_id}: quantity must be positive, found {order.qty}")
@@ -24,18 +24,14 @@ def request_values(order: Order) -> dict[str, Any]:
         "client_order_id": order.client_order_id,
     }
     if order.kind is OrderKind.STOP:
-        values |= {"type": "stop", "time_in_force": "day", "stop_price": stop_price(order)}
+        values |= {"type": "stop", "time_in_force": "day", "stop_price": _price(order, order.stop_price)}
+    elif order.limit_price is not None:
+        values |= {"type": "limit", "time_in_force": "day", "limit_price": _price(order, order.limit_price)}
     return values
 
 
-def stop_price(order: Order) -> float:
-    """Return the stop in the venue's price steps: 0.01 USD, or 0.0001 below 1 USD.
-
-    >>> import datetime as dt
-    >>> from daytrader_ray.domain.trading import Reason
-    >>> stop_price(Order(dt.date(2025, 12, 2), 3, "A", OrderKind.STOP, -1, 5, 99.12, Reason.PROTECT, "i"))
-    99.12
-    """
-    if order.stop_price is None or not order.stop_price > 0:
-        raise ValueError(f"{order.client_order_id}: a stop needs a positive price, found {order.stop_price}")
-    return round(order.stop_price, 2 if order.stop_price >= 1 else 4)
+def _price(order: Order, price: float | None) -> float:
+    """Return a price in the venue's steps: 0.01 USD, or 0.0001 below 1 USD."""
+    if price is None or not price > 0:
+        raise ValueError(f"{order.client_order_id}: {order.kind.name} needs a positive price, found {price}")
+    return round(price, 2 if price >= 1 else 4)

@@ -36,6 +36,7 @@ class AlpacaRest:
             web.get("/v2/positions", alpaca_door(self._positions)),
             web.get("/v2/positions/{symbol}", alpaca_door(self._position)),
             web.get("/v2/clock", alpaca_door(self._clock)),
+            web.get("/v2/assets", alpaca_door(self._assets)),
             web.get("/v2/assets/{symbol}", alpaca_door(self._asset)),
         ]
 
@@ -98,7 +99,7 @@ class AlpacaRest:
         account = exchange.account
         longs = sum((value for value in account.values if value > 0), Decimal())
         shorts = sum((value for value in account.values if value < 0), Decimal())
-        equity, power = money(account.equity), money(account.buying_power)
+        equity, power = money(account.equity), money(exchange.buying_power)
         return json_response(
             {
                 "id": asset_id("account"),
@@ -193,23 +194,31 @@ class AlpacaRest:
         symbol = request.match_info["symbol"]
         if not KNOWN_SYMBOL.fullmatch(symbol):
             return alpaca_error(Refusal(404, 40410000, f"asset not found for {symbol}"))
-        return json_response(
-            {
-                "id": asset_id(symbol),
-                "class": "us_equity",
-                "exchange": "NYSE",
-                "symbol": symbol,
-                "name": self._exchange.market.traits(symbol).name,
-                "status": "active",
-                "tradable": True,
-                "marginable": True,
-                "shortable": True,
-                "easy_to_borrow": True,
-                "borrow_status": "easy_to_borrow",
-                "fractionable": False,
-                "maintenance_margin_requirement": 30,
-                "margin_requirement_long": "30",
-                "margin_requirement_short": "30",
-                "attributes": [],
-            }
-        )
+        return json_response(self._asset_body(symbol))
+
+    async def _assets(self, _: web.Request) -> web.Response:
+        """List what the market names; all of it is active and of one class."""
+        listing, today = self._exchange.market.listing(), self._exchange.day.date
+        there = (here for here in listing if here.kind != "INDEX" and here.listed <= today <= (here.delisted or today))
+        return json_response([self._asset_body(here.symbol) for here in there])
+
+    def _asset_body(self, symbol: str) -> dict[str, Any]:
+        easy = self._exchange.easy_to_borrow(symbol)
+        return {
+            "id": asset_id(symbol),
+            "class": "us_equity",
+            "exchange": "NYSE",
+            "symbol": symbol,
+            "name": self._exchange.market.traits(symbol).name,
+            "status": "active",
+            "tradable": True,
+            "marginable": True,
+            "shortable": True,
+            "easy_to_borrow": easy,
+            "borrow_status": "easy_to_borrow" if easy else "hard_to_borrow",
+            "fractionable": False,
+            "maintenance_margin_requirement": 30,
+            "margin_requirement_long": "30",
+            "margin_requirement_short": "30",
+            "attributes": [],
+        }

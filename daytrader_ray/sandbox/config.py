@@ -26,6 +26,8 @@ class SandboxConfig(Config):
     n_sessions: int = Field(default=40, ge=1)
     halt_chance: float = Field(default=0.0, ge=0, le=1)
     """Chance that a stock is halted once in a session."""
+    hard_to_borrow: tuple[str, ...] = ()
+    """Stocks that the venue does not let anybody sell short."""
     crises: tuple[Crisis, ...] = ()
     """Days of stress, like `[{name: flash_crash, session: 2025-11-12, minute: 120}]`."""
     stream_queue_mib: float = Field(default=16.0, gt=0)

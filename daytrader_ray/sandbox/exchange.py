@@ -97,29 +97,43 @@ class Exchange:
         return Decimal(repr(self.market.traits(symbol).price))
 
     def match_open(self, slot: int, now: dt.datetime | None = None) -> None:
-        """Phase A: market orders meet the open of bar `slot` in their order of arrival, each of them once.
+        """Phase A: market and limit orders meet the open of bar `slot` in their order of arrival, each of them once.
 
         `now` is the exchange's time where that is later than the open.
         """
         self.now = now or moment(self.day.open_minute + slot)
-        for order in [o for o in self._resting.values() if o.request.type == "market" and o.tried < slot]:
-            asked, order.tried = order.request, slot
-            fill = self.matcher.fill_at_open(asked.client_order_id, asked.symbol, asked.side, order.rest, slot)
-            if fill is not None:
-                self._fill(order, fill)
-            if order.is_open and asked.time_in_force == "ioc":
+        for order in [o for o in self._resting.values() if o.request.stop_price is None and o.tried < slot]:
+            order.tried = slot
+            self._fill(order, self._at_open(order, slot), slot)
+            if order.is_open and order.request.time_in_force == "ioc":
                 self._end(order, "canceled")
 
-    def match_stops(self, slot: int) -> None:
-        """Phase B: resting stops inside bar `slot`, by symbol."""
+    def _at_open(self, order: VenueOrder, slot: int) -> Execution | None:
+        asked = order.request
+        if asked.limit_price is not None:
+            return self.matcher.fill_limit_at_open(asked.symbol, asked.side, order.rest, asked.limit_price, slot)
+        return self.matcher.fill_at_open(asked.client_order_id, asked.symbol, asked.side, order.rest, slot)
+
+    def match_inside(self, slot: int) -> None:
+        """Phase B: inside bar `slot` first resting stops, then limits that have not filled in it, by symbol."""
         self.now = moment(self.day.open_minute + slot) + SECOND_HALF
-        stops = [o for o in self._resting.values() if o.request.type == "stop"]
-        for order in sorted(stops, key=lambda o: o.request.symbol):
+        for order in self._by_symbol("stop"):
             asked = order.request
             assert asked.stop_price is not None
-            fill = self.matcher.fill_stop(asked.symbol, asked.side, order.rest, asked.stop_price, slot)
-            if fill is not None:
-                self._fill(order, fill)
+            self._fill(
+                order, self.matcher.fill_stop(asked.symbol, asked.side, order.rest, asked.stop_price, slot), slot
+            )
+        for order in self._by_symbol("limit"):
+            asked = order.request
+            assert asked.limit_price is not None
+            if order.filled_in < slot:
+                fill = self.matcher.fill_limit_inside(asked.symbol, asked.side, order.rest, asked.limit_price, slot)
+                self._fill(order, fill, slot)
+
+    def _by_symbol(self, order_type: str) -> list[VenueOrder]:
+        return sorted(
+            (o for o in self._resting.values() if o.request.type == order_type), key=lambda o: o.request.symbol
+        )
 
     def close_bar(self, slot: int) -> None:
         """Phase C: bar `slot` is over and its close is known."""
@@ -178,11 +192,27 @@ class Exchange:
         held = self.account.held(asked.symbol)
         if held * asked.side < 0:
             return self._refuse_reducing(asked, held)
-        cost, power = asked.qty * self.mark(asked.symbol), self.account.buying_power
+        if asked.side < 0 and not self.easy_to_borrow(asked.symbol):
+            return Refusal(422, 42210000, f'asset "{asked.symbol}" cannot be sold short')
+        cost, power = self._cost(asked, asked.qty), self.buying_power
         if cost > power:
             extras = {"buying_power": f"{power:.2f}", "cost_basis": f"{cost:.2f}"}
             return Refusal(403, 40310000, "insufficient buying power", extras)
         return None
+
+    @property
+    def buying_power(self) -> Decimal:
+        """USD for which positions may still be opened, beside what open orders may open."""
+        opening = (o for o in self._resting.values() if o.intent.endswith("open"))
+        reserved = sum((self._cost(o.request, o.rest) for o in opening), Decimal())
+        return max(self.account.buying_power - reserved, Decimal())
+
+    def _cost(self, asked: OrderRequest, qty: int) -> Decimal:
+        return qty * (asked.limit_price or self.mark(asked.symbol))
+
+    def easy_to_borrow(self, symbol: str) -> bool:
+        """Return whether `symbol` may be sold short."""
+        return symbol not in self.config.hard_to_borrow
 
     def _refuse_reducing(self, asked: OrderRequest, held: int) -> Refusal | None:
         claimed = self.held_for_orders(asked.symbol)
@@ -202,8 +232,10 @@ class Exchange:
         closes = self.account.held(asked.symbol) * asked.side < 0
         return f"{'buy' if asked.side > 0 else 'sell'}_to_{'close' if closes else 'open'}"
 
-    def _fill(self, order: VenueOrder, fill: Execution) -> None:
-        asked = order.request
+    def _fill(self, order: VenueOrder, fill: Execution | None, slot: int) -> None:
+        if fill is None:
+            return
+        asked, order.filled_in = order.request, slot
         order.filled_qty += fill.qty
         order.filled_value += fill.qty * fill.price
         order.updated_at = self.stamp()

@@ -52,7 +52,7 @@ class Lockstep:
             exchange.match_open(slot)
             self._streams.send_inside(slot, exchange.now)
             await self._phase(socket, slot, Phase.OPEN)
-            exchange.match_stops(slot)
+            exchange.match_inside(slot)
             self._streams.send_inside(slot, exchange.now)
             await self._phase(socket, slot, Phase.INTRABAR)
             exchange.close_bar(slot)

@@ -100,11 +100,31 @@ class Matcher:
             return self._execution(symbol, side, qty, base, slot, volume, urgent=True) if base is not None else None
         if not traded:
             return None
-        cap = int((_dec(self._costs.participation) * volume).to_integral_value(ROUND_FLOOR))
-        filled = qty if whole else min(qty, cap)
+        filled = qty if whole else min(qty, self._share(volume))
         if filled < 1:
             return None
         return self._execution(symbol, side, filled, _dec(bars.open[slot]), slot, volume, urgent=whole)
+
+    def fill_limit_at_open(self, symbol: str, side: int, qty: int, limit: Decimal, slot: int) -> Execution | None:
+        """Fill a limit at an open of bar `slot` that is strictly better: with its costs, but never beyond the limit."""
+        bars = self._market.bars(symbol, self._session)
+        volume, first = _dec(bars.volume[slot]), bars.open[slot]
+        filled = min(qty, self._share(volume))
+        if filled < 1 or side * (limit - _dec(first)) <= 0:
+            return None
+        found = self._execution(symbol, side, filled, _dec(first), slot, volume, urgent=False)
+        if side * (limit - found.price) >= 0:
+            return found
+        return Execution(filled, limit, self._fee(side, filled, limit))
+
+    def fill_limit_inside(self, symbol: str, side: int, qty: int, limit: Decimal, slot: int) -> Execution | None:
+        """Fill a limit that bar `slot` trades through: at the limit, and a touch is none."""
+        bars = self._market.bars(symbol, self._session)
+        filled = min(qty, self._share(_dec(bars.volume[slot])))
+        if filled < 1:
+            return None
+        through = _dec(bars.low[slot]) < limit if side > 0 else _dec(bars.high[slot]) > limit
+        return Execution(filled, limit, self._fee(side, filled, limit)) if through else None
 
     def fill_stop(self, symbol: str, side: int, qty: int, stop: Decimal, slot: int) -> Execution | None:
         """Fill a resting stop inside bar `slot` if the bar reaches it: at the stop, or at an open beyond it."""
@@ -133,6 +153,10 @@ class Matcher:
     def known(self, symbol: str) -> Statistics:
         """Return what is known of `symbol` before this session."""
         return self._statistics(symbol)
+
+    def _share(self, volume: Decimal) -> int:
+        """Return the shares of a bar of this volume that one order may take."""
+        return int((_dec(self._costs.participation) * volume).to_integral_value(ROUND_FLOOR))
 
     def _execution(
         self, symbol: str, side: int, qty: int, base: Decimal, slot: int, volume: Decimal, *, urgent: bool

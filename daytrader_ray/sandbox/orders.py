@@ -29,7 +29,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class OrderRequest:
-    """A new order, checked: `side` +1 or -1, whole shares, `stop_price` USD for stops."""
+    """A new order, checked: `side` +1 or -1, whole shares, `stop_price` USD of stops, `limit_price` USD of limits."""
 
     client_order_id: str
     symbol: str
@@ -38,6 +38,7 @@ class OrderRequest:
     type: str
     time_in_force: str
     stop_price: Decimal | None
+    limit_price: Decimal | None = None
 
 
 @dataclass(slots=True)
@@ -56,6 +57,8 @@ class VenueOrder:
     ended_at: str | None = None
     tried: int = -1
     """The last bar whose open it met."""
+    filled_in: int = -1
+    """The last bar in which it filled: a limit fills once a bar."""
 
     @property
     def is_open(self) -> bool:
@@ -97,7 +100,7 @@ class VenueOrder:
             "side": "buy" if asked.side > 0 else "sell",
             "position_intent": self.intent,
             "time_in_force": asked.time_in_force,
-            "limit_price": None,
+            "limit_price": None if asked.limit_price is None else money(asked.limit_price),
             "stop_price": None if asked.stop_price is None else money(asked.stop_price),
             "status": self.status,
             "extended_hours": False,
@@ -126,23 +129,24 @@ def money(value: Decimal) -> str:
 
 
 def read_request(body: object, generated_id: str) -> OrderRequest | Refusal:
-    """Check the JSON of a new order; numbers may come as strings. Market and stop orders in whole shares only."""
+    """Check the JSON of a new order, in whole shares; numbers may come as strings."""
     if not isinstance(body, dict):
         return Refusal(422, 40010001, "request body format is invalid")
     symbol, order_type = str(body.get("symbol", "")), str(body.get("type", ""))
     tif, side = str(body.get("time_in_force", "")), {"buy": 1, "sell": -1}.get(str(body.get("side")), 0)
-    qty, stop = _number(body.get("qty")), _number(body.get("stop_price"))
+    qty, stop, limit = (_number(body.get(name)) for name in ("qty", "stop_price", "limit_price"))
     problem = (
         _shape_problem(symbol, side, body)
         or _qty_problem(qty)
         or _type_problem(order_type, tif)
-        or _stop_problem(order_type, stop)
+        or _price_problem(order_type, "stop", stop)
+        or _price_problem(order_type, "limit", limit)
     )
     if problem:
         return problem
     assert qty is not None
     client_order_id = str(body.get("client_order_id") or generated_id)
-    return OrderRequest(client_order_id, symbol, side, int(qty), order_type, tif, stop)
+    return OrderRequest(client_order_id, symbol, side, int(qty), order_type, tif, stop, limit)
 
 
 def _shape_problem(symbol: str, side: int, body: Mapping[str, Any]) -> Refusal | None:
@@ -166,19 +170,21 @@ def _qty_problem(qty: Decimal | None) -> Refusal | None:
 
 
 def _type_problem(order_type: str, tif: str) -> Refusal | None:
-    if (order_type, tif) not in {("market", "ioc"), ("market", "day"), ("stop", "day")}:
+    if (order_type, tif) not in {("market", "ioc"), ("market", "day"), ("stop", "day"), ("limit", "day")}:
         return Refusal(422, 42210000, f"{order_type} orders with time_in_force {tif} are not accepted here")
     return None
 
 
-def _stop_problem(order_type: str, stop: Decimal | None) -> Refusal | None:
-    if order_type != "stop":
-        return None if stop is None else Refusal(422, 40010001, f"{order_type} orders must not have a stop_price")
-    if stop is None or stop <= 0:
-        return Refusal(422, 40010001, "stop orders require a stop price")
-    if stop != round(stop, 2 if stop >= 1 else 4):
+def _price_problem(order_type: str, name: str, price: Decimal | None) -> Refusal | None:
+    """Check the price that orders of type `name` need and others must not have."""
+    if order_type != name:
+        problem = f"{order_type} orders must not have a {name}_price"
+        return None if price is None else Refusal(422, 40010001, problem)
+    if price is None or price <= 0:
+        return Refusal(422, 40010001, f"{name} orders require a {name} price")
+    if price != round(price, 2 if price >= 1 else 4):
         why = "sub-penny increment does not fulfill minimum pricing criteria"
-        return Refusal(422, 42210000, f"invalid stop_price {stop}. {why}")
+        return Refusal(422, 42210000, f"invalid {name}_price {price}. {why}")
     return None
 
 

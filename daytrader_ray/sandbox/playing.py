@@ -57,8 +57,9 @@ class PlayRequest(Config):
 class Playing:
     """Moves the exchange's clock with the wall's; one session at a time.
 
-    A market order is matched at the open of the bar in whose first half minute it arrives, else at the next one; stops
-    at the half minute; bars are sent when their minute is over. A slow machine delays minutes and skips none.
+    A market or limit order is matched at the open of the bar in whose first half minute it arrives, else at the next
+    one; resting stops and limits at the half minute; bars are sent when their minute is over. A slow machine delays
+    minutes and skips none.
     """
 
     def __init__(self, exchange: Exchange, streams: Streams, updates: AlpacaStream, wall: Callable[[], float]) -> None:
@@ -174,7 +175,7 @@ class Playing:
         async for now in self._passing(begins + HALF):
             exchange.match_open(slot, now)
             self._streams.send_inside(slot, now)
-        exchange.match_stops(slot)
+        exchange.match_inside(slot)
         async for now in self._passing(begins + MINUTE):
             self._streams.send_inside(slot, now)
         exchange.close_bar(slot)

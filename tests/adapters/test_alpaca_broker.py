@@ -26,6 +26,7 @@ class Venue:
         app = web.Application()
         app.router.add_get("/v2/account", self.account)
         app.router.add_get("/v2/positions", self.positions)
+        app.router.add_get("/v2/assets", self.assets)
         app.router.add_post("/v2/orders", self.post)
         app.router.add_get("/v2/orders:by_client_order_id", self.by_client_id)
         app.router.add_delete("/v2/orders/{id}", self.cancel)
@@ -38,6 +39,13 @@ class Venue:
     async def positions(self, request):
         long = {"symbol": "MSFT", "qty": "7", "side": "long"}
         return web.json_response([long, {"symbol": "AAPL", "qty": "-3", "side": "short"}])
+
+    async def assets(self, request):
+        self.assets_asked = request.query
+        names = {"AAPL": True, "GME": False, "MSFT": True}
+        return web.json_response(
+            [{"symbol": s, "shortable": True, "easy_to_borrow": easy} for s, easy in names.items()]
+        )
 
     async def post(self, request):
         body = await request.json()
@@ -99,8 +107,8 @@ def broker(url):
     return make
 
 
-def order(kind=OrderKind.ENTRY, cid="c1", stop=None):
-    return Order(DAY, 3, "AAPL", kind, 1 if kind is OrderKind.ENTRY else -1, 10, stop, Reason.SIGNAL, cid)
+def order(kind=OrderKind.ENTRY, cid="c1", stop=None, limit=None, symbol="AAPL"):
+    return Order(DAY, 3, symbol, kind, 1 if kind is OrderKind.ENTRY else -1, 10, stop, Reason.SIGNAL, cid, limit)
 
 
 async def test_an_entry_is_posted_as_a_market_order_and_its_fill_comes_back_with_numbers(venue, broker):
@@ -151,6 +159,41 @@ async def test_cancelling_a_stop_waits_for_its_outcome(venue, broker):
         await venue.update("canceled", "stop-1")
         await asyncio.wait_for(cancelling, 1)
         assert [event.event for event in await account.events(1)] == ["canceled"]
+
+
+async def test_limits_are_posted_for_the_day_and_cancelled_at_once_each_waiting_for_its_own_outcome(venue, broker):
+    async with broker(update_seconds=2.0) as account:
+        names = {"AAPL": "one", "MSFT": "two"}
+        for symbol, name in names.items():
+            await account.submit(order(cid=name, limit=98.7, symbol=symbol))
+        assert [(p["type"], p["time_in_force"], p["limit_price"]) for p in venue.posts] == [("limit", "day", 98.7)] * 2
+        cancels = [account.submit(order(OrderKind.CANCEL, f"x{name}", symbol=symbol)) for symbol, name in names.items()]
+        cancelling = asyncio.gather(*cancels)
+        await asyncio.sleep(0.05)
+        assert set(venue.cancels) == {venue.orders[name]["id"] for name in names.values()}
+        await venue.update("canceled", "two", order={"symbol": "MSFT"})
+        await asyncio.sleep(0.05)
+        assert not cancelling.done()
+        await venue.update("fill", "one", qty="10", price="98.7")
+        await asyncio.wait_for(cancelling, 1)
+        assert [event.event for event in await account.events(2)] == ["canceled", "fill"]
+
+
+async def test_a_stop_and_a_limit_of_one_symbol_are_cancelled_apart(venue, broker):
+    async with broker() as account:
+        await account.submit(order(cid="entry", limit=98.7))
+        await account.submit(order(OrderKind.STOP, "stop", stop=95.0))
+        cancelling = asyncio.create_task(account.submit(order(OrderKind.CANCEL, "x")))
+        await asyncio.sleep(0.05)
+        assert venue.cancels == [venue.orders["entry"]["id"]]
+        await venue.update("canceled", "entry")
+        await asyncio.wait_for(cancelling, 1)
+
+
+async def test_what_is_not_easy_to_borrow_or_not_listed_may_not_be_sold_short(venue, broker):
+    async with broker() as account:
+        assert await account.hard_to_borrow(["AAPL", "GME", "NONE", "MSFT"]) == ["GME", "NONE"]
+    assert dict(venue.assets_asked) == {"status": "active", "asset_class": "us_equity"}
 
 
 async def test_cancelling_a_stop_that_was_just_filled_ends_with_the_fill(venue, broker):

@@ -12,12 +12,15 @@ from daytrader_ray.adapters.feature_inputs import (
     event_panel,
     event_rows,
     event_scales,
+    half_spreads,
     tick_panel,
     tick_rows,
     unknown_kinds,
 )
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.adapters.tables import EVENTS, QUOTE_BARS, TRADE_BARS, Kind
+from daytrader_ray.domain.costs import CostConfig
+from daytrader_ray.domain.panel import Panel
 from daytrader_ray.engine.config import EventRule
 
 GRID = session_grid(dt.date(2025, 12, 1), dt.date(2025, 12, 3))
@@ -58,6 +61,20 @@ def test_minutes_of_quotes_and_trades_lie_in_their_rows(store: ParquetStore) -> 
     only = tick_panel(store, ("AAPL", "SPY"), GRID, quotes=(), trades=("AAPL",))
     assert only is not None and np.isnan(only[:, 1]).all() and np.isnan(only[:, 0, :3]).all()
     assert only[0, 0, 3:].tolist() == both[0, 3:].tolist()
+
+
+def test_half_spreads_are_those_of_stored_quotes_or_of_bars_or_unknown(store: ParquetStore) -> None:
+    grid = session_grid(dt.date(2025, 12, 1), dt.date(2025, 12, 5))
+    at = [stamp(session.open_minute) for session in grid.sessions]
+    quotes = table(QUOTE_BARS, timestamp=at, spread_mean_bps=[2.0, 4.0, 6.0, 8.0, 99.0])
+    store.write_table(Kind.QUOTE_BARS, "AAPL", "2025-12", quotes)
+    low = 100.0 + np.random.default_rng(1).integers(0, 2, (grid.n_rows, 2)) / 10
+    panel = Panel(grid, ("AAPL", "SPY"), low, low + 0.1, low, low, 0 * low, low, low > 0)
+    quoted, bars, nothing = (
+        half_spreads(store, panel, CostConfig(spread=kind)) for kind in ("quoted", "estimated", "table")
+    )
+    assert quoted[3:, 0].tolist() == [2.0, 2.5] and np.isnan(quoted[:3]).all() and np.isnan(quoted[:, 1]).all()
+    assert np.isfinite(bars[3:]).all() and (bars[3:] > 0).all() and np.isnan(nothing).all()
 
 
 def test_without_ticks_there_is_nothing_and_none_for_bars_of_another_length(store: ParquetStore) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from daytrader_ray.adapters.journal import journal_path, read
 from daytrader_ray.cli.session_spec import rehearsal_spec
-from daytrader_ray.domain.errors import BundleError, DataError, FeedError, LockstepError
+from daytrader_ray.domain.errors import BundleError, ConfigError, DataError, FeedError, LockstepError
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +107,15 @@ def test_a_day_without_a_session_is_refused(profile, exchange, day):
     saturday = day.session + dt.timedelta(days=(5 - day.session.weekday()) % 7)
     with pytest.raises(DataError, match="no trading day"):
         rehearse(rehearsal_spec(profile, saturday, "latest", exchange))
+
+
+def test_spreads_that_the_exchange_does_not_know_are_refused_by_name(profile, day):
+    from daytrader_ray.cluster.rehearsal import rehearse
+
+    costs = profile.costs.model_copy(update={"spread": "estimated"})
+    spec = rehearsal_spec(profile, day.session, "latest", "http://127.0.0.1:9")
+    with pytest.raises(ConfigError, match=r"costs\.spread is 'estimated'"):
+        rehearse(dataclasses.replace(spec, costs=costs))
 
 
 def test_a_session_without_bars_in_the_store_is_refused(profile, exchange, day):

@@ -43,7 +43,7 @@ def more_days() -> SessionGrid:
 
 @pytest.fixture(scope="session")
 def config() -> SandboxConfig:
-    return SandboxConfig(first_session=dt.date(2025, 11, 20), n_sessions=8)
+    return SandboxConfig(first_session=dt.date(2025, 11, 20), n_sessions=8, hard_to_borrow=("GME",))
 
 
 @pytest.fixture(scope="session")

@@ -1,11 +1,12 @@
 """Alpaca's own client trades on the exchange between sessions: orders rest, are found, refused and canceled."""
 
 import itertools
+from decimal import Decimal
 
 import pytest
 from alpaca.common.exceptions import APIError
 from alpaca.trading.client import TradingClient
-from alpaca.trading.enums import OrderSide, OrderStatus, QueryOrderStatus, TimeInForce
+from alpaca.trading.enums import OrderSide, OrderStatus, OrderType, QueryOrderStatus, TimeInForce
 from alpaca.trading.models import Order
 from alpaca.trading.requests import GetOrdersRequest, LimitOrderRequest, MarketOrderRequest, StopOrderRequest
 
@@ -39,6 +40,13 @@ def stop(price: float) -> StopOrderRequest:
     )
 
 
+def limit(price: float, side: OrderSide = OrderSide.BUY, qty: int = 5, symbol: str = "NVDA") -> LimitOrderRequest:
+    day, name = TimeInForce.DAY, new_id()
+    return LimitOrderRequest(
+        symbol=symbol, qty=qty, side=side, time_in_force=day, limit_price=price, client_order_id=name
+    )
+
+
 def refusal(client: TradingClient, request: object) -> tuple[int, int, str]:
     with pytest.raises(APIError) as error:
         client.submit_order(request)
@@ -67,6 +75,16 @@ def test_a_resting_stop_is_canceled_at_once_and_only_once(client: TradingClient)
     assert error.value.status_code == 422
 
 
+def test_a_limit_rests_with_its_price_reserves_buying_power_and_frees_it_when_canceled(client: TradingClient) -> None:
+    before = Decimal(client.get_account().buying_power or "0")
+    order = client.submit_order(limit(9.5, qty=100))
+    assert isinstance(order, Order)
+    assert (order.type, order.time_in_force, order.limit_price) == (OrderType.LIMIT, TimeInForce.DAY, "9.5")
+    assert Decimal(client.get_account().buying_power or "0") == before - 950
+    client.cancel_order_by_id(order.id)
+    assert Decimal(client.get_account().buying_power or "0") == before
+
+
 def test_an_order_that_is_not_there_is_404(client: TradingClient) -> None:
     for ask in (client.get_order_by_id, client.cancel_order_by_id):
         with pytest.raises(APIError) as error:
@@ -89,17 +107,23 @@ def test_what_this_venue_does_not_do_is_refused_in_words(client: TradingClient) 
     assert refusal(client, market(qty=0.5))[2] == "only whole shares are accepted here"
     assert refusal(client, market(symbol="nope"))[0] == 422
     assert refusal(client, stop(99.123))[2].startswith("invalid stop_price 99.123. sub-penny increment")
-    limit = LimitOrderRequest(symbol="NVDA", qty=1, side=OrderSide.BUY, time_in_force=TimeInForce.DAY, limit_price=9.0)
-    assert "limit orders with time_in_force day are not accepted here" in refusal(client, limit)[2]
+    assert refusal(client, limit(9.001))[2].startswith("invalid limit_price 9.001. sub-penny increment")
+    for_long = limit(9.0).model_copy(update={"time_in_force": TimeInForce.GTC})
+    assert "limit orders with time_in_force gtc are not accepted here" in refusal(client, for_long)[2]
     status, code, message = refusal(client, market(qty=100_000))
     assert (status, code, message) == (403, 40310000, "insufficient buying power")
 
 
 def test_account_clock_and_asset_are_what_the_client_expects(client: TradingClient) -> None:
     account = client.get_account()
-    assert (account.cash, account.equity, account.buying_power) == ("100000", "100000", "400000")
+    assert (account.cash, account.equity) == ("100000", "100000")
+    assert 300_000 < Decimal(account.buying_power or "0") <= 400_000
     clock = client.get_clock()
     assert clock.next_open > clock.timestamp or clock.is_open
     asset = client.get_asset("NVDA")
     assert asset.tradable and asset.easy_to_borrow and asset.symbol == "NVDA"
+    listed = {asset.symbol: asset.easy_to_borrow for asset in client.get_all_assets()}
+    assert listed["NVDA"] and listed["SPY"] and not listed["GME"]
+    assert not any(symbol.startswith("I:") for symbol in listed)
+    assert refusal(client, limit(20.0, OrderSide.SELL, symbol="GME"))[2] == 'asset "GME" cannot be sold short'
     assert client.get_all_positions() == []

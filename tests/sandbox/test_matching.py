@@ -154,6 +154,61 @@ def test_a_stop_fills_at_its_price_or_at_an_open_beyond_it(
         assert fill.price == expected(base, side, 120, 4_000.0 * SLOTS)
 
 
+FLAT = {"open": 100.0, "high": 100.0, "low": 100.0}
+
+
+@pytest.mark.parametrize(
+    ("side", "limit", "bar"),
+    [
+        (1, "100.50", {"open": 100.0}),
+        (-1, "99.50", {"open": 100.0}),
+        (1, "50.00", {"open": 49.98}),
+    ],
+)
+def test_a_limit_with_a_better_open_fills_there_with_its_costs_and_never_beyond_it(
+    matcher: Matcher, market: Bars, side: int, limit: str, bar: dict[str, float]
+) -> None:
+    market.set(35, **bar)
+    fill = matcher.fill_limit_at_open("AAPL", side, 300, Decimal(limit), 35)
+    assert fill is not None and fill.qty == 200
+    with_costs = expected(bar["open"], side, 200, ADV)
+    assert fill.price == (min if side > 0 else max)(with_costs, Decimal(limit))
+
+
+def test_costs_that_would_go_beyond_the_limit_end_at_it(matcher: Matcher, market: Bars) -> None:
+    market.set(35, open=99.99)
+    fill = matcher.fill_limit_at_open("AAPL", 1, 100, Decimal("100.00"), 35)
+    assert expected(99.99, 1, 100, ADV) > 100 and fill is not None and fill.price == Decimal("100.00")
+    market.set(35, open=100.01)
+    fill = matcher.fill_limit_at_open("AAPL", -1, 100, Decimal("100.00"), 35)
+    assert fill is not None and fill.price == Decimal("100.00") and fill.fee > 0
+
+
+@pytest.mark.parametrize(
+    ("side", "bar", "fills"),
+    [
+        (1, {"low": 99.99}, True),
+        (1, {"low": 100.0}, False),
+        (1, {"low": 99.99, "volume": 19.0}, False),
+        (-1, {"high": 100.01}, True),
+        (-1, {"high": 100.0}, False),
+    ],
+)
+def test_a_limit_fills_inside_the_bar_only_where_it_trades_through(
+    matcher: Matcher, market: Bars, side: int, bar: dict[str, float], fills: bool
+) -> None:
+    market.set(35, **(FLAT | bar))
+    assert matcher.fill_limit_at_open("AAPL", side, 300, Decimal(100), 35) is None
+    fill = matcher.fill_limit_inside("AAPL", side, 300, Decimal(100), 35)
+    assert (fill.qty, fill.price) == (200, Decimal(100)) if fill is not None else not fills
+
+
+def test_a_limit_fills_nothing_in_a_minute_without_a_trade(matcher: Matcher, market: Bars) -> None:
+    market.quiet(35)
+    assert matcher.fill_limit_at_open("AAPL", 1, 10, Decimal(200), 35) is None
+    assert matcher.fill_limit_inside("AAPL", 1, 10, Decimal(200), 35) is None
+
+
 @pytest.mark.parametrize(("slot", "curve"), [(0, 2.0), (4, 2.0), (5, 1.5), (15, 1.25), (29, 1.25), (30, 1.0)])
 def test_spreads_are_wider_after_the_open(matcher: Matcher, slot: int, curve: float) -> None:
     fill = matcher.fill_at_open("x-entry", "AAPL", 1, 100, slot)

@@ -54,6 +54,7 @@ ALPACA = {
     "/v2/account": "Account",
     "/v2/clock": "legacy_clock",
     "/v2/assets/NVDA": "Assets",
+    "/v2/assets?status=active": "Assets",
     "/v2/orders?status=all": "Order",
     "/v2/positions": "Position",
 }
@@ -61,7 +62,7 @@ ALPACA = {
 
 @pytest.fixture(scope="module")
 def traded(config: SandboxConfig) -> Iterator[str]:
-    """An exchange of its own with a position, a filled order and a resting stop."""
+    """An exchange of its own with a position, a filled order, a resting stop and a resting limit."""
 
     async def trade(url: str) -> None:
         def order(**values: Any) -> dict[str, Any]:
@@ -76,6 +77,8 @@ def traded(config: SandboxConfig) -> Iterator[str]:
                 await clock.receive_json()
             stop = order(type="stop", time_in_force="day", stop_price="20", side="sell")
             assert (await http.post(f"{url}/v2/orders", json=stop)).status == 200
+            limit = order(type="limit", time_in_force="day", limit_price="21.5", symbol="AAPL")
+            assert (await http.post(f"{url}/v2/orders", json=limit)).status == 200
             await clock.close()
 
     with running(config, CostConfig()) as url:

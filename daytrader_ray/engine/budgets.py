@@ -1,0 +1,199 @@
+"""The slow loop: at the open and every hour, what stocks may have and how the book is hedged until the next time.
+
+At the open it knows the sessions before, and its budget is in force from the first close on. After that it knows the
+bars up to a full hour, and its budget is in force from the close five minutes later, in backtest, rehearsal and live.
+What it says of a session depends on that session and the twenty before alone: the same bits wherever it is asked.
+"""
+
+import itertools
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from threadpoolctl import ThreadpoolController
+
+from daytrader_ray.domain.budget import Budget, Budgets, unlimited
+from daytrader_ray.domain.indices import QQQ, SPY
+from daytrader_ray.domain.panel import Panel
+from daytrader_ray.engine.config import KernelConfig
+from daytrader_ray.portfolio.config import PortfolioConfig
+from daytrader_ray.portfolio.covariance import known, ledoit_wolf, mean_correlation, updated
+from daytrader_ray.portfolio.hedges import best_hedge, betas, is_fear
+from daytrader_ray.portfolio.ladder import Ladder
+from daytrader_ray.portfolio.limits import Limits, caps, exposures
+
+Bool = npt.NDArray[np.bool_]
+Float64 = npt.NDArray[np.float64]
+Int64 = npt.NDArray[np.int64]
+
+SESSIONS = 20
+"""Sessions before today that covariances and betas are measured on."""
+EVERY_MINUTES, DELAY_MINUTES, RETURN_MINUTES = 60, 5, 5
+OPEN = NONE = -1
+VIX, VIX3M = "I:VIX", "I:VIX3M"
+
+
+class Allocation(NamedTuple):
+    """A budget, the `slot` at whose close it was made (OPEN: before the first), and how it was found.
+
+    `step` of the ladder ("" without a scheme), `refused` why the ones above it were left; `crowding` is the mean
+    correlation of the stocks (NaN: not measured), `fear` whether the rule of fear holds.
+    """
+
+    slot: int
+    budget: Budget
+    step: str = ""
+    refused: tuple[str, ...] = ()
+    crowding: float = float("nan")
+    fear: bool = False
+
+
+class Allocator:
+    """The slow loop of one set of symbols; `open` begins each session, `at` follows at each of its slow slots.
+
+    `sector` `[symbol]` are numbers, `ic` is the signal's rank correlation with returns on validation: an expected
+    return of 30 minutes is ic * sigma_30 * signal (Grinold 1989).
+    """
+
+    def __init__(
+        self,
+        config: PortfolioConfig,
+        kernel: KernelConfig,
+        symbols: Sequence[str],
+        sector: Int64,
+        bar_minutes: int,
+        ic: float,
+    ) -> None:
+        self._config, self._kernel, self._symbols, self._sector = config, kernel, tuple(symbols), sector
+        self._bar_minutes, self._ic = bar_minutes, ic
+        self._threads = ThreadpoolController()  # more threads could sum in another order
+
+    def slots(self, n_slots: int) -> list[int]:
+        """Return the slots of a session after whose close `at` is called."""
+        every = max(1, EVERY_MINUTES // self._bar_minutes)
+        last = n_slots - self.in_force(0)
+        return list(range(every - 1, last, every)) if self._config.is_hourly else []
+
+    def in_force(self, slot: int) -> int:
+        """Return the first slot that decides by a budget made at `slot`."""
+        return 0 if slot == OPEN else slot + max(1, DELAY_MINUTES // self._bar_minutes)
+
+    def open(self, history: Panel, tradable: Bool) -> Allocation:
+        """Begin the session after the last one of `history`; `tradable` `[symbol]` are its stocks."""
+        with self._threads.limit(limits=1):
+            n = len(history.grid.sessions)
+            past, nothing = history.part(max(0, n - SESSIONS), n), np.full(len(self._symbols), np.nan)
+            returns = self._returns(past)
+            self._free = unlimited(len(nothing), self._kernel.max_position)._replace(beta=self._betas(returns))
+            if not self._config.is_hourly:
+                return Allocation(OPEN, self._free)
+            self._begin(returns, tradable)
+            return self._allocate(OPEN, self._covariance, past.close[-1] if n else nothing, nothing, nothing)
+
+    def at(self, slot: int, close: Float64, signal: Float64, sigma_30: Float64) -> Allocation:
+        """Return what is said on the bars up to the close of `slot`: `close` `[bar, symbol]` of the session so far.
+
+        `signal` and `sigma_30` `[symbol]` are those of that close (NaN: none).
+        """
+        with self._threads.limit(limits=1):
+            today = five_minute_returns(close[: slot + 1], self._bar_minutes)[:, self._used]
+            return self._allocate(slot, updated(self._covariance, today), close[slot], signal, sigma_30)
+
+    def _returns(self, past: Panel) -> Float64:
+        """Return the 5-minute returns inside the sessions of `past` `[row, symbol]`."""
+        ends, nothing = past.grid.first_row.tolist(), np.empty((0, len(self._symbols)))
+        days = (past.close[a:b] for a, b in itertools.pairwise(ends))
+        return np.concatenate([nothing, *(five_minute_returns(day, self._bar_minutes) for day in days)])
+
+    def _betas(self, returns: Float64) -> Float64:
+        market = self._column(SPY)
+        return betas(returns, market) if market != NONE else np.full(len(self._symbols), np.nan)
+
+    def _begin(self, returns: Float64, tradable: Bool) -> None:
+        """Measure on the `returns` `[row, symbol]` of the sessions before what stands for the whole day."""
+        kernel, enough = self._kernel, known(returns)
+        is_hedge = np.isin(self._symbols, list(kernel.hedge.caps))
+        self._stocks = np.flatnonzero(tradable & enough & ~is_hedge)
+        funds = np.flatnonzero(np.isin(self._symbols, (SPY, QQQ)) & is_hedge & enough)
+        self._used = np.append(self._stocks, funds)
+        self._covariance = ledoit_wolf(returns[:, self._used])
+        sector = np.unique(self._sector[self._stocks], return_inverse=True)[1]
+        sums = exposures(self._config.neutral, sector, np.nan_to_num(self._free.beta[self._stocks], nan=1.0))
+        self._limits = Limits(kernel.max_position, kernel.max_sector, kernel.max_gross, sector, sums)
+        self._ladder = Ladder(self._config, self._limits)
+
+    def _allocate(
+        self, slot: int, covariance: Float64, close: Float64, signal: Float64, sigma_30: Float64
+    ) -> Allocation:
+        config, stocks = self._config, self._stocks
+        wish, among = np.nan_to_num(signal[stocks]), covariance[: len(stocks), : len(stocks)]
+        size, found = np.abs(wish), Allocation(slot, self._free, crowding=mean_correlation(among))
+        if config.scheme != "none" and len(stocks):
+            answer = self._ladder.answer(among, max(self._ic, 0.0) * np.nan_to_num(sigma_30[stocks]) * wish)
+            budget, size = self._free._replace(cap=self._caps(answer.weights)), np.abs(answer.weights)
+            found = found._replace(budget=budget, step=answer.step, refused=answer.refused)
+        fear = is_fear(self._value(close, VIX), self._value(close, VIX3M), config.fear)
+        budget = found.budget._replace(
+            gross_scale=config.fear.gross if fear else 1.0,
+            neutral=int(found.crowding > config.crowded),
+            hedge=self._hedge(covariance, wish, size),
+            hedge_weight=self._held_in_fear() if fear else self._free.hedge_weight,
+        )
+        return found._replace(budget=budget, fear=fear)
+
+    def _caps(self, weights: Float64) -> Float64:
+        """Return the most of equity in each symbol; one of which too little is known has the least of all."""
+        out = np.full(len(self._symbols), self._kernel.max_position / 4.0)
+        out[self._stocks] = caps(weights, self._limits)
+        return out
+
+    def _hedge(self, covariance: Float64, wish: Float64, size: Float64) -> int:
+        """Return the symbol that hedges the book of `size` `[stock]` in the direction of `wish`, long without one."""
+        book = np.zeros(len(self._used))
+        book[: len(wish)] = np.where(wish < 0.0, -1.0, 1.0) * (size if size.any() else 1.0)
+        best = best_hedge(covariance, book, range(len(wish), len(book))) if self._config.beta_hedge else NONE
+        return int(self._used[best]) if best != NONE else NONE
+
+    def _held_in_fear(self) -> Float64:
+        """Return the targets of the other hedges `[symbol]`, none beyond its cap."""
+        out = np.zeros(len(self._symbols))
+        for symbol, weight in self._config.fear.hold.items():
+            most = self._kernel.hedge.caps.get(symbol, 0.0)
+            if (i := self._column(symbol)) != NONE:
+                out[i] = np.clip(weight, -most, most)
+        return out
+
+    def _column(self, symbol: str) -> int:
+        return self._symbols.index(symbol) if symbol in self._symbols else NONE
+
+    def _value(self, close: Float64, symbol: str) -> float:
+        column = self._column(symbol)
+        return float(close[column]) if column != NONE else float("nan")
+
+
+def five_minute_returns(close: Float64, bar_minutes: int) -> Float64:
+    """Return the log returns `[row, symbol]` of one session from one full five minutes to the next."""
+    every = max(1, RETURN_MINUTES // bar_minutes)
+    return np.diff(np.log(close[every - 1 :: every]), axis=0)
+
+
+def budgets_of(
+    allocator: Allocator, panel: Panel, block: tuple[int, int], tradable: Bool, signal: Float64, sigma_30: Float64
+) -> tuple[Budgets, tuple[Allocation, ...]]:
+    """Return the budgets of the sessions `[start, stop)` of `panel`, and how each was found, oldest first.
+
+    `panel` begins at least 20 sessions before `start` where there are as many; `tradable` is `[session of panel,
+    symbol]`, `signal` and `sigma_30` are `[row of the block, symbol]`.
+    """
+    first, made = panel.grid.first_row, list[Allocation]()
+    at = np.empty(int(first[block[1]] - first[block[0]]), dtype=np.int64)
+    for s in range(*block):
+        rows = slice(int(first[s] - first[block[0]]), int(first[s + 1] - first[block[0]]))
+        close, today = panel.close[int(first[s]) : int(first[s + 1])], at[rows]
+        made.append(allocator.open(panel.part(0, s), tradable[s]))
+        today[:] = len(made) - 1
+        for slot in allocator.slots(len(close)):
+            made.append(allocator.at(slot, close, signal[rows][slot], sigma_30[rows][slot]))
+            today[allocator.in_force(slot) :] = len(made) - 1
+    return Budgets(at, tuple(one.budget for one in made)), tuple(made)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from daytrader_ray.dashboard.formats import Format, depth, number, percent, share, signed_share, whole
+from daytrader_ray.dashboard.formats import Format, depth, gain, number, share, signed_share, whole
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Metric:
 
 
 METRICS: tuple[Metric, ...] = (
-    Metric("total_return", "Return, net", percent, "what the capital earned after all costs"),
+    Metric("total_return", "Return, net", gain, "what the capital earned after all costs"),
     Metric("annual_return", "Return a year", signed_share, "the same, as if a year of 252 sessions went on like this"),
     Metric("volatility", "Volatility a year", share, "how much a year's result swings around its mean"),
     Metric(

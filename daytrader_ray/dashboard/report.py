@@ -80,12 +80,13 @@ def render(result: Mapping[str, Any], notice: str = "") -> str:
         "<!doctype html>\n<html lang='en'><head><meta charset='utf-8'>"
         "<meta name='viewport' content='width=device-width, initial-scale=1'>"
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
-        f"<title>{title}</title><style>{_asset('report.css')}</style></head>"
-        f"<body><main>{body}</main><script>{_asset('report.js')}</script></body></html>\n"
+        f"<title>{title}</title><style>{asset('report.css')}</style></head>"
+        f"<body><main>{body}</main><script>{asset('report.js')}</script></body></html>\n"
     )
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """Return a script or a style that every page has inside."""
     return files("daytrader_ray.dashboard").joinpath(name).read_text(encoding="utf-8")
 
 

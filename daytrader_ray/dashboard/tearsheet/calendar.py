@@ -8,7 +8,7 @@ from daytrader_ray.analytics.measure import by_session
 from daytrader_ray.analytics.paths import Span, spans, worst_drawdowns
 from daytrader_ray.analytics.performance import daily_returns
 from daytrader_ray.analytics.run import Run
-from daytrader_ray.dashboard.formats import depth, number, percent, share, whole
+from daytrader_ray.dashboard.formats import depth, gain, number, share, usd, whole
 from daytrader_ray.dashboard.tearsheet.markup import below, folded, section, table, toned, written
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -51,7 +51,7 @@ def _year(span: Span) -> tuple[str, ...]:
     return (
         str(span.begins)[:4],
         str(span.sessions),
-        toned(told["total_return"], percent),
+        toned(told["total_return"], gain),
         written(told["sharpe"], number),
         written(told["volatility"], share),
         written(told["max_drawdown"], depth),
@@ -64,13 +64,13 @@ def _days(run: Run) -> str:
     rows = (
         (
             str(run.dates[k]),
-            toned(float(returns[k]), percent),
-            written(float(market[k]), percent),
-            written(float(sessions.sums.net_usd[k]), number),
+            toned(float(returns[k]), gain),
+            written(float(market[k]), gain),
+            written(float(sessions.sums.net_usd[k]), usd),
             written(float(run.session_equity[k + 1]), whole),
             written(float(sessions.sums.trades[k]), whole),
             written(float(sessions.sums.wins[k]), whole),
-            written(float(sessions.sums.cost_usd[k]), number),
+            written(float(sessions.sums.cost_usd[k]), usd),
             written(float(sessions.sums.held[k]), share),
             written(float(sessions.fall[k]), depth),
         )

@@ -9,10 +9,9 @@ from daytrader_ray.analytics.decay import HORIZONS, Decay
 from daytrader_ray.analytics.run import Fills, Run
 from daytrader_ray.analytics.sweeps import Sweep, capacity_curve, cost_sweep
 from daytrader_ray.dashboard.figures import CHOSEN, html_of
-from daytrader_ray.dashboard.formats import number, percent, share, whole
+from daytrader_ray.dashboard.formats import gain, number, share, usd, whole
 from daytrader_ray.dashboard.tearsheet.curves import LEGEND, LOSS, MARKET
 from daytrader_ray.dashboard.tearsheet.markup import below, chart, section, table, written
-from daytrader_ray.domain.trading import OrderKind
 
 SHOWN_FACTORS = (0.0, 1.0, 2.0)
 
@@ -25,7 +24,7 @@ def cost_section(run: Run) -> str:
     sweep, capacity = cost_sweep(run), capacity_curve(run)
     swept = [
         (f"x {factor:g}", *(written(float(np.interp(factor, sweep.factor, values)), form) for values, form in columns))
-        for columns in [((sweep.total_return, percent), (sweep.annual_return, percent), (sweep.sharpe, number))]
+        for columns in [((sweep.total_return, gain), (sweep.annual_return, gain), (sweep.sharpe, number))]
         for factor in SHOWN_FACTORS
     ]
     return section(
@@ -44,28 +43,28 @@ def cost_section(run: Run) -> str:
 
 
 def _split(run: Run) -> str:
-    hedges = run.fills.kind == OrderKind.HEDGE
+    hedges = np.isin(run.fills.symbol, np.unique(run.trades.symbol[run.trades.hedge]))
     parts = {"stocks": run.fills.where(~hedges), "hedges": run.fills.where(hedges), "all": run.fills}
     if not hedges.any():
         del parts["hedges"], parts["stocks"]
-    gross = float(np.diff(run.session_equity).sum() + _usd(run.fills).sum())
+    gross = float(np.diff(run.session_equity).sum() + _by_cause(run.fills).sum())
     heads = ("", "Fills", "Traded USD", "Spread USD", "Impact USD", "Fees USD", "All USD", "bps", "Of gross profit")
     return table(heads, (_costs(name, fills, gross) for name, fills in parts.items()))
 
 
-def _usd(fills: Fills) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def _by_cause(fills: Fills) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     return np.array([fills.spread_usd.sum(), fills.impact_usd.sum(), fills.fee_usd.sum()])
 
 
 def _costs(name: str, fills: Fills, gross: float) -> tuple[str, ...]:
-    usd, traded = _usd(fills), float((fills.qty * fills.price).sum())
-    total = float(usd.sum())
+    causes, traded = _by_cause(fills), float((fills.qty * fills.price).sum())
+    total = float(causes.sum())
     return (
         name,
         f"{len(fills):,}",
         written(traded, whole),
-        *(written(float(value), number) for value in usd),
-        written(total, number),
+        *(written(float(value), usd) for value in causes),
+        written(total, usd),
         written(1e4 * total / traded if traded else math.nan, number),
         written(total / gross if gross > 0 else math.nan, share),
     )
@@ -116,8 +115,8 @@ def decay_section(found: Decay) -> str:
         below("Decay", "Rank correlation of signal and return by minutes after the decision: 0 is chance. Bars are two "
               "standard errors over sessions."),
         chart(_ic(found), 280),
-        below("Break-even", f"Mean return {HORIZONS[LABEL]} minutes after signals of each strength, against the cost of a "
-              "round trip. Only where the first is higher is there something to earn."),
+        below("Break-even", f"Mean return {HORIZONS[LABEL]} minutes after signals of each strength, against the cost "
+              "of a round trip. Only where the first is higher is there something to earn."),
         chart(_break_even(found), 300),
         _buckets(found),
     )  # fmt: skip
@@ -130,16 +129,16 @@ def _ic(found: Decay) -> str:
     swing = np.sqrt(np.nansum((found.ic - mean) ** 2, axis=0) / np.maximum(n - 1, 1) / np.maximum(n, 1))
     figure = go.Figure()
     figure.add_scatter(
-        x=[f"{minutes} min" for minutes in HORIZONS], y=np.where(n > 0, np.round(mean, 5), np.nan), mode="lines+markers",
-        line={"color": CHOSEN, "width": 2}, error_y={"array": np.round(2.0 * swing, 5), "color": CHOSEN, "thickness": 1},
-        hovertemplate="after %{x}: %{y:.4f}<extra></extra>",
+        x=[f"{minutes} min" for minutes in HORIZONS], y=np.where(n > 0, np.round(mean, 5), np.nan),
+        error_y={"array": np.round(2.0 * swing, 5), "color": CHOSEN, "thickness": 1}, mode="lines+markers",
+        line={"color": CHOSEN, "width": 2}, hovertemplate="after %{x}: %{y:.4f}<extra></extra>",
     )  # fmt: skip
     return html_of(figure, "decay", 280, {"type": "category", "showgrid": False}, "")
 
 
 def _break_even(found: Decay) -> str:
     figure = go.Figure()
-    names = [f"{edge:.3g}" for edge in found.edges]
+    names = [f"{edge if k else 0:.3g}" for k, edge in enumerate(found.edges)]
     for name, values, color in (("mean return", found.gross[:, LABEL], CHOSEN), ("cost", found.cost, LOSS)):
         figure.add_scatter(
             x=names, y=np.round(1e4 * values, 4), mode="lines+markers", name=name, line={"color": color, "width": 2},
@@ -153,7 +152,7 @@ def _buckets(found: Decay) -> str:
     heads = ("|Signal| from", "Signals", "At or over it, a day", *(f"{m} min" for m in HORIZONS), "Cost")
     rows = (
         (
-            f"{found.edges[k]:.3g}",
+            f"{found.edges[k] if k else 0:.3g}",
             f"{found.n[k]:,}",
             written(float(found.a_day[k]), number),
             *(written(float(1e4 * value), number) for value in found.gross[k]),

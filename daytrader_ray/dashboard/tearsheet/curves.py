@@ -19,7 +19,7 @@ Float64 = npt.NDArray[np.float64]
 
 MARKET, SECOND, LOSS = "#d97706", "#6366f1", "#dc2626"
 PALETTE = ("#0d9488", "#6366f1", "#d97706", "#dc2626", "#0ea5e9", "#84cc16", "#a855f7", "#f43f5e", "#64748b")
-LEGEND = {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0}
+LEGEND = {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "traceorder": "normal"}
 
 
 def equity_section(runs: Sequence[Run]) -> str:
@@ -102,7 +102,7 @@ def _ribbon(figure: go.Figure, run: Run, times: Timeline) -> None:
         z=[drawn], x=np.arange(1, len(drawn) + 1), zmin=-0.5, zmax=3.5, colorscale=colors, showscale=False, text=names,
         customdata=[times.labels[1:]], hovertemplate="%{customdata}: %{text}<extra>regime</extra>", row=3, col=1,
     )  # fmt: skip
-    figure.update_yaxes(showticklabels=False, row=3, col=1)
+    figure.update_yaxes(showticklabels=False, ticks="", row=3, col=1)
 
 
 def rolling_section(run: Run) -> str:

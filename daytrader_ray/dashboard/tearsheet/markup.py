@@ -44,7 +44,7 @@ def written(value: float, form: Format) -> str:
 def toned(value: float, form: Format) -> str:
     """Return a figure in the colour of a gain or a loss."""
     tone = "up" if value > 0 else "down" if value < 0 else ""
-    return f"<span class='{tone}'>{written(value, form)}</span>"
+    return f"<em class='{tone}'>{written(value, form)}</em>"
 
 
 def between(estimate: Estimate, form: Format) -> str:

@@ -9,7 +9,7 @@ from daytrader_ray.analytics import attribution
 from daytrader_ray.analytics.attribution import Part
 from daytrader_ray.analytics.run import Run
 from daytrader_ray.dashboard.ensembles import NAMES
-from daytrader_ray.dashboard.formats import number, share, significant, whole
+from daytrader_ray.dashboard.formats import number, share, significant, usd, whole
 from daytrader_ray.dashboard.tearsheet.markup import below, folded, section, table, toned, written
 from daytrader_ray.domain.budget import SIZING_STEPS
 
@@ -27,6 +27,17 @@ BINDING = {
     "room_volume_shares": "the volume of a minute",
 }
 """What each room is called."""
+
+FACTORS = {
+    "signal": ("|signal|", significant),
+    "cap": ("cap, of equity", significant),
+    "fraction": ("Kelly fraction", significant),
+    "kelly": ("Kelly weight", significant),
+    "regime_scale": ("regime scale", significant),
+    "event_scale": ("event scale", significant),
+    "wish_usd": ("wish, USD", whole),
+}
+"""What a wish is the product of."""
 
 
 def attribution_section(run: Run) -> str:
@@ -61,9 +72,9 @@ def _row(part: Part) -> tuple[str, ...]:
         escape(part.name.replace("_", " ")),
         f"{part.trades:,}",
         written(part.win_rate, share),
-        written(part.gross_usd, number),
-        written(part.cost_usd, number),
-        toned(part.net_usd, number),
+        written(part.gross_usd, usd),
+        written(part.cost_usd, usd),
+        toned(part.net_usd, usd),
         written(part.net_bps, number),
         written(part.minutes, whole),
     )
@@ -86,10 +97,10 @@ def _members(run: Run) -> str:
     rows = (
         (
             escape(NAMES.get(name, name)),
-            toned(usd, number),
-            written(usd / whole_usd if whole_usd > 0 else float("nan"), share),
+            toned(amount, usd),
+            written(amount / whole_usd if whole_usd > 0 else float("nan"), share),
         )
-        for name, usd in parts.items()
+        for name, amount in parts.items()
     )
     return table(("", "Net USD", "Of the result"), rows)
 
@@ -105,13 +116,9 @@ def sizing_section(run: Run) -> str:
     rows = [("the wish itself", *_count(int((bound < 0).sum()), n))]
     rows += [(BINDING[name], *_count(int((bound == k).sum()), n)) for k, name in enumerate(ROOMS)]
     facts = [
-        (name.replace("_", " "), *(written(float(q), significant) for q in np.nanquantile(at[key], (0.05, 0.5, 0.95))))
-        for name, key in (
-            ("|signal|", "size"), ("cap, of equity", "cap"), ("Kelly fraction", "fraction"), ("Kelly weight", "kelly"),
-            ("regime scale", "regime_scale"), ("event scale", "event_scale"), ("wish, USD", "wish_usd"),
-        )
-        for at in [at | {"size": np.abs(at["signal"])}]
-    ]  # fmt: skip
+        (name, *(written(float(q), form) for q in np.nanquantile(np.abs(at[key]), (0.05, 0.5, 0.95))))
+        for key, (name, form) in FACTORS.items()
+    ]
     stocks = run.trades.where(~run.trades.hedge)
     median = float(np.median(stocks.notional_usd)) if len(stocks) else float("nan")
     return section(

@@ -11,7 +11,7 @@ from daytrader_ray.analytics.paths import average_day
 from daytrader_ray.analytics.performance import daily_returns, moments, tail
 from daytrader_ray.analytics.run import Run
 from daytrader_ray.dashboard.figures import CHOSEN, OTHER, html_of, ticks_at
-from daytrader_ray.dashboard.formats import number, percent
+from daytrader_ray.dashboard.formats import gain, number
 from daytrader_ray.dashboard.tearsheet.curves import LEGEND, LOSS, MARKET
 from daytrader_ray.dashboard.tearsheet.markup import below, chart, section, table, toned, written
 from daytrader_ray.dashboard.tearsheet.timeline import clock
@@ -39,6 +39,7 @@ def spread_section(run: Run) -> str:
         ),
         chart(_histogram(100.0 * returns, "sessions", " %", bell=True), 300),
         _tails(100.0 * returns, "%"),
+        _extremes(run),
         below("Trades", "Net result of each round trip in stocks, in bps of its value; ends are drawn together."),
         chart(_histogram(trade_bps, "trades", " bps"), 300),
         _tails(trade_bps, "bps"),
@@ -182,16 +183,16 @@ def _hours(times: list[str]) -> dict[str, object]:
     return {"type": "category"} | ticks_at(full, full)
 
 
-def extremes(run: Run, n: int = 5) -> str:
+def _extremes(run: Run, n: int = 5) -> str:
     """Return the best and the worst sessions side by side."""
     returns = daily_returns(run.session_equity)
     order = np.argsort(returns, kind="stable")
     rows = [
         (
             str(run.dates[worst]),
-            toned(float(returns[worst]), percent),
+            toned(float(returns[worst]), gain),
             str(run.dates[best]),
-            toned(float(returns[best]), percent),
+            toned(float(returns[best]), gain),
         )
         for worst, best in zip(order[:n], order[::-1][:n], strict=True)
     ]

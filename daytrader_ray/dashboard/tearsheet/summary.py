@@ -8,7 +8,7 @@ from daytrader_ray.analytics.measure import Estimate
 from daytrader_ray.analytics.run import Run
 from daytrader_ray.analytics.targets import BEYOND, MET, MISSED, TABLES, Target
 from daytrader_ray.analytics.verdict import MIN_DAYS
-from daytrader_ray.dashboard.formats import Format, depth, number, percent, share
+from daytrader_ray.dashboard.formats import Format, depth, gain, number, share
 from daytrader_ray.dashboard.metrics import BY_KEY, METRICS
 from daytrader_ray.dashboard.tearsheet.markup import between, folded, section, table, toned, written
 
@@ -43,7 +43,7 @@ def verdict(run: Run, measured: Measured) -> str:
 def cards(measured: Measured) -> str:
     """Return the six figures that are looked at first."""
     shown = (
-        ("total_return", percent, "net return"),
+        ("total_return", gain, "net return"),
         ("sharpe", number, "Sharpe ratio a year"),
         ("intraday_drawdown", depth, "deepest drawdown"),
         ("win_rate", share, "winning trades"),
@@ -71,36 +71,51 @@ def targets(measured: Measured) -> str:
     )
     return section(
         "Hoped for and found",
-        "Metrics a trader asks for, benchmarks of comparable systems, and what was expected of this one. Better than "
-        "hoped is a reason to look twice.",
+        "Metrics a trader asks for, benchmarks of comparable systems, and what was expected of this one. The drawdown "
+        "is the one at bar closes. Better than hoped is a reason to look twice.",
         f"<div class='three'>{tables}</div>",
     )
 
 
+NAMES = {
+    "annual_return": "Return a year",
+    "sharpe": "Sharpe",
+    "intraday_drawdown": "Drawdown",
+    "calmar": "Calmar",
+    "win_rate": "Winning",
+    "profit_factor": "Profit factor",
+    "average_minutes": "Minutes held",
+    "trades_a_day": "Trades a day",
+}
+"""Short names of what has a target."""
+
+FRACTIONS = {"annual_return", "intraday_drawdown", "win_rate"}
+
+
 def _target(target: Target, measured: Measured) -> tuple[str, ...]:
-    metric, found = BY_KEY[target.key], measured[target.key]
+    found = measured[target.key]
     said = target.judged(found)
     return (
-        escape(metric.name),
+        escape(NAMES[target.key]),
         escape(_range(target)),
-        written(found.value, metric.form),
+        written(found.value, BY_KEY[target.key].form),
         f"<span class='mark {TONES.get(said, '')}'>{escape(said)}</span>",
     )
 
 
 def _range(target: Target) -> str:
-    form = BY_KEY[target.key].form
-    plain = form(target.low), form(target.high)
+    times, unit = (100, " %") if target.key in FRACTIONS else (1, "")
+    low, high = (f"{times * end:g}" for end in (target.low, target.high))
     if math.isinf(target.high) or (target.good > 0 and target.high == 1.0):
-        return f"over {plain[0]}"
-    return f"under {plain[1]}" if target.low == 0 else f"{plain[0]} to {plain[1]}"
+        return f"over {low}{unit}"
+    return f"under {high}{unit}" if target.low == 0 else f"{low} to {high}{unit}"
 
 
 def figures(runs: Sequence[Run], measured: Sequence[Measured]) -> str:
     """Return every metric with its interval and its meaning; a column for each of two runs."""
     note = f" Those of a backtest are {SELECTED}." if any(run.manifest.kind == "backtest" for run in runs) else ""
     lead = (
-        "In brackets the 95 % interval: what the same trading might have shown on other days like these (stationary "
+        "In small print the 95 % interval: what the same trading might have shown on other days like these (stationary "
         f"bootstrap of sessions).{note} A dash: the data cannot give it."
     )
     heads = ("Figure", *(run.manifest.kind.capitalize() for run in runs), "What it means")

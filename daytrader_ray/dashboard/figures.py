@@ -110,7 +110,7 @@ def html_of(figure: go.Figure, name: str, height: int, xaxis: Mapping[str, Any],
         plot_bgcolor="rgba(0,0,0,0)",
         font={"color": "#8390a0", "family": "system-ui, sans-serif", "size": 13},
     )
-    figure.update_xaxes(**axis | {"zeroline": False} | dict(xaxis))
+    figure.update_xaxes(**axis | {"zeroline": False, "tickangle": 0} | dict(xaxis))
     figure.update_yaxes(**axis)
     figure.update_layout(yaxis={"ticksuffix": suffix, "nticks": 7})
     page: str = figure.to_html(
@@ -125,7 +125,7 @@ def html_of(figure: go.Figure, name: str, height: int, xaxis: Mapping[str, Any],
 
 def ticks_at(places: Sequence[Any], names: Sequence[str]) -> dict[str, Any]:
     """Return an axis that is labelled at `places` only."""
-    return {"showgrid": False, "tickangle": 0, "tickvals": list(places), "ticktext": list(names)}
+    return {"showgrid": False, "tickvals": list(places), "ticktext": list(names)}
 
 
 def _short(day: str) -> str:

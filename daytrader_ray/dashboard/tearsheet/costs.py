@@ -101,9 +101,7 @@ def _capacity(run: Run, capacity: Sweep) -> str:
         x=capacity.factor * run.session_equity[0], y=np.round(capacity.sharpe, 4), mode="lines+markers",
         line={"color": CHOSEN, "width": 2}, hovertemplate="%{x:,.0f} USD: Sharpe %{y:.2f}<extra></extra>",
     )  # fmt: skip
-    return html_of(
-        figure, "capacity", 280, {"type": "log", "ticksuffix": " USD", "nticks": 5, "exponentformat": "SI"}, ""
-    )
+    return html_of(figure, "capacity", 280, {"type": "log", "dtick": 1, "exponentformat": "SI"}, "")
 
 
 def decay_section(found: Decay) -> str:
@@ -129,9 +127,9 @@ def _ic(found: Decay) -> str:
     swing = np.sqrt(np.nansum((found.ic - mean) ** 2, axis=0) / np.maximum(n - 1, 1) / np.maximum(n, 1))
     figure = go.Figure()
     figure.add_scatter(
-        x=[f"{minutes} min" for minutes in HORIZONS], y=np.where(n > 0, np.round(mean, 5), np.nan),
+        x=[f"{minutes}" for minutes in HORIZONS], y=np.where(n > 0, np.round(mean, 5), np.nan),
         error_y={"array": np.round(2.0 * swing, 5), "color": CHOSEN, "thickness": 1}, mode="lines+markers",
-        line={"color": CHOSEN, "width": 2}, hovertemplate="after %{x}: %{y:.4f}<extra></extra>",
+        line={"color": CHOSEN, "width": 2}, hovertemplate="after %{x} minutes: %{y:.4f}<extra></extra>",
     )  # fmt: skip
     return html_of(figure, "decay", 280, {"type": "category", "showgrid": False}, "")
 
@@ -145,7 +143,7 @@ def _break_even(found: Decay) -> str:
             hovertemplate="from |signal| %{x}: %{y:.2f} bps<extra>%{fullData.name}</extra>",
         )  # fmt: skip
     figure.update_layout(legend=LEGEND)
-    return html_of(figure, "break-even", 300, {"type": "category", "showgrid": False}, " bps")
+    return html_of(figure, "break-even", 300, {"type": "category", "showgrid": False, "nticks": 6}, " bps")
 
 
 def _buckets(found: Decay) -> str:

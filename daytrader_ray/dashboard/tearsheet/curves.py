@@ -12,7 +12,7 @@ from daytrader_ray.analytics.paths import rolling, sector_exposure, volatility_m
 from daytrader_ray.analytics.run import Run
 from daytrader_ray.dashboard.figures import CHOSEN, OTHER, REGIMES, html_of, ticks_at
 from daytrader_ray.dashboard.tearsheet.markup import below, chart, section
-from daytrader_ray.dashboard.tearsheet.timeline import Timeline, timeline
+from daytrader_ray.dashboard.tearsheet.timeline import N_TICKS, Timeline, short, timeline
 from daytrader_ray.domain.regime import Regime
 
 Float64 = npt.NDArray[np.float64]
@@ -123,7 +123,7 @@ def rolling_section(run: Run) -> str:
     return section(
         f"The last {found.window} sessions, day by day",
         "A good run is good in most stretches; one lucky stretch shows here as a hill.",
-        chart(html_of(figure, "rolling", 420, {"showgrid": False, "nticks": 5}, ""), 420),
+        chart(html_of(figure, "rolling", 420, {"showgrid": False, "nticks": 4, "tickformat": "%b %y"}, ""), 420),
     )
 
 
@@ -176,7 +176,7 @@ def _sectors(run: Run) -> str:
             hovertemplate="%{x}: %{y:.1f} %<extra>%{fullData.name}</extra>",
         )  # fmt: skip
     figure.update_layout(barmode="stack", bargap=0.0 if len(dates) > 60 else 0.15, legend=LEGEND)
-    return html_of(figure, "sectors", 300, _dates(dates), " %")
+    return html_of(figure, "sectors", 300, _sessions_axis(run), " %")
 
 
 def _turnover(run: Run) -> str:
@@ -191,12 +191,10 @@ def _turnover(run: Run) -> str:
         hovertemplate="%{x}: %{y:.2f} x equity<extra></extra>",
     )
     figure.update_layout(bargap=0.0 if n > 60 else 0.15)
-    return html_of(figure, "turnover", 260, _dates(dates), "")
+    return html_of(figure, "turnover", 260, _sessions_axis(run), "")
 
 
-def _dates(dates: Sequence[str]) -> dict[str, object]:
-    """Return an axis of sessions without nights and weekends, with as many labels as fit on a phone."""
-    step = -(-len(dates) // 5)
-    return {"type": "category"} | ticks_at(
-        dates[::step], [f"{np.datetime64(day).item():%d %b %y}" for day in dates[::step]]
-    )
+def _sessions_axis(run: Run) -> dict[str, object]:
+    """Return an axis of sessions, without nights and weekends."""
+    shown = run.dates[:: -(-len(run.dates) // N_TICKS)]
+    return {"type": "category"} | ticks_at(shown.astype(str).tolist(), [short(day, run) for day in shown])

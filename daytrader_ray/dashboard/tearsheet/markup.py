@@ -7,6 +7,8 @@ from html import escape
 from daytrader_ray.analytics.measure import Estimate
 from daytrader_ray.dashboard.formats import DASH, Format
 
+PER_CENT = " %"
+
 
 def section(title: str, lead: str, *bodies: str) -> str:
     """Return a section: its title, a line on what it means, what it shows."""
@@ -51,4 +53,5 @@ def between(estimate: Estimate, form: Format) -> str:
     """Return the 95 % interval of an estimate, or nothing where there is none."""
     if math.isnan(estimate.low):
         return ""
-    return f"{written(estimate.low, form)} to {written(estimate.high, form)}"
+    low, high = written(estimate.low, form), written(estimate.high, form)
+    return f"{low.removesuffix(PER_CENT) if high.endswith(PER_CENT) else low} to {high}"

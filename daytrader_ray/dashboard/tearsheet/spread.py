@@ -72,7 +72,7 @@ def _histogram(values: Float64, name: str, suffix: str, bell: bool = False) -> s
                 line={"color": MARKET, "width": 2}, showlegend=False, hoverinfo="skip",
             )  # fmt: skip
     figure.update_layout(bargap=0.04)
-    return html_of(figure, f"spread-{name}", 300, {"ticksuffix": suffix, "nticks": 7, "showgrid": False}, "")
+    return html_of(figure, f"spread-{name}", 300, {"ticksuffix": suffix, "nticks": 5, "showgrid": False}, "")
 
 
 def _tails(values: Float64, unit: str) -> str:
@@ -108,7 +108,7 @@ def _holding(minutes: Float64, won: npt.NDArray[np.bool_]) -> str:
             hovertemplate="about %{x:.0f} min: %{y}<extra>%{fullData.name}</extra>",
         )
     figure.update_layout(barmode="stack", bargap=0.04, legend=LEGEND)
-    return html_of(figure, "holding", 280, {"ticksuffix": " min", "nticks": 7, "showgrid": False}, "")
+    return html_of(figure, "holding", 280, {"ticksuffix": " min", "nticks": 5, "showgrid": False}, "")
 
 
 def day_section(run: Run) -> str:

@@ -20,6 +20,9 @@ MINUTES_APART = 5
 N_TICKS = 5
 """As many dates as fit on a phone."""
 
+MONTHLY = 120
+"""Runs of more sessions have months on their axis."""
+
 OPENING_MINUTE = 9 * 60 + 30
 
 
@@ -49,8 +52,13 @@ def timeline(run: Run) -> Timeline:
     labels = days if long else [f"{day} {time}" for day, time in zip(days, times, strict=True)]
     opens = np.searchsorted(run.curve.session[bars], run.dates)
     step = -(-len(opens) // N_TICKS)
-    names = [f"{day.item():%d %b %y}" for day in run.dates[::step]]
+    names = [short(day, run) for day in run.dates[::step]]
     return Timeline(bars, np.searchsorted(bars, last), ["start", *labels], (opens[::step] + 1).tolist(), names)
+
+
+def short(day: np.datetime64, run: Run) -> str:
+    """Return a date as short as it may be: five of them stand side by side on a phone."""
+    return f"{day.item():%b %y}" if len(run.dates) > MONTHLY else f"{day.item():%d %b}"
 
 
 def clock(run: Run, slot: int) -> str:

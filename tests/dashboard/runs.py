@@ -49,7 +49,7 @@ def _trades(rng: np.random.Generator, dates: Any, a_day: int, edge_bps: float) -
     session = np.repeat(dates, a_day)
     which, side = rng.integers(0, len(SYMBOLS), n), rng.choice([-1, 1], n)
     hedge = rng.random(n) < 0.05
-    entry = rng.integers(1, 250, n)
+    entry = np.concatenate([1 + rng.permutation(249)[:a_day] for _ in dates])
     leave = entry + 1 + np.minimum(rng.gamma(2.0, 22.0, n).astype(np.int64), 119)
     price = np.round(50.0 + 10.0 * which + rng.normal(0, 1, n), 4)
     qty = np.maximum((rng.uniform(400, 5000, n) / price).astype(np.int64), 1)

@@ -1,4 +1,4 @@
-"""Bars with the fills of the run for some symbols and days: which to show, and how the page keeps them."""
+"""Bars with the fills of the run for some symbols and days: which to show, their bars, and how the page keeps them."""
 
 import datetime as dt
 import json
@@ -9,9 +9,13 @@ from html import escape
 import numpy as np
 import numpy.typing as npt
 
+from daytrader_ray.adapters.calendar import session_grid
+from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.analytics.run import Fills, Run
-from daytrader_ray.dashboard.tearsheet.markup import section
+from daytrader_ray.dashboard.markup import section
 from daytrader_ray.dashboard.tearsheet.timeline import clock
+from daytrader_ray.domain.errors import ConfigError
+from daytrader_ray.domain.sessions import US_PER_MINUTE
 from daytrader_ray.domain.trading import OrderKind
 
 Float64 = npt.NDArray[np.float64]
@@ -39,6 +43,35 @@ class DayBars:
     low: Float64
     close: Float64
     volume: Float64
+
+
+def day_asked(text: str) -> SymbolDay:
+    """Return what `SYMBOL:YYYY-MM-DD` names.
+
+    >>> day_asked("aapl:2025-12-02")
+    SymbolDay(symbol='AAPL', date=datetime.date(2025, 12, 2))
+    """
+    symbol, _, day = text.rpartition(":")
+    try:
+        return SymbolDay(symbol.strip().upper(), dt.date.fromisoformat(day))
+    except ValueError:
+        raise ConfigError(f"--bars {text!r} is not a symbol and a day", "write it as AAPL:2025-12-02") from None
+
+
+def stored_bars(store: ParquetStore, days: Sequence[SymbolDay]) -> list[DayBars]:
+    """Return the bars that the store has of these days; a day without a bar is left out."""
+    found = [_stored(store, day) for day in days]
+    return [bars for bars in found if len(bars.slot)]
+
+
+def _stored(store: ParquetStore, day: SymbolDay) -> DayBars:
+    grid = session_grid(day.date, day.date, store.bar_minutes)
+    table = store.bars(day.symbol, day.date, day.date)
+    minutes = table["timestamp"].cast("int64").to_numpy() // US_PER_MINUTE
+    rows = grid.rows_of_minutes(minutes) if grid.sessions else np.full(len(minutes), -1)
+    inside = rows >= 0
+    columns = {name: table[name].to_numpy()[inside] for name in ("open", "high", "low", "close", "volume")}
+    return DayBars(day, rows[inside], **columns)
 
 
 def extreme_days(run: Run) -> tuple[SymbolDay, ...]:

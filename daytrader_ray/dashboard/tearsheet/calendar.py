@@ -9,7 +9,7 @@ from daytrader_ray.analytics.paths import Span, spans, worst_drawdowns
 from daytrader_ray.analytics.performance import daily_returns
 from daytrader_ray.analytics.run import Run
 from daytrader_ray.dashboard.formats import depth, gain, number, share, usd, whole
-from daytrader_ray.dashboard.tearsheet.markup import below, folded, section, table, toned, written
+from daytrader_ray.dashboard.markup import below, folded, section, table, toned, written
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 

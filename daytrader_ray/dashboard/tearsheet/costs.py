@@ -10,8 +10,8 @@ from daytrader_ray.analytics.run import Fills, Run
 from daytrader_ray.analytics.sweeps import Sweep, capacity_curve, cost_sweep
 from daytrader_ray.dashboard.figures import CHOSEN, html_of
 from daytrader_ray.dashboard.formats import gain, number, share, usd, whole
+from daytrader_ray.dashboard.markup import below, chart, section, table, written
 from daytrader_ray.dashboard.tearsheet.curves import LEGEND, LOSS, MARKET
-from daytrader_ray.dashboard.tearsheet.markup import below, chart, section, table, written
 
 SHOWN_FACTORS = (0.0, 1.0, 2.0)
 

@@ -11,7 +11,7 @@ from daytrader_ray.analytics.measure import added, number_of
 from daytrader_ray.analytics.paths import rolling, sector_exposure, volatility_matched
 from daytrader_ray.analytics.run import Run
 from daytrader_ray.dashboard.figures import CHOSEN, OTHER, REGIMES, html_of, ticks_at
-from daytrader_ray.dashboard.tearsheet.markup import below, chart, section
+from daytrader_ray.dashboard.markup import below, chart, section
 from daytrader_ray.dashboard.tearsheet.timeline import N_TICKS, Timeline, short, timeline
 from daytrader_ray.domain.regime import Regime
 

@@ -1,6 +1,7 @@
 """A run as one self-contained HTML page; with a second run of the same sessions, their figures side by side."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
 
@@ -8,6 +9,7 @@ import numpy as np
 
 from daytrader_ray.analytics.measure import measure
 from daytrader_ray.analytics.run import Run
+from daytrader_ray.analytics.verdict import Verdict, run_verdict
 from daytrader_ray.dashboard.report import POLICY, WARNING, asset
 from daytrader_ray.dashboard.tearsheet import summary
 from daytrader_ray.dashboard.tearsheet.bars import DayBars, bars_section
@@ -20,7 +22,15 @@ from daytrader_ray.dashboard.tearsheet.spread import day_section, spread_section
 from daytrader_ray.domain.errors import DataError
 
 
-def render(runs: Sequence[Run], bars: Sequence[DayBars] = ()) -> str:
+@dataclass(frozen=True)
+class Page:
+    """A page and what it says first."""
+
+    text: str
+    verdict: Verdict
+
+
+def render(runs: Sequence[Run], bars: Sequence[DayBars] = ()) -> Page:
     """Return the page of one run, or of two of the same sessions: figures of both, charts of the first.
 
     `DataError` where the sessions differ, or there are none.
@@ -28,11 +38,12 @@ def render(runs: Sequence[Run], bars: Sequence[DayBars] = ()) -> str:
     run = runs[0]
     _check(runs)
     measured = [measure(one) for one in runs]
+    judged = run_verdict(len(run.dates), measured[0]["total_return"], run.manifest.kind == "backtest")
     body = "\n".join(
         (
             _header(runs),
             *(f"<section class='notice'>{escape(told)}</section>" for told in _notices(runs)),
-            summary.verdict(run, measured[0]),
+            summary.verdict(judged),
             summary.cards(measured[0]),
             equity_section(runs),
             summary.targets(measured[0]),
@@ -53,7 +64,7 @@ def render(runs: Sequence[Run], bars: Sequence[DayBars] = ()) -> str:
             f"<section class='risk'><h2>Before you trade</h2><p>{escape(WARNING)}</p></section>",
         )
     )
-    return (
+    text = (
         "<!doctype html>\n<html lang='en'><head><meta charset='utf-8'>"
         "<meta name='viewport' content='width=device-width, initial-scale=1'>"
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
@@ -62,6 +73,7 @@ def render(runs: Sequence[Run], bars: Sequence[DayBars] = ()) -> str:
         f"<body><main>{body}</main><script>{asset('report.js')}</script><script>{_asset('tearsheet.js')}</script>"
         "</body></html>\n"
     )
+    return Page(text, judged)
 
 
 def _check(runs: Sequence[Run]) -> None:

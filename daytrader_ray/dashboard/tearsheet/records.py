@@ -13,7 +13,7 @@ import numpy.typing as npt
 from daytrader_ray.analytics.measure import added, held_minutes
 from daytrader_ray.analytics.performance import ratio
 from daytrader_ray.analytics.run import Run
-from daytrader_ray.dashboard.tearsheet.markup import section
+from daytrader_ray.dashboard.markup import section
 from daytrader_ray.dashboard.tearsheet.timeline import clock
 from daytrader_ray.domain.regime import Regime
 from daytrader_ray.domain.trading import OrderKind, Reason

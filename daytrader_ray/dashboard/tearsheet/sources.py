@@ -10,7 +10,7 @@ from daytrader_ray.analytics.attribution import Part
 from daytrader_ray.analytics.run import Run
 from daytrader_ray.dashboard.ensembles import NAMES
 from daytrader_ray.dashboard.formats import number, share, significant, usd, whole
-from daytrader_ray.dashboard.tearsheet.markup import below, folded, section, table, toned, written
+from daytrader_ray.dashboard.markup import below, folded, section, table, toned, written
 from daytrader_ray.domain.budget import SIZING_STEPS
 
 SHOWN = 20

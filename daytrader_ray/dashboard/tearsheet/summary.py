@@ -7,37 +7,20 @@ from html import escape
 from daytrader_ray.analytics.measure import Estimate
 from daytrader_ray.analytics.run import Run
 from daytrader_ray.analytics.targets import BEYOND, MET, MISSED, TABLES, Target
-from daytrader_ray.analytics.verdict import MIN_DAYS
+from daytrader_ray.analytics.verdict import SELECTED, Verdict
 from daytrader_ray.dashboard.formats import Format, depth, gain, number, share
+from daytrader_ray.dashboard.markup import between, folded, section, table, toned, written
 from daytrader_ray.dashboard.metrics import BY_KEY, METRICS
-from daytrader_ray.dashboard.tearsheet.markup import between, folded, section, table, toned, written
 
 Measured = Mapping[str, Estimate]
-
-SELECTED = "after selection, not corrected"
-"""Said of a backtest: what traded was chosen because it looked best."""
 
 TONES = {MET: "up", BEYOND: "up", MISSED: "down"}
 
 
-def verdict(run: Run, measured: Measured) -> str:
+def verdict(judged: Verdict) -> str:
     """Return the one plain sentence about a run."""
-    n, total = len(run.dates), measured["total_return"]
-    result = f"{'gained' if total.value > 0 else 'lost'} {abs(total.value):.2%} after costs"
-    result = "neither gained nor lost" if total.value == 0 else result
-    made = f"{n} session{'' if n == 1 else 's'} {result}"
-    if n < MIN_DAYS:
-        label, said = "too short", f"Too short to judge: {made}; fewer than {MIN_DAYS} cannot tell skill from luck."
-    elif total.low <= 0 <= total.high:
-        label, said = "maybe luck", f"{made}, but luck alone could do that: its 95 % interval includes 0."
-    else:
-        sure = "a gain" if total.low > 0 else "a loss"
-        label = SELECTED if run.manifest.kind == "backtest" else "measured"
-        said = (
-            f"{made}. By its 95 % interval it is {sure} that days like these would show again, before any correction "
-            "for having been chosen."
-        )
-    return f"<section class='verdict'><span class='pill'>{escape(label)}</span><p>{escape(said)}</p></section>"
+    label, sentence = escape(judged.label), escape(judged.sentence)
+    return f"<section class='verdict'><span class='pill'>{label}</span><p>{sentence}</p></section>"
 
 
 def cards(measured: Measured) -> str:

@@ -28,6 +28,7 @@ from daytrader_ray.domain.panel import Frames
 from daytrader_ray.features.feature_set import feature_set
 from daytrader_ray.models.bundle import Bundle
 from daytrader_ray.walkforward.replay import replay
+from daytrader_ray.walkforward.simulate import Purse
 from daytrader_ray.walkforward.study import Study
 from daytrader_ray.walkforward.trade import Traded, trade
 from daytrader_ray.walkforward.trial import Prepared, prepared
@@ -136,14 +137,15 @@ def backtest_mask(request: SearchRequest, mask: int, span: Span = Span(), progre
 
 def _stepwise(study: Study, found: Iterator[Prepared], block: Block, cash: float) -> Iterator[Traded]:
     """Trade the sessions of a block, each with the window in whose step it is."""
+    purse = Purse(cash, cash)
     for here in found:
         mine = max(here.window.step[0], block[0]), min(here.window.step[1], block[1])
         if mine[0] >= mine[1]:
             continue
         start, rows = study.rows(here.window.test).start, study.rows(mine)
         said = here.said.part(slice(rows.start - start, rows.stop - start))
-        traded = trade(study, mine, here.fit.ensemble, said, cash)
-        cash = float(traded.result.session_equity[-1])
+        traded = trade(study, mine, here.fit.ensemble, said, purse)
+        purse = traded.after(purse)
         yield traded
 
 

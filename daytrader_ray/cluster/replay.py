@@ -44,10 +44,10 @@ def replay(spec: SessionSpec, bundle: Bundle, cash: float, known: Conditions | N
     allocator = Allocator(spec.portfolio, spec.kernel, symbols, sector, grid.bar_minutes, ensemble.ic)
     budgets, allocations = budgets_of(allocator, panel, block, may_trade, said.signal, sigma_30)
     plan = Plan(
-        tradable=may_trade[slice(*block)],
+        tradable=may_trade,
         sector=sector,
-        threshold=np.array([ensemble.threshold]),
-        sector_limit=sector_budgets(universe, panel, spec.kernel.max_sector)[slice(*block)],
+        threshold=np.full(len(grid.sessions), ensemble.threshold),
+        sector_limit=sector_budgets(universe, panel, spec.kernel.max_sector),
         hours=ensemble.hours,
         event_scale=event_scales(store, symbols, grid.part(*block), spec.kernel.events),
         sizing=ensemble.sizing if spec.kernel.sizing == "kelly" else CONFIDENCE,
@@ -56,10 +56,11 @@ def replay(spec: SessionSpec, bundle: Bundle, cash: float, known: Conditions | N
         halts={spec.date: known.halts} if known else {},
         reducing={spec.date: known.reducing} if known else {},
     )
-    part, scale = cut(frames, block), entry_scale(said.regime, spec.regime)
-    result = backtest(part, said.signal, scale, plan, spec.kernel, spec.costs, (0, 1), cash, spec.run)
+    signal, scale = np.full(panel.close.shape, np.nan), np.zeros(grid.n_rows)
+    signal[rows], scale[rows] = said.signal, entry_scale(said.regime, spec.regime)
+    result = backtest(frames, signal, scale, plan, spec.kernel, spec.costs, block, cash, spec.run)
     spy, columns = adjusted_closes(panel, SPY, block), np.arange(len(symbols))
-    return Traded(part, said, columns, plan.tradable, result, spy, allocations)
+    return Traded(cut(frames, block), said, columns, may_trade[slice(*block)], result, spy, allocations)
 
 
 def _said(spec: SessionSpec, bundle: Bundle, ensemble: Ensemble, frames: Frames, rows: slice, may_trade: Bool) -> Said:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from daytrader_ray.domain.budget import CONFIDENCE, Sizing
 from daytrader_ray.domain.panel import Frames
 from daytrader_ray.domain.regime import Regime
-from daytrader_ray.engine.backtest import BacktestResult, backtest
+from daytrader_ray.engine.backtest import BacktestResult
 from daytrader_ray.models.ensemble import (
     Ensemble,
     Rules,
@@ -37,7 +37,8 @@ from daytrader_ray.regime.config import entry_scale, strategy_table
 from daytrader_ray.walkforward.costs import round_trip_costs
 from daytrader_ray.walkforward.cut import cut
 from daytrader_ray.walkforward.kelly import Kelly, fit_kelly
-from daytrader_ray.walkforward.study import Study, WindowInputs, plan_of, scored, scored_block
+from daytrader_ray.walkforward.simulate import Purse, Terms, simulate
+from daytrader_ray.walkforward.study import Study, WindowInputs, scored, scored_block
 from daytrader_ray.walkforward.windows import Block
 
 Float64 = npt.NDArray[np.float64]
@@ -207,6 +208,7 @@ class _Bound:
 
     def result(self, threshold: float, hours: Float64, sizing: Sizing) -> BacktestResult:
         """Trade B, without a slow loop."""
-        study, sessions = self.study, (0, self.block[1] - self.block[0])
-        plan, cash = plan_of(study, self.block, threshold, hours, sizing), study.config.cash
-        return backtest(self.frames, self.signal, self.scale, plan, study.kernel, study.costs, sessions, cash)
+        cash = self.study.config.cash
+        return simulate(
+            self.study, self.block, self.signal, self.scale, Terms(threshold, hours, sizing), Purse(cash, cash)
+        )

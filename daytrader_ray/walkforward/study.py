@@ -7,11 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from daytrader_ray.domain.budget import CONFIDENCE, Budgets, Sizing
 from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.folds import purged
 from daytrader_ray.domain.panel import Frames
-from daytrader_ray.engine.backtest import Plan
 from daytrader_ray.engine.config import KernelConfig
 from daytrader_ray.models.labels import NO_LABEL, Labels
 from daytrader_ray.models.weights.surface import Scored
@@ -96,26 +94,4 @@ def scored(study: Study, scores: Float64, regimes: Int8, block: Block) -> Scored
         regime=regimes,
         return_30=np.ascontiguousarray(features.return_30[rows][:, columns]),
         sigma_30=np.ascontiguousarray(features.sigma_30[rows][:, columns]),
-    )
-
-
-def plan_of(
-    study: Study,
-    block: Block,
-    threshold: float,
-    hours: Float64,
-    sizing: Sizing = CONFIDENCE,
-    budgets: Budgets | None = None,
-) -> Plan:
-    """Return who may be traded in the sessions of a block, from one |signal| on, and how much."""
-    sessions, n = slice(*block), block[1] - block[0]
-    return Plan(
-        tradable=study.tradable[sessions],
-        sector=study.sector,
-        threshold=np.full(n, threshold),
-        sector_limit=study.sector_limit[sessions],
-        hours=hours,
-        event_scale=study.event_scale,
-        sizing=sizing if study.kernel.sizing == "kelly" else CONFIDENCE,
-        budgets=budgets,
     )

@@ -8,14 +8,15 @@ import numpy.typing as npt
 
 from daytrader_ray.domain.indices import SPY
 from daytrader_ray.domain.panel import Frames, Panel
-from daytrader_ray.engine.backtest import BacktestResult, backtest
+from daytrader_ray.engine.backtest import BacktestResult
 from daytrader_ray.engine.budgets import Allocation, Allocator, budgets_of
 from daytrader_ray.models.ensemble import Ensemble
 from daytrader_ray.models.weights.surface import Scored
 from daytrader_ray.regime.config import entry_scale
 from daytrader_ray.walkforward.cut import cut
 from daytrader_ray.walkforward.ensemble import ensemble_signals, weights_at
-from daytrader_ray.walkforward.study import Study, plan_of
+from daytrader_ray.walkforward.simulate import Purse, Terms, simulate
+from daytrader_ray.walkforward.study import Study
 from daytrader_ray.walkforward.windows import Block
 
 Bool = npt.NDArray[np.bool_]
@@ -57,6 +58,11 @@ class Traded:
     spy: Float64
     allocations: tuple[Allocation, ...]
 
+    def after(self, purse: Purse) -> Purse:
+        """Return what was left of the purse that these sessions began with."""
+        equity = self.result.session_equity
+        return Purse(float(equity[-1]), max(purse.peak, float(self.result.equity.max()), float(equity[0])))
+
 
 def said_of(study: Study, found: Scored, ensemble: Ensemble) -> Said:
     """Return what an ensemble says at each bar of a block."""
@@ -64,17 +70,16 @@ def said_of(study: Study, found: Scored, ensemble: Ensemble) -> Said:
     return Said(found.scores, signal, weights, found.regime)
 
 
-def trade(study: Study, block: Block, ensemble: Ensemble, said: Said, cash: float) -> Traded:
+def trade(study: Study, block: Block, ensemble: Ensemble, said: Said, purse: Purse) -> Traded:
     """Trade the sessions of a block with an ensemble, on what it said at their bars."""
-    frames, panel = cut(study.frames, block), study.frames.panel
+    panel = study.frames.panel
     minutes, sigma_30 = panel.grid.bar_minutes, study.frames.features.sigma_30[study.rows(block)]
     allocator = Allocator(study.portfolio, study.kernel, panel.symbols, study.sector, minutes, ensemble.ic)
     budgets, allocations = budgets_of(allocator, panel, block, study.tradable, said.signal, sigma_30)
-    plan = plan_of(study, block, ensemble.threshold, ensemble.hours, ensemble.sizing, budgets)
-    sessions, scale = (0, block[1] - block[0]), entry_scale(said.regime, study.regime)
-    result = backtest(frames, said.signal, scale, plan, study.kernel, study.costs, sessions, cash)
-    spy = adjusted_closes(panel, SPY, block)
-    return Traded(frames, said, study.columns, study.tradable[slice(*block)], result, spy, allocations)
+    terms = Terms(ensemble.threshold, ensemble.hours, ensemble.sizing, budgets)
+    result = simulate(study, block, said.signal, entry_scale(said.regime, study.regime), terms, purse)
+    frames, may_trade, spy = cut(study.frames, block), study.tradable[slice(*block)], adjusted_closes(panel, SPY, block)
+    return Traded(frames, said, study.columns, may_trade, result, spy, allocations)
 
 
 def adjusted_closes(panel: Panel, symbol: str, block: Block) -> Float64:

@@ -18,6 +18,7 @@ from daytrader_ray.models.weights.rank import rank_ics
 from daytrader_ray.models.weights.surface import Scored
 from daytrader_ray.walkforward.costs import fill_costs, totals_of
 from daytrader_ray.walkforward.ensemble import EnsembleFit, fit_ensemble
+from daytrader_ray.walkforward.simulate import Purse
 from daytrader_ray.walkforward.study import Study, WindowInputs, scored_block
 from daytrader_ray.walkforward.trade import Said, said_of, trade
 from daytrader_ray.walkforward.windows import Window
@@ -95,19 +96,19 @@ def prepared(mask: int, study: Study, inputs: Iterable[WindowInputs]) -> Iterato
 
 def run_trial(mask: int, study: Study, inputs: Iterable[WindowInputs]) -> Iterator[WindowResult]:
     """Trade ensemble `mask` through the windows, oldest first; equity carries from step to step."""
-    cash = study.config.cash
+    purse = Purse(study.config.cash, study.config.cash)
     for window in prepared(mask, study, inputs):
-        result = _run_window(window, study, cash)
-        cash = result.equity[-1]
+        result = _run_window(window, study, purse)
+        purse = Purse(result.equity[-1], max(purse.peak, *result.equity, *result.highs))
         yield result
 
 
-def _run_window(here: Prepared, study: Study, cash: float) -> WindowResult:
+def _run_window(here: Prepared, study: Study, purse: Purse) -> WindowResult:
     window, found = here.window, here.found
     ensemble, break_even, trips_a_day, kelly = here.fit
     online = ensemble.online if ensemble.mask else None
     measured, bound = (None, None) if online is None else regret(online, ensemble.inside)
-    traded = trade(study, window.test, ensemble, here.said, cash)
+    traded = trade(study, window.test, ensemble, here.said, purse)
     frames, result = traded.frames, traded.result
     n_sessions = window.test[1] - window.test[0]
     n_step = window.step[1] - window.step[0]

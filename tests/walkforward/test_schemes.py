@@ -7,15 +7,14 @@ import pytest
 
 from daytrader_ray.domain.budget import CONFIDENCE
 from daytrader_ray.domain.trading import MEMBERS
-from daytrader_ray.engine.backtest import backtest
 from daytrader_ray.models.weights.config import EnsembleConfig
 from daytrader_ray.models.weights.registry import SCHEMES
 from daytrader_ray.regime.config import entry_scale
-from daytrader_ray.walkforward.cut import cut
 from daytrader_ray.walkforward.ensemble import EnsembleFit, ensemble_signals, fit_ensemble
 from daytrader_ray.walkforward.fit import Market
 from daytrader_ray.walkforward.kelly import FRACTIONS
-from daytrader_ray.walkforward.study import Study, WindowInputs, plan_of, scored_block
+from daytrader_ray.walkforward.simulate import Purse, Terms, simulate
+from daytrader_ray.walkforward.study import Study, WindowInputs, scored_block
 from daytrader_ray.walkforward.trial import run_trial
 from tests.walkforward.markets import market, planted
 from tests.walkforward.test_study import CONFIG, inputs_of, study_of
@@ -75,11 +74,10 @@ def test_a_window_tells_its_weights_by_regime_its_regret_its_trips_and_what_its_
 def test_round_trips_a_day_are_those_of_the_threshold_and_the_hours_on_b(here: Market, given: WindowInputs) -> None:
     study, window = study_with(here, "equal"), given.window
     ensemble, _, trips, _ = fit_ensemble(MASK, study, given, STEPS)
-    frames, b = cut(here.frames, window.b), scored_block(study, given, window.b)
-    plan = plan_of(study, window.b, ensemble.threshold, ensemble.hours)
-    n_sessions = window.b[1] - window.b[0]
+    b = scored_block(study, given, window.b)
+    n_sessions, terms = window.b[1] - window.b[0], Terms(ensemble.threshold, ensemble.hours)
     signal, scale = ensemble_signals(study, b, ensemble), entry_scale(b.regime, study.regime)
-    made = backtest(frames, signal, scale, plan, study.kernel, study.costs, (0, n_sessions), study.config.cash)
+    made = simulate(study, window.b, signal, scale, terms, Purse(study.config.cash, study.config.cash))
     assert trips == len(made.trades) / n_sessions > 0
     nothing = replace(given, scores=np.full_like(given.scores, np.nan))
     assert fit_ensemble(MASK, study, nothing, STEPS).trips_a_day == 0.0
@@ -109,7 +107,6 @@ def test_entries_are_sized_by_what_trades_on_b_earned_or_by_the_signal_alone(her
     simple = fit_ensemble(MASK, plain, given, STEPS)
     assert simple.kelly is None and simple.ensemble.sizing is CONFIDENCE
     assert simple.ensemble.ic == found.ensemble.ic > 0.0
-    assert plan_of(plain, given.window.test, 0.1, np.ones(2), sizing).sizing is CONFIDENCE
 
 
 def _same(one: EnsembleFit, other: EnsembleFit) -> None:

@@ -119,6 +119,9 @@ class _Loop:
         self.freeze(tick.slot, feed.frozen())
         await self.send(tick, await self.decide(tick.slot, bars, feed.ticks(), scorer), read_at)
         self._mark(tick.slot)
+        if (made := self.engine.allocate(tick.slot)) is not None:
+            told = {"step": made.step, "refused": made.refused, "crowding": made.crowding, "fear": made.fear}
+            self.journal.note("budget", {"slot": tick.slot, **told})
 
     async def _release(self, tick: Tick) -> None:
         """Cancel what is left of limits, all at once, and go on when every outcome is known."""

@@ -8,15 +8,17 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from daytrader_ray.domain.budget import CONFIDENCE, unlimited
+from daytrader_ray.domain.budget import CONFIDENCE
 from daytrader_ray.domain.ports import BrokerEvent, LiveBar
 from daytrader_ray.domain.trading import MEMBERS, Fill, Order, OrderKind, Phase, Reason
 from daytrader_ray.engine.book import CASH, EQUITY, HALTED, PEAK, START_EQUITY, new_book, open_session
+from daytrader_ray.engine.budgets import Allocation, Allocator
 from daytrader_ray.engine.fills import costs_of
 from daytrader_ray.engine.kernel import protect, release, step
 from daytrader_ray.engine.live_inputs import NO_TICKS, LiveInputs
 from daytrader_ray.engine.market import Carried, Conditions, Market, Start, Terms
 from daytrader_ray.engine.open_orders import OpenOrders
+from daytrader_ray.engine.slow_loop import SlowLoop
 from daytrader_ray.engine.values import Snapshot, hedge_caps, new_intents, new_scratch, rules_of
 from daytrader_ray.models.bundle import Bundle
 from daytrader_ray.models.ensemble import new_state, signal_step
@@ -95,7 +97,10 @@ class SessionEngine:
         self._out, self._scratch = new_intents(n), new_scratch(market.sector)
         self._is_hedge, self._hedge_cap = hedge_caps(terms.kernel, symbols)
         self._shortable = ~np.isin(symbols, market.hard_to_borrow)
-        self._budget = unlimited(n, terms.kernel.max_position)
+        self._sizing = ensemble.sizing if terms.kernel.sizing == "kelly" else CONFIDENCE
+        allocator = Allocator(terms.portfolio, terms.kernel, symbols, market.sector, grid.bar_minutes, ensemble.ic)
+        self._slow = SlowLoop(allocator, market.history, market.tradable, self.n_slots)
+        self._budget = self._slow.budget(0)
         self._signal = np.full(n, np.nan)
         self._signal_rules = signal_rules(ensemble, strategy_table(terms.regime), grid.bar_minutes)
         self._signal_state = new_state(ensemble, n, grid.bar_minutes)
@@ -120,8 +125,10 @@ class SessionEngine:
             book.state[0] = HALTED
 
     def twin(self) -> "SessionEngine":
-        """Return an engine in the same state; it shares what is never written, market and bundle."""
-        return deepcopy(self, {id(shared): shared for shared in (self.market, self.market.extras, self.bundle)})
+        """Return an engine in the same state; it shares what is never written, market and bundle, and the slow loop."""
+        return deepcopy(
+            self, {id(shared): shared for shared in (self.market, self.market.extras, self.bundle, self._slow)}
+        )
 
     @property
     def cash(self) -> float:
@@ -204,14 +211,20 @@ class SessionEngine:
             self._signal_rules, self._signal_state, slot, table, self.inputs.regime,
             np.ascontiguousarray(aux[:, 1]), np.ascontiguousarray(aux[:, 2]), self._signal,
         )  # fmt: skip
+        self._slow.see(slot, self.inputs.minutes.close)
+        self._budget = self._slow.budget(slot)
         self.conditions.halts[slot], self.conditions.reducing[slot] = self._halted, bool(self.reducing)
         n = step(
             self._book, slot, self.n_slots, self._snapshot(slot), float(self.thresholds[slot]),
-            self._regimes.trading(self.inputs.regime).scale, CONFIDENCE, self._rules, self._scratch, self._out,
+            self._regimes.trading(self.inputs.regime).scale, self._sizing, self._rules, self._scratch, self._out,
         )  # fmt: skip
         orders = self.orders.of(slot, self._out, n)
         sized = self._sized(orders, table)
         return Decision(orders, self._reasons(slot, orders), self._missing(table), self._moved(), sized)
+
+    def allocate(self, slot: int) -> Allocation | None:
+        """Make the slow loop's next budget once the orders of its slot have left; None at any other."""
+        return self._slow.allocate(slot, self._signal, self.inputs.aux[:, 2])
 
     def _snapshot(self, slot: int) -> Snapshot:
         market, minutes = self.market, self.inputs.minutes

@@ -126,9 +126,8 @@ class SessionEngine:
 
     def twin(self) -> "SessionEngine":
         """Return an engine in the same state; it shares what is never written, market and bundle, and the slow loop."""
-        return deepcopy(
-            self, {id(shared): shared for shared in (self.market, self.market.extras, self.bundle, self._slow)}
-        )
+        kept = self.market, self.market.extras, self.bundle, self._slow
+        return deepcopy(self, {id(shared): shared for shared in kept})
 
     @property
     def cash(self) -> float:

@@ -1,4 +1,4 @@
-"""A bundle's backtest as a Ray job.
+"""A backtest as a Ray job: of a bundle, or of an ensemble of the last search.
 
 ray job submit -- python jobs/backtest.py --profile paper --data /srv/daytrader
 """
@@ -9,23 +9,28 @@ from typing import Any
 from daytrader_ray.adapters import model_store
 from daytrader_ray.cli.profile import load
 from daytrader_ray.cli.requests import search_request
+from daytrader_ray.cluster.backtest import Span, backtest_bundle, backtest_mask
 from daytrader_ray.cluster.job import options, run
 from daytrader_ray.cluster.runtime import started
-from daytrader_ray.cluster.train import backtest
 
 
 def main() -> dict[str, Any]:
-    """Backtest and return the figures."""
+    """Backtest, keep the run and return the figures."""
     parser = options(__doc__)
-    parser.add_argument("--symbols", help="A,B,C: those that the bundle was trained on")
-    parser.add_argument("--bundle", help="bundle id; default the one published last")
+    parser.add_argument("--symbols", help="A,B,C: those of the bundle's training or the search")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--bundle", help="bundle id; default the one published last")
+    which.add_argument("--mask", type=int, help="an ensemble of the last search")
     parser.add_argument("--from", dest="first", type=dt.date.fromisoformat)
     parser.add_argument("--to", dest="last", type=dt.date.fromisoformat)
+    parser.add_argument("--cash", type=float)
     given = parser.parse_args()
+    span = Span(given.first, given.last, given.cash)
     with started(data_root=given.data):
         request = search_request(load(given.profile, given.data), given.symbols)
-        done = backtest(request, given.bundle or model_store.latest(request.root), given.first, given.last)
-    return done.summary()
+        if given.mask is not None:
+            return backtest_mask(request, given.mask, span).summary()
+        return backtest_bundle(request, given.bundle or model_store.latest(request.root), span).summary()
 
 
 if __name__ == "__main__":

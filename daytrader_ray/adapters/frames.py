@@ -199,8 +199,13 @@ def load_frames(root: str, symbols: Collection[str] | None = None, name: str | N
     )
 
 
+def built_last(store: Folder) -> Manifest | None:
+    """Return the manifest of the set that was built last; None where there is none."""
+    return find_manifest(store, str(store.read_cache(_LATEST).get("set", "none")))
+
+
 def _manifest(store: Folder, name: str | None) -> Manifest:
-    manifest = find_manifest(store, name or str(store.read_cache(_LATEST).get("set", "none")))
+    manifest = built_last(store) if name is None else find_manifest(store, name)
     if manifest is None:
         raise DataError(f"no features in {store.path(FOLDER)}", _HINT)
     if manifest.names[: len(NAMES)] != NAMES:

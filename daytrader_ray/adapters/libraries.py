@@ -1,7 +1,9 @@
 """Which libraries are installed, and whether a bundle made with others can be believed."""
 
+import subprocess
 from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 ABSENT = "absent"
 
@@ -41,6 +43,17 @@ def other_majors(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
         for name in sorted({*then, *now})
         if _major(then.get(name, ABSENT)) != _major(now.get(name, ABSENT))
     ]
+
+
+def commit() -> str:
+    """Return the commit that this program was checked out at, marked where files differ; empty without one."""
+    here = Path(__file__).parent
+    command = ("git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*")
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip()
 
 
 def _major(text: str) -> str:

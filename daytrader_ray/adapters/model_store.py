@@ -33,6 +33,7 @@ from safetensors.numpy import load_file, save_file
 from daytrader_ray.adapters.atomic import atomic_write_json
 from daytrader_ray.adapters.folder import Folder, local_root
 from daytrader_ray.adapters.libraries import other_majors, scoring_libraries
+from daytrader_ray.domain.budget import Sizing
 from daytrader_ray.domain.errors import BundleError
 from daytrader_ray.domain.selection import Selection
 from daytrader_ray.domain.trading import MEMBERS
@@ -264,19 +265,23 @@ def _arrays_of(ensemble: Ensemble) -> dict[str, Float64]:
     return learnt | {
         "weights": ensemble.weights,
         "timeframes": ensemble.timeframes,
-        "q99_threshold": np.array([ensemble.q99, ensemble.threshold]),
+        "q99_threshold_ic": np.array([ensemble.q99, ensemble.threshold, ensemble.ic]),
         "hours": ensemble.hours,
+        "sizing_edges": ensemble.sizing.edges,
+        "sizing_weight": ensemble.sizing.weight,
+        "sizing_fraction": np.array([ensemble.sizing.fraction]),
     }
 
 
 def _ensemble_of(scheme: str, mask: int, note: str, arrays: Mapping[str, Float64]) -> Ensemble:
     """Return the ensemble that `_arrays_of` took apart."""
-    online, (q99, threshold) = None, arrays["q99_threshold"].tolist()
+    online, (q99, threshold, ic) = None, arrays["q99_threshold_ic"].tolist()
     if "online_loss" in arrays:
         own_loss, rounds = arrays["online_own_loss_rounds"].tolist()
         online = Online(arrays["online_loss"], own_loss, int(rounds), arrays["online_scale"])
     weights, timeframes, hours = (arrays[name] for name in ("weights", "timeframes", "hours"))
-    return Ensemble(scheme, mask, weights, timeframes, q99, threshold, hours, online, note)
+    sizing = Sizing(arrays["sizing_edges"], arrays["sizing_weight"], float(arrays["sizing_fraction"][0]))
+    return Ensemble(scheme, mask, weights, timeframes, q99, threshold, hours, online, sizing, ic, note)
 
 
 def _manifest(content: bytes | None, bundle_id: str) -> dict[str, Any]:

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
 
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
@@ -99,6 +98,8 @@ def _ics(signal: Float64, forward: Float64) -> list[float]:
 
 
 def _rank_correlation(first: Float64, second: Float64) -> float:
+    from scipy.stats import rankdata
+
     if len(first) < FEWEST or np.ptp(first) == 0 or np.ptp(second) == 0:
         return float("nan")
     return float(np.corrcoef(rankdata(first), rankdata(second))[0, 1])

@@ -1,15 +1,21 @@
-"""`daytrader backtest`: a published bundle over stored sessions."""
+"""`daytrader backtest`: a published bundle, or an ensemble of the last search, over stored sessions."""
 
 import datetime as dt
-from typing import Annotated
+import math
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from daytrader_ray.cli.train_cmd import BITS
+
+if TYPE_CHECKING:
+    from daytrader_ray.cluster.backtest import Backtested
 
 SHOWN = (
     ("total_return", "return", "{:+.2%}"),
     ("sharpe", "Sharpe", "{:.2f}"),
-    ("max_drawdown", "drawdown", "{:.2%}"),
-    ("trades", "trades", "{}"),
+    ("intraday_drawdown", "drawdown", "{:.2%}"),
+    ("trades_a_day", "trades a day", "{:.1f}"),
     ("win_rate", "win rate", "{:.0%}"),
     ("average_minutes", "minutes held", "{:.0f}"),
     ("cost_share", "cost share", "{:.0%}"),
@@ -17,55 +23,73 @@ SHOWN = (
 """Metric, heading, format."""
 
 
-def command(
-    bundle: Annotated[str, typer.Option(help="Bundle id, or latest.")] = "latest",
+def command(  # noqa: PLR0913 - one argument for each option
+    bundle: Annotated[
+        str | None, typer.Option(help="Bundle id, or latest; the default where no mask is given.")
+    ] = None,
+    mask: Annotated[
+        int | None, typer.Option(min=1, help=f"Instead of a bundle an ensemble of the last search: the sum of {BITS}.")
+    ] = None,
     first: Annotated[
-        dt.datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First session; default after training.")
+        dt.datetime | None,
+        typer.Option("--from", formats=["%Y-%m-%d"], help="First session; default the first out of sample."),
     ] = None,
     last: Annotated[
         dt.datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last session; default all.")
     ] = None,
+    cash: Annotated[float | None, typer.Option(min=1.0, help="USD at the start; default search.cash.")] = None,
     profile: Annotated[str, typer.Option(help="sandbox, paper, or the path of a YAML file.")] = "sandbox",
     data: Annotated[str | None, typer.Option(help="Root of the store.")] = None,
-    symbols: Annotated[str | None, typer.Option(help="A,B,C: those that the bundle was trained on.")] = None,
+    symbols: Annotated[str | None, typer.Option(help="A,B,C: those of the bundle's training or the search.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")] = False,
 ) -> None:
-    """Trade stored sessions with a bundle, by the same rules, costs and engine as live.
+    """Trade stored sessions by the same rules, costs and engine as live, and keep the run.
 
-    Sessions that the bundle was trained on are refused.
+    A bundle trades what came after its training; an ensemble of the last search trades the steps of its windows, each
+    on what was fitted before it. `daytrader report` shows the run, `daytrader explain` any of its orders.
 
     Example: daytrader backtest --from 2025-12-02 --to 2025-12-05
     """
     import orjson
-    from rich.console import Console
-    from rich.table import Table
 
     from daytrader_ray.adapters import model_store
     from daytrader_ray.cli.profile import load
     from daytrader_ray.cli.requests import search_request
     from daytrader_ray.cli.stages import stages
+    from daytrader_ray.cluster.backtest import Span, backtest_bundle, backtest_mask
     from daytrader_ray.cluster.runtime import started
-    from daytrader_ray.cluster.train import backtest
+    from daytrader_ray.domain.errors import ConfigError
 
+    if mask is not None and bundle is not None:
+        raise ConfigError("--bundle and --mask are both given", "choose one")
     request = search_request(load(profile, data), symbols)
-    chosen = model_store.latest(request.root) if bundle == "latest" else bundle
+    span = Span(first.date() if first else None, last.date() if last else None, cash)
     with stages() as progress, started(data_root=request.root):
-        done = backtest(request, chosen, first.date() if first else None, last.date() if last else None, progress)
-    summary = done.summary()
-    table = Table(title=f"bundle {chosen}, {summary['sessions'][0]} to {summary['sessions'][1]}", title_justify="left")
-    values = []
+        if mask is not None:
+            done = backtest_mask(request, mask, span, progress)
+        else:
+            chosen = model_store.latest(request.root) if bundle in (None, "latest") else bundle
+            done = backtest_bundle(request, chosen, span, progress)
+    show(done)
+    if json:
+        typer.echo(orjson.dumps(done.summary()).decode())
+
+
+def show(done: "Backtested") -> None:
+    """Print how a backtest did, and where it is."""
+    from rich.console import Console
+    from rich.table import Table
+
+    manifest, dates = done.run.manifest, done.run.dates
+    table = Table(title=f"{manifest.subject}, {dates[0]} to {dates[-1]}", title_justify="left")
+    row = []
     for key, heading, form in SHOWN:
         table.add_column(heading, justify="right")
-        value = summary["metrics"][key]
-        values.append("-" if value is None else form.format(value))
-    table.add_row(*values)
+        value = done.metrics[key].value
+        row.append("-" if math.isnan(value) else form.format(value))
+    table.add_row(*row)
     console = Console(stderr=True)
     console.print(table)
-    if summary["sessions_that_chose_it"]:
-        console.print(
-            f"{summary['sessions_that_chose_it']} of these sessions took part in choosing the ensemble: "
-            "on them it looks better than it is.",
-            soft_wrap=True,
-        )
-    if json:
-        typer.echo(orjson.dumps(summary).decode())
+    for notice in manifest.notices:
+        console.print(notice, soft_wrap=True)
+    console.print(f"Run: {manifest.id}\nNext: daytrader report --run {manifest.id}", soft_wrap=True)

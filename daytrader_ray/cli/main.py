@@ -19,6 +19,7 @@ COMMANDS = {
     "train": "train_cmd",
     "models": "models_cmd",
     "backtest": "backtest_cmd",
+    "explain": "explain_cmd",
     "report": "report_cmd",
     "rehearse": "rehearse_cmd",
     "live": "live_cmd",

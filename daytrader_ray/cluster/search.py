@@ -62,7 +62,8 @@ from daytrader_ray.walkforward.study import Study
 from daytrader_ray.walkforward.windows import Window, WindowSpec, windows
 
 REPORTS = "reports"
-SCHEMA = 3
+SIGNALS = "processed/signals"
+SCHEMA = 4
 """Version of what a stored result holds."""
 
 REGIME_SOURCES = (
@@ -245,7 +246,7 @@ def regime_paths(request: SearchRequest, frames: Frames, found: Sequence[Window]
                 "libraries": versions_of(("numpy", "scipy", "hmmlearn", "scikit-learn", "numba")),
             }
         )
-        paths.append(f"{request.root}/processed/signals/{key}.regime.npy")
+        paths.append(f"{request.root}/{SIGNALS}/{key}.regime.npy")
     return paths
 
 
@@ -308,10 +309,11 @@ def _result(
         "regime": request.regime.model_dump(mode="json"),
         "universe": request.universe.model_dump(mode="json"),
     }
+    bars = digest_of_panel(panel)
     content = {
-        "fits": [job.path.rsplit("/", 1)[-1] for job in jobs],
-        "regimes": [file.regime.rsplit("/", 1)[-1] for file in files],
-        "bars": digest_of_panel(panel),
+        "fits": [_name(job.path) for job in jobs],
+        "regimes": [_name(file.regime) for file in files],
+        "bars": bars,
         "tradable": digest_of_arrays([study.tradable]),
         "sector_limit": digest_of_arrays([study.sector_limit]),
         "events": {str(date): digest_of_arrays([scale]) for date, scale in sorted(study.event_scale.items())},
@@ -333,9 +335,12 @@ def _result(
                 "train": [dates[window.train[0]], dates[window.train[1] - 1]],
                 "test": [dates[window.test[0]], dates[window.test[1] - 1]],
                 "step_sessions": window.step[1] - window.step[0],
+                "scores": [_name(path) for path in file.scores],
+                "regime": _name(file.regime),
             }
-            for window in used
+            for window, file in zip(used, files, strict=True)
         ],
+        "bars": bars,
         "windows_used": len(used),
         "windows_effective": round(len(used) * steps / tests, 2),
         "fits": fits_in(jobs),
@@ -352,6 +357,19 @@ def _result(
         "members": list(MEMBERS),
         "trials": [trial_dict(trial, ensembles) | {"baseline": trial.mask >= N_ENSEMBLES} for trial in trials],
     }
+
+
+def kept_files(root: str, result: Mapping[str, Any], found: Sequence[Window]) -> list[WindowFiles]:
+    """Return where a stored search kept what the members said in each of its windows, which are `found` again."""
+    folder = f"{root}/{SIGNALS}"
+    return [
+        WindowFiles(window, tuple(f"{folder}/{name}" for name in told["scores"]), f"{folder}/{told['regime']}")
+        for window, told in zip(found, result["windows"], strict=True)
+    ]
+
+
+def _name(path: str) -> str:
+    return path.rsplit("/", 1)[-1]
 
 
 def trial_sharpe(trial: TrialResult) -> float | None:

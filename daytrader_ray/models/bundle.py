@@ -21,7 +21,7 @@ Float64 = npt.NDArray[np.float64]
 MISSING = "nothing"
 """Stands for the value of a key that one side lacks."""
 
-SCHEMA = 3
+SCHEMA = 4
 """Version of what a bundle holds and how it is stored."""
 
 

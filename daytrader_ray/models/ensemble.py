@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from daytrader_ray.domain.budget import CONFIDENCE, Sizing
 from daytrader_ray.domain.jit import njit
 from daytrader_ray.models.combine import combine, damping
 from daytrader_ray.models.online import Hedge, Online, bars_of_round, hedge_step, in_scale, new_hedge
@@ -47,6 +48,10 @@ class Ensemble:
     online
         What weights that learn while trading have learnt; `weights` are then where they stand, of scores over their
         member's scale. None: they do not.
+    sizing
+        What trades on signals of like strength earned on B, for the size of entries.
+    ic
+        Rank correlation of the signal with what followed on B.
     note
         Why the weights are not what the scheme is for, where it had too little to learn from.
     """
@@ -59,6 +64,8 @@ class Ensemble:
     threshold: float
     hours: Float64
     online: Online | None = None
+    sizing: Sizing = CONFIDENCE
+    ic: float = 0.0
     note: str = ""
 
     @property

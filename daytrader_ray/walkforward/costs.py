@@ -1,6 +1,8 @@
 """What trading costs: expected for a round trip before it is made, and estimated for the fills that were."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 import numpy.typing as npt
@@ -52,31 +54,62 @@ def _one_side(price: Float64, at: Liquidity, costs: Costs, position_usd: float) 
     return spread, costs.impact * share
 
 
-def fill_costs(frames: Frames, fills: Sequence[Fill], orders: Sequence[Order], config: CostConfig) -> CostTotals:
-    """Return what fills cost against the price without costs, by cause; `orders` tell where the stops rested."""
+@dataclass(frozen=True)
+class FillCosts:
+    """What fills cost against `base_price`, the price without costs: USD `[fill]`; fees are in the fills."""
+
+    base_price: Float64
+    spread_usd: Float64
+    impact_usd: Float64
+
+
+def fill_costs(frames: Frames, fills: Sequence[Fill], orders: Sequence[Order], config: CostConfig) -> FillCosts:
+    """Return what each fill cost, by cause; `orders` tell where stops and limits rested."""
     grid, column = frames.panel.grid, {symbol: i for i, symbol in enumerate(frames.panel.symbols)}
-    stops = {order.client_order_id: order.stop_price for order in orders if order.stop_price is not None}
-    total = CostTotals()
-    for s, session in enumerate(grid.sessions):
-        mine = [fill for fill in fills if fill.session == session.date]
-        costs = costs_of(config, session.date, int(grid.bars_per_session[s]), grid.bar_minutes)
-        free, at = costs._replace(impact=0.0), liquidity_of(frames, s)
-        for fill in mine:
-            i = column[fill.symbol]
-            base = _base_price(frames, int(grid.first_row[s]), i, fill, stops.get(fill.client_order_id))
-            near = fill_price(base, fill.side, fill.qty, 1.0, i, fill.slot, at, free)
-            spread, impact = abs(near - base) * fill.qty, abs(fill.price - near) * fill.qty
-            total = total.plus(CostTotals(spread, impact, fill.fee, fill.price * fill.qty))
-    return total
+    sent, number = {order.client_order_id: order for order in orders}, {s.date: k for k, s in enumerate(grid.sessions)}
+    found = np.zeros((len(fills), 3))
+    for date, mine in groupby(range(len(fills)), lambda k: fills[k].session):
+        s = number[date]
+        costs = costs_of(config, date, int(grid.bars_per_session[s]), grid.bar_minutes)
+        free, at, first = costs._replace(impact=0.0), liquidity_of(frames, s), int(grid.first_row[s])
+        for k in mine:
+            fill, i = fills[k], column[fills[k].symbol]
+            order = sent.get(fill.client_order_id)
+            limit = None if order is None else order.limit_price
+            base = _base_price(frames, first, i, fill, limit, None if order is None else order.stop_price)
+            near = base
+            if limit is None or fill.phase is Phase.OPEN:
+                near = _within(fill_price(base, fill.side, fill.qty, 1.0, i, fill.slot, at, free), fill.side, limit)
+            found[k] = base, abs(near - base) * fill.qty, abs(fill.price - near) * fill.qty
+    return FillCosts(*found.T.copy())
 
 
-def _base_price(frames: Frames, first: int, i: int, fill: Fill, stop: float | None) -> float:
-    """Return the price before costs: the open, for a stop the open or the stop, without a trade the last close."""
+def totals_of(fills: Sequence[Fill], costs: FillCosts) -> CostTotals:
+    """Return what the first fills cost together; `costs` may be of more."""
+    n = len(fills)
+    traded, fees = sum(fill.price * fill.qty for fill in fills), sum(fill.fee for fill in fills)
+    return CostTotals(float(costs.spread_usd[:n].sum()), float(costs.impact_usd[:n].sum()), fees, traded)
+
+
+def _within(price: float, side: int, limit: float | None) -> float:
+    """Return a price no worse than the limit."""
+    if limit is None:
+        return price
+    return min(price, limit) if side > 0 else max(price, limit)
+
+
+def _base_price(frames: Frames, first: int, i: int, fill: Fill, limit: float | None, stop: float | None) -> float:
+    """Return the price before costs: the open, inside the bar the limit or the worse of open and stop.
+
+    Without a trade it is the last close.
+    """
     panel, row = frames.panel, first + fill.slot
     if panel.volume[row, i] > 0:
         opened = float(panel.open[row, i])
-        if fill.phase is Phase.OPEN or stop is None:
+        if fill.phase is Phase.OPEN:
             return opened
+        if stop is None:
+            return opened if limit is None else limit
         return max(opened, stop) if fill.side > 0 else min(opened, stop)
     before = panel.close[first:row, i]
     known = before[np.isfinite(before)]

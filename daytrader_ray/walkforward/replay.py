@@ -1,4 +1,4 @@
-"""A bundle over stored sessions: what its members say, what its weights learn, and the backtest of it."""
+"""A bundle over stored sessions: what its members say, what its weights learn, and what it trades on that."""
 
 from dataclasses import replace
 
@@ -7,16 +7,14 @@ import numpy.typing as npt
 
 from daytrader_ray.domain.panel import FeatureMatrix, Frames
 from daytrader_ray.domain.sessions import SessionGrid
-from daytrader_ray.engine.backtest import BacktestResult, backtest
 from daytrader_ray.models.bundle import Bundle
 from daytrader_ray.models.dataset import symbol_windows, valid_rows
 from daytrader_ray.models.ensemble import Ensemble
 from daytrader_ray.models.online import bars_of_round, learnt, new_hedge, run_rounds
-from daytrader_ray.regime.config import entry_scale
 from daytrader_ray.regime.live import regime_states
 from daytrader_ray.walkforward.cut import cut
-from daytrader_ray.walkforward.ensemble import ensemble_signals
-from daytrader_ray.walkforward.study import Study, plan_of, scored
+from daytrader_ray.walkforward.study import Study, scored
+from daytrader_ray.walkforward.trade import Traded, said_of, trade
 from daytrader_ray.walkforward.windows import Block
 
 Bool = npt.NDArray[np.bool_]
@@ -24,20 +22,18 @@ Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 
 
-def replay(bundle: Bundle, study: Study, full: Frames, sessions: Block) -> BacktestResult:
+def replay(bundle: Bundle, study: Study, full: Frames, sessions: Block, cash: float) -> Traded:
     """Trade the sessions `[start, stop)` of `full` (frames with features, whole history) with the bundle.
 
-    `study` gives universe, rules, costs and the starting cash.
+    `study` gives universe, rules and costs, `cash` USD at the start.
     """
     grid, columns, features = full.panel.grid, study.columns, full.features
-    rows, part = study.rows(sessions), cut(full, sessions)
+    rows = study.rows(sessions)
     ensemble = caught_up(bundle, features, grid, study.tradable, sessions[0])
     regimes = regime_states(bundle.regime, cut(full, (0, sessions[1])))[rows]
     scores = bundle_scores(bundle, features, np.arange(rows.start, rows.stop), columns)
-    signal = ensemble_signals(study, scored(study, scores, regimes, sessions), ensemble)
-    plan = plan_of(study, sessions, ensemble.threshold, ensemble.hours)
-    n_sessions, scale = sessions[1] - sessions[0], entry_scale(regimes, study.regime)
-    return backtest(part, signal, scale, plan, study.kernel, study.costs, (0, n_sessions), study.config.cash)
+    said = said_of(study, scored(study, scores, regimes, sessions), ensemble)
+    return trade(study, sessions, ensemble, said, cash)
 
 
 def bundle_scores(bundle: Bundle, features: FeatureMatrix, rows: Int64, columns: Int64) -> Float64:

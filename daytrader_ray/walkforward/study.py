@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from daytrader_ray.domain.budget import CONFIDENCE, Sizing
 from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.folds import purged
 from daytrader_ray.domain.panel import Frames
@@ -96,8 +97,8 @@ def scored(study: Study, scores: Float64, regimes: Int8, block: Block) -> Scored
     )
 
 
-def plan_of(study: Study, block: Block, threshold: float, hours: Float64) -> Plan:
-    """Return who may be traded in the sessions of a block, from one |signal| on."""
+def plan_of(study: Study, block: Block, threshold: float, hours: Float64, sizing: Sizing = CONFIDENCE) -> Plan:
+    """Return who may be traded in the sessions of a block, from one |signal| on, and how much."""
     sessions, n = slice(*block), block[1] - block[0]
     return Plan(
         tradable=study.tradable[sessions],
@@ -106,4 +107,5 @@ def plan_of(study: Study, block: Block, threshold: float, hours: Float64) -> Pla
         sector_limit=study.sector_limit[sessions],
         hours=hours,
         event_scale=study.event_scale,
+        sizing=sizing if study.kernel.sizing == "kelly" else CONFIDENCE,
     )

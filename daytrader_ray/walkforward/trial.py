@@ -3,22 +3,22 @@
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from daytrader_ray.analytics.performance import CostTotals, TradeTable, max_drawdown, performance, plain
+from daytrader_ray.analytics.performance import TradeTable, max_drawdown, performance, plain
 from daytrader_ray.domain.panel import Frames
-from daytrader_ray.engine.backtest import BacktestResult, backtest
+from daytrader_ray.engine.backtest import BacktestResult
 from daytrader_ray.models.online import regret
 from daytrader_ray.models.weights.rank import rank_ics
 from daytrader_ray.models.weights.surface import Scored
-from daytrader_ray.regime.config import entry_scale
-from daytrader_ray.walkforward.costs import fill_costs
-from daytrader_ray.walkforward.cut import cut
-from daytrader_ray.walkforward.ensemble import ensemble_signals, fit_ensemble, weights_at
-from daytrader_ray.walkforward.study import Study, WindowInputs, plan_of, scored_block
+from daytrader_ray.walkforward.costs import fill_costs, totals_of
+from daytrader_ray.walkforward.ensemble import EnsembleFit, fit_ensemble
+from daytrader_ray.walkforward.study import Study, WindowInputs, scored_block
+from daytrader_ray.walkforward.trade import Said, said_of, trade
+from daytrader_ray.walkforward.windows import Window
 
 Float64 = npt.NDArray[np.float64]
 
@@ -66,34 +66,56 @@ class WindowResult:
         return {key: plain(value) if isinstance(value, float) else value for key, value in values.items()}
 
 
-def run_trial(mask: int, study: Study, inputs: Iterable[WindowInputs]) -> Iterator[WindowResult]:
-    """Trade ensemble `mask` through the windows, oldest first; equity and skills carry from step to step."""
-    cash, steps = study.config.cash, list[list[float]]()
+class Prepared(NamedTuple):
+    """One ensemble in one window, ready to be traded: what is `found` and `said` is of the rows of the test."""
+
+    window: Window
+    fit: EnsembleFit
+    found: Scored
+    said: Said
+    member_ic: list[float]
+
+
+def prepared(mask: int, study: Study, inputs: Iterable[WindowInputs]) -> Iterator[Prepared]:
+    """Fit ensemble `mask` on the validation of each window, oldest first; skills carry from step to step."""
+    steps = list[list[float]]()
     for given in inputs:
         skills = np.array(steps).reshape(len(steps), given.scores.shape[2])
-        result = _run_window(mask, study, given, skills, cash)
-        cash, steps = result.equity[-1], [*steps, result.member_ic]
+        fit, found = fit_ensemble(mask, study, given, skills), scored_block(study, given, given.window.test)
+        in_step = slice(0, study.rows(given.window.step).stop - study.rows(given.window.step).start)
+        member_ic = session_ics(found, found.scores, in_step).tolist()
+        steps.append(member_ic)
+        yield Prepared(given.window, fit, found, said_of(study, found, fit.ensemble), member_ic)
+
+
+def run_trial(mask: int, study: Study, inputs: Iterable[WindowInputs]) -> Iterator[WindowResult]:
+    """Trade ensemble `mask` through the windows, oldest first; equity carries from step to step."""
+    cash = study.config.cash
+    for window in prepared(mask, study, inputs):
+        result = _run_window(window, study, cash)
+        cash = result.equity[-1]
         yield result
 
 
-def _run_window(mask: int, study: Study, given: WindowInputs, skills: Float64, cash: float) -> WindowResult:
-    window = given.window
-    ensemble, break_even, trips_a_day = fit_ensemble(mask, study, given, skills)
-    measured, bound = (None, None) if ensemble.online is None or not mask else regret(ensemble.online, ensemble.inside)
-    frames, found = cut(study.frames, window.test), scored_block(study, given, window.test)
-    signal, scale = ensemble_signals(study, found, ensemble), entry_scale(found.regime, study.regime)
-    plan = plan_of(study, window.test, ensemble.threshold, ensemble.hours)
+def _run_window(here: Prepared, study: Study, cash: float) -> WindowResult:
+    window, found = here.window, here.found
+    ensemble, break_even, trips_a_day = here.fit
+    online = ensemble.online if ensemble.mask else None
+    measured, bound = (None, None) if online is None else regret(online, ensemble.inside)
+    traded = trade(study, window.test, ensemble, here.said, cash)
+    frames, result = traded.frames, traded.result
     n_sessions = window.test[1] - window.test[0]
-    result = backtest(frames, signal, scale, plan, study.kernel, study.costs, (0, n_sessions), cash)
     n_step = window.step[1] - window.step[0]
     days = np.split(result.equity, frames.panel.grid.first_row[1:-1])[:n_step]
-    trades, costs = _of_sessions(study, frames, result, n_step)
-    all_trades, all_costs = (trades, costs) if n_step == n_sessions else _of_sessions(study, frames, result, n_sessions)
-    test = performance(result.session_equity, all_trades, all_costs, exposure(all_trades, result, frames, n_sessions))
-    in_step = slice(0, study.rows(window.step).stop - study.rows(window.step).start)
+    paid, dates = fill_costs(frames, result.fills, result.orders, study.costs), set(result.dates[:n_step])
+    trades = trade_table(result, frames, n_step)
+    costs = totals_of([fill for fill in result.fills if fill.session in dates], paid)
+    all_trades = trade_table(result, frames, n_sessions)
+    held = exposure(all_trades, result, frames, n_sessions)
+    test = performance(result.session_equity, all_trades, totals_of(result.fills, paid), held)
     return WindowResult(
         index=window.index,
-        weights=weights_at(study, found, ensemble).mean(axis=0).tolist(),
+        weights=here.said.weights.mean(axis=0).tolist(),
         weights_by_regime=ensemble.weights.tolist(),
         note=ensemble.note,
         regret=measured,
@@ -104,8 +126,8 @@ def _run_window(mask: int, study: Study, given: WindowInputs, skills: Float64, c
         threshold=ensemble.threshold,
         hours=ensemble.hours.tolist(),
         trips_a_day=trips_a_day,
-        rank_ic=float(session_ics(found, signal[:, study.columns, None], slice(None))[0]),
-        member_ic=session_ics(found, found.scores, in_step).tolist(),
+        rank_ic=float(session_ics(found, here.said.signal[:, study.columns, None], slice(None))[0]),
+        member_ic=here.member_ic,
         test=test.as_dict(),
         equity=[float(value) for value in result.session_equity[: n_step + 1]],
         highs=[float(day.max()) for day in days],
@@ -116,15 +138,6 @@ def _run_window(mask: int, study: Study, given: WindowInputs, skills: Float64, c
         trade_minutes=trades.minutes.tolist(),
         costs=asdict(costs),
     )
-
-
-def _of_sessions(
-    study: Study, frames: Frames, result: BacktestResult, n_sessions: int
-) -> tuple[TradeTable, CostTotals]:
-    """Return the trades and costs of the first sessions of a backtest."""
-    dates = set(result.dates[:n_sessions])
-    fills = [fill for fill in result.fills if fill.session in dates]
-    return trade_table(result, frames, n_sessions), fill_costs(frames, fills, result.orders, study.costs)
 
 
 def trade_table(result: BacktestResult, frames: Frames, n_sessions: int) -> TradeTable:

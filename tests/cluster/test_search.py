@@ -7,7 +7,9 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from daytrader_ray.adapters import run_store
 from daytrader_ray.adapters.score_tables import ScoreTable
+from daytrader_ray.cluster.backtest import Span, backtest_bundle, backtest_mask
 from daytrader_ray.cluster.content import digest_of_arrays, key_of
 from daytrader_ray.cluster.fits import jobs_of, run_fits
 from daytrader_ray.cluster.kept import load_view
@@ -20,11 +22,12 @@ from daytrader_ray.cluster.search import (
     search,
     study_of,
 )
-from daytrader_ray.cluster.train import Trained, backtest, train
+from daytrader_ray.cluster.train import Trained, train
 from daytrader_ray.cluster.trials import WindowFiles, read_inputs
 from daytrader_ray.domain.errors import BundleError, ConfigError, DataError
 from daytrader_ray.domain.sources import digest_of_sources
 from daytrader_ray.domain.trading import BASELINES, MEMBERS, SCORERS
+from daytrader_ray.engine.config import KernelConfig
 from daytrader_ray.universe.config import UniverseConfig
 from daytrader_ray.walkforward.config import SearchConfig
 from daytrader_ray.walkforward.fit import fit_and_score
@@ -200,7 +203,7 @@ def test_a_result_of_another_version_is_refused_with_a_hint(report: SearchReport
     folder = tmp_path / "reports"
     folder.mkdir()
     (folder / "search-1.json").write_text('{"schema": 1}')
-    with pytest.raises(DataError, match="search-1' has schema 1, this program reads 3") as caught:
+    with pytest.raises(DataError, match="search-1' has schema 1, this program reads 4") as caught:
         load_result(str(tmp_path), "search-1")
     assert "daytrader search" in caught.value.hint
 
@@ -268,13 +271,28 @@ def test_the_best_of_a_search_on_other_symbols_or_spans_is_not_trained(
 def test_a_bundle_trades_the_sessions_after_its_training_and_no_earlier_one(
     trained: Trained, request_: SearchRequest
 ) -> None:
-    done = backtest(request_, trained.bundle_id, None, None)
-    assert [str(date) for date in done.result.dates] == ["2025-11-12", "2025-11-13"]
-    assert done.performance.days == 2
+    done = backtest_bundle(request_, trained.bundle_id)
+    assert [str(date) for date in done.run.dates] == ["2025-11-12", "2025-11-13"]
+    assert done.summary()["sessions"] == ["2025-11-12", "2025-11-13"]
+    assert run_store.load(request_.root).manifest == done.run.manifest
     with pytest.raises(BundleError, match="it has seen 2025-11-11"):
-        backtest(request_, trained.bundle_id, dt.date(2025, 11, 11), None)
+        backtest_bundle(request_, trained.bundle_id, Span(dt.date(2025, 11, 11)))
     with pytest.raises(DataError, match="no stored session from 2025-11-20"):
-        backtest(request_, trained.bundle_id, dt.date(2025, 11, 20), None)
+        backtest_bundle(request_, trained.bundle_id, Span(dt.date(2025, 11, 20)))
+
+
+def test_an_ensemble_of_the_search_trades_its_steps_again_to_the_cent(
+    report: SearchReport, request_: SearchRequest
+) -> None:
+    done = backtest_mask(request_, 31)
+    assert done.run.session_equity.tolist() == report.result["trials"][31]["equity"]
+    assert done.run.manifest.subject == f"mask 31 of {report.result['id']}"
+    again = backtest_mask(request_, 31, Span(first=dt.date(2025, 11, 12), cash=50_000.0))
+    assert (len(again.run.dates), again.run.session_equity[0]) == (1, 50_000.0)
+    with pytest.raises(ConfigError, match="mask 200"):
+        backtest_mask(request_, 200)
+    with pytest.raises(DataError, match=r"was another: kernel\.max_position was 0\.05, is 0\.04"):
+        backtest_mask(request_.model_copy(update={"kernel": KernelConfig(max_position=0.04)}), 31)
 
 
 def test_keys_change_with_bytes_types_shapes_and_sources() -> None:

@@ -133,8 +133,8 @@ def test_another_schema_or_feature_set_is_refused(bundle, saved, tmp_path, monke
         model_store.load(tmp_path, saved.name, ("new", *bundle.features))
     with pytest.raises(BundleError, match="another feature set: their order"):
         model_store.load(tmp_path, saved.name, tuple(reversed(bundle.feature_set)))
-    monkeypatch.setattr(model_store, "SCHEMA", 4)
-    with pytest.raises(BundleError, match="has schema 3, this program reads 4"):
+    monkeypatch.setattr(model_store, "SCHEMA", 5)
+    with pytest.raises(BundleError, match="has schema 4, this program reads 5"):
         model_store.load(tmp_path, saved.name)
 
 

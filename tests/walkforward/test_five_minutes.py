@@ -41,7 +41,7 @@ def test_a_bundle_is_fitted_and_trades_by_the_same_rules(frames: Frames, bundle:
     assert bundle.regime is not None and bundle.regime.bar_minutes == 5
     assert len(set(regime_states(bundle.regime, frames))) > 1
     _, study = study_of(frames)
-    result = replay(bundle, study, frames, (N_TRAIN, N_TRAIN + 1))
+    result = replay(bundle, study, frames, (N_TRAIN, N_TRAIN + 1), 1e5).result
     entries = [order for order in result.orders if order.kind is OrderKind.ENTRY]
     assert entries and {order.symbol for order in entries} <= set(UNIVERSE.stocks)
     assert max(order.slot for order in entries) <= 75

@@ -36,7 +36,7 @@ def outcome(panel: Panel, row: int, features: Compute = compute) -> dict[str, ob
     block = (session, session + 1)
     here = scored(study, scores, states[rows], block)
     signals, weights = ensemble_signals(study, here, bundle.ensemble), weights_at(study, here, bundle.ensemble)
-    result = replay(bundle, study, frames, block)
+    result = replay(bundle, study, frames, block, 1e5).result
     matrix = frames.features
     found: dict[str, object] = {
         f"feature {name}": matrix.values[: row + 1, :, k].tobytes() for k, name in enumerate(matrix.names)

@@ -38,7 +38,7 @@ def outcome(panel: Panel) -> Outcome:
     _, study = study_of(frames)
     rows = np.arange(panel.grid.first_row[N_TRAIN], panel.grid.first_row[N_TRAIN + 1])
     scores = bundle_scores(bundle, frames.features, rows, study.columns)
-    return frames, bundle, scores, replay(bundle, study, frames, (N_TRAIN, N_TRAIN + 1))
+    return frames, bundle, scores, replay(bundle, study, frames, (N_TRAIN, N_TRAIN + 1), 1e5).result
 
 
 @pytest.fixture(scope="module")

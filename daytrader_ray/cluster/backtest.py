@@ -1,0 +1,173 @@
+"""Backtests over stored sessions: of a bundle, or of an ensemble of the last search through its windows."""
+
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from daytrader_ray.adapters import model_store
+from daytrader_ray.analytics.measure import Estimate, measure
+from daytrader_ray.analytics.performance import plain
+from daytrader_ray.analytics.run import Run
+from daytrader_ray.cluster.content import digest_of_panel
+from daytrader_ray.cluster.fits import Progress, silent
+from daytrader_ray.cluster.runs import Source, keep
+from daytrader_ray.cluster.search import (
+    SearchRequest,
+    frames_of,
+    hindsight,
+    kept_files,
+    load_result,
+    market_of,
+    study_of,
+)
+from daytrader_ray.cluster.train import unlike
+from daytrader_ray.cluster.trials import MASKS, read_inputs
+from daytrader_ray.domain.errors import BundleError, ConfigError, DataError
+from daytrader_ray.domain.panel import Frames
+from daytrader_ray.features.feature_set import feature_set
+from daytrader_ray.models.bundle import Bundle
+from daytrader_ray.walkforward.record import MARKET_SYMBOL, adjusted_closes
+from daytrader_ray.walkforward.replay import replay
+from daytrader_ray.walkforward.study import Study
+from daytrader_ray.walkforward.trade import Traded, trade
+from daytrader_ray.walkforward.trial import Prepared, prepared
+from daytrader_ray.walkforward.windows import Block, windows
+
+
+@dataclass(frozen=True)
+class Span:
+    """Which sessions are traded, from how much cash in USD; None: all there are, and the profile's."""
+
+    first: dt.date | None = None
+    last: dt.date | None = None
+    cash: float | None = None
+
+    def block(self, frames: Frames, earliest: dt.date, latest: dt.date | None = None) -> Block:
+        """Return the stored sessions of the span from `earliest` to `latest`; `DataError` where there is none."""
+        dates = [session.date for session in frames.panel.grid.sessions]
+        start = max(self.first or earliest, earliest)
+        stop = min(filter(None, (self.last, latest, dates[-1])))
+        inside = [k for k, date in enumerate(dates) if start <= date <= stop]
+        if not inside:
+            raise DataError(f"no stored session from {start} to {stop}: the bars end on {dates[-1]}")
+        return inside[0], inside[-1] + 1
+
+
+@dataclass(frozen=True)
+class Backtested:
+    """A stored backtest and its metrics by name, with their intervals."""
+
+    run: Run
+    metrics: Mapping[str, Estimate]
+
+    def summary(self) -> dict[str, Any]:
+        """Return the figures that a command prints."""
+        run = self.run
+        return {
+            "run": run.manifest.id,
+            "subject": run.manifest.subject,
+            "members": list(run.manifest.members),
+            "sessions": [str(run.dates[0]), str(run.dates[-1])],
+            "orders": len(run.orders),
+            "fills": len(run.fills),
+            "trades": len(run.trades),
+            "equity": run.session_equity.tolist(),
+            "metrics": {name: plain(found.value) for name, found in self.metrics.items()},
+            "intervals": {name: [plain(found.low), plain(found.high)] for name, found in self.metrics.items()},
+            "notices": list(run.manifest.notices),
+        }
+
+
+def backtest_bundle(
+    request: SearchRequest, bundle_id: str, span: Span = Span(), progress: Progress = silent
+) -> Backtested:
+    """Run a bundle over stored sessions (default: all after its training) and store the run; Ray must be running.
+
+    A session that the bundle was trained on is refused.
+    """
+    frames = frames_of(request, progress)
+    bundle = model_store.load(request.root, bundle_id, frames.features.names, feature_set(request.features).origins)
+    if bundle.symbols != frames.panel.symbols:
+        raise BundleError(
+            f"bundle {bundle_id} was trained on {', '.join(bundle.symbols)}, not on {', '.join(frames.panel.symbols)}",
+            "give the same --symbols, or train again",
+        )
+    seen = bundle.last_training_session
+    if span.first is not None and span.first <= seen:
+        raise BundleError(
+            f"bundle {bundle_id} was trained up to {seen}: it has seen {span.first}", f"start after {seen}"
+        )
+    block = span.block(frames, seen + dt.timedelta(days=1))
+    cash = span.cash or request.config.cash
+    traded = replay(bundle, study_of(request, market_of(request, frames)), frames, block, cash)
+    notices = _chosen_on(bundle, traded)
+    source = _source(request, f"bundle {bundle_id}", bundle.ensemble.mask, cash, frames, notices)
+    return _kept(request, source, [traded], frames, block)
+
+
+def backtest_mask(request: SearchRequest, mask: int, span: Span = Span(), progress: Progress = silent) -> Backtested:
+    """Trade an ensemble of the last search through the steps of its windows and store the run; Ray must be running.
+
+    Nothing is fitted but the ensemble, as in the search: it trades on what the members said there out of sample.
+    """
+    if mask not in MASKS[1:]:
+        raise ConfigError(f"mask {mask}: expected 1 to {MASKS[-1]}, one bit for each member", "see `daytrader search`")
+    result = load_result(request.root)
+    if others := unlike(result, request):
+        found = f"the last search ({result['id']}) was another: {'; '.join(others)}"
+        raise DataError(found, "run `daytrader search` again with the same options")
+    frames = frames_of(request, progress)
+    if digest_of_panel(frames.panel) != result["bars"]:
+        raise DataError(f"the bars have changed since {result['id']}", "run `daytrader search` again")
+    sessions = windows(frames.panel.grid, request.spec)
+    days = [dt.date.fromisoformat(day) for day in result["dates"]]
+    block = span.block(frames, days[0], days[-1])
+    told = request.model_copy(update={"config": request.config.model_copy(update={"cash": _cash_of(result)})})
+    study = study_of(told, market_of(told, frames))
+    files = kept_files(request.root, result, sessions)
+    cash = span.cash or request.config.cash
+    parts = list(_stepwise(study, prepared(mask, study, (read_inputs(file, mask) for file in files)), block, cash))
+    flattered = hindsight(request.universe, [str(date) for part in parts for date in part.result.dates])
+    chosen = f"The ensemble was compared on these very days with {result['ensembles'] - 1} others."
+    notices = tuple(filter(None, (chosen, flattered)))
+    source = _source(request, f"mask {mask} of {result['id']}", mask, cash, frames, notices)
+    return _kept(request, source, parts, frames, block)
+
+
+def _stepwise(study: Study, found: Iterator[Prepared], block: Block, cash: float) -> Iterator[Traded]:
+    """Trade the sessions of a block, each with the window in whose step it is."""
+    for here in found:
+        mine = max(here.window.step[0], block[0]), min(here.window.step[1], block[1])
+        if mine[0] >= mine[1]:
+            continue
+        start, rows = study.rows(here.window.test).start, study.rows(mine)
+        said = here.said.part(slice(rows.start - start, rows.stop - start))
+        traded = trade(study, mine, here.fit.ensemble, said, cash)
+        cash = float(traded.result.session_equity[-1])
+        yield traded
+
+
+def _cash_of(result: Mapping[str, Any]) -> float:
+    return float(result["settings"]["search"]["cash"])
+
+
+def _chosen_on(bundle: Bundle, traded: Traded) -> tuple[str, ...]:
+    """Say how many of the sessions were out-of-sample days of the search that chose the ensemble."""
+    until = str(bundle.plan.get("chosen_until") or "")
+    n = sum(str(date) <= until for date in traded.result.dates)
+    said = f"{n} of these sessions took part in choosing the ensemble: on them it looks better than it is."
+    return (said,) if n else ()
+
+
+def _source(
+    request: SearchRequest, subject: str, mask: int, cash: float, frames: Frames, notices: tuple[str, ...]
+) -> Source:
+    config = request.model_dump(mode="json", exclude={"root"})
+    return Source("backtest", subject, mask, cash, request.config.seed, digest_of_panel(frames.panel), config, notices)
+
+
+def _kept(request: SearchRequest, source: Source, parts: Sequence[Traded], frames: Frames, block: Block) -> Backtested:
+    spy = adjusted_closes(frames, MARKET_SYMBOL, block)
+    run = keep(request.root, source, parts, request.universe, request.costs, spy)
+    return Backtested(run, measure(run))

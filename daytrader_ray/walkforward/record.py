@@ -1,0 +1,248 @@
+"""From what was traded to a run: every order, fill, trade and decision as columns, with what it cost and came from."""
+
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from daytrader_ray.analytics.decay import HORIZONS, Decay, decay
+from daytrader_ray.analytics.run import (
+    Bool,
+    Curve,
+    Days,
+    Decisions,
+    Fills,
+    Float64,
+    Int64,
+    Manifest,
+    Orders,
+    Run,
+    Table,
+    Text,
+    Trades,
+)
+from daytrader_ray.domain.budget import SIZING_STEPS
+from daytrader_ray.domain.costs import CostConfig
+from daytrader_ray.domain.panel import Frames
+from daytrader_ray.domain.sessions import SessionGrid
+from daytrader_ray.domain.trading import SCORERS, Fill, Order, OrderKind
+from daytrader_ray.walkforward.costs import fill_costs, round_trip_costs
+from daytrader_ray.walkforward.trade import Traded
+
+Int8 = npt.NDArray[np.int8]
+T = TypeVar("T", bound=Table)
+
+MARKET_SYMBOL = "SPY"
+
+
+def run_of(
+    manifest: Manifest, parts: Sequence[Traded], sectors: Mapping[str, str], spy: Float64, costs: CostConfig
+) -> Run:
+    """Return the run of parts that follow each other; `sectors` by symbol, `spy` `[session + 1]` adjusted closes."""
+    equity = [parts[0].result.session_equity[:1], *(part.result.session_equity[1:] for part in parts)]
+    told = [_tables(manifest, part, sectors, costs) for part in parts]
+    return Run(
+        manifest=manifest,
+        dates=_days([date for part in parts for date in part.result.dates]),
+        session_equity=np.concatenate(equity),
+        spy=spy,
+        curve=_joined([one.curve for one in told]),
+        orders=_joined([one.orders for one in told]),
+        fills=_joined([one.fills for one in told]),
+        trades=_joined([one.trades for one in told]),
+        decisions=_joined([one.decisions for one in told]),
+        decay=_decay(parts, costs, manifest.config["kernel"]["max_position"] * manifest.cash),
+    )
+
+
+def adjusted_closes(frames: Frames, symbol: str, block: tuple[int, int]) -> Float64:
+    """Return a symbol's close before a block of sessions and after each, comparable across splits and dividends.
+
+    `[session + 1]`, NaN where it is unknown or the symbol absent.
+    """
+    panel = frames.panel
+    closes = np.full(block[1] - block[0] + 1, np.nan)
+    if symbol not in panel.symbols:
+        return closes
+    i, last = panel.column(symbol), panel.grid.first_row[1:] - 1
+    sessions = np.arange(block[0] - 1, block[1])
+    known = sessions >= 0
+    closes[known] = (panel.close[last, i] * panel.price_factor[:, i])[sessions[known]]
+    return closes
+
+
+class _Tables(NamedTuple):
+    curve: Curve
+    orders: Orders
+    fills: Fills
+    trades: Trades
+    decisions: Decisions
+
+
+def _tables(manifest: Manifest, part: Traded, sectors: Mapping[str, str], costs: CostConfig) -> _Tables:
+    result, rows = part.result, _Rows(part)
+    cost = fill_costs(part.frames, result.fills, result.orders, costs)
+    trip, openers = _trips(result.fills)
+    by_trip = {
+        name: np.bincount(trip[trip >= 0], weights=usd[trip >= 0], minlength=len(result.trades))
+        for name, usd in (("spread_usd", cost.spread_usd), ("impact_usd", cost.impact_usd))
+    }
+    sent = {order.client_order_id: order for order in result.orders}
+    trades = _of(
+        Trades,
+        result.trades,
+        sector=_text(["hedge" if trade.hedge else sectors.get(trade.symbol, "") for trade in result.trades]),
+        exit_reason=_ints([trade.reason for trade in result.trades]),
+        regime=rows.regimes([sent[name] for name in openers]),
+        entry_order=_text(openers),
+        **by_trip,
+    )
+    fees = _floats([fill.fee for fill in result.fills])
+    prices = [order.limit_price if order.stop_price is None else order.stop_price for order in result.orders]
+    return _Tables(
+        rows.curve(),
+        _of(Orders, result.orders, price=_floats([np.nan if price is None else price for price in prices])),
+        _of(Fills, result.fills, fee_usd=fees, **asdict(cost)),
+        trades,
+        rows.decisions(manifest.members),
+    )
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """What was known at the bars of a part."""
+
+    part: Traded
+
+    def curve(self) -> Curve:
+        grid, result = self.part.frames.panel.grid, self.part.result
+        names = ("equity", "cash", "gross_usd", "net_usd", "hedge_usd", "beta_usd")
+        return Curve(
+            session=_days([session.date for session in grid.sessions])[grid.session_of_row],
+            slot=grid.slot_of_row,
+            regime=self.part.said.regime.astype(np.int64),
+            **{name: getattr(result, name) for name in names},
+        )
+
+    def rows(self, orders: Sequence[Order]) -> Int64:
+        """Return the rows at whose closes orders were decided `[order]`."""
+        first = {session.date: row for session, row in zip(self._grid.sessions, self._grid.first_row, strict=False)}
+        return _ints([first[order.session] + order.slot for order in orders])
+
+    def regimes(self, orders: Sequence[Order]) -> Int64:
+        return self.part.said.regime[self.rows(orders)].astype(np.int64)
+
+    def decisions(self, members: tuple[str, ...]) -> Decisions:
+        part = self.part
+        entries = [order for order in part.result.orders if order.kind is OrderKind.ENTRY]
+        symbols = [part.frames.panel.symbols[column] for column in part.columns]
+        rows, columns = self.rows(entries), _ints([symbols.index(order.symbol) for order in entries])
+        chosen = _ints([SCORERS.index(name) for name in members])
+        return _of(
+            Decisions,
+            entries,
+            regime=self.regimes(entries),
+            steps=_steps(part.result.sizing, entries),
+            scores=part.said.scores[rows, columns][:, chosen],
+            weights=part.said.weights[rows][:, chosen],
+        )
+
+    @property
+    def _grid(self) -> SessionGrid:
+        return self.part.frames.panel.grid
+
+
+def _steps(sizing: Mapping[str, Float64], entries: Sequence[Order]) -> Float64:
+    """Return how each entry was sized `[entry, step]`."""
+    return np.array([sizing[order.client_order_id] for order in entries]).reshape(len(entries), len(SIZING_STEPS))
+
+
+def _trips(fills: Sequence[Fill]) -> tuple[Int64, list[str]]:
+    """Return the round trip of each fill `[fill]` (-1: still open), and the order that opened each trip.
+
+    Trips are numbered as `engine.trades.round_trips` puts them: in the order in which they closed.
+    """
+    trip, openers = np.full(len(fills), -1, dtype=np.int64), list[str]()
+    held: dict[str, int] = {}
+    mine: dict[str, list[int]] = {}
+    for k, fill in enumerate(fills):
+        mine.setdefault(fill.symbol, []).append(k)
+        held[fill.symbol] = held.get(fill.symbol, 0) + fill.side * fill.qty
+        if held[fill.symbol] == 0:
+            lines = mine.pop(fill.symbol)
+            trip[lines] = len(openers)
+            openers.append(fills[lines[0]].client_order_id)
+    return trip, openers
+
+
+def _decay(parts: Sequence[Traded], costs: CostConfig, position_usd: float) -> Decay:
+    """Return what followed the signals of all stocks that could have been entered, at the cost of a full position."""
+    samples = [_samples(part, costs, position_usd) for part in parts]
+    signal, forward, cost, session = (np.concatenate([one[k] for one in samples]) for k in range(4))
+    return decay(signal, forward, cost, session)
+
+
+def _samples(part: Traded, costs: CostConfig, position_usd: float) -> tuple[Float64, Float64, Float64, Int64]:
+    """Return signal, what followed, cost of a round trip and session of every bar with a signal `[sample, ...]`."""
+    frames, grid = part.frames, part.frames.panel.grid
+    cost = round_trip_costs(frames, (0, len(grid.sessions)), costs, position_usd)
+    at, column = np.nonzero(np.isfinite(part.said.signal) & part.tradable[grid.session_of_row])
+    entry = np.minimum(at + 1, grid.n_rows - 1)
+    left = (grid.bars_per_session - 1)[grid.session_of_row[at]] - grid.slot_of_row[at]
+    opened = np.where(left > 0, frames.panel.open[entry, column], np.nan)
+    forward = np.full((len(at), len(HORIZONS)), np.nan)
+    for k, minutes in enumerate(HORIZONS):
+        bars = max(1, minutes // grid.bar_minutes)
+        inside = left >= bars
+        forward[inside, k] = frames.panel.close[at[inside] + bars, column[inside]] / opened[inside] - 1.0
+    days = _days([session.date for session in grid.sessions])[grid.session_of_row[at]].astype(np.int64)
+    return part.said.signal[at, column], forward, cost[at, column], days
+
+
+def _of(kind: type[T], values: Sequence[Any], **others: npt.NDArray[Any]) -> T:
+    """Return a table of values whose attributes have the names of its columns; `others` have no attribute."""
+    columns = {
+        column.name: _AS[column.type]([getattr(value, column.name) for value in values])
+        for column in fields(kind)  # type: ignore[arg-type]
+        if column.name not in others
+    }
+    return kind(**columns, **others)
+
+
+def _joined(tables: Sequence[T]) -> T:
+    """Return tables one after the other."""
+    kind = type(tables[0])
+    names = [column.name for column in fields(kind)]  # type: ignore[arg-type]
+    return kind(**{name: np.concatenate([getattr(table, name) for table in tables]) for name in names})
+
+
+def _days(values: Sequence[dt.date]) -> Days:
+    return np.array(values, dtype="datetime64[D]")
+
+
+def _floats(values: Sequence[float]) -> Float64:
+    return np.array(values, dtype=np.float64)
+
+
+def _ints(values: Sequence[int]) -> Int64:
+    return np.array(values, dtype=np.int64)
+
+
+def _text(values: Sequence[str]) -> Text:
+    return np.array([str(value) for value in values], dtype=np.str_)
+
+
+def _flags(values: Sequence[bool]) -> Bool:
+    return np.array(values, dtype=np.bool_)
+
+
+_AS: dict[Any, Callable[[Any], npt.NDArray[Any]]] = {
+    Days: _days,
+    Float64: _floats,
+    Int64: _ints,
+    Text: _text,
+    Bool: _flags,
+}

@@ -57,6 +57,10 @@ class MinVariance:
         self._triangle = np.triu(np.pad(np.ones((n, n), dtype=np.bool_), (0, n)))
         self._solver: Any = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the solver behind: a copy begins cold."""
+        return self.__dict__ | {"_solver": None}
+
     def solve(self, covariance: Float64, mu: Float64, target: float, previous: Float64) -> Float64 | None:
         """Return the weights `[stock]`; None where the solver finds none. `mu` is not 0 everywhere."""
         import osqp  # type: ignore[import-untyped]

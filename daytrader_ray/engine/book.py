@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from daytrader_ray.domain.jit import njit
 from daytrader_ray.domain.trading import OrderKind
+from daytrader_ray.engine.rounding import WHOLE
 
 F8 = npt.NDArray[np.float64]
 I8 = npt.NDArray[np.int64]
@@ -20,7 +21,6 @@ FREE, HANDS_OFF, ENTERING = 0, 1, 2
 """Of a symbol: nothing is on its way; nothing may be sent; an entry is on its way, only stops may be sent."""
 
 ENTRY = int(OrderKind.ENTRY)
-HEDGE = int(OrderKind.HEDGE)
 STOP = int(OrderKind.STOP)
 
 
@@ -104,6 +104,16 @@ def open_session(book: Book) -> None:
     book.money[EQUITY] = equity
     book.money[PEAK] = max(book.money[PEAK], equity)
     book.state[0] = ACTIVE
+
+
+def restate(book: Book, ratio: F8) -> None:
+    """Carry positions over a split's morning: `ratio` `[symbol]` new shares for an old one; fractions are paid out."""
+    split = (book.qty != 0) & (ratio != 1.0)
+    shares = np.trunc(book.qty[split] * ratio[split] + np.sign(book.qty[split]) * WHOLE)
+    for prices in (book.entry_price, book.stop_price, book.mark, book.best, book.atr):
+        prices[split] /= ratio[split]
+    book.money[CASH] += float(((book.qty[split] * ratio[split] - shares) * book.mark[split]).sum())
+    book.qty[split] = shares.astype(np.int64)
 
 
 @njit

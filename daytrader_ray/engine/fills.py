@@ -11,14 +11,12 @@ import numpy as np
 from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.jit import njit
 from daytrader_ray.domain.panel import Frames
-from daytrader_ray.domain.trading import OrderKind, Reason
+from daytrader_ray.domain.trading import OrderKind, Reason, is_urgent
 from daytrader_ray.engine.book import F8, Book
-from daytrader_ray.engine.rounding import round_half_even
+from daytrader_ray.engine.rounding import round_half_even, whole
 
 EXIT = int(OrderKind.EXIT)
-FLATTEN, HALTED = int(Reason.FLATTEN), int(Reason.HALTED)
-WHOLE = 1e-9
-"""Added before rounding shares down: 29 % of 100 shares is 28.999... in binary and must be 29."""
+URGENT = tuple(int(reason) for reason in Reason if is_urgent(reason))
 
 
 class Costs(NamedTuple):
@@ -38,7 +36,7 @@ class Costs(NamedTuple):
 class Bar(NamedTuple):
     """One bar of all symbols `[symbol]`: raw USD prices (NaN: outside the session) and shares.
 
-    `last_close` is the latest close of the session before this bar (NaN: none yet).
+    `last_close` is the latest close before this bar (NaN: none yet).
     """
 
     open: F8
@@ -142,12 +140,33 @@ def market_fill(
         return qty, price
     if not traded:
         return 0, 0.0
-    urgent = kind == EXIT and reason in (FLATTEN, HALTED)
-    filled = qty if urgent else min(qty, int(np.floor(costs.participation * bar.volume[i] + WHOLE)))
+    urgent = kind == EXIT and reason in URGENT
+    filled = qty if urgent else min(qty, whole(costs.participation * bar.volume[i]))
     if filled < 1:
         return 0, 0.0
     volume = impact_volume(i, urgent, bar.volume[i], n_slots, at)
     return filled, fill_price(bar.open[i], side, filled, volume, i, slot, at, costs)
+
+
+@njit
+def limit_at_open(
+    i: int, side: int, qty: int, limit: float, slot: int, bar: Bar, at: Liquidity, costs: Costs
+) -> tuple[int, float]:
+    """Return (filled shares, price) of a limit at the open of bar `slot`: only if the open is strictly better."""
+    if not side * (limit - bar.open[i]) > 0.0:
+        return 0, 0.0
+    filled = min(qty, whole(costs.participation * bar.volume[i]))
+    if filled < 1:
+        return 0, 0.0
+    price = fill_price(bar.open[i], side, filled, at.adv[i], i, slot, at, costs)
+    return filled, side * min(side * price, side * limit)
+
+
+@njit
+def limit_inside(i: int, side: int, qty: int, limit: float, bar: Bar, costs: Costs) -> int:
+    """Return the filled shares of a limit inside a bar, at the limit: only if the bar trades through it."""
+    through = bar.low[i] < limit if side > 0 else bar.high[i] > limit
+    return min(qty, whole(costs.participation * bar.volume[i])) if through else 0
 
 
 @njit

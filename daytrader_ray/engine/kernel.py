@@ -1,7 +1,8 @@
 """The decision kernel: the only place where a trade is decided, the same in backtest, rehearsal and live.
 
-`step` runs at the close of a bar and sees all symbols at once; `protect` runs after fills and puts stops under
-positions. Both write intents into arrays they are given and allocate nothing. `docs/fills.md` fixes when what happens.
+`step` runs at the close of a bar and sees all symbols at once; `release` before it cancels the limits whose bar is
+over; `protect` runs after fills and puts stops under positions. All write intents into arrays they are given and
+allocate nothing. `docs/fills.md` fixes when what happens.
 """
 
 import numpy as np
@@ -22,19 +23,14 @@ from daytrader_ray.engine.book import (
     Book,
 )
 from daytrader_ray.engine.book import HALTED as STATE_HALTED
-from daytrader_ray.engine.rounding import round_half_even
-from daytrader_ray.engine.values import Intents as Intents
-from daytrader_ray.engine.values import Rules as Rules
-from daytrader_ray.engine.values import Scratch as Scratch
-from daytrader_ray.engine.values import Snapshot as Snapshot
-from daytrader_ray.engine.values import hedge_caps as hedge_caps
-from daytrader_ray.engine.values import new_intents as new_intents
-from daytrader_ray.engine.values import new_scratch as new_scratch
-from daytrader_ray.engine.values import rules_of as rules_of
+from daytrader_ray.engine.entries import STOP_ATTEMPTS, beta_of, enter
+from daytrader_ray.engine.hedges import hedge
+from daytrader_ray.engine.orders import emit
+from daytrader_ray.engine.rounding import to_tick
+from daytrader_ray.engine.values import BETA, GROSS, HEDGED, NET, STOCK_BETA, Intents, Rules, Scratch, Snapshot
 
-CANCEL_STOP, EXIT, ENTRY, STOP, CANCEL, HEDGE = (int(k) for k in OrderKind)
+CANCEL_STOP, EXIT, _, STOP, CANCEL, _ = (int(k) for k in OrderKind)
 
-SIGNAL = int(Reason.SIGNAL)
 PROTECT = int(Reason.PROTECT)
 SIGNAL_EXIT = int(Reason.SIGNAL_EXIT)
 REVERSED = int(Reason.REVERSED)
@@ -42,61 +38,72 @@ TIME_EXIT = int(Reason.TIME_EXIT)
 FLATTEN = int(Reason.FLATTEN)
 HALTED = int(Reason.HALTED)
 UNPROTECTED = int(Reason.UNPROTECTED)
+CARRIED = int(Reason.CARRIED)
+TRAIL = int(Reason.TRAIL)
 UNFILLED = int(Reason.UNFILLED)
-DENIED_REDUCING = int(Reason.DENIED_REDUCING)
-DENIED_THRESHOLD = int(Reason.DENIED_THRESHOLD)
-DENIED_POSITION = int(Reason.DENIED_POSITION)
-DENIED_COOLDOWN = int(Reason.DENIED_COOLDOWN)
-DENIED_TRADES = int(Reason.DENIED_TRADES)
 DENIED_SESSION = int(Reason.DENIED_SESSION)
-DENIED_HISTORY = int(Reason.DENIED_HISTORY)
-DENIED_SHORT = int(Reason.DENIED_SHORT)
-DENIED_SECTOR = int(Reason.DENIED_SECTOR)
-DENIED_GROSS = int(Reason.DENIED_GROSS)
-DENIED_SIZE = int(Reason.DENIED_SIZE)
-DENIED_BLOCKED = int(Reason.DENIED_BLOCKED)
-DENIED_QUIET = int(Reason.DENIED_QUIET)
-DENIED_EVENT = int(Reason.DENIED_EVENT)
-
-STOP_ATTEMPTS = 2
-"""Stops of a symbol that may fail before its position is sold."""
-LOWEST_FRACTION, DEEPEST_FALL = 0.25, 0.1
+DENIED_REDUCING = int(Reason.DENIED_REDUCING)
 
 
 @njit
-def emit(out: Intents, n: int, kind: int, i: int, side: int, qty: int, reason: int, price: float) -> int:
-    """Write one order behind the first `n`; return how many there are."""
-    out.kind[n] = kind
-    out.symbol[n] = i
-    out.side[n] = side
-    out.qty[n] = qty
-    out.reason[n] = reason
-    out.price[n] = price
-    return n + 1
-
-
-@njit
-def mark_to_market(book: Book, close: F8) -> None:
+def mark_to_market(book: Book, now: Snapshot, scratch: Scratch) -> None:
     """Mark every position at the close; a NaN keeps the last mark. Equity = cash + positions."""
     equity = book.money[CASH]
-    for i in range(close.size):
-        if np.isfinite(close[i]):
-            book.mark[i] = close[i]
-        if book.qty[i] != 0:
-            equity += book.qty[i] * book.mark[i]
+    marked = scratch.marked
+    marked[:] = 0.0
+    scratch.sector_gross[:] = 0.0
+    for i in range(now.close.size):
+        if np.isfinite(now.close[i]):
+            book.mark[i] = now.close[i]
+        if book.qty[i] == 0:
+            continue
+        usd = book.qty[i] * book.mark[i]
+        equity += usd
+        marked[GROSS] += abs(usd)
+        marked[NET] += usd
+        marked[BETA] += usd * beta_of(now.budget, i)
+        if now.is_hedge[i]:
+            marked[HEDGED] += usd
+        else:
+            marked[STOCK_BETA] += usd * beta_of(now.budget, i)
+            scratch.sector_gross[now.sector[i]] += abs(usd)
+    scratch.exposure[:] = marked
     book.money[EQUITY] = equity
     book.money[PEAK] = max(book.money[PEAK], equity)
 
 
 @njit
-def exit_reason(book: Book, i: int, slot: int, flatten: bool, signal: float, threshold: float, rules: Rules) -> int:
+def without_sector(now: Snapshot, scratch: Scratch) -> F8:
+    """Return each stock's signal less the mean of the known ones of its sector, clipped to [-1, 1] `[symbol]`."""
+    scratch.sector_sum[:] = 0.0
+    scratch.sector_known[:] = 0
+    for i in range(now.signal.size):
+        if np.isfinite(now.signal[i]) and not now.is_hedge[i]:
+            scratch.sector_sum[now.sector[i]] += now.signal[i]
+            scratch.sector_known[now.sector[i]] += 1
+    for i in range(now.signal.size):
+        mean = scratch.sector_sum[now.sector[i]] / max(1, scratch.sector_known[now.sector[i]])
+        scratch.signal[i] = min(1.0, max(-1.0, now.signal[i] - mean)) if np.isfinite(now.signal[i]) else np.nan
+    return scratch.signal
+
+
+@njit
+def exit_reason(
+    book: Book, i: int, slot: int, flatten: bool, is_hedge: bool, signal: float, threshold: float, rules: Rules
+) -> int:
     """Return why position `i` is to be sold at the close of `slot`, 0 to keep it."""
     if book.state[0] == STATE_HALTED:
         return HALTED
     if flatten:
         return FLATTEN
+    if book.carried[i] == 1:
+        return CARRIED
+    if is_hedge:
+        return 0
     if book.stop_failures[i] >= STOP_ATTEMPTS:
         return UNPROTECTED
+    if book.leaving[i] != 0:
+        return int(book.leaving[i])
     held = slot - book.entry_slot[i] + 1
     if held >= rules.time_exit_bars:
         return TIME_EXIT
@@ -111,71 +118,44 @@ def exit_reason(book: Book, i: int, slot: int, flatten: bool, signal: float, thr
 
 
 @njit
-def entry_denial(book: Book, i: int, slot: int, now: Snapshot, threshold: float, rules: Rules) -> int:
-    """Return why symbol `i` may not be entered at the close of `slot`, 0 if it may (size is another matter)."""
-    signal = now.signal[i]
-    if not np.isfinite(signal) or not np.isfinite(threshold) or abs(signal) < threshold or signal == 0.0:
-        return DENIED_THRESHOLD
-    if book.qty[i] != 0:
-        return DENIED_POSITION
-    if book.blocked[i] != FREE:
-        return DENIED_BLOCKED
-    if book.stop_failures[i] >= STOP_ATTEMPTS:
-        return UNPROTECTED
-    if slot + 1 < book.cooldown_until[i]:
-        return DENIED_COOLDOWN
-    if book.trades[i] >= rules.max_trades:
-        return DENIED_TRADES
-    known = np.isfinite(now.close[i]) and now.atr[i] > 0.0 and now.expected_volume[i] > 0.0
-    if not now.tradable[i] or not known:
-        return DENIED_HISTORY
-    if now.quiet[i] >= rules.max_quiet_bars:
-        return DENIED_QUIET
-    if now.event_scale[i] == 0.0:
-        return DENIED_EVENT
-    if signal < 0.0 and not rules.allow_short:
-        return DENIED_SHORT
-    return 0
+def leave(book: Book, i: int, reason: int, rules: Rules, out: Intents, n: int) -> int:
+    """Sell position `i` whole; its stop is cancelled first, so that the shares are free to sell.
+
+    The first attempt of a patient exit has a limit, every other one goes out at market.
+    """
+    side, qty, price = -1 if book.qty[i] > 0 else 1, abs(book.qty[i]), 0.0
+    if book.stop_live[i] > 0:
+        n = emit(out, n, CANCEL_STOP, i, side, qty, reason, book.stop_price[i])
+        book.stop_live[i] = 0
+    patient = reason in (TIME_EXIT, REVERSED, SIGNAL_EXIT)
+    if rules.limits and patient and book.leaving[i] == 0:
+        price = to_tick(book.mark[i])
+        book.limit_kind[i], book.limit_qty[i], book.limit_price[i] = EXIT, side * qty, price
+    book.leaving[i] = reason
+    return emit(out, n, EXIT, i, side, qty, reason, price)
 
 
 @njit
-def _rank_entries(book: Book, slot: int, now: Snapshot, threshold: float, rules: Rules, scratch: Scratch) -> int:
-    """Collect the symbols that may enter, strongest |signal| first, ties by symbol; return how many."""
-    n = 0
-    for i in range(now.signal.size):
-        denial = entry_denial(book, i, slot, now, threshold, rules)
-        scratch.verdict[i] = denial
-        if denial != 0:
+def trail(book: Book, slot: int, now: Snapshot, rules: Rules, out: Intents, n: int) -> int:
+    """Move the stops of positions that are not sold behind the best price since the bar after their first fill."""
+    for i in range(book.qty.size):
+        if book.qty[i] == 0 or slot <= book.entry_slot[i] or book.atr[i] == 0.0 or book.leaving[i] != 0:
             continue
-        at = n
-        while at > 0 and abs(now.signal[scratch.rank[at - 1]]) < abs(now.signal[i]):
-            scratch.rank[at] = scratch.rank[at - 1]
-            at -= 1
-        scratch.rank[at] = i
-        n += 1
+        side, reached = (1, now.high[i]) if book.qty[i] > 0 else (-1, now.low[i])
+        if np.isfinite(reached) and (book.best[i] == 0.0 or side * (reached - book.best[i]) > 0.0):
+            book.best[i] = reached
+        if book.best[i] == 0.0 or book.blocked[i] != FREE or book.stop_live[i] == 0:
+            continue
+        stop = to_tick(book.best[i] - side * rules.stop_atr * book.atr[i])
+        increment = 0.01 if stop >= 1.0 else 0.0001
+        if side * (stop - book.stop_price[i]) < increment / 2.0:
+            continue
+        qty = abs(book.qty[i])
+        n = emit(out, n, CANCEL_STOP, i, -side, qty, TRAIL, book.stop_price[i])
+        n = emit(out, n, STOP, i, -side, qty, TRAIL, stop)
+        book.stop_price[i] = stop
+        book.stop_live[i] = qty
     return n
-
-
-@njit
-def bet_fraction(book: Book, sizing: Sizing, rules: Rules) -> float:
-    """Return the fraction of the full Kelly bet: lowered linearly to 0.25 over the first 10 % below the peak."""
-    if not rules.kelly:
-        return 0.5
-    fall = 1.0 - book.money[EQUITY] / book.money[PEAK]
-    lowest = min(LOWEST_FRACTION, sizing.fraction)
-    return float(sizing.fraction - (sizing.fraction - lowest) * min(1.0, fall / DEEPEST_FALL))
-
-
-@njit
-def kelly_weight(signal: float, sizing: Sizing, rules: Rules) -> float:
-    """Return the weight of the bucket of |signal|, 0 below the first one."""
-    if not rules.kelly:
-        return 1.0
-    weight = 0.0
-    for k in range(sizing.edges.size):
-        if abs(signal) >= sizing.edges[k]:
-            weight = sizing.weight[k]
-    return weight
 
 
 @njit
@@ -196,7 +176,7 @@ def step(
     Parameters
     ----------
     book
-        Books from fills; only marks, equity, the halt flag, `stop_live` of sold positions and `atr` are changed.
+        Books from fills; only marks, equity, the state, and what is noted of orders about to be sent are changed.
     now
         Bars, signals and what was known before the session.
     threshold
@@ -206,77 +186,37 @@ def step(
     sizing
         What trades on like signals earned on validation.
     out
-        Receives, in this order, a cancel and an exit per sold position (by symbol), then entries by |signal|.
+        Receives, in this order, a cancel and an exit per sold position (by symbol), a cancel and a stop per stop that
+        moves (by symbol), hedges (by symbol), entries by |signal|.
     """
     # Mark first: the day's loss is judged on the close of this bar, before anything else.
-    mark_to_market(book, now.close)
-    equity = book.money[EQUITY]
-    if equity <= book.money[START_EQUITY] * (1.0 - rules.max_daily_loss):
+    mark_to_market(book, now, scratch)
+    if book.money[EQUITY] <= book.money[START_EQUITY] * (1.0 - rules.max_daily_loss):
         book.state[0] = STATE_HALTED
     elif book.state[0] != STATE_HALTED:
         book.state[0] = REDUCING if now.reducing else ACTIVE
-    n = 0
     if slot >= n_slots - 1:
-        return n
-    flatten = slot >= n_slots - 1 - rules.flat_bars
+        scratch.verdict[:] = DENIED_SESSION
+        return 0
+    signal = without_sector(now, scratch) if now.budget.neutral else now.signal
 
-    # Exits: a position is sold whole. Its stop is cancelled first, so that the shares are free to sell.
+    n, flatten = 0, slot >= n_slots - 1 - rules.flat_bars
     for i in range(now.close.size):
         if book.qty[i] == 0 or book.blocked[i] != FREE:
             continue
-        reason = exit_reason(book, i, slot, flatten, now.signal[i], threshold, rules)
-        if reason == 0:
-            continue
-        side = -1 if book.qty[i] > 0 else 1
-        if book.stop_live[i] > 0:
-            n = emit(out, n, CANCEL_STOP, i, side, abs(book.qty[i]), reason, book.stop_price[i])
-            book.stop_live[i] = 0
-        n = emit(out, n, EXIT, i, side, abs(book.qty[i]), reason, 0.0)
+        reason = exit_reason(book, i, slot, flatten, now.is_hedge[i], signal[i], threshold, rules)
+        if reason != 0:
+            n = leave(book, i, reason, rules, out, n)
+    if rules.trailing:
+        n = trail(book, slot, now, rules, out, n)
 
-    # No entries once halted, nor one that would be flattened at the close of the bar in which it fills.
+    # No entry that would be flattened at the close of the bar in which it fills.
     closing = slot + 1 >= n_slots - 1 - rules.flat_bars
+    n = hedge(book, closing, now, rules, scratch, out, n)
     if closing or book.state[0] != ACTIVE:
         scratch.verdict[:] = DENIED_SESSION if closing else HALTED if book.state[0] == STATE_HALTED else DENIED_REDUCING
         return n
-
-    # Room that is left: pending exits free no capacity before they are filled.
-    gross = 0.0
-    scratch.sector_gross[:] = 0.0
-    for i in range(now.close.size):
-        exposure = abs(book.qty[i] * book.mark[i])
-        gross += exposure
-        scratch.sector_gross[now.sector[i]] += exposure
-
-    # Entries, strongest first: confidence sizing, cut to what sector, book and the next bar's volume have room for.
-    n_entries = _rank_entries(book, slot, now, threshold, rules, scratch)
-    for r in range(n_entries):
-        i = scratch.rank[r]
-        sector = now.sector[i]
-        room_sector = min(rules.max_sector, now.sector_limit[sector]) * equity - scratch.sector_gross[sector]
-        room_gross = rules.max_gross * equity - gross
-        wish = rules.max_position * equity * min(1.0, abs(now.signal[i])) * min(1.0, scale) * now.event_scale[i]
-        wish *= bet_fraction(book, sizing, rules) / 0.5 * kelly_weight(now.signal[i], sizing, rules)
-        usd = min(wish, room_sector, room_gross)
-        qty = int(np.floor(min(usd / now.close[i], rules.participation * now.expected_volume[i])))
-        if qty < 1:
-            scratch.verdict[i] = DENIED_SIZE
-            if wish >= now.close[i] and usd < now.close[i]:
-                scratch.verdict[i] = DENIED_SECTOR if room_sector <= room_gross else DENIED_GROSS
-            continue
-        side = 1 if now.signal[i] > 0.0 else -1
-        n = emit(out, n, ENTRY, i, side, qty, SIGNAL, 0.0)
-        book.atr[i] = now.atr[i]
-        exposure = qty * now.close[i]
-        gross += exposure
-        scratch.sector_gross[sector] += exposure
-    return n
-
-
-@njit
-def stop_tick(price: float) -> float:
-    """Round a stop price half-even to the exchange's increment: 0.01 USD, below 1 USD 0.0001."""
-    unit = 100.0 if price >= 1.0 else 10000.0
-    return max(round_half_even(price, unit), 1.0 / unit)
+    return enter(book, slot, now, signal, threshold, scale, sizing, rules, scratch, out, n)
 
 
 @njit
@@ -297,10 +237,9 @@ def release(book: Book, out: Intents) -> int:
 def protect(book: Book, rules: Rules, leaving_too: bool, out: Intents) -> int:
     """Put a resting stop for the whole under every position that lacks one; return the number of intents written.
 
-    Not while a limit exit rests, and with `leaving_too` False under none that is on its way out: it is sold next.
-
     A new position's stop is `stop_atr * atr` from its average entry price; a position whose exit was filled in part
-    gets its old stop back for what is left. A stop for another quantity is cancelled first.
+    gets its old stop back for what is left. A stop for another quantity is cancelled first. None is placed while a
+    limit exit rests, nor, with `leaving_too` False, under a position that is sold next.
     """
     n = 0
     for i in range(book.qty.size):
@@ -317,7 +256,7 @@ def protect(book: Book, rules: Rules, leaving_too: bool, out: Intents) -> int:
             continue
         side = -1 if book.qty[i] > 0 else 1
         if book.stop_price[i] == 0.0:
-            book.stop_price[i] = stop_tick(book.entry_price[i] + side * rules.stop_atr * book.atr[i])
+            book.stop_price[i] = to_tick(book.entry_price[i] + side * rules.stop_atr * book.atr[i])
         if book.stop_live[i] > 0:
             n = emit(out, n, CANCEL_STOP, i, side, qty, PROTECT, book.stop_price[i])
         n = emit(out, n, STOP, i, side, qty, PROTECT, book.stop_price[i])

@@ -1,8 +1,22 @@
-"""The kernel's intents as orders: the same values in backtest and live."""
+"""The kernel's intents, and as orders: the same values in backtest and live."""
 
 import datetime as dt
 
+from daytrader_ray.domain.jit import njit
 from daytrader_ray.domain.trading import Order, OrderKind, Reason, client_order_id, is_urgent
+from daytrader_ray.engine.values import Intents
+
+
+@njit
+def emit(out: Intents, n: int, kind: int, i: int, side: int, qty: int, reason: int, price: float) -> int:
+    """Write one intent behind the first `n`; return how many there are."""
+    out.kind[n] = kind
+    out.symbol[n] = i
+    out.side[n] = side
+    out.qty[n] = qty
+    out.reason[n] = reason
+    out.price[n] = price
+    return n + 1
 
 
 def order_of(

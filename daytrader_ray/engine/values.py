@@ -86,11 +86,26 @@ class Intents(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """Working memory of `step`: entry ranking `[symbol]`, gross exposure by sector, and each symbol's last verdict."""
+    """Working memory of `step`, which allocates nothing.
+
+    `rank` `[symbol]` of the entries; `verdict` `[symbol]` why no entry, the last time; `signal` `[symbol]` as it is
+    traded; `marked` (gross, net, net beta, net of the hedges, net beta of the stocks) in USD on the marks, `exposure`
+    with what has been sent since; `sector_gross` `[sector]` of the stocks in USD; `sector_sum`, `sector_known`
+    `[sector]` of the signals.
+    """
 
     rank: I8
-    sector_gross: F8
     verdict: I8
+    signal: F8
+    marked: F8
+    exposure: F8
+    sector_gross: F8
+    sector_sum: F8
+    sector_known: I8
+
+
+GROSS, NET, BETA, HEDGED, STOCK_BETA = range(5)
+"""Of `Scratch.marked` and `exposure`."""
 
 
 def rules_of(config: KernelConfig, participation: float, bar_minutes: int) -> Rules:
@@ -128,7 +143,9 @@ def new_intents(n_symbols: int) -> Intents:
 
 def new_scratch(sector: npt.NDArray[np.int64]) -> Scratch:
     """Return working memory for symbols in these sectors."""
-    n_sectors = int(sector.max()) + 1 if sector.size else 0
+    n, n_sectors = sector.size, int(sector.max()) + 1 if sector.size else 0
     return Scratch(
-        np.zeros(sector.size, dtype=np.int64), np.zeros(n_sectors, dtype=np.float64), np.zeros(sector.size, np.int64)
-    )
+        np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64), np.zeros(n),
+        np.zeros(STOCK_BETA + 1), np.zeros(STOCK_BETA + 1),
+        np.zeros(n_sectors), np.zeros(n_sectors), np.zeros(n_sectors, dtype=np.int64),
+    )  # fmt: skip

@@ -43,6 +43,9 @@ markets = st.builds(
 )
 kernels = st.builds(
     KernelConfig,
+    orders=st.sampled_from(["limit", "market"]),
+    sizing=st.sampled_from(["kelly", "confidence"]),
+    trailing=st.booleans(),
     max_position=st.sampled_from([0.05, 0.3, 1.0]),
     max_sector=st.sampled_from([0.06, 0.25]),
     max_gross=st.sampled_from([0.1, 2.0]),

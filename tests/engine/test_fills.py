@@ -9,8 +9,7 @@ from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.trading import OrderKind, Reason
 from daytrader_ray.engine.book import new_book
 from daytrader_ray.engine.fills import Bar, Liquidity, costs_of, fill_fee, fill_price, market_fill, stop_fill
-from daytrader_ray.engine.kernel import stop_tick
-from daytrader_ray.engine.rounding import round_half_even
+from daytrader_ray.engine.rounding import round_half_even, to_tick
 
 DATE = dt.date(2025, 12, 2)
 COSTS = costs_of(CostConfig(), DATE, 390, 1)
@@ -85,6 +84,6 @@ def test_ties_go_to_the_even_neighbour_although_binary_cannot_hold_them(value: f
 
 
 def test_stop_prices_are_whole_cents_and_below_a_dollar_hundredths_of_a_cent() -> None:
-    assert stop_tick(101.23456) == 101.23
-    assert stop_tick(0.123456) == 0.1235
-    assert stop_tick(-3.0) == 0.0001
+    assert to_tick(101.23456) == 101.23
+    assert to_tick(0.123456) == 0.1235
+    assert to_tick(-3.0) == 0.0001

@@ -1,5 +1,6 @@
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -102,7 +103,7 @@ def test_the_bound_on_round_trips_raises_the_threshold(here: Market, results: di
 
 
 def test_costs_of_fills_add_up_to_what_the_trades_lost_to_them(here: Market) -> None:
-    study = study_of(here)
+    study = replace(study_of(here), kernel=KernelConfig(orders="market"))
     window = next(run_trial(1, study, inputs_of(here)))
     costs = window.costs
     assert costs["traded_usd"] > 0

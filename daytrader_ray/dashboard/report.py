@@ -54,7 +54,7 @@ def render(result: Mapping[str, Any], notice: str = "") -> str:
             regime_section(result["regime"], result["left_out"]),
             features_section(result["selection"]),
             importances_section(result["importances"], result["members"]),
-            targets_section(_measured(best)),
+            targets_section(_measured(best), best["metrics"]["days"]),
             _figures(result, best),
             _made(result),
             f"<section class='risk'><h2>Before you trade</h2><p>{escape(WARNING)}</p></section>",

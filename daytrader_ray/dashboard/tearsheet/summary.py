@@ -5,7 +5,7 @@ from html import escape
 
 from daytrader_ray.analytics.measure import Estimate
 from daytrader_ray.analytics.run import Run
-from daytrader_ray.analytics.verdict import SELECTED, Verdict
+from daytrader_ray.analytics.verdict import SELECTED, TOO_SHORT, Verdict
 from daytrader_ray.dashboard.formats import Format, depth, gain, number, share
 from daytrader_ray.dashboard.markup import between, folded, section, table, toned, written
 from daytrader_ray.dashboard.metrics import METRICS
@@ -19,8 +19,8 @@ def verdict(judged: Verdict) -> str:
     return f"<section class='verdict'><span class='pill'>{label}</span><p>{sentence}</p></section>"
 
 
-def cards(measured: Measured) -> str:
-    """Return the six figures that are looked at first."""
+def cards(measured: Measured, judged: Verdict) -> str:
+    """Return the eight figures that are looked at first; a Sharpe ratio of a few days is struck out."""
     shown = (
         ("total_return", gain, "net return"),
         ("sharpe", number, "Sharpe ratio a year"),
@@ -37,7 +37,8 @@ def cards(measured: Measured) -> str:
         value = measured[key].value
         figure = toned(value, form) if key == "total_return" else written(value, form)
         interval = f"<small>{said}</small>" if said else ""
-        made.append(f"<div class='card'><b>{figure}</b>{interval}<span>{escape(what)}</span></div>")
+        doubt = " doubt" if key == "sharpe" and judged.label == TOO_SHORT else ""
+        made.append(f"<div class='card{doubt}'><b>{figure}</b>{interval}<span>{escape(what)}</span></div>")
     return f"<div class='cards'>{''.join(made)}</div>"
 
 

@@ -190,8 +190,8 @@ class _Loop:
     async def send(self, tick: Tick, orders: Sequence[Order], read_at: float | None = None) -> None:
         """Send orders one after another, in the kernel's order; each is journalled before it leaves."""
         for order in orders:
-            if order.symbol in self.engine.orders.unknown:
-                # The cancel before it failed: what that stop has sold, or will sell, must not be sold twice.
+            if order.symbol in self.engine.orders.unknown or self._has_gone(order):
+                # The cancel before it failed, or was too late: what that stop has sold must not be sold twice.
                 self.engine.orders.not_sent(order)
                 self.journal.note("skipped", {"slot": order.slot, "client_order_id": order.client_order_id})
                 continue
@@ -209,6 +209,9 @@ class _Loop:
             if order.kind is OrderKind.CANCEL_STOP:
                 # The stop may have been filled in the meantime: then there is nothing left to sell.
                 await self.take_events(tick, None)
+
+    def _has_gone(self, order: Order) -> bool:
+        return order.kind in (OrderKind.EXIT, OrderKind.STOP) and order.symbol not in self.engine.positions
 
     async def _submit(self, order: Order) -> None:
         try:

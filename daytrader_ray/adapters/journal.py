@@ -11,6 +11,8 @@ import orjson
 from daytrader_ray.adapters.atomic import atomic_write_bytes
 from daytrader_ray.adapters.folder import local_root
 from daytrader_ray.domain.trading import Fill, Order
+from daytrader_ray.engine.book import HALTED
+from daytrader_ray.engine.market import Carried, Start
 
 
 class FileJournal:
@@ -67,6 +69,37 @@ def open_journal(root: str, session: dt.date, name: str, fresh: bool = False) ->
 def journal_path(root: str | Path, session: dt.date, name: str) -> Path:
     """Return the local file of one session's journal: `journal/2025-12-02/<name>.jsonl` under the data root."""
     return local_root(root) / _place(session, name)
+
+
+def reduce_path(root: str | Path) -> Path:
+    """Return the file that, while it is there, lets no session open anything (`daytrader reduce`)."""
+    return local_root(root) / "journal" / "reduce"
+
+
+def start_of(root: str | Path, session: dt.date, name: str, cash: float) -> Start:
+    """Return where the books stand when `session` begins with `cash` USD, or begins again.
+
+    The day's own journal says what it started with and whether it was halted; the highest equity and what a halt kept
+    through the close come from the last journal before. What was paid in or out between moves the highest equity too.
+    """
+    today = _records(journal_path(root, session, name))
+    if last := _last(today, "mark"):
+        return Start(cash, last["peak"], last["start_equity"], last["state"] == HALTED)
+    days = sorted((local_root(root) / "journal").glob(f"*/{name}.jsonl"), reverse=True)
+    for path in days:
+        if path.parent.name < session.isoformat() and (last := _last(found := _records(path), "mark")):
+            closed = _last(found, "close") or {"cash": cash, "carried": {}}
+            carried = {symbol: Carried(**kept) for symbol, kept in closed["carried"].items()}
+            return Start(cash, last["peak"] + cash - closed["cash"], carried=carried)
+    return Start(cash)
+
+
+def _records(path: Path) -> list[dict[str, Any]]:
+    return read(path) if path.exists() else []
+
+
+def _last(records: list[dict[str, Any]], kind: str) -> dict[str, Any] | None:
+    return next((record for record in reversed(records) if record["kind"] == kind), None)
 
 
 def _place(session: dt.date, name: str) -> str:

@@ -23,6 +23,7 @@ COMMANDS = {
     "report": "report_cmd",
     "rehearse": "rehearse_cmd",
     "live": "live_cmd",
+    "reduce": "reduce_cmd",
     "sandbox": "sandbox_cmd",
     "doctor": "doctor_cmd",
 }

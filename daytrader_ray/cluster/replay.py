@@ -10,6 +10,7 @@ from daytrader_ray.cluster.feature_state import computed, warmed
 from daytrader_ray.cluster.spec import SessionSpec
 from daytrader_ray.domain.panel import Frames
 from daytrader_ray.engine.backtest import BacktestResult, Plan, backtest
+from daytrader_ray.engine.market import Conditions
 from daytrader_ray.market_data.statistics import session_statistics
 from daytrader_ray.models.bundle import Bundle
 from daytrader_ray.models.ensemble import new_state, rules_of, signals
@@ -21,8 +22,11 @@ from daytrader_ray.universe.rotation import sector_budgets
 from daytrader_ray.walkforward.replay import bundle_scores, caught_up
 
 
-def replay(spec: SessionSpec, bundle: Bundle, cash: float) -> BacktestResult:
-    """Backtest the session of `spec` on the batch features and scores of the store's bars."""
+def replay(spec: SessionSpec, bundle: Bundle, cash: float, known: Conditions | None = None) -> BacktestResult:
+    """Backtest the session of `spec` on the batch features and scores of the store's bars.
+
+    `known` is what the traded session was told beside them; None: all may be sold short and nothing was halted.
+    """
     frames = frames_until(spec, bundle)
     grid, symbols = frames.panel.grid, frames.panel.symbols
     session = grid.index_of(spec.date)
@@ -51,6 +55,9 @@ def replay(spec: SessionSpec, bundle: Bundle, cash: float) -> BacktestResult:
         sector_limit=sector_budgets(universe, panel, spec.kernel.max_sector),
         hours=ensemble.hours,
         event_scale=event_scales(store, symbols, grid.part(session, session + 1), spec.kernel.events),
+        shortable=~np.isin(symbols, known.hard_to_borrow if known else ()),
+        halts={spec.date: known.halts} if known else {},
+        reducing={spec.date: known.reducing} if known else {},
     )
     part, scale = (session, session + 1), entry_scale(regimes, spec.regime)
     return backtest(frames, found, scale, plan, spec.kernel, spec.costs, part, cash, spec.run)

@@ -7,7 +7,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from daytrader_ray.adapters.bar_buffer import BarBuffer, buffer_folder
 from daytrader_ray.adapters.compaction import compact, compact_leftovers
 from daytrader_ray.adapters.feature_inputs import unknown_kinds
 from daytrader_ray.adapters.folder import local_root
-from daytrader_ray.adapters.journal import open_journal
+from daytrader_ray.adapters.journal import open_journal, reduce_path, start_of
 from daytrader_ray.adapters.live_clock import LATE_SECONDS, LiveClock
 from daytrader_ray.adapters.live_feed import LiveFeed
 from daytrader_ray.adapters.sandbox_clock import SandboxClock
@@ -28,13 +28,18 @@ from daytrader_ray.cluster.ingest import market_at
 from daytrader_ray.cluster.practice import practise
 from daytrader_ray.cluster.spec import SessionSpec
 from daytrader_ray.domain.errors import BrokerError, FeedError, LockstepError
+from daytrader_ray.domain.indices import is_index
 from daytrader_ray.domain.ports import Broker, Journal, Scorer
 from daytrader_ray.domain.sessions import Session
 from daytrader_ray.domain.trading import Fill, Order
+from daytrader_ray.engine.market import Start, Terms
 from daytrader_ray.engine.runner import OPEN_HINT, SessionResult, run_session
 from daytrader_ray.engine.session import SessionEngine
 
 log = structlog.get_logger(__name__)
+
+HEED_SECONDS = 5.0
+"""Between two looks for a command, in the session's time."""
 
 
 @dataclass(frozen=True)
@@ -68,11 +73,14 @@ async def trade(spec: SessionSpec, scorer: Scorer) -> SessionResult:
         await asyncio.to_thread(_bring_in, spec)
     async with AsyncExitStack() as stack:
         broker = await stack.enter_async_context(AlpacaBroker(spec.broker))
-        cash = await starting_cash(broker) if spec.cash is None else spec.cash
+        start = await starting(spec, broker) if spec.cash is None else Start(spec.cash)
         bundle = load_bundle(spec)
         market, behind = await asyncio.to_thread(market_before, spec, bundle)
+        stocks = [symbol for symbol in market.history.symbols if not is_index(symbol)]
+        market = replace(market, hard_to_borrow=tuple(await broker.hard_to_borrow(stocks)))
         bundle = await asyncio.to_thread(learnt_since, spec, bundle, market)
-        engine = SessionEngine(bundle, market, spec.kernel, spec.costs, cash, spec.run, spec.regime)
+        terms = Terms(spec.kernel, spec.costs, spec.regime)
+        engine = SessionEngine(bundle, market, terms, start, spec.run)
         check_known(spec, engine)
         await practise(engine, scorer)
         rehearses = bool(spec.sandbox_url)
@@ -83,7 +91,7 @@ async def trade(spec: SessionSpec, scorer: Scorer) -> SessionResult:
         await stack.enter_async_context(feed)
         opened = open_journal(spec.journal_root, spec.date, spec.journal_name, fresh=rehearses)
         journal = Told(stack.enter_context(opened))
-        journal.note("open", {"session": spec.date, "bundle": spec.bundle_id, "cash": cash})
+        journal.note("open", {"session": spec.date, "bundle": spec.bundle_id, "cash": start.cash})
         parts = engine, feed, broker, scorer, journal
         if rehearses:
             result = await _rehearsed(spec, stack, *parts)
@@ -154,12 +162,15 @@ async def _traded(
     journal: Journal,
 ) -> SessionResult:
     """Trade in real time; after the close compare the day's bars with the vendor's history."""
+    heeding = asyncio.create_task(_heed(spec, engine), name="command to reduce")
     try:
         result = await run_session(engine, clock, feed, broker, scorer, journal, time.perf_counter)
     except asyncio.CancelledError as stop:
         if not str(stop):
             raise
         raise BrokerError(str(stop), OPEN_HINT) from stop
+    finally:
+        heeding.cancel()
     log.info("comparing the day's bars with the vendor's history", session=str(spec.date))
     try:
         await feed.reconcile()
@@ -187,10 +198,22 @@ async def _rehearsed(
         ) from error
 
 
-async def starting_cash(broker: Broker) -> float:
-    """Return the account's cash in USD; a `BrokerError` when it holds positions that no session of ours knows."""
+async def starting(spec: SessionSpec, broker: Broker) -> Start:
+    """Return where the books stand, by the account and the journal.
+
+    A `BrokerError` when the account holds positions that no session of ours has left to this one.
+    """
     account = await broker.snapshot()
-    if any(account.positions.values()):
-        held = ", ".join(f"{symbol} {qty:+d}" for symbol, qty in account.positions.items())
-        raise BrokerError(f"the account already holds {held}", "close all positions before a session starts")
-    return account.cash
+    start = start_of(spec.journal_root, spec.date, spec.journal_name, account.cash)
+    held = {symbol: qty for symbol, qty in account.positions.items() if qty}
+    if held != {symbol: kept.qty for symbol, kept in start.carried.items()}:
+        named = ", ".join(f"{symbol} {qty:+d}" for symbol, qty in held.items()) or "nothing"
+        raise BrokerError(f"the account already holds {named}", "close all positions before a session starts")
+    return start
+
+
+async def _heed(spec: SessionSpec, engine: SessionEngine) -> None:
+    """Follow `daytrader reduce`, which allows exits alone, for as long as the session lasts."""
+    while True:
+        engine.reduce("command", "by command" if reduce_path(spec.journal_root).exists() else "")
+        await asyncio.sleep(HEED_SECONDS / max(spec.pace.speed, 1.0))

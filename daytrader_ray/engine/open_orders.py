@@ -1,8 +1,12 @@
 """Which of our orders are on their way, resting, or of unknown fate, and what the venue's updates do to the book."""
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
 
 from daytrader_ray.domain.ports import BrokerEvent
 from daytrader_ray.domain.trading import Fill, Order, OrderKind, Phase
@@ -32,14 +36,28 @@ class OpenOrders:
         self._stops: dict[str, str] = {}
         self._failed: set[int] = set()
         self._working: dict[str, Order] = {}
+        self._filled: Counter[str] = Counter()
         self._unknown: dict[str, str] = {}
         self._executions: set[str] = set()
         self.fees = 0.0
 
     @property
     def unanswered(self) -> list[str]:
-        """Ids of the entries and exits whose end the venue has not told."""
+        """Ids of the entries, exits and hedges whose end the venue has not told."""
         return list(self._working)
+
+    @property
+    def unknown(self) -> list[str]:
+        """Symbols with an order of unknown fate."""
+        return sorted(self._unknown)
+
+    def on_the_way(self, besides: Order) -> npt.NDArray[np.int64]:
+        """Return the signed shares that other entries and hedges on their way may still buy or sell `[symbol]`."""
+        shares = np.zeros(len(self._symbols), dtype=np.int64)
+        for name, order in self._working.items():
+            if order.kind is not OrderKind.EXIT and name != besides.client_order_id:
+                shares[self._column[order.symbol]] += order.side * (order.qty - self._filled[name])
+        return shares
 
     def of(self, slot: int, out: Intents, n: int) -> list[Order]:
         """Return the kernel's first `n` intents as orders, each noted as on its way."""
@@ -49,21 +67,29 @@ class OpenOrders:
             qty, reason, price = int(out.qty[k]), int(out.reason[k]), float(out.price[k])
             order = order_of(self._run, self._session, slot, self._symbols[i], kind, side, qty, reason, price)
             order = replace(order, client_order_id=self._unused(order.client_order_id))
-            self._note(order, i)
+            self._note(order)
             orders.append(order)
         return orders
 
-    def _note(self, order: Order, i: int) -> None:
+    def _note(self, order: Order) -> None:
         self._sent[order.client_order_id] = order
         if order.kind is OrderKind.CANCEL_STOP:
             self._stops.pop(order.symbol, None)
         elif order.kind is OrderKind.STOP:
             self._stops[order.symbol] = order.client_order_id
-        else:
+        elif order.kind is not OrderKind.CANCEL:
             self._working[order.client_order_id] = order
-            # Beside an exit on its way a second one, or a stop, could open the opposite position; beside an entry
-            # a second one would double it.
-            self._book.blocked[i] = HANDS_OFF if order.kind is OrderKind.EXIT else ENTERING
+            self._guard(order.symbol)
+
+    def _guard(self, symbol: str) -> None:
+        """Tell the book what may be sent in `symbol`.
+
+        Beside an exit on its way a second one, or a stop, could open the opposite position; beside an entry or a hedge
+        a second one would double it.
+        """
+        kinds = {order.kind for order in self._working.values() if order.symbol == symbol}
+        off = symbol in self._unknown or OrderKind.EXIT in kinds
+        self._book.blocked[self._column[symbol]] = HANDS_OFF if off else ENTERING if kinds else FREE
 
     def _unused(self, name: str) -> str:
         """Return `name`, or with the first free number where a bar needs a second stop of one symbol."""
@@ -84,7 +110,7 @@ class OpenOrders:
                 fills.append(self._fill(order, slot, phase, event))
             if self._unknown.get(order.symbol) == order.client_order_id and _tells_fate(order, event.event):
                 del self._unknown[order.symbol]
-                self._book.blocked[self._column[order.symbol]] = FREE
+                self._guard(order.symbol)
             if event.event in _ENDS and self._ended(order, event.event):
                 faults.append(f"{order.client_order_id} {event.event} by the venue")
         return fills, faults
@@ -92,6 +118,7 @@ class OpenOrders:
     def _fill(self, order: Order, slot: int, phase: Phase, event: BrokerEvent) -> Fill:
         fee = fill_fee(order.side, event.qty, event.price, self._costs)
         self.fees += fee
+        self._filled[order.client_order_id] += event.qty
         apply_fill(
             self._book, self._column[order.symbol], int(order.kind), order.side, event.qty, event.price, fee, slot,
             self._cooldown,
@@ -113,8 +140,10 @@ class OpenOrders:
         """Take the end of an order into the book; return whether it is one that should not have happened."""
         i = self._column[order.symbol]
         if self._working.pop(order.client_order_id, None) is not None:
-            self._book.blocked[i] = HANDS_OFF if order.symbol in self._unknown else FREE
-            return event in _FAULTS and order.kind is OrderKind.EXIT
+            self._guard(order.symbol)
+            if order.limit_price is not None:
+                self._book.limit_kind[i] = self._book.limit_qty[i] = 0
+            return event in _FAULTS and order.kind in (OrderKind.EXIT, OrderKind.HEDGE)
         if self._stops.get(order.symbol) == order.client_order_id:
             del self._stops[order.symbol]
             if event != "fill":
@@ -133,18 +162,18 @@ class OpenOrders:
     def block(self, order: Order) -> None:
         """Keep hands off the symbol of an order with an unknown fate, until an update tells it.
 
-        Of a cancel it is the stop's fate that is not known.
+        Of a cancel it is the fate of the stop or the limit that is not known; a limit is cancelled again a bar later.
         """
-        awaited = order.client_order_id
+        awaited = order
         if order.kind is OrderKind.CANCEL_STOP:
-            stops = [sent.client_order_id for sent in self._sent.values() if _is_stop_of(order.symbol, sent)]
-            awaited = stops[-1] if stops else awaited
-        self._unknown[order.symbol] = awaited
-        self._book.blocked[self._column[order.symbol]] = HANDS_OFF
-
-    def is_blocked(self, symbol: str) -> bool:
-        """Return whether an order of `symbol` has an unknown fate."""
-        return symbol in self._unknown
+            stops = (sent for sent in reversed(self._sent.values()) if _is_stop_of(order.symbol, sent))
+            awaited = next(stops, order)
+        elif order.kind is OrderKind.CANCEL:
+            limits = (sent for sent in self._working.values() if sent.symbol == order.symbol)
+            awaited, i = next(limits, order), self._column[order.symbol]
+            self._book.limit_kind[i], self._book.limit_qty[i] = int(awaited.kind), order.side * order.qty
+        self._unknown[order.symbol] = awaited.client_order_id
+        self._guard(order.symbol)
 
     def forget_failed_stops(self) -> None:
         """Let the positions whose stops ended by themselves in this bar have others.
@@ -160,5 +189,5 @@ def _is_stop_of(symbol: str, order: Order) -> bool:
 
 
 def _tells_fate(order: Order, event: str) -> bool:
-    """Return whether an update says where an order stands: of a stop that it rests, of any other that it has ended."""
-    return order.kind is OrderKind.STOP or event in _ENDS
+    """Return whether an update says where an order stands: of what rests that it does, of any other that it ended."""
+    return order.kind is OrderKind.STOP or order.limit_price is not None or event in _ENDS

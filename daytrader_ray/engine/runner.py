@@ -12,12 +12,15 @@ import numpy.typing as npt
 from daytrader_ray.domain.errors import BrokerError, DaytraderError
 from daytrader_ray.domain.ports import Account, Broker, Clock, Journal, LiveBar, MarketFeed, Scorer, Tick
 from daytrader_ray.domain.trading import Fill, Order, OrderKind, Phase
-from daytrader_ray.engine.session import SessionEngine
+from daytrader_ray.engine.market import Conditions
+from daytrader_ray.engine.session import Mark, SessionEngine, Sized
 
 Float64 = npt.NDArray[np.float64]
 
 CASH_TOLERANCE_USD = 0.01
 FLATTEN_SECONDS = 8.0
+STALE = "stale"
+"""What a feed calls the reason for which a symbol is frozen of which it is not known what it did."""
 OPEN_HINT = (
     "a session is not resumed; its orders and positions were told to close: "
     "check the broker's account now, and close there what is left"
@@ -30,10 +33,15 @@ class SessionResult:
 
     `latency_ms` is, per order, the time from the last bar of its minute being read to the order being handed to the
     broker's connection (orders decided at a close only). `alarms` name everything that should not have happened.
+    `marks` are the books at each close, `sized` says how each entry got its size, `conditions` what the session knew
+    beside bars and fills.
     """
 
     orders: list[Order] = field(default_factory=list)
     fills: list[Fill] = field(default_factory=list)
+    marks: list[Mark] = field(default_factory=list)
+    sized: list[Sized] = field(default_factory=list)
+    conditions: Conditions | None = None
     latency_ms: list[float] = field(default_factory=list)
     alarms: list[str] = field(default_factory=list)
     cash: float = 0.0
@@ -52,7 +60,8 @@ async def run_session(
     """Trade one session and return what happened.
 
     Per phase: take the broker's updates into the book; at the open put stops under new positions; at the close of the
-    minute score, decide and send. `stopwatch` counts seconds and serves the latency figures only.
+    minute cancel what rests of limits, protect, score, decide and send. `stopwatch` counts seconds and serves the
+    latency figures only.
 
     Whatever ends the session early is noted in the journal as `aborted`; the error, or the text of a cancellation,
     names what is open.
@@ -61,14 +70,10 @@ async def run_session(
     try:
         while (tick := await clock.next_tick()) is not None:
             await loop.take_events(tick, tick.n_events)
-            if tick.phase is Phase.OPEN:
-                await loop.send(tick, engine.protect(tick.slot))
+            if tick.phase is Phase.OPEN and tick.slot < engine.n_slots:
+                await loop.send(tick, engine.protect(tick.slot, leaving_too=True))
             elif tick.phase is Phase.CLOSE:
-                await loop.send(tick, engine.protect(tick.slot))
-                bars = await feed.bars(tick.n_bars)
-                read_at = stopwatch()
-                loop.freeze(tick.slot, feed.frozen())
-                await loop.send(tick, await loop.decide(tick.slot, bars, feed.ticks(), scorer), read_at)
+                await loop.end_bar(tick, feed, scorer)
             await clock.done(tick)
         return loop.close(await broker.snapshot())
     except asyncio.CancelledError:
@@ -95,18 +100,53 @@ class _Loop:
         self.unscored: Counter[str] = Counter()
         self.named: set[str] = set()
         self.frozen: dict[str, str] = {}
+        self.reducing: list[str] = []
 
     async def take_events(self, tick: Tick, n_events: int | None) -> None:
         fills, faults = self.engine.on_events(tick.slot, tick.phase, await self.broker.events(n_events))
         for fill in fills:
             self.journal.fill(fill)
             self.result.fills.append(fill)
-        for fault in faults:
+        for fault in faults if tick.slot < self.engine.n_slots else ():  # after the close all that rests expires
             self._alarm(tick.slot, fault)
 
+    async def end_bar(self, tick: Tick, feed: MarketFeed, scorer: Scorer) -> None:
+        """Do all that belongs to the close of a bar, in the order of `docs/fills.md`."""
+        await self._release(tick)
+        await self.send(tick, self.engine.protect(tick.slot, leaving_too=False))
+        bars = await feed.bars(tick.n_bars)
+        read_at = self.stopwatch()
+        self.freeze(tick.slot, feed.frozen())
+        await self.send(tick, await self.decide(tick.slot, bars, feed.ticks(), scorer), read_at)
+        self._mark(tick.slot)
+
+    async def _release(self, tick: Tick) -> None:
+        """Cancel what is left of limits, all at once, and go on when every outcome is known."""
+        cancels = self.engine.release(tick.slot)
+        if cancels:
+            for order in cancels:
+                self.journal.order(order)
+                self.result.orders.append(order)
+            await asyncio.gather(*(self._submit(order) for order in cancels))
+            await self.take_events(tick, None)
+
+    def _mark(self, slot: int) -> None:
+        """Note the books; what a session that is begun again must know is among it."""
+        mark = self.engine.mark(slot)
+        self.result.marks.append(mark)
+        self.journal.note("mark", mark._asdict())
+
     def freeze(self, slot: int, frozen: Mapping[str, str]) -> None:
-        """Hold entries in these symbols; what changes is noted."""
+        """Hold entries in these symbols, in all of them while half are stale; what changes is noted."""
         self.engine.freeze(frozen)
+        stale, n = sum(why == STALE for why in frozen.values()), int(self.engine.market.tradable.sum())
+        if stale and 2 * stale >= n:
+            self.engine.reduce("feed", f"{stale} of {n} stocks are stale")
+        else:
+            self.engine.reduce("feed", "")
+        if (why := self.engine.reducing) != self.reducing:
+            self.reducing = why
+            self.journal.note("reducing", {"slot": slot, "why": why})
         if frozen != self.frozen:
             self.frozen = dict(frozen)
             self.journal.note("frozen", {"slot": slot, "symbols": self.frozen})
@@ -126,6 +166,7 @@ class _Loop:
             self._tell_missing(slot, scores, decision.missing_members)
         if decision.weights:
             self.journal.note("weights", {"slot": slot, "weights": decision.weights})
+        self.result.sized += decision.sized
         if decision.reasons:
             self.journal.note("decision", {"slot": slot, "reasons": decision.reasons})
         return decision.orders
@@ -149,7 +190,7 @@ class _Loop:
     async def send(self, tick: Tick, orders: Sequence[Order], read_at: float | None = None) -> None:
         """Send orders one after another, in the kernel's order; each is journalled before it leaves."""
         for order in orders:
-            if self.engine.orders.is_blocked(order.symbol):
+            if order.symbol in self.engine.orders.unknown:
                 # The cancel before it failed: what that stop has sold, or will sell, must not be sold twice.
                 self.engine.orders.not_sent(order)
                 self.journal.note("skipped", {"slot": order.slot, "client_order_id": order.client_order_id})
@@ -157,24 +198,28 @@ class _Loop:
             refusal = self.engine.refuse(order)
             if refusal is not None:
                 self.engine.orders.not_sent(order)
+                self.journal.note("breach", {"slot": order.slot, "client_order_id": order.client_order_id})
                 self._alarm(order.slot, f"{order.client_order_id} not sent: {refusal}")
                 continue
             self.journal.order(order)
             self.result.orders.append(order)
             if read_at is not None:
                 self.result.latency_ms.append(1e3 * (self.stopwatch() - read_at))
-            try:
-                await self.broker.submit(order)
-            except BrokerError as error:
-                self.engine.orders.block(order)
-                self.named.add(order.client_order_id)
-                self._alarm(order.slot, f"{order.client_order_id}: fate unknown, {order.symbol} blocked: {error}")
+            await self._submit(order)
             if order.kind is OrderKind.CANCEL_STOP:
                 # The stop may have been filled in the meantime: then there is nothing left to sell.
                 await self.take_events(tick, None)
 
+    async def _submit(self, order: Order) -> None:
+        try:
+            await self.broker.submit(order)
+        except BrokerError as error:
+            self.engine.orders.block(order)
+            self.named.add(order.client_order_id)
+            self._alarm(order.slot, f"{order.client_order_id}: fate unknown, {order.symbol} blocked: {error}")
+
     def close(self, account: Account) -> SessionResult:
-        self.result.cash = self.engine.cash
+        self.result.cash, self.result.conditions = self.engine.cash, self.engine.conditions
         self.result.flat_at_close = self.engine.is_flat and not any(account.positions.values())
         difference = account.cash - self.engine.cash
         # A paper account charges no fees: a difference of exactly our fees is no alarm.
@@ -186,7 +231,11 @@ class _Loop:
             self._alarm(-1, f"{name} gave no score in {n} bars")
         for symbol, n in sorted(self.unscored.items()):
             self._alarm(-1, f"{symbol} was not scored in {n} bars")
-        self.journal.note("close", {"cash": self.engine.cash, "flat": self.result.flat_at_close})
+        carried = {symbol: kept._asdict() for symbol, kept in self.engine.carried.items()}
+        for symbol, kept in carried.items():
+            self._alarm(-1, f"{symbol} {kept['qty']:+d} could not be sold: it is carried into the next session")
+        flat = self.result.flat_at_close
+        self.journal.note("close", {"cash": self.engine.cash, "flat": flat, "carried": carried})
         return self.result
 
     async def abort(self, why: str) -> str:

@@ -3,31 +3,42 @@
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from daytrader_ray.domain.budget import CONFIDENCE, unlimited
-from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.ports import BrokerEvent, LiveBar
-from daytrader_ray.domain.trading import MEMBERS, Fill, Order, Phase, Reason
-from daytrader_ray.engine.book import CASH, EQUITY, new_book, open_session
-from daytrader_ray.engine.config import KernelConfig
+from daytrader_ray.domain.trading import MEMBERS, Fill, Order, OrderKind, Phase, Reason
+from daytrader_ray.engine.book import CASH, EQUITY, HALTED, PEAK, START_EQUITY, new_book, open_session
 from daytrader_ray.engine.fills import costs_of
-from daytrader_ray.engine.kernel import protect, step
+from daytrader_ray.engine.kernel import protect, release, step
 from daytrader_ray.engine.live_inputs import NO_TICKS, LiveInputs
-from daytrader_ray.engine.market import Market
+from daytrader_ray.engine.market import Carried, Conditions, Market, Start, Terms
 from daytrader_ray.engine.open_orders import OpenOrders
 from daytrader_ray.engine.values import Snapshot, hedge_caps, new_intents, new_scratch, rules_of
 from daytrader_ray.models.bundle import Bundle
 from daytrader_ray.models.ensemble import new_state, signal_step
 from daytrader_ray.models.ensemble import rules_of as signal_rules
 from daytrader_ray.models.thresholds import thresholds
-from daytrader_ray.regime.config import RegimeConfig, strategy_table
+from daytrader_ray.regime.config import strategy_table
 from daytrader_ray.risk.checks import Exposure, refuse
 
 Float64 = npt.NDArray[np.float64]
 WEIGHT_MOVED = 0.01
+HALT = "halt"
+"""What a feed calls the reason for which a halted symbol is frozen."""
+
+
+class Sized(NamedTuple):
+    """How an entry came about: `steps` as `domain.budget.SIZING_STEPS`, `scores` and `weights` `[member]`."""
+
+    order: Order
+    regime: int
+    steps: Float64
+    scores: Float64
+    weights: Float64
 
 
 @dataclass(frozen=True)
@@ -36,55 +47,77 @@ class Decision:
 
     `reasons` names, by symbol, the reason of its order, or why a signal at or over the threshold led to none. `weights`
     are the members' where one has moved by more than WEIGHT_MOVED since they were told last, and at the first close.
+    `sized` says how each entry got its size.
     """
 
     orders: list[Order]
     reasons: Mapping[str, str]
     missing_members: tuple[str, ...]
     weights: Mapping[str, float]
+    sized: tuple[Sized, ...]
+
+
+class Mark(NamedTuple):
+    """The books at one close: `state` ACTIVE, REDUCING or HALTED; USD, hedges signed, `beta_usd` of all positions."""
+
+    slot: int
+    state: int
+    regime: int
+    equity: float
+    cash: float
+    gross_usd: float
+    net_usd: float
+    hedge_usd: float
+    beta_usd: float
+    start_equity: float
+    peak: float
 
 
 class SessionEngine:
     """State of one trading day: inputs, book and orders, stepped by bars, scores and trade updates.
 
-    `inputs` has what the last bars said; `orders` what became of our orders; `thresholds` `[slot]` are the smallest
-    |signal| that opens a position.
+    `inputs` has what the last bars said; `orders` what became of our orders; `conditions` what else the session was
+    told; `thresholds` `[slot]` are the smallest |signal| that opens a position. `run` begins every client order id.
     """
 
-    def __init__(
-        self,
-        bundle: Bundle,
-        market: Market,
-        kernel: KernelConfig,
-        costs: CostConfig,
-        cash: float,
-        run: str,
-        regimes: RegimeConfig | None = None,
-    ) -> None:
-        grid, n = market.history.grid, len(market.history.symbols)
-        self.bundle = bundle
-        self.market = market
-        self.symbols = market.history.symbols
+    def __init__(self, bundle: Bundle, market: Market, terms: Terms, start: Start, run: str) -> None:
+        grid, symbols = market.history.grid, market.history.symbols
+        n, ensemble = len(symbols), bundle.ensemble
+        self.bundle, self.market, self.symbols = bundle, market, symbols
         self.n_slots = market.session.n_minutes // grid.bar_minutes
-        self._kernel = kernel
-        self._rules = rules_of(kernel, costs.participation, grid.bar_minutes)
-        self._regimes = regimes or RegimeConfig()
-        self._book = new_book(n, cash)
+        self._kernel, self._regimes = terms.kernel, terms.regime
+        self._rules = rules_of(terms.kernel, terms.costs.participation, grid.bar_minutes)
+        self._open_book(start)
         date, cooldown = market.session.date, self._rules.cooldown_bars
-        day_costs = costs_of(costs, date, self.n_slots, grid.bar_minutes)
-        self.orders = OpenOrders(run, date, self.symbols, self._book, day_costs, cooldown)
+        costs = costs_of(terms.costs, date, self.n_slots, grid.bar_minutes)
+        self.orders = OpenOrders(run, date, symbols, self._book, costs, cooldown)
         self.inputs = LiveInputs(bundle, market)
         self._out, self._scratch = new_intents(n), new_scratch(market.sector)
-        self._no = np.zeros(n, dtype=np.bool_)
-        self._budget, self._hedges = unlimited(n, kernel.max_position), hedge_caps(kernel, self.symbols)
+        self._is_hedge, self._hedge_cap = hedge_caps(terms.kernel, symbols)
+        self._shortable = ~np.isin(symbols, market.hard_to_borrow)
+        self._budget = unlimited(n, terms.kernel.max_position)
         self._signal = np.full(n, np.nan)
-        ensemble = bundle.ensemble
-        self._signal_rules = signal_rules(ensemble, strategy_table(self._regimes), grid.bar_minutes)
+        self._signal_rules = signal_rules(ensemble, strategy_table(terms.regime), grid.bar_minutes)
         self._signal_state = new_state(ensemble, n, grid.bar_minutes)
-        self._told = np.full(len(MEMBERS), np.nan)
+        self._announced = np.full(len(MEMBERS), np.nan)
         self.thresholds = thresholds(ensemble.threshold, ensemble.hours, self.n_slots, grid.bar_minutes)
+        halts, reducing = np.zeros((self.n_slots, n), dtype=np.bool_), np.zeros(self.n_slots, dtype=np.bool_)
+        self.conditions = Conditions(market.hard_to_borrow, halts, reducing)
+        self._reducing: dict[str, str] = {}
         self.freeze({})
-        open_session(self._book)
+
+    def _open_book(self, start: Start) -> None:
+        """Begin the day; one that had begun before goes on from its own start, and a halt in it holds."""
+        self._book = book = new_book(len(self.symbols), start.cash, start.peak)
+        for symbol, kept in start.carried.items():
+            i = self.symbols.index(symbol)
+            book.qty[i], book.entry_price[i], book.stop_price[i] = kept
+            book.mark[i] = self.market.history.close[-1, i]
+        open_session(book)
+        if start.start_equity is not None:
+            book.money[START_EQUITY] = start.start_equity
+        if start.halted:
+            book.state[0] = HALTED
 
     def twin(self) -> "SessionEngine":
         """Return an engine in the same state; it shares what is never written, market and bundle."""
@@ -110,6 +143,44 @@ class SessionEngine:
         """Signed shares of every open position, by our own books."""
         return {symbol: int(qty) for symbol, qty in zip(self.symbols, self._book.qty, strict=True) if qty}
 
+    @property
+    def carried(self) -> dict[str, Carried]:
+        """Every open position as the next session must know it."""
+        book, found = self._book, {}
+        for symbol, qty in self.positions.items():
+            i = self.symbols.index(symbol)
+            found[symbol] = Carried(qty, float(book.entry_price[i]), float(book.stop_price[i]))
+        return found
+
+    @property
+    def reducing(self) -> list[str]:
+        """Why exits alone are allowed; empty while they are not."""
+        unknown = [f"the fate of an order of {symbol} is not known" for symbol in self.orders.unknown]
+        return [*self._reducing.values(), *unknown]
+
+    def reduce(self, source: str, why: str) -> None:
+        """Allow exits alone from the next decision on, until `source` says "" for `why`."""
+        self._reducing[source] = why
+        if not why:
+            del self._reducing[source]
+
+    def mark(self, slot: int) -> Mark:
+        """Return the books on the marks of the last decision, which was made at the close of `slot`."""
+        worth, money = self._book.qty * self._book.mark, self._book.money
+        return Mark(
+            slot=slot,
+            state=int(self._book.state[0]),
+            regime=self.inputs.regime,
+            equity=self.equity,
+            cash=self.cash,
+            gross_usd=float(np.abs(worth).sum()),
+            net_usd=float(worth.sum()),
+            hedge_usd=float(worth[self._is_hedge].sum()),
+            beta_usd=float((worth * np.nan_to_num(self._budget.beta, nan=1.0)).sum()),
+            start_equity=float(money[START_EQUITY]),
+            peak=float(money[PEAK]),
+        )
+
     def on_bars(
         self, slot: int, bars: Sequence[LiveBar], ticks: Mapping[str, Sequence[float]] = NO_TICKS
     ) -> npt.NDArray[np.float32]:
@@ -119,6 +190,7 @@ class SessionEngine:
     def freeze(self, frozen: Mapping[str, str]) -> None:
         """Open nothing in these symbols (with the reason of each) until told otherwise; exits and stops go on."""
         self._frozen = dict(frozen)
+        self._halted = np.isin(self.symbols, [symbol for symbol, why in frozen.items() if why == HALT])
         self._may_enter = self.market.tradable & ~np.isin(self.symbols, list(frozen))
 
     def on_scores(self, slot: int, scores: Float64 | None) -> Decision:
@@ -132,20 +204,14 @@ class SessionEngine:
             self._signal_rules, self._signal_state, slot, table, self.inputs.regime,
             np.ascontiguousarray(aux[:, 1]), np.ascontiguousarray(aux[:, 2]), self._signal,
         )  # fmt: skip
+        self.conditions.halts[slot], self.conditions.reducing[slot] = self._halted, bool(self.reducing)
         n = step(
-            self._book,
-            slot,
-            self.n_slots,
-            self._snapshot(slot),
-            float(self.thresholds[slot]),
-            self._regimes.trading(self.inputs.regime).scale,
-            CONFIDENCE,
-            self._rules,
-            self._scratch,
-            self._out,
-        )
+            self._book, slot, self.n_slots, self._snapshot(slot), float(self.thresholds[slot]),
+            self._regimes.trading(self.inputs.regime).scale, CONFIDENCE, self._rules, self._scratch, self._out,
+        )  # fmt: skip
         orders = self.orders.of(slot, self._out, n)
-        return Decision(orders, self._reasons(slot, orders), self._missing(table), self._moved())
+        sized = self._sized(orders, table)
+        return Decision(orders, self._reasons(slot, orders), self._missing(table), self._moved(), sized)
 
     def _snapshot(self, slot: int) -> Snapshot:
         market, minutes = self.market, self.inputs.minutes
@@ -161,37 +227,66 @@ class SessionEngine:
             market.sector_limit,
             minutes.high,
             minutes.low,
-            self._no,
-            ~self._no,
-            self._no,
-            0,
+            self._halted,
+            self._shortable,
+            np.zeros(len(self.symbols), dtype=np.bool_),
+            int(self.conditions.reducing[slot]),
             self._budget,
-            *self._hedges,
+            self._is_hedge,
+            self._hedge_cap,
         )
 
-    def protect(self, slot: int) -> list[Order]:
-        """Return the stops that positions need now, each after the cancel of one for another quantity."""
-        return self.orders.of(slot, self._out, protect(self._book, self._rules, True, self._out))
+    def _sized(self, orders: Sequence[Order], table: Float64) -> tuple[Sized, ...]:
+        weights, regime = self._signal_state.weights, self.inputs.regime
+        return tuple(
+            Sized(order, regime, self._out.sizing[k].copy(), table[self.symbols.index(order.symbol)], weights.copy())
+            for k, order in enumerate(orders)
+            if order.kind is OrderKind.ENTRY
+        )
+
+    def release(self, slot: int) -> list[Order]:
+        """Return the cancels of what is left of limits: their bar is over."""
+        return self.orders.of(slot, self._out, release(self._book, self._out))
+
+    def protect(self, slot: int, leaving_too: bool) -> list[Order]:
+        """Return the stops that positions need now, each after the cancel of one for another quantity.
+
+        With `leaving_too` also for what is left of a position on its way out.
+        """
+        return self.orders.of(slot, self._out, protect(self._book, self._rules, leaving_too, self._out))
 
     def on_events(self, slot: int, phase: Phase, events: Sequence[BrokerEvent]) -> tuple[list[Fill], list[str]]:
         """Take the broker's updates into the book (`OpenOrders.take`)."""
         return self.orders.take(slot, phase, events)
 
     def refuse(self, order: Order) -> str | None:
-        """Return why our own limits forbid sending `order`, None if they do not."""
-        i = self.symbols.index(order.symbol)
-        worth = np.abs(self._book.qty * self._book.mark)
-        sector = self.market.sector[i]
-        same = self.market.sector == sector
+        """Return why our own limits forbid sending `order`, None if they do not.
+
+        All that is on its way beside it counts as bought or sold: the kernel decides on the orders of a close together.
+        """
+        book, kernel, i = self._book, self._kernel, self.symbols.index(order.symbol)
+        shares = book.qty + self.orders.on_the_way(besides=order)
+        gross = np.maximum(np.abs(book.qty), np.abs(shares)) * book.mark  # what is sold frees no room before it is
+        beta = np.nan_to_num(self._budget.beta, nan=1.0)
+        sector = (self.market.sector == self.market.sector[i]) & ~self._is_hedge
         exposure = Exposure(
+            state=int(book.state[0]),
             equity=self.equity,
-            held=int(self._book.qty[i]),
-            price=float(self._book.mark[i]),
-            sector_gross=float(worth[same].sum()),
-            gross=float(worth.sum()),
-            max_position=self._kernel.max_position,
-            max_sector=min(self._kernel.max_sector, float(self.market.sector_limit[sector])),
-            max_gross=self._kernel.max_gross,
+            start_equity=float(book.money[START_EQUITY]),
+            held=int(book.qty[i]),
+            price=float(book.mark[i]),
+            beta=float(beta[i]),
+            may_short=bool(self._shortable[i] and (kernel.allow_short or self._is_hedge[i])),
+            sector_gross=float(gross[sector].sum()),
+            gross=float(gross.sum()),
+            net=float((shares * book.mark).sum()),
+            net_beta=float((shares * book.mark * beta).sum()),
+            max_position=float(self._hedge_cap[i]) if self._is_hedge[i] else kernel.max_position,
+            max_sector=min(kernel.max_sector, float(self.market.sector_limit[self.market.sector[i]])),
+            max_gross=kernel.max_gross * self._budget.gross_scale,
+            max_net=kernel.max_net,
+            max_beta=kernel.max_beta,
+            buying_power=kernel.buying_power,
         )
         return refuse(order, exposure)
 
@@ -203,9 +298,9 @@ class SessionEngine:
 
     def _moved(self) -> dict[str, float]:
         weights = self._signal_state.weights
-        if (np.abs(weights - self._told) <= WEIGHT_MOVED).all():
+        if (np.abs(weights - self._announced) <= WEIGHT_MOVED).all():
             return {}
-        self._told = weights.copy()
+        self._announced = weights.copy()
         return {name: round(float(weight), 6) for name, weight in zip(MEMBERS, weights, strict=True) if weight > 0.0}
 
     def _missing(self, table: Float64) -> tuple[str, ...]:

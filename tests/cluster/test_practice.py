@@ -9,11 +9,10 @@ import pytest
 
 from daytrader_ray.cluster import practice
 from daytrader_ray.cluster.practice import practise
-from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.fakes import FakeScorer
 from daytrader_ray.domain.regime import RegimeModel
 from daytrader_ray.domain.trading import MEMBERS
-from daytrader_ray.engine.config import KernelConfig
+from daytrader_ray.engine.market import Start, Terms
 from daytrader_ray.engine.session import SessionEngine
 from daytrader_ray.features.extras import parse
 from daytrader_ray.features.step import NAMES
@@ -41,7 +40,7 @@ def engine(*features: str) -> SessionEngine:
         keeping((*NAMES, EXTRA), features), SYMBOLS, Scaler(np.zeros(n), np.ones(n)), {}, learning, regime_model(), (),
         {}, 0, dt.date(2025, 3, 1), "",
     )  # fmt: skip
-    return SessionEngine(bundle, market, KernelConfig(), CostConfig(), 100_000.0, "run")
+    return SessionEngine(bundle, market, Terms(), Start(100_000.0), "run")
 
 
 def regime_model() -> RegimeModel:
@@ -90,5 +89,5 @@ async def test_the_dry_run_scores_in_every_minute_and_the_session_does_not_notic
 def state_of(engine: SessionEngine) -> bytes:
     features, windows = engine.inputs._features, engine.inputs._windows
     kept = [features.state, features.tails, windows.windows, windows._count, list(engine._book)]
-    kept += [list(engine._signal_state), engine._told, vars(engine.inputs._filter)]
+    kept += [list(engine._signal_state), engine._announced, vars(engine.inputs._filter)]
     return pickle.dumps(kept)

@@ -8,14 +8,13 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.errors import BrokerError, FeedError
 from daytrader_ray.domain.fakes import FakeBroker, FakeClock, FakeFeed, FakeJournal, FakeScorer
 from daytrader_ray.domain.panel import Frames
 from daytrader_ray.domain.ports import BrokerEvent, LiveBar, Tick
 from daytrader_ray.domain.trading import MEMBERS, Order, OrderKind, Phase, Reason
 from daytrader_ray.engine.config import KernelConfig
-from daytrader_ray.engine.market import Market
+from daytrader_ray.engine.market import Market, Start, Terms
 from daytrader_ray.engine.runner import SessionResult, run_session
 from daytrader_ray.engine.session import SessionEngine
 from daytrader_ray.features.step import NAMES
@@ -32,6 +31,7 @@ FULL: Frames = frames(4, n_sessions=6, n_slots=390, n_symbols=3, minute_vol=0.00
 HISTORY = cut(FULL, (0, 5)).panel
 LAST = 5
 N_MINUTES = 140
+AT_MARKET = KernelConfig(orders="market")
 
 
 def bundle(threshold: float = 0.5, features: tuple[str, ...] = FEATURES) -> Bundle:
@@ -55,6 +55,7 @@ def engine(
     event_scale: np.ndarray | None = None,
     events: np.ndarray | None = None,
     features: tuple[str, ...] = FEATURES,
+    kernel: KernelConfig = AT_MARKET,
 ) -> SessionEngine:
     """Return an engine; `events` `[slot, symbol, 2]` are those of today, one stands all through its history."""
     _, _, expected = session_statistics(HISTORY)
@@ -72,7 +73,7 @@ def engine(
         past_events=None if events is None else np.ones((HISTORY.grid.n_rows, 3, 2)),
         events=events,
     )
-    return SessionEngine(bundle(features=features), market, KernelConfig(), CostConfig(), 100_000.0, "run")
+    return SessionEngine(bundle(features=features), market, Terms(kernel), Start(100_000.0), "run")
 
 
 def bars() -> list[list[LiveBar]]:
@@ -566,7 +567,7 @@ async def test_a_cancelled_session_names_what_is_open_and_a_flat_one_nothing() -
     journal = FakeJournal()
     with pytest.raises(FeedError, match=r"^broke$"):
         await session(FakeBroker(), FakeScorer([0.0] * 5), journal, feed=Breaking(FeedError("broke")))
-    assert journal.records[1:] == [("aborted", {"why": "broke", "positions": {}, "unanswered": [], "asked": []})]
+    assert journal.records[-1:] == [("aborted", {"why": "broke", "positions": {}, "unanswered": [], "asked": []})]
 
 
 async def test_orders_that_were_never_answered_count_as_open() -> None:

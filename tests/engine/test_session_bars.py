@@ -6,13 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.panel import Frames, Panel
 from daytrader_ray.domain.peers import Peers
 from daytrader_ray.domain.ports import LiveBar
 from daytrader_ray.domain.sessions import Session, SessionGrid
-from daytrader_ray.engine.config import KernelConfig
-from daytrader_ray.engine.market import Market
+from daytrader_ray.engine.market import Market, Start, Terms
 from daytrader_ray.engine.session import SessionEngine
 from daytrader_ray.features.compute import compute
 from daytrader_ray.features.step import NAMES
@@ -102,7 +100,7 @@ def panel_date(frames: Frames) -> dt.date:
 
 
 def engine_of(panel: Panel, bundle: Bundle) -> SessionEngine:
-    return SessionEngine(bundle, market_of(panel), KernelConfig(), CostConfig(), 100_000.0, "run")
+    return SessionEngine(bundle, market_of(panel), Terms(), Start(100_000.0), "run")
 
 
 def market_of(panel: Panel) -> Market:
@@ -157,4 +155,4 @@ def test_features_that_the_history_is_too_short_for_are_told(panel: Panel, bundl
     assert set(engine_of(panel, wishing).inputs.unknown) == set(long)
     assert engine_of(panel, bundle).inputs.unknown == []
     nobody = replace(market_of(panel), tradable=np.zeros(3, dtype=np.bool_))
-    assert SessionEngine(wishing, nobody, KernelConfig(), CostConfig(), 1.0, "run").inputs.unknown == []
+    assert SessionEngine(wishing, nobody, Terms(), Start(1.0), "run").inputs.unknown == []

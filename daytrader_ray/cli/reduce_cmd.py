@@ -1,0 +1,30 @@
+"""`daytrader reduce`: let live sessions open nothing more."""
+
+from typing import Annotated
+
+import typer
+
+
+def command(
+    profile: Annotated[str, typer.Option(help="paper, or the path of a YAML file.")] = "paper",
+    data: Annotated[str | None, typer.Option(help="Root of the store.")] = None,
+    off: Annotated[bool, typer.Option("--off", help="Allow entries again.")] = False,
+) -> None:
+    """Allow live sessions exits alone, the running one within seconds; stops, exits and flattening go on.
+
+    It holds until `daytrader reduce --off`, for later sessions too.
+
+    Example: daytrader reduce
+    """
+    from rich.console import Console
+
+    from daytrader_ray.adapters.journal import reduce_path
+    from daytrader_ray.cli.profile import load
+
+    path = reduce_path(load(profile, data).root)
+    if off:
+        path.unlink(missing_ok=True)
+    else:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    Console(stderr=True).print("entries are allowed" if off else "exits alone are allowed, until `--off`")

@@ -1,6 +1,7 @@
 """Every metric of a run with its 95 % interval: what the same trading might have shown on other days like these."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -49,12 +50,23 @@ def measure(run: Run, n_samples: int = N_SAMPLES) -> dict[str, Estimate]:
     Trades are those of stocks; costs and turnover are of everything. Fewer than 10 sessions have no intervals.
     """
     sessions = by_session(run)
-    n = len(run.dates)
-    values = _metrics(sessions, np.arange(n)[None, :])
+    return _estimated(lambda chosen: _metrics(sessions, chosen), sessions.returns, run.manifest.seed, n_samples)
+
+
+def measure_returns(returns: Float64, seed: int, n_samples: int = N_SAMPLES) -> dict[str, Estimate]:
+    """Return the metrics that daily returns `[session]` alone can give, with their intervals, as `measure` does."""
+    return _estimated(lambda chosen: of_returns(returns[chosen]), returns, seed, n_samples)
+
+
+def _estimated(
+    metrics: Callable[[Int64], dict[str, Float64]], returns: Float64, seed: int, n_samples: int
+) -> dict[str, Estimate]:
+    """Return the metrics of the sessions as they were, with the interval over samples of them."""
+    n = len(returns)
+    values = metrics(np.arange(n)[None, :])
     if n < FEWEST_SESSIONS:
         return {key: Estimate(float(value[0])) for key, value in values.items()}
-    rng = np.random.default_rng(run.manifest.seed)
-    samples = _metrics(sessions, resampled(n, n_samples, block_length(sessions.returns), rng))
+    samples = metrics(resampled(n, n_samples, block_length(returns), np.random.default_rng(seed)))
     return {key: Estimate(float(value[0]), *interval(samples[key])) for key, value in values.items()}
 
 

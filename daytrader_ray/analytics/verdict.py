@@ -3,7 +3,12 @@
 import math
 from dataclasses import dataclass
 
-TOO_SHORT = "too short"
+from daytrader_ray.analytics.measure import Estimate
+
+TOO_SHORT, NOT_ASSESSED = "too short", "not assessed"
+
+SELECTED = "after selection, not corrected"
+"""Said of figures of what was chosen because it looked best."""
 
 MIN_DAYS = 120
 """Fewer out-of-sample days than this prove nothing, whatever they show."""
@@ -45,10 +50,29 @@ def verdict(evidence: Evidence) -> Verdict:
         )
     luck = "" if math.isnan(evidence.dsr) else f" Its deflated Sharpe ratio is {evidence.dsr:.2f}."
     return Verdict(
-        "not assessed",
+        NOT_ASSESSED,
         f"Not assessed: {_days(evidence.days)} out of sample are enough to ask, but not all tests that correct for "
         f"choosing the best of {evidence.n_trials} ensembles are made. {result}{luck}{tail}",
     )
+
+
+def run_verdict(days: int, total: Estimate, selected: bool) -> Verdict:
+    """Judge one run of `days` sessions by its net return; `selected` where what traded was chosen on such figures."""
+    verb = "made" if total.value > 0 else "lost"
+    moved = f"{verb} {_size(total.value)}" if total.value else "made no money and lost none"
+    made = f"{_days(days)} {moved} after costs{f' ({SELECTED})' if selected else ''}"
+    if days < MIN_DAYS:
+        return Verdict(
+            TOO_SHORT, f"Too short: {made}. That cannot tell skill from luck, at least {MIN_DAYS} days are needed."
+        )
+    interval = f"its 95 % interval is {total.low:+.2%} to {total.high:+.2%}"
+    if total.low <= 0 <= total.high:
+        return Verdict(NOT_ASSESSED, f"{made}. Luck alone could do that: {interval}.")
+    return Verdict(NOT_ASSESSED, f"{made}; {interval}. That is no proof: no test has corrected for the choice.")
+
+
+def _size(total: float) -> str:
+    return f"{abs(total):.2%}" if abs(total) >= 0.0001 else "less than 0.01%"
 
 
 def _days(days: int) -> str:
@@ -57,7 +81,7 @@ def _days(days: int) -> str:
 
 def _result(evidence: Evidence) -> str:
     n, total = evidence.n_trials, evidence.total_return
-    size = f"{abs(total):.2%}" if abs(total) >= 0.0001 else "less than 0.01%"
+    size = _size(total)
     if total > 0:
         return f"The best of {n} ensembles made {size} after costs, before any correction for being chosen as the best."
     if total == 0:

@@ -1,33 +1,85 @@
-"""`daytrader report`: the last search as one HTML file."""
+"""`daytrader report`: a search or a run as one HTML file."""
 
-from collections.abc import Mapping
-from typing import Annotated, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+if TYPE_CHECKING:
+    from daytrader_ray.analytics.run import Run
+
+MOST_RUNS = 2
+"""Runs that stand side by side."""
+
 
 def command(
+    run: Annotated[
+        list[str] | None, typer.Option(help="Id of a run, or latest; twice: two runs of the same sessions.")
+    ] = None,
     search: Annotated[str | None, typer.Option(help="Id of a search; default the last one.")] = None,
+    bars: Annotated[
+        list[str] | None, typer.Option(help="SYMBOL:YYYY-MM-DD to draw, repeatable; default the best and worst trades.")
+    ] = None,
     profile: Annotated[str, typer.Option(help="sandbox, paper, or the path of a YAML file.")] = "sandbox",
     data: Annotated[str | None, typer.Option(help="Root of the store.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")] = False,
 ) -> None:
-    """Write the report of a search: one HTML file that opens anywhere and fetches nothing.
+    """Write the report of a search, a backtest, a rehearsal or a live session: one HTML file that fetches nothing.
 
-    Example: daytrader report
+    Two runs of the same sessions, such as a live one and its backtest, stand side by side.
+
+    Example: daytrader report --run latest --bars AAPL:2025-12-02
     """
     import orjson
     from rich.console import Console
 
     from daytrader_ray.cli.profile import load
+    from daytrader_ray.domain.errors import ConfigError
+
+    if run and search:
+        raise ConfigError("--run and --search are both given", "choose one")
+    if bars and not run:
+        raise ConfigError("--bars is of a run, and none is given", "add --run latest")
+    root = load(profile, data).root
+    told = _of_runs(root, run, bars) if run else _of_search(root, search)
+    Console(stderr=True).print(f"{told['sentence']}\nReport: {told['report']}", soft_wrap=True)
+    if json:
+        typer.echo(orjson.dumps({key: told[key] for key in ("report", "verdict")}).decode())
+
+
+def _of_search(root: str, search: str | None) -> dict[str, str]:
     from daytrader_ray.cluster.search import load_result
 
-    root = load(profile, data).root
     result = load_result(root, search)
-    path = publish(root, result)
-    Console(stderr=True).print(f"{result['verdict']['sentence']}\nReport: {path}", soft_wrap=True)
-    if json:
-        typer.echo(orjson.dumps({"report": path, "verdict": result["verdict"]["label"]}).decode())
+    verdict = result["verdict"]
+    return {"report": publish(root, result), "verdict": verdict["label"], "sentence": verdict["sentence"]}
+
+
+def _of_runs(root: str, ids: Sequence[str], bars: Sequence[str] | None) -> dict[str, str]:
+    from daytrader_ray.adapters.run_store import load
+    from daytrader_ray.domain.errors import ConfigError
+
+    if len(ids) > MOST_RUNS:
+        raise ConfigError(f"{len(ids)} runs are given", "one, or two of the same sessions")
+    return publish_runs(root, [load(root, None if name == "latest" else name) for name in ids], bars)
+
+
+def publish_runs(root: str, runs: "Sequence[Run]", bars: Sequence[str] | None = None) -> dict[str, str]:
+    """Write the tear sheet of one run, or of two of the same sessions; return its path and verdict.
+
+    `bars` are days to draw as `SYMBOL:YYYY-MM-DD`; None: those of the best and the worst trades.
+    """
+    from daytrader_ray.adapters.atomic import atomic_write_bytes
+    from daytrader_ray.adapters.store import ParquetStore
+    from daytrader_ray.cluster.search import REPORTS
+    from daytrader_ray.dashboard.tearsheet.bars import day_asked, extreme_days, stored_bars
+    from daytrader_ray.dashboard.tearsheet.page import render
+
+    days = extreme_days(runs[0]) if bars is None else [day_asked(text) for text in bars]
+    page = render(runs, stored_bars(ParquetStore(root), days))
+    path = f"{root}/{REPORTS}/{'-'.join(run.manifest.id for run in runs)}.html"
+    atomic_write_bytes(path, page.text.encode())
+    return {"report": path, "verdict": page.verdict.label, "sentence": page.verdict.sentence}
 
 
 def publish(root: str, result: Mapping[str, Any], notice: str = "") -> str:

@@ -53,7 +53,7 @@ def equity_figure(trials: Sequence[Mapping[str, Any]], dates: Sequence[str], cho
             hovertemplate="%{x}: %{y:.3f} %<extra>%{fullData.name}</extra>",
         )
     figure.update_layout(showlegend=False)
-    return _page(figure, "equity", 420, _ticks(ticks, [_short(day) for day in ticks]) | {"type": "category"}, " %")
+    return html_of(figure, "equity", 420, ticks_at(ticks, [_short(day) for day in ticks]) | {"type": "category"}, " %")
 
 
 def price_figure(minutes: Sequence[int], close: Sequence[float | None], states: Sequence[int]) -> str:
@@ -81,7 +81,7 @@ def price_figure(minutes: Sequence[int], close: Sequence[float | None], states: 
     days = [k for k, time in enumerate(times) if k == 0 or time.date() != times[k - 1].date()]
     places = days[:: -(-len(days) // N_TICKS)]
     figure.update_layout(showlegend=True, legend={"orientation": "h", "y": 1.12, "x": 0})
-    return _page(figure, "regimes", 320, _ticks(places, [f"{times[k]:%d %b}" for k in places]), "")
+    return html_of(figure, "regimes", 320, ticks_at(places, [f"{times[k]:%d %b}" for k in places]), "")
 
 
 def _runs(states: Sequence[int], wanted: int) -> list[tuple[int, int]]:
@@ -99,18 +99,20 @@ def _runs(states: Sequence[int], wanted: int) -> list[tuple[int, int]]:
     return runs
 
 
-def _page(figure: go.Figure, name: str, height: int, xaxis: Mapping[str, Any], suffix: str) -> str:
-    """Return a figure as HTML; the script of the library is in that of `SCRIPTED`."""
+def html_of(figure: go.Figure, name: str, height: int, xaxis: Mapping[str, Any], suffix: str) -> str:
+    """Return a figure as HTML, its y values with `suffix`; the script of the library is in that of `SCRIPTED`."""
     axis = {"gridcolor": GRID, "zerolinecolor": "rgba(128,140,155,0.6)", "fixedrange": True}
     figure.update_layout(
+        template=None,
         hovermode="closest",
         margin={"l": 52, "r": 12, "t": 12, "b": 40},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         font={"color": "#8390a0", "family": "system-ui, sans-serif", "size": 13},
-        xaxis={**axis, **xaxis},
-        yaxis={**axis, "ticksuffix": suffix, "nticks": 7},
     )
+    figure.update_xaxes(**axis | {"zeroline": False, "tickangle": 0} | dict(xaxis))
+    figure.update_yaxes(**axis)
+    figure.update_layout(yaxis={"ticksuffix": suffix, "nticks": 7})
     page: str = figure.to_html(
         full_html=False,
         include_plotlyjs=name == SCRIPTED,
@@ -121,8 +123,9 @@ def _page(figure: go.Figure, name: str, height: int, xaxis: Mapping[str, Any], s
     return page
 
 
-def _ticks(places: Sequence[Any], names: Sequence[str]) -> dict[str, Any]:
-    return {"showgrid": False, "tickangle": 0, "tickvals": list(places), "ticktext": list(names)}
+def ticks_at(places: Sequence[Any], names: Sequence[str]) -> dict[str, Any]:
+    """Return an axis that is labelled at `places` only."""
+    return {"showgrid": False, "tickvals": list(places), "ticktext": list(names)}
 
 
 def _short(day: str) -> str:

@@ -7,12 +7,29 @@ MINUS, DASH = "\u2212", "\u2013"
 
 MINUTES_OF_AN_HOUR, HOURS_OF_A_DAY, HOURS_OF_A_YEAR = 60, 24, 8760
 
+FINE = 0.01
+"""Below this a return has three places."""
+
 Format = Callable[[float], str]
 
 
 def percent(value: float) -> str:
     """Write a return as per cent with its sign."""
     return f"{100 * value:+.3f} %".replace("-", MINUS)
+
+
+def gain(value: float) -> str:
+    """Write a return as per cent with its sign and as many places as it needs.
+
+    >>> gain(0.1234567), gain(0.0012345)
+    ('+12.35 %', '+0.123 %')
+    """
+    return percent(value) if abs(value) < FINE else f"{100 * value:+.2f} %".replace("-", MINUS)
+
+
+def usd(value: float) -> str:
+    """Write an amount to the cent."""
+    return f"{value:,.2f}".replace("-", MINUS)
 
 
 def share(value: float) -> str:

@@ -3,16 +3,23 @@
 A content security policy in the page forbids the browser every request; scripts and styles are inside.
 """
 
+import math
 from collections.abc import Mapping
 from html import escape
 from importlib.resources import files
 from typing import Any
 
+import numpy as np
+
+from daytrader_ray.analytics.measure import Estimate, measure_returns
+from daytrader_ray.analytics.performance import daily_returns
 from daytrader_ray.analytics.verdict import MIN_DAYS, TOO_SHORT
 from daytrader_ray.dashboard.ensembles import chips, ensembles_section, windows_section
 from daytrader_ray.dashboard.figures import equity_figure
-from daytrader_ray.dashboard.formats import Format, depth, number, percent, share, text, whole
+from daytrader_ray.dashboard.formats import depth, number, percent, share, text
 from daytrader_ray.dashboard.importances import section as importances_section
+from daytrader_ray.dashboard.markup import between
+from daytrader_ray.dashboard.metrics import METRICS
 from daytrader_ray.dashboard.regime import section as regime_section
 from daytrader_ray.dashboard.selection import section as features_section
 
@@ -25,32 +32,8 @@ WARNING = (
     "with money you cannot lose."
 )
 
-METRICS: tuple[tuple[str, str, Format], ...] = (
-    ("total_return", "Return, net", percent),
-    ("annual_return", "Return a year", percent),
-    ("volatility", "Volatility a year", share),
-    ("sharpe", "Sharpe ratio", number),
-    ("sortino", "Sortino ratio", number),
-    ("calmar", "Calmar ratio", number),
-    ("intraday_drawdown", "Deepest drawdown, at minute closes", depth),
-    ("max_drawdown", "Deepest drawdown, at session closes", depth),
-    ("drawdown_days", "Longest drawdown, days", whole),
-    ("trades_a_day", "Round trips a day", number),
-    ("win_rate", "Winning trades", share),
-    ("profit_factor", "Profit factor", number),
-    ("average_win_usd", "Average win, USD", number),
-    ("average_loss_usd", "Average loss, USD", number),
-    ("average_minutes", "Minutes held", number),
-    ("turnover", "Turnover a day over equity", number),
-    ("exposure", "Mean gross exposure", share),
-    ("cost_share", "Costs / gross profit", share),
-    ("capacity_usd", "Capacity, USD", whole),
-    ("skewness", "Skewness of days", number),
-    ("kurtosis", "Kurtosis of days", number),
-    ("var_5", "5 % value at risk a day", depth),
-    ("shortfall_5", "Mean loss beyond it", depth),
-)
-"""Everything that is measured of the best ensemble."""
+NO_INTERVAL = Estimate(math.nan)
+"""Of a figure that needs the trades, which a search does not keep."""
 
 
 def render(result: Mapping[str, Any], notice: str = "") -> str:
@@ -70,7 +53,7 @@ def render(result: Mapping[str, Any], notice: str = "") -> str:
             regime_section(result["regime"], result["left_out"]),
             features_section(result["selection"]),
             importances_section(result["importances"], result["members"]),
-            _figures(best),
+            _figures(result, best),
             _made(result),
             f"<section class='risk'><h2>Before you trade</h2><p>{escape(WARNING)}</p></section>",
         )
@@ -80,12 +63,13 @@ def render(result: Mapping[str, Any], notice: str = "") -> str:
         "<!doctype html>\n<html lang='en'><head><meta charset='utf-8'>"
         "<meta name='viewport' content='width=device-width, initial-scale=1'>"
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
-        f"<title>{title}</title><style>{_asset('report.css')}</style></head>"
-        f"<body><main>{body}</main><script>{_asset('report.js')}</script></body></html>\n"
+        f"<title>{title}</title><style>{asset('report.css')}</style></head>"
+        f"<body><main>{body}</main><script>{asset('report.js')}</script></body></html>\n"
     )
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """Return a script or a style that every page has inside."""
     return files("daytrader_ray.dashboard").joinpath(name).read_text(encoding="utf-8")
 
 
@@ -130,13 +114,23 @@ def _curves(result: Mapping[str, Any], best: Mapping[str, Any]) -> str:
     )
 
 
-def _figures(best: Mapping[str, Any]) -> str:
-    lines = "".join(
-        f"<div><dt>{escape(name)}</dt><dd>{text(best['metrics'][key], form)}</dd></div>" for key, name, form in METRICS
+def _figures(result: Mapping[str, Any], best: Mapping[str, Any]) -> str:
+    returns = daily_returns(np.array(best["equity"]))
+    intervals = measure_returns(returns, result["settings"]["search"]["seed"])
+    rows = "".join(
+        f"<tr><td>{escape(metric.name)}</td><td>{text(best['metrics'][metric.key], metric.form)} "
+        f"<small>{between(intervals.get(metric.key, NO_INTERVAL), metric.form)}</small></td>"
+        f"<td>{escape(metric.meaning)}</td></tr>"
+        for metric in METRICS
+        if metric.key in best["metrics"]
     )
+    heads = "".join(f"<th scope='col'>{head}</th>" for head in ("Figure", "Best ensemble", "What it means"))
     return (
-        "<section><h2>All figures of the best ensemble</h2><p class='muted'>After selection, not corrected. A dash: "
-        f"the data cannot give the figure.</p><dl>{lines}</dl></section>"
+        "<section><h2>All figures of the best ensemble</h2><p class='muted'>After selection, not corrected. In small "
+        "print the 95 % interval of what sessions alone tell (stationary bootstrap), from 10 sessions on; daytrader "
+        f"backtest --mask {best['mask']} gives those of trades too. A dash: the data cannot give the figure.</p>"
+        f"<div class='scroll'><table class='figures'><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
+        "</section>"
     )
 
 

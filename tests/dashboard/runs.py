@@ -49,7 +49,7 @@ def _trades(rng: np.random.Generator, dates: Any, a_day: int, edge_bps: float) -
     session = np.repeat(dates, a_day)
     which, side = rng.integers(0, len(SYMBOLS), n), rng.choice([-1, 1], n)
     hedge = rng.random(n) < 0.05
-    entry = rng.integers(0, 250, n)
+    entry = np.concatenate([1 + rng.permutation(249)[:a_day] for _ in dates])
     leave = entry + 1 + np.minimum(rng.gamma(2.0, 22.0, n).astype(np.int64), 119)
     price = np.round(50.0 + 10.0 * which + rng.normal(0, 1, n), 4)
     qty = np.maximum((rng.uniform(400, 5000, n) / price).astype(np.int64), 1)
@@ -57,10 +57,11 @@ def _trades(rng: np.random.Generator, dates: Any, a_day: int, edge_bps: float) -
     exit_price = np.round(price * (1.0 + side * moved), 4)
     spread, impact = qty * price * 1e-4, qty * price * 6e-5
     fees = np.round(qty * 0.000166 * 2 + 0.01, 2)
+    symbol = np.where(hedge, "SPY", SYMBOLS[which])
     order = np.lexsort((leave, session))
     table = Trades(
         session=session,
-        symbol=np.where(hedge, "SPY", SYMBOLS[which]),
+        symbol=symbol,
         sector=np.where(hedge, "hedge", SECTORS[which]),
         side=side,
         qty=qty,
@@ -76,7 +77,7 @@ def _trades(rng: np.random.Generator, dates: Any, a_day: int, edge_bps: float) -
         regime=rng.choice([0, 1, 2], n, p=[0.7, 0.25, 0.05]),
         hedge=hedge,
         carried=np.zeros(n, dtype=np.bool_),
-        entry_order=np.array([_id(s, t, i, "entry") for s, t, i in zip(session, entry, SYMBOLS[which], strict=True)]),
+        entry_order=np.array([_id(s, t - 1, i, "entry") for s, t, i in zip(session, entry, symbol, strict=True)]),
     )
     return table.where(order)
 
@@ -89,7 +90,8 @@ def _orders(trades: Trades) -> Orders:
     """Return an entry, a stop, its cancel and an exit for each trade."""
     n = len(trades)
     kinds = np.tile([int(OrderKind.ENTRY), int(OrderKind.STOP), int(OrderKind.CANCEL_STOP), int(OrderKind.EXIT)], n)
-    slots = np.stack([trades.entry_slot - 1, trades.entry_slot, trades.exit_slot - 1, trades.exit_slot - 1], 1).ravel()
+    before, after = trades.entry_slot - 1, trades.exit_slot - 1
+    slots = np.stack([before, trades.entry_slot, after, after], 1).ravel()
     sides = np.stack([trades.side, -trades.side, -trades.side, -trades.side], 1).ravel()
     prices = np.stack([trades.entry_price, trades.entry_price * (1 - 0.01 * trades.side)] + [np.full(n, np.nan)] * 2, 1)
     signal, protect = np.full(n, int(Reason.SIGNAL)), np.full(n, int(Reason.PROTECT))
@@ -97,16 +99,14 @@ def _orders(trades: Trades) -> Orders:
     words = np.tile(["entry", "stop", "cancel_stop", "exit"], n)
     return Orders(
         session=session,
-        slot=np.maximum(slots, 0),
+        slot=slots,
         symbol=symbol,
         kind=kinds,
         side=sides,
         qty=np.repeat(trades.qty, 4),
         price=prices.ravel(),
         reason=np.stack([signal, protect, trades.exit_reason, trades.exit_reason], 1).ravel(),
-        client_order_id=np.array(
-            [_id(s, max(t, 0), i, w) for s, t, i, w in zip(session, slots, symbol, words, strict=True)]
-        ),
+        client_order_id=np.array([_id(s, t, i, w) for s, t, i, w in zip(session, slots, symbol, words, strict=True)]),
     )
 
 
@@ -130,7 +130,7 @@ def _fills(trades: Trades) -> Fills:
         spread_usd=spread,
         impact_usd=impact,
         fee_usd=np.repeat(trades.fees_usd / 2, 2),
-        client_order_id=np.repeat(trades.entry_order, 2),
+        client_order_id=_orders(trades).client_order_id.reshape(-1, 4)[:, [0, 3]].ravel(),
     )
 
 
@@ -169,7 +169,7 @@ def _decisions(rng: np.random.Generator, trades: Trades) -> Decisions:
     steps = np.abs(rng.normal(1000, 300, (n, N_STEPS)))
     steps[:, 0], steps[:, 1], steps[:, 2] = stocks.side * rng.uniform(0.3, 1, n), 0.3, 0.05
     steps[:, 3], steps[:, 4], steps[:, 5], steps[:, 6] = 0.5, rng.uniform(0, 1, n), 1.0, 1.0
-    steps[:, 7], steps[:, -1] = stocks.notional_usd, rng.choice([-1, 8, 13], n)
+    steps[:, 7], steps[:, -1] = stocks.notional_usd, rng.choice([-1, 0, 1, 5], n)
     weights = np.tile(np.arange(1, 6) / 15, (n, 1))
     return Decisions(
         client_order_id=stocks.entry_order,

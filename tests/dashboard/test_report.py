@@ -1,39 +1,10 @@
 import re
-from html.parser import HTMLParser
 
 import pytest
 
 from daytrader_ray.dashboard.report import POLICY, render
+from tests.dashboard.pages import Page
 from tests.dashboard.results import result
-
-
-class Page(HTMLParser):
-    """Collects every attribute that could make a browser fetch something, tags, visible words and styles."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.fetches: list[tuple[str, str]] = []
-        self.tags: list[str] = []
-        self.styles: list[str] = []
-        self.words: list[str] = []
-        self._inside = ""
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self._inside = tag
-        loads = {"src", "href", "srcset", "action", "data", "poster", "background"}
-        self.fetches += [(tag, value or "") for name, value in attrs if name in loads]
-        self.styles += [value or "" for name, value in attrs if name == "style"]
-
-    def handle_endtag(self, tag: str) -> None:
-        self._inside = ""
-
-    def handle_data(self, data: str) -> None:
-        if self._inside == "style":
-            self.styles.append(data)
-        elif self._inside != "script":
-            self.words.append(data)
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +74,7 @@ def test_weights_by_regime_regret_and_notes_are_told_where_the_scheme_has_them()
     best = next(trial for trial in found["trials"] if trial["mask"] == found["best"]["mask"])
     own = {"note": "equal: 4 of 12 steps known", "regret": 1.25, "regret_bound": 9.5}
     best["windows"] = [window | own for window in best["windows"]]
-    found["settings"] = {"search": {"ensemble": {"scheme": "regime"}}}
+    found["settings"] = {"search": {"seed": 7, "ensemble": {"scheme": "regime"}}}
     page = render(found)
     assert "<li>window 2: equal: 4 of 12 steps known</li>" in page
     assert "window by window: 1.25 of at most 9.5, 1.25 of at most 9.5." in page

@@ -1,0 +1,161 @@
+"""What trading cost, what it would have at other costs and sizes, and how long a signal is worth them."""
+
+import math
+
+import numpy as np
+import plotly.graph_objects as go
+
+from daytrader_ray.analytics.decay import HORIZONS, Decay
+from daytrader_ray.analytics.run import Fills, Run
+from daytrader_ray.analytics.sweeps import Sweep, capacity_curve, cost_sweep
+from daytrader_ray.dashboard.figures import CHOSEN, html_of
+from daytrader_ray.dashboard.formats import gain, number, share, usd, whole
+from daytrader_ray.dashboard.markup import below, chart, section, table, written
+from daytrader_ray.dashboard.tearsheet.curves import LEGEND, LOSS, MARKET
+
+SHOWN_FACTORS = (0.0, 1.0, 2.0)
+
+LABEL = HORIZONS.index(30)
+"""The horizon that the models learn, of `HORIZONS`."""
+
+
+def cost_section(run: Run) -> str:
+    """Return the split of costs, the cost sweep and the capacity curve."""
+    sweep, capacity = cost_sweep(run), capacity_curve(run)
+    swept = [
+        (f"x {factor:g}", *(written(float(np.interp(factor, sweep.factor, values)), form) for values, form in columns))
+        for columns in [((sweep.total_return, gain), (sweep.annual_return, gain), (sweep.sharpe, number))]
+        for factor in SHOWN_FACTORS
+    ]
+    return section(
+        "Costs",
+        "Estimated for each fill from the price without costs: half the spread, market impact, fees on sales.",
+        _split(run),
+        below("If costs were other than estimated", f"The same trades at other costs. {_broken(sweep)}"),
+        chart(_sweep(sweep), 280),
+        table(("Costs", "Return", "Return a year", "Sharpe"), swept),
+        below(
+            "Capacity",
+            f"The same trades with more money; impact in bps grows with the root of size. {_full(run, capacity)}",
+        ),
+        chart(_capacity(run, capacity), 280),
+    )
+
+
+def _split(run: Run) -> str:
+    hedges = np.isin(run.fills.symbol, np.unique(run.trades.symbol[run.trades.hedge]))
+    parts = {"stocks": run.fills.where(~hedges), "hedges": run.fills.where(hedges), "all": run.fills}
+    if not hedges.any():
+        del parts["hedges"], parts["stocks"]
+    gross = float(np.diff(run.session_equity).sum() + _by_cause(run.fills).sum())
+    heads = ("", "Fills", "Traded USD", "Spread USD", "Impact USD", "Fees USD", "All USD", "bps", "Of gross profit")
+    return table(heads, (_costs(name, fills, gross) for name, fills in parts.items()))
+
+
+def _by_cause(fills: Fills) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    return np.array([fills.spread_usd.sum(), fills.impact_usd.sum(), fills.fee_usd.sum()])
+
+
+def _costs(name: str, fills: Fills, gross: float) -> tuple[str, ...]:
+    causes, traded = _by_cause(fills), float((fills.qty * fills.price).sum())
+    total = float(causes.sum())
+    return (
+        name,
+        f"{len(fills):,}",
+        written(traded, whole),
+        *(written(float(value), usd) for value in causes),
+        written(total, usd),
+        written(1e4 * total / traded if traded else math.nan, number),
+        written(total / gross if gross > 0 else math.nan, share),
+    )
+
+
+def _broken(sweep: Sweep) -> str:
+    if not math.isnan(sweep.crossing):
+        return f"Nothing is left at {sweep.crossing:.2f} times the estimate."
+    if sweep.total_return[0] < 0:
+        return "Even without costs it loses."
+    return f"Something is left even at {sweep.factor[-1]:g} times the estimate."
+
+
+def _full(run: Run, capacity: Sweep) -> str:
+    if math.isnan(capacity.crossing):
+        return "Impact does not halve the Sharpe ratio in the range shown, or there is none to halve."
+    usd = capacity.crossing * float(run.session_equity[0])
+    return f"With about {usd:,.0f} USD the Sharpe ratio is half; participation limits make it less."
+
+
+def _sweep(sweep: Sweep) -> str:
+    figure = go.Figure()
+    figure.add_scatter(
+        x=sweep.factor, y=np.round(100.0 * sweep.total_return, 4), mode="lines+markers",
+        line={"color": CHOSEN, "width": 2}, hovertemplate="costs x %{x:.2f}: %{y:.2f} %<extra></extra>",
+    )  # fmt: skip
+    figure.add_vline(x=1.0, line={"color": MARKET, "width": 1, "dash": "dot"})
+    return html_of(figure, "sweep", 280, {"tickprefix": "x ", "nticks": 7}, " %")
+
+
+def _capacity(run: Run, capacity: Sweep) -> str:
+    figure = go.Figure()
+    figure.add_scatter(
+        x=capacity.factor * run.session_equity[0], y=np.round(capacity.sharpe, 4), mode="lines+markers",
+        line={"color": CHOSEN, "width": 2}, hovertemplate="%{x:,.0f} USD: Sharpe %{y:.2f}<extra></extra>",
+    )  # fmt: skip
+    return html_of(figure, "capacity", 280, {"type": "log", "dtick": 1, "exponentformat": "SI"}, "")
+
+
+def decay_section(found: Decay) -> str:
+    """Return how long signals are worth something and from which |signal| on they pay."""
+    return section(
+        "What signals are worth",
+        "Every signal of every minute that could have been traded, whether it was or not. If profit is gone a minute "
+        "after the signal, no live system will catch it.",
+        below("Decay", "Rank correlation of signal and return by minutes after the decision: 0 is chance. Bars are two "
+              "standard errors over sessions."),
+        chart(_ic(found), 280),
+        below("Break-even", f"Mean return {HORIZONS[LABEL]} minutes after signals of each strength, against the cost "
+              "of a round trip. Only where the first is higher is there something to earn."),
+        chart(_break_even(found), 300),
+        _buckets(found),
+    )  # fmt: skip
+
+
+def _ic(found: Decay) -> str:
+    known = np.isfinite(found.ic)
+    n = known.sum(axis=0)
+    mean = np.nansum(found.ic, axis=0) / np.maximum(n, 1)
+    swing = np.sqrt(np.nansum((found.ic - mean) ** 2, axis=0) / np.maximum(n - 1, 1) / np.maximum(n, 1))
+    figure = go.Figure()
+    figure.add_scatter(
+        x=[f"{minutes}" for minutes in HORIZONS], y=np.where(n > 0, np.round(mean, 5), np.nan),
+        error_y={"array": np.round(2.0 * swing, 5), "color": CHOSEN, "thickness": 1}, mode="lines+markers",
+        line={"color": CHOSEN, "width": 2}, hovertemplate="after %{x} minutes: %{y:.4f}<extra></extra>",
+    )  # fmt: skip
+    return html_of(figure, "decay", 280, {"type": "category", "showgrid": False}, "")
+
+
+def _break_even(found: Decay) -> str:
+    figure = go.Figure()
+    names = [f"{edge if k else 0:.3g}" for k, edge in enumerate(found.edges)]
+    for name, values, color in (("mean return", found.gross[:, LABEL], CHOSEN), ("cost", found.cost, LOSS)):
+        figure.add_scatter(
+            x=names, y=np.round(1e4 * values, 4), mode="lines+markers", name=name, line={"color": color, "width": 2},
+            hovertemplate="from |signal| %{x}: %{y:.2f} bps<extra>%{fullData.name}</extra>",
+        )  # fmt: skip
+    figure.update_layout(legend=LEGEND)
+    return html_of(figure, "break-even", 300, {"type": "category", "showgrid": False, "nticks": 6}, " bps")
+
+
+def _buckets(found: Decay) -> str:
+    heads = ("|Signal| from", "Signals", "At or over it, a day", *(f"{m} min" for m in HORIZONS), "Cost")
+    rows = (
+        (
+            f"{found.edges[k] if k else 0:.3g}",
+            f"{found.n[k]:,}",
+            written(float(found.a_day[k]), number),
+            *(written(float(1e4 * value), number) for value in found.gross[k]),
+            written(float(1e4 * found.cost[k]), number),
+        )
+        for k in range(len(found.edges))
+    )
+    return table(heads, rows)

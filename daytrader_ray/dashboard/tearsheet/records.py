@@ -1,0 +1,123 @@
+"""Every trade and every order of the run inside the page: packed by column, unpacked by the browser when looked at."""
+
+import base64
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+
+import numpy as np
+import numpy.typing as npt
+
+from daytrader_ray.analytics.measure import added, held_minutes
+from daytrader_ray.analytics.performance import ratio
+from daytrader_ray.analytics.run import Run
+from daytrader_ray.dashboard.markup import section
+from daytrader_ray.dashboard.tearsheet.timeline import clock
+from daytrader_ray.domain.regime import Regime
+from daytrader_ray.domain.trading import OrderKind, Reason
+
+Values = npt.NDArray[np.float64] | Sequence[str]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: texts, or numbers written with up to `places` decimals (NaN: empty)."""
+
+    name: str
+    values: Values
+    places: int = 0
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it is sorted as text."""
+        return not isinstance(self.values, np.ndarray)
+
+    def written(self) -> list[str]:
+        """Return the cells as they stand in the CSV."""
+        if not isinstance(self.values, np.ndarray):
+            return list(self.values)
+        cells = np.char.mod(f"%.{self.places}f", self.values).tolist()
+        return ["" if cell == "nan" else cell for cell in cells]
+
+
+def records_section(run: Run) -> str:
+    """Return the searchable tables of trades and orders, with their CSV."""
+    return section(
+        "Trades and orders",
+        "Words are searched in every column; several must all be there. Choose a heading to sort. The CSV holds what "
+        "the search has left. `daytrader explain ID` tells how an entry came about.".replace("`", ""),
+        _table("trades", f"{run.manifest.id}-trades", _trades(run)),
+        _table("orders", f"{run.manifest.id}-orders", _orders(run)),
+    )
+
+
+def _table(name: str, file: str, columns: Sequence[Column]) -> str:
+    told = [{"name": c.name, "text": c.is_text, "data": packed(c.written())} for c in columns]
+    values = {"file": file, "n": len(columns[0].values), "columns": told}
+    return (
+        f"<div class='records' data-name='{name}'><script type='application/json'>{json.dumps(values)}</script>"
+        f"<noscript>{escape(name)} need JavaScript</noscript></div>"
+    )
+
+
+def packed(cells: Sequence[str]) -> str:
+    """Return cells (without line breaks), one a line, deflated, in base 64."""
+    return base64.b64encode(zlib.compress("\n".join(cells).encode(), 9)).decode()
+
+
+def _trades(run: Run) -> list[Column]:
+    trades = run.trades
+    return [
+        Column("session", trades.session.astype(str).tolist()),
+        Column("symbol", trades.symbol.tolist()),
+        Column("sector", trades.sector.tolist()),
+        Column("side", np.where(trades.side > 0, "long", "short").tolist()),
+        Column("qty", trades.qty.astype(np.float64)),
+        Column("entry", _times(run, trades.entry_slot)),
+        Column("exit", _times(run, trades.exit_slot)),
+        Column("minutes", held_minutes(run, trades)),
+        Column("entry price", trades.entry_price, 4),
+        Column("exit price", trades.exit_price, 4),
+        Column("net USD", trades.pnl_usd, 2),
+        Column("net bps", 1e4 * ratio(trades.pnl_usd, trades.notional_usd), 1),
+        Column("spread USD", trades.spread_usd, 2),
+        Column("impact USD", trades.impact_usd, 2),
+        Column("fees USD", trades.fees_usd, 2),
+        Column("exit reason", _words(trades.exit_reason, {r.value: r.name.lower() for r in Reason})),
+        Column("regime", _words(trades.regime, {r.value: r.name.lower() for r in Regime})),
+        Column("kind", np.where(trades.hedge, "hedge", np.where(trades.carried, "carried", "stock")).tolist()),
+        Column("entry order", trades.entry_order.tolist()),
+    ]
+
+
+def _orders(run: Run) -> list[Column]:
+    orders, fills = run.orders, run.fills
+    ids, place = np.unique(orders.client_order_id, return_inverse=True)
+    at = np.minimum(np.searchsorted(ids, fills.client_order_id), max(len(ids) - 1, 0))
+    known = ids[at] == fills.client_order_id if len(ids) else np.zeros(len(fills), dtype=np.bool_)
+    qty = added(at[known], fills.qty[known], len(ids))[place]
+    usd = added(at[known], (fills.qty * fills.price)[known], len(ids))[place]
+    return [
+        Column("session", orders.session.astype(str).tolist()),
+        Column("time", _times(run, orders.slot)),
+        Column("symbol", orders.symbol.tolist()),
+        Column("kind", _words(orders.kind, {k.value: k.name.lower() for k in OrderKind})),
+        Column("side", np.where(orders.side > 0, "buy", "sell").tolist()),
+        Column("qty", orders.qty.astype(np.float64)),
+        Column("price", orders.price, 4),
+        Column("filled", qty),
+        Column("fill price", ratio(usd, qty), 4),
+        Column("reason", _words(orders.reason, {r.value: r.name.lower() for r in Reason})),
+        Column("order", orders.client_order_id.tolist()),
+    ]
+
+
+def _times(run: Run, slots: npt.NDArray[np.int64]) -> list[str]:
+    times = [clock(run, slot) for slot in range(int(slots.max(initial=0)) + 1)]
+    return [times[slot] for slot in slots.tolist()]
+
+
+def _words(codes: npt.NDArray[np.int64], names: Mapping[int, str]) -> list[str]:
+    return [names[code].replace("_", " ") for code in codes.tolist()]

@@ -1,0 +1,155 @@
+"""The top of the page: what the run made, how sure that is, and what was hoped for."""
+
+import math
+from collections.abc import Mapping, Sequence
+from html import escape
+
+from daytrader_ray.analytics.measure import Estimate
+from daytrader_ray.analytics.run import Run
+from daytrader_ray.analytics.targets import BEYOND, MET, MISSED, TABLES, Target
+from daytrader_ray.analytics.verdict import SELECTED, Verdict
+from daytrader_ray.dashboard.formats import Format, depth, gain, number, share
+from daytrader_ray.dashboard.markup import between, folded, section, table, toned, written
+from daytrader_ray.dashboard.metrics import BY_KEY, METRICS
+
+Measured = Mapping[str, Estimate]
+
+TONES = {MET: "up", BEYOND: "up", MISSED: "down"}
+
+
+def verdict(judged: Verdict) -> str:
+    """Return the one plain sentence about a run."""
+    label, sentence = escape(judged.label), escape(judged.sentence)
+    return f"<section class='verdict'><span class='pill'>{label}</span><p>{sentence}</p></section>"
+
+
+def cards(measured: Measured) -> str:
+    """Return the six figures that are looked at first."""
+    shown = (
+        ("total_return", gain, "net return"),
+        ("sharpe", number, "Sharpe ratio a year"),
+        ("intraday_drawdown", depth, "deepest drawdown"),
+        ("win_rate", share, "winning trades"),
+        ("profit_factor", number, "profit factor"),
+        ("trades_a_day", number, "round trips a day"),
+        ("cost_share", share, "of gross profit went to costs"),
+        ("exposure", share, "mean gross exposure"),
+    )
+    made = []
+    for key, form, what in shown:
+        said = between(measured[key], form)
+        value = measured[key].value
+        figure = toned(value, form) if key == "total_return" else written(value, form)
+        interval = f"<small>{said}</small>" if said else ""
+        made.append(f"<div class='card'><b>{figure}</b>{interval}<span>{escape(what)}</span></div>")
+    return f"<div class='cards'>{''.join(made)}</div>"
+
+
+def targets(measured: Measured) -> str:
+    """Return the three tables of what was hoped for, with met or missed beside each."""
+    heads = ("Figure", "Wanted", "Found", "")
+    tables = "".join(
+        f"<div><h3>{escape(name)}</h3>{table(heads, (_target(one, measured) for one in wanted))}</div>"
+        for name, wanted in TABLES.items()
+    )
+    return section(
+        "Hoped for and found",
+        "Metrics a trader asks for, benchmarks of comparable systems, and what was expected of this one. The drawdown "
+        "is the one at bar closes. Better than hoped is a reason to look twice.",
+        f"<div class='three'>{tables}</div>",
+    )
+
+
+NAMES = {
+    "annual_return": "Return a year",
+    "sharpe": "Sharpe",
+    "intraday_drawdown": "Drawdown",
+    "calmar": "Calmar",
+    "win_rate": "Winning",
+    "profit_factor": "Profit factor",
+    "average_minutes": "Minutes held",
+    "trades_a_day": "Trades a day",
+}
+"""Short names of what has a target."""
+
+FRACTIONS = {"annual_return", "intraday_drawdown", "win_rate"}
+
+
+def _target(target: Target, measured: Measured) -> tuple[str, ...]:
+    found = measured[target.key]
+    said = target.judged(found)
+    return (
+        escape(NAMES[target.key]),
+        escape(_range(target)),
+        written(found.value, BY_KEY[target.key].form),
+        f"<span class='mark {TONES.get(said, '')}'>{escape(said)}</span>",
+    )
+
+
+def _range(target: Target) -> str:
+    times, unit = (100, " %") if target.key in FRACTIONS else (1, "")
+    low, high = (f"{times * end:g}" for end in (target.low, target.high))
+    if math.isinf(target.high) or (target.good > 0 and target.high == 1.0):
+        return f"over {low}{unit}"
+    return f"under {high}{unit}" if target.low == 0 else f"{low} to {high}{unit}"
+
+
+def figures(runs: Sequence[Run], measured: Sequence[Measured]) -> str:
+    """Return every metric with its interval and its meaning; a column for each of two runs."""
+    note = f" Those of a backtest are {SELECTED}." if any(run.manifest.kind == "backtest" for run in runs) else ""
+    lead = (
+        "In small print the 95 % interval: what the same trading might have shown on other days like these (stationary "
+        f"bootstrap of sessions).{note} A dash: the data cannot give it."
+    )
+    heads = ("Figure", *(run.manifest.kind.capitalize() for run in runs), "What it means")
+    rows = [
+        (
+            escape(metric.name),
+            *(_figure(one[metric.key], metric.form) for one in measured),
+            f"<span class='muted'>{escape(metric.meaning)}</span>",
+        )
+        for metric in METRICS
+    ]
+    return section("All figures", lead, table(heads, rows, "figures"))
+
+
+def _figure(estimate: Estimate, form: Format) -> str:
+    said = between(estimate, form)
+    return f"{written(estimate.value, form)}{f' <small>{said}</small>' if said else ''}"
+
+
+def manifest(run: Run) -> str:
+    """Return where the run comes from and by which parameters it was made."""
+    made = run.manifest
+    lines = {
+        "run": made.id,
+        "kind": made.kind,
+        "traded by": made.subject,
+        "models": ", ".join(made.members),
+        "sessions": f"{len(run.dates)}, {run.dates[0]} to {run.dates[-1]}" if len(run.dates) else "none",
+        "cash at the start, USD": f"{made.cash:,.2f}",
+        "bars": f"{made.bar_minutes} minute",
+        "seed": str(made.seed),
+        "commit": made.commit,
+        "data": made.data,
+        "versions": ", ".join(f"{name} {version}" for name, version in sorted(made.versions.items())),
+    }
+    told = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in lines.items())
+    rows = ((escape(key), f"<code>{escape(value)}</code>") for key, value in flattened(made.config))
+    parameters = folded("All parameters", table(("Parameter", "Value"), rows, "words"))
+    return section("How it was made", "Enough to make the same run again.", f"<dl class='wide'>{told}</dl>", parameters)
+
+
+def flattened(config: Mapping[str, object], prefix: str = "") -> list[tuple[str, str]]:
+    """Return the leaves of a nested mapping with their dotted names.
+
+    >>> flattened({"kernel": {"max_gross": 2.0}})
+    [('kernel.max_gross', '2.0')]
+    """
+    leaves: list[tuple[str, str]] = []
+    for key, value in config.items():
+        if isinstance(value, Mapping) and value:
+            leaves += flattened(value, f"{prefix}{key}.")
+        else:
+            leaves.append((f"{prefix}{key}", str(value)))
+    return leaves

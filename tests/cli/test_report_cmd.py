@@ -1,0 +1,89 @@
+"""`daytrader report` on stored runs: the page, the days that are asked for, and what is refused."""
+
+import datetime as dt
+from pathlib import Path
+
+import orjson
+import pyarrow as pa
+import pytest
+from typer.testing import CliRunner
+
+from daytrader_ray.adapters import run_store
+from daytrader_ray.adapters.calendar import session_grid
+from daytrader_ray.adapters.store import FILE_SCHEMA, ParquetStore
+from daytrader_ray.analytics.run import Run
+from daytrader_ray.cli.main import build
+from daytrader_ray.domain.errors import ConfigError, DataError
+from tests.dashboard.runs import made_run
+
+DAY = dt.date(2024, 1, 3)
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Run]:
+    root = str(tmp_path_factory.mktemp("store"))
+    run_store.save(root, made_run(12, 10, "live", seed=2))
+    run = run_store.save(root, made_run(12, 10))
+    store = ParquetStore(root)
+    store.claim("made by hand")
+    minutes = session_grid(DAY, DAY).minute_of_row
+    n = len(minutes)
+    bar = {name: pa.array([50.0] * n) for name in ("open", "high", "low", "close", "volume", "vwap")}
+    columns = {
+        "timestamp": pa.array(minutes * 60_000_000, pa.timestamp("us", "UTC")),
+        **bar,
+        "trades": pa.array([1] * n),
+    }
+    table = pa.table(columns).select(FILE_SCHEMA.names).cast(FILE_SCHEMA)
+    store.write_bars("AAPL", "2024-01", table, None)
+    return root, run
+
+
+def report(root: str, *arguments: str) -> dict[str, str]:
+    done = CliRunner().invoke(build(), ["report", "--data", root, "--json", *arguments], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return dict(orjson.loads(done.stdout.splitlines()[-1]))
+
+
+def test_a_stored_run_becomes_a_page_beside_the_searches(stored: tuple[str, Run]) -> None:
+    root, run = stored
+    told = report(root, "--run", "latest")
+    assert told == {"report": f"{root}/reports/{run.manifest.id}.html", "verdict": "too short"}
+    page = Path(told["report"]).read_text(encoding="utf-8")
+    assert run.manifest.id in page and "<h2>Equity</h2>" in page
+
+
+def test_bars_of_an_asked_day_are_in_the_page(stored: tuple[str, Run]) -> None:
+    root, run = stored
+    page = Path(report(root, "--run", run.manifest.id, "--bars", f"aapl:{DAY}")["report"]).read_text(encoding="utf-8")
+    assert f"<option value='0'>AAPL {DAY}" in page
+    assert "The store has no bars of these trades" not in page
+
+
+def test_a_day_without_bars_is_told_and_no_error(stored: tuple[str, Run]) -> None:
+    page = Path(report(stored[0], "--run", "latest", "--bars", "MSFT:2024-01-01")["report"]).read_text(encoding="utf-8")
+    assert "The store has no bars of these trades" in page
+
+
+def test_a_live_run_stands_beside_its_backtest(stored: tuple[str, Run]) -> None:
+    root, run = stored
+    live = next(path.name for path in (Path(root) / "runs").iterdir() if path.name.startswith("live"))
+    page = Path(report(root, "--run", run.manifest.id, "--run", live)["report"]).read_text(encoding="utf-8")
+    assert "<th scope='col'>Backtest</th><th scope='col'>Live</th>" in page
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        (["--run", "x", "--search", "y"], ConfigError, "--run and --search are both given"),
+        (["--bars", "AAPL:2024-01-03"], ConfigError, "--bars is of a run"),
+        (["--run", "latest", "--bars", "AAPL"], ConfigError, "is not a symbol and a day"),
+        (["--run", "a", "--run", "b", "--run", "c"], ConfigError, "3 runs are given"),
+        (["--run", "nothing"], DataError, "no run 'nothing'"),
+    ],
+)
+def test_what_cannot_be_reported_is_named(
+    stored: tuple[str, Run], arguments: list[str], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        report(stored[0], *arguments)

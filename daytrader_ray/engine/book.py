@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from daytrader_ray.domain.jit import njit_flat
 from daytrader_ray.domain.trading import OrderKind
-from daytrader_ray.engine.rounding import WHOLE
+from daytrader_ray.engine.rounding import WHOLE, to_tick
 
 F8 = npt.NDArray[np.float64]
 I8 = npt.NDArray[np.int64]
@@ -114,6 +114,8 @@ def restate(book: Book, ratio: F8) -> None:
         prices[split] /= ratio[split]
     book.money[CASH] += float(((book.qty[split] * ratio[split] - shares) * book.mark[split]).sum())
     book.qty[split] = shares.astype(np.int64)
+    for i in np.flatnonzero(split & (book.stop_price > 0.0)):
+        book.stop_price[i] = to_tick(book.stop_price[i])
 
 
 @njit_flat

@@ -25,7 +25,7 @@ from daytrader_ray.engine.book import HALTED as STATE_HALTED
 from daytrader_ray.engine.entries import STOP_ATTEMPTS, beta_of, enter
 from daytrader_ray.engine.hedges import hedge
 from daytrader_ray.engine.orders import emit
-from daytrader_ray.engine.rounding import to_tick
+from daytrader_ray.engine.rounding import WHOLE, to_tick
 from daytrader_ray.engine.values import BETA, GROSS, HEDGED, NET, STOCK_BETA, Intents, Rules, Scratch, Snapshot
 
 CANCEL_STOP, EXIT, _, STOP, CANCEL, _ = (int(k) for k in OrderKind)
@@ -82,6 +82,9 @@ def demean(now: Snapshot, scratch: Scratch) -> None:
             scratch.sector_sum[now.sector[i]] += now.signal[i]
             scratch.sector_known[now.sector[i]] += 1
     for i in range(now.signal.size):
+        scratch.signal[i] = now.signal[i]
+        if now.is_hedge[i]:
+            continue
         mean = scratch.sector_sum[now.sector[i]] / max(1, scratch.sector_known[now.sector[i]])
         scratch.signal[i] = min(1.0, max(-1.0, now.signal[i] - mean)) if np.isfinite(now.signal[i]) else np.nan
 
@@ -147,7 +150,7 @@ def trail(book: Book, slot: int, now: Snapshot, rules: Rules, out: Intents, n: i
             continue
         stop = to_tick(book.best[i] - side * rules.stop_atr * book.atr[i])
         increment = 0.01 if stop >= 1.0 else 0.0001
-        if side * (stop - book.stop_price[i]) < increment / 2.0:
+        if side * (stop - book.stop_price[i]) < increment - WHOLE:
             continue
         qty = abs(book.qty[i])
         n = emit(out, n, CANCEL_STOP, i, -side, qty, TRAIL, book.stop_price[i])

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from daytrader_ray.domain.errors import BrokerError, DaytraderError
 from daytrader_ray.domain.ports import Account, Broker, Clock, Journal, LiveBar, MarketFeed, Scorer, Tick
 from daytrader_ray.domain.trading import Fill, Order, OrderKind, Phase
+from daytrader_ray.engine.budgets import Allocation
 from daytrader_ray.engine.market import Conditions
 from daytrader_ray.engine.session import Mark, SessionEngine, Sized
 
@@ -67,6 +68,7 @@ async def run_session(
     names what is open.
     """
     loop = _Loop(engine, broker, journal, stopwatch)
+    loop.note_budget(engine.budgets.opened)
     try:
         while (tick := await clock.next_tick()) is not None:
             await loop.take_events(tick, tick.n_events)
@@ -119,6 +121,12 @@ class _Loop:
         self.freeze(tick.slot, feed.frozen())
         await self.send(tick, await self.decide(tick.slot, bars, feed.ticks(), scorer), read_at)
         self._mark(tick.slot)
+        self.note_budget(self.engine.allocate(tick.slot))
+
+    def note_budget(self, made: Allocation | None) -> None:
+        """Note what the slow loop has said, if it was asked."""
+        if made is not None:
+            self.journal.note("budget", made.told(self.engine.symbols))
 
     async def _release(self, tick: Tick) -> None:
         """Cancel what is left of limits, all at once, and go on when every outcome is known."""

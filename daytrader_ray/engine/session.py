@@ -8,12 +8,14 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from daytrader_ray.domain.budget import CONFIDENCE, unlimited
+from daytrader_ray.domain.budget import CONFIDENCE
 from daytrader_ray.domain.ports import BrokerEvent, LiveBar
 from daytrader_ray.domain.trading import MEMBERS, Fill, Order, OrderKind, Phase, Reason
 from daytrader_ray.engine.book import CASH, EQUITY, HALTED, PEAK, START_EQUITY, new_book, open_session, restate
+from daytrader_ray.engine.budgets import Allocation, Allocator
 from daytrader_ray.engine.fills import costs_of
 from daytrader_ray.engine.kernel import protect, release, step
+from daytrader_ray.engine.live_budgets import LiveBudgets
 from daytrader_ray.engine.live_inputs import NO_TICKS, LiveInputs
 from daytrader_ray.engine.market import Carried, Conditions, Market, Start, Terms
 from daytrader_ray.engine.open_orders import OpenOrders
@@ -106,7 +108,9 @@ class SessionEngine:
         self._out, self._scratch = new_intents(n), new_scratch(market.sector)
         self._is_hedge, self._hedge_cap = hedge_caps(terms.kernel, symbols)
         self._shortable = ~np.isin(symbols, market.hard_to_borrow)
-        self._budget = unlimited(n, terms.kernel.max_position)
+        minutes, ic = grid.bar_minutes, ensemble.ic
+        allocator = Allocator(terms.portfolio, terms.kernel, symbols, market.sector, minutes, ic)
+        self.budgets = LiveBudgets(allocator, market.history, market.tradable, self.n_slots)
         self._short_sales = short_sales(market.history, len(grid.sessions), market.price_factor)
         self._restricted = self._short_sales.restricted.copy()
         self._signal = np.full(n, np.nan)
@@ -217,6 +221,7 @@ class SessionEngine:
         if scores is not None and scored.size:
             table[scored] = scores
         self.orders.forget_failed_stops()
+        self.budgets.take(slot, self.inputs.minutes.close)
         signal_step(
             self._signal_rules, self._signal_state, slot, table, self.inputs.regime,
             np.ascontiguousarray(aux[:, 1]), np.ascontiguousarray(aux[:, 2]), self._signal,
@@ -248,7 +253,7 @@ class SessionEngine:
             self._shortable,
             self._restricted,
             int(self.conditions.reducing[slot]),
-            self._budget,
+            self.budgets.budget,
             self._is_hedge,
             self._hedge_cap,
         )
@@ -260,6 +265,10 @@ class SessionEngine:
             for k, order in enumerate(orders)
             if order.kind is OrderKind.ENTRY
         )
+
+    def allocate(self, slot: int) -> Allocation | None:
+        """Return what the slow loop says on the last decision's bars, None where it is not asked."""
+        return self.budgets.allocate(slot, self._signal, np.ascontiguousarray(self.inputs.aux[:, 2]))
 
     def release(self, slot: int) -> list[Order]:
         """Return the cancels of what is left of limits: their bar is over."""
@@ -284,7 +293,7 @@ class SessionEngine:
         book, kernel, i = self._book, self._kernel, self.symbols.index(order.symbol)
         shares = book.qty + self.orders.on_the_way(besides=order)
         gross = np.maximum(np.abs(book.qty), np.abs(shares)) * book.mark  # what is sold frees no room before it is
-        beta, may_short = np.nan_to_num(self._budget.beta, nan=1.0), self._shortable & ~self._restricted
+        beta, may_short = np.nan_to_num(self.budgets.budget.beta, nan=1.0), self._shortable & ~self._restricted
         sector = (self.market.sector == self.market.sector[i]) & ~self._is_hedge
         exposure = Exposure(
             state=int(book.state[0]),
@@ -300,7 +309,7 @@ class SessionEngine:
             net_beta=float((shares * book.mark * beta).sum()),
             max_position=float(self._hedge_cap[i]) if self._is_hedge[i] else kernel.max_position,
             max_sector=min(kernel.max_sector, float(self.market.sector_limit[self.market.sector[i]])),
-            max_gross=kernel.max_gross * self._budget.gross_scale,
+            max_gross=kernel.max_gross * self.budgets.budget.gross_scale,
             max_net=kernel.max_net,
             max_beta=kernel.max_beta,
             buying_power=kernel.buying_power,

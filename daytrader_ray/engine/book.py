@@ -5,9 +5,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from daytrader_ray.domain.jit import njit
+from daytrader_ray.domain.jit import njit_flat
 from daytrader_ray.domain.trading import OrderKind
-from daytrader_ray.engine.rounding import WHOLE
+from daytrader_ray.engine.rounding import WHOLE, to_tick
 
 F8 = npt.NDArray[np.float64]
 I8 = npt.NDArray[np.int64]
@@ -80,7 +80,7 @@ def new_book(n_symbols: int, cash: float, peak: float | None = None) -> Book:
     )  # fmt: skip
 
 
-@njit
+@njit_flat
 def open_session(book: Book) -> None:
     """Start a day: its loss is counted from here, trade counts and cool-downs are fresh.
 
@@ -114,9 +114,11 @@ def restate(book: Book, ratio: F8) -> None:
         prices[split] /= ratio[split]
     book.money[CASH] += float(((book.qty[split] * ratio[split] - shares) * book.mark[split]).sum())
     book.qty[split] = shares.astype(np.int64)
+    for i in np.flatnonzero(split & (book.stop_price > 0.0)):
+        book.stop_price[i] = to_tick(book.stop_price[i])
 
 
-@njit
+@njit_flat
 def apply_fill(
     book: Book, i: int, kind: int, side: int, qty: int, price: float, fee: float, slot: int, cooldown: int
 ) -> None:

@@ -64,11 +64,12 @@ class Terms:
 
 
 class Carried(NamedTuple):
-    """A position that a halt kept through a close: signed shares, average entry price and last stop in USD."""
+    """A position that a halt kept through a close: signed shares, average entry price, last stop and ATR_5 in USD."""
 
     qty: int
     entry_price: float
     stop_price: float
+    atr: float
 
 
 @dataclass(frozen=True)

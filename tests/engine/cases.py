@@ -215,7 +215,7 @@ def _plan(rng: Rng, panel: Panel, kernel: KernelConfig, halts: npt.NDArray[np.bo
     return Plan(
         tradable=rng.random((n_sessions, n)) < 0.95,
         sector=rng.integers(0, N_SECTORS, n),
-        threshold=rng.choice([0.1, 0.4, 0.8, np.inf], n_sessions, p=[0.3, 0.45, 0.2, 0.05]),
+        threshold=rng.choice([0.0, 0.1, 0.4, 0.8, np.inf], n_sessions, p=[0.05, 0.25, 0.45, 0.2, 0.05]),
         sector_limit=rng.choice([0.0, 0.03, 0.2, np.inf], (n_sessions, N_SECTORS), p=[0.1, 0.1, 0.2, 0.6]),
         hours=rng.choice([1.0, 0.8], 2),
         event_scale=near if rng.random() < 0.3 else {},

@@ -75,6 +75,7 @@ def _session(books: Books, s: int, start: float, equity: Iterator[float]) -> flo
     halts = case.plan.halts.get(panel.grid.sessions[s].date)
     halted, now = False, start
     books.stops = {}
+    _restate(books, s)
     for t in range(n):
         _fills_of_bar(books, s, t, n)
         row = first + t
@@ -90,6 +91,17 @@ def _session(books: Books, s: int, start: float, equity: Iterator[float]) -> flo
         carried = halts is not None and bool(halts[n - 1, i])
         books.say(not qty or carried, "a position survives the close", s, panel.symbols[i], qty)
     return now
+
+
+def _restate(books: Books, s: int) -> None:
+    """Carry positions over a split's morning: whole shares, the rest in cash at the mark."""
+    factor = books.case.frames.panel.share_factor
+    for i, qty in list(books.qty.items()):
+        ratio = float(factor[s, i] / factor[s - 1, i]) if s and qty else 1.0
+        if ratio != 1.0:
+            books.mark[i] /= ratio
+            books.qty[i] = int(math.copysign(math.floor(abs(qty) * ratio + 1e-9), qty))
+            books.cash += (qty * ratio - books.qty[i]) * books.mark[i]
 
 
 def _fills_of_bar(books: Books, s: int, t: int, n: int) -> None:
@@ -176,7 +188,7 @@ def _limits(
         i = panel.column(order.symbol)
         more = order.side * order.qty * books.mark[i]
         grows = order.kind is OrderKind.ENTRY or more * worth.get(i, 0.0) >= 0
-        gross, net, net_beta = gross + abs(more) * grows, net + more * grows, net_beta + more * grows * beta[i]
+        gross, net, net_beta = gross + abs(more) * grows, net + more, net_beta + more * beta[i]
         books.say(not grows or gross <= most + TINY * now, "gross", order, gross, most)
         if order.kind is OrderKind.HEDGE:
             after = abs(worth.get(i, 0.0) + more)

@@ -9,7 +9,7 @@ import math
 from collections import Counter
 
 from daytrader_ray.domain.trading import Reason
-from tests.engine.reference_values import Limit, Record, Sent, bars_of, to_increment, whole
+from tests.engine.reference_values import Limit, Record, Sent, bars_of, beta_of, to_increment, whole
 from tests.engine.reference_venue import ENTRY, EXIT, HEDGE, URGENT, Venue
 
 ROOMS = ("sector", "gross", "net", "beta", "power", "volume")
@@ -59,6 +59,7 @@ class Reference(Venue):
         if self.equity <= (1 - self.kernel.max_daily_loss) * self.equity_at_start:
             self.halted = True
         if t == self.bars.n - 1:
+            self.record.verdicts[Reason.DENIED_SESSION] += len(self.symbols)
             return
         signal = self.signal(t)
         self.exits(t, signal)
@@ -146,9 +147,9 @@ class Reference(Venue):
             worth = held.qty * self.last[i]
             self.gross += abs(worth)
             self.net += worth
-            self.net_beta += worth * self.beta(i)
+            self.net_beta += worth * beta_of(self.budget, i)
             if i not in self.hedges:
-                self.stocks_beta += worth * self.beta(i)
+                self.stocks_beta += worth * beta_of(self.budget, i)
                 self.by_sector[int(self.plan.sector[i])] += abs(worth)
 
     def hedge(self, t: int) -> None:
@@ -187,7 +188,7 @@ class Reference(Venue):
         weight = float(budget.hedge_weight[i])
         target = weight * self.equity
         if i == budget.hedge:
-            target = -self.stocks_beta / self.beta(i) if self.beta(i) > 0 else 0.0
+            target = -self.stocks_beta / beta_of(self.budget, i) if beta_of(self.budget, i) > 0 else 0.0
         cap = self.kernel.hedge.caps[self.symbols[i]] * self.equity
         return min(cap, max(-cap, target))
 
@@ -213,15 +214,15 @@ class Reference(Venue):
         close, atr, expected = bars.close[t][i], bars.atr[t][i], bars.expected[min(t + 1, bars.n - 1)][i]
         stop = self.stopped.get(i)
         rules = (
+            (not self.entries_open(t), Reason.DENIED_SESSION),
             (self.halted, Reason.HALTED),
             (bars.reducing[t], Reason.DENIED_REDUCING),
-            (not self.entries_open(t), Reason.DENIED_SESSION),
-            (i in self.hedges or not abs(signal) >= bars.threshold[t], Reason.DENIED_THRESHOLD),
+            (not abs(signal) >= bars.threshold[t] or signal == 0, Reason.DENIED_THRESHOLD),
             (i in self.held, Reason.DENIED_POSITION),
             (stop is not None and t + 1 < stop + self.in_bars(kernel.cooldown_minutes), Reason.DENIED_COOLDOWN),
             (self.entries[i] >= kernel.max_trades_per_symbol, Reason.DENIED_TRADES),
             (not self.plan.tradable[self.s, i], Reason.DENIED_HISTORY),
-            (not (close > 0 and atr > 0 and expected >= 0), Reason.DENIED_HISTORY),
+            (i in self.hedges or not (close > 0 and atr > 0 and expected > 0), Reason.DENIED_HISTORY),
             (bars.halted[t][i], Reason.DENIED_HALT),
             (t - self.traded_at.get(i, -1) >= self.in_bars(kernel.max_quiet_minutes), Reason.DENIED_QUIET),
             (bars.event[t][i] == 0, Reason.DENIED_EVENT),
@@ -253,11 +254,11 @@ class Reference(Venue):
         scale = min(1.0, bars.scale[t])
         wish = self.equity * cap * (self.fraction() / 0.5) * self.kelly(strength) * strength * scale * bars.event[t][i]
         wish = min(wish, kernel.max_position * self.equity)
-        volume = whole(self.costs.participation * bars.expected[min(t + 1, bars.n - 1)][i])
+        volume = self.costs.participation * bars.expected[min(t + 1, bars.n - 1)][i]
         rooms = self.rooms(i, side) | {"volume": volume * close}
         smallest = min(ROOMS, key=lambda name: rooms[name])
         usd = min(wish, *(rooms[name] for name in ROOMS[:-1]))
-        shares = min(whole(usd / close), volume)
+        shares = min(whole(usd / close), whole(volume))
         if shares < 1:
             return Reason.DENIED_SIZE if wish < close else DENIED_BY[ROOMS.index(smallest)]
         limit = to_increment(close) if kernel.orders == "limit" else None
@@ -278,11 +279,11 @@ class Reference(Venue):
         }
         self.add(i, side, shares * close)
         self.by_sector[int(self.plan.sector[i])] += shares * close
-        return Reason.SIGNAL
+        return Reason.NONE
 
     def rooms(self, i: int, side: int) -> dict[str, float]:
         """USD that each limit leaves for an entry."""
-        kernel, equity, sector, beta = self.kernel, self.equity, int(self.plan.sector[i]), self.beta(i)
+        kernel, equity, sector, beta = self.kernel, self.equity, int(self.plan.sector[i]), beta_of(self.budget, i)
         most = min(kernel.max_sector, float(self.plan.sector_limit[self.s, sector]))
         toward = 1 if side * beta > 0 else -1
         return {
@@ -302,8 +303,4 @@ class Reference(Venue):
     def add(self, i: int, side: int, usd: float, frees: bool = False) -> None:
         self.gross += 0.0 if frees else usd
         self.net += side * usd
-        self.net_beta += side * usd * self.beta(i)
-
-    def beta(self, i: int) -> float:
-        beta = float(self.budget.beta[i])
-        return 1.0 if math.isnan(beta) else beta
+        self.net_beta += side * usd * beta_of(self.budget, i)

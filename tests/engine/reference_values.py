@@ -107,6 +107,8 @@ class Record:
     cash: list[float] = field(default_factory=list)
     gross: list[float] = field(default_factory=list)
     net: list[float] = field(default_factory=list)
+    beta: list[float] = field(default_factory=list)
+    hedge: list[float] = field(default_factory=list)
     carried: list[tuple[dt.date, str]] = field(default_factory=list)
     sizing: dict[str, dict[str, float]] = field(default_factory=dict)
     verdicts: Counter[Reason] = field(default_factory=Counter)
@@ -125,6 +127,12 @@ def rounded(value: float, per_unit: int) -> float:
 def whole(value: float) -> int:
     """Return the whole number at or below `value`; one that is 1e-9 above it counts."""
     return math.floor(value + 1e-9)
+
+
+def beta_of(budget: Budget, i: int) -> float:
+    """Return a symbol's beta; an unknown one is 1."""
+    beta = float(budget.beta[i])
+    return 1.0 if math.isnan(beta) else beta
 
 
 def to_increment(price: float) -> float:

@@ -4,7 +4,7 @@ import math
 
 from daytrader_ray.domain.budget import CONFIDENCE
 from daytrader_ray.domain.trading import OrderKind, Reason, client_order_id
-from tests.engine.reference_values import Done, Held, Inputs, Limit, Record, Sent, rounded, to_increment, whole
+from tests.engine.reference_values import Done, Held, Inputs, Limit, Record, Sent, beta_of, rounded, to_increment, whole
 
 CANCEL_STOP, EXIT, ENTRY, STOP, CANCEL, HEDGE = OrderKind
 URGENT = {Reason.FLATTEN, Reason.HALTED, Reason.UNPROTECTED, Reason.CARRIED}
@@ -37,7 +37,9 @@ class Venue:
         shares = held.qty * ratio
         held.qty = held.side * whole(abs(shares))
         self.cash += (shares - held.qty) * self.last[i]
-        held.price, held.atr, held.stop = held.price / ratio, held.atr / ratio, to_increment(held.stop / ratio)
+        held.price, held.atr = held.price / ratio, held.atr / ratio
+        if i not in self.hedges:
+            held.stop = to_increment(held.stop / ratio)
         if held.qty == 0:
             del self.held[i]
 
@@ -125,11 +127,13 @@ class Venue:
                 self.traded_at[i] = t
         self.equity = self.cash + sum(held.qty * self.last[i] for i, held in sorted(self.held.items()))
         self.peak = max(self.peak, self.equity)
-        record = self.record
+        record, worth = self.record, {i: held.qty * self.last[i] for i, held in sorted(self.held.items())}
         record.equity.append(self.equity)
         record.cash.append(self.cash)
-        record.gross.append(sum(abs(held.qty) * self.last[i] for i, held in self.held.items()))
-        record.net.append(sum(held.qty * self.last[i] for i, held in self.held.items()))
+        record.gross.append(sum(abs(usd) for usd in worth.values()))
+        record.net.append(sum(worth.values()))
+        record.beta.append(sum(usd * beta_of(self.bars.budget[t], i) for i, usd in worth.items()))
+        record.hedge.append(sum(usd for i, usd in worth.items() if i in self.hedges))
 
     def send(self, t: int, i: int, kind: OrderKind, side: int, qty: int, price: float | None, reason: Reason) -> Sent:
         name = client_order_id("bt", self.bars.date, t, self.symbols[i], kind, reason in URGENT)

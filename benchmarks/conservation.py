@@ -1,0 +1,61 @@
+"""Ten thousand random markets, rules and signals: do books and limits hold, and was every rule reached."""
+
+import time
+from collections import Counter
+
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+from rich.console import Console
+
+from benchmarks.registry import Result, benchmark
+from daytrader_ray.domain.trading import Reason
+from daytrader_ray.engine.backtest import backtest
+from tests.engine.cases import Case, Size, case
+from tests.engine.conservation import LIVE_ONLY, coverage, violations
+from tests.engine.test_reference import assert_equal, by_the_page
+
+MARKETS, SESSIONS = 10_000, 1_000
+
+
+@benchmark("engine.conservation")
+def conservation() -> list[Result]:
+    """Draw the markets with hypothesis, check each, print what was reached; a rule that was not is an error."""
+    seen: Counter[str] = Counter()
+    sizes = st.builds(Size, n_sessions=st.integers(1, 3), n_stocks=st.integers(1, 6))
+    start = time.perf_counter()
+
+    @settings(max_examples=MARKETS, deadline=None, database=None, phases=(Phase.generate, Phase.shrink))
+    @given(st.integers(0, 2**32 - 1), sizes)
+    def holds(seed: int, size: Size) -> None:
+        drawn = case(seed, size)
+        result = _run(drawn)
+        assert not violations(drawn, result)
+        seen.update(coverage(result))
+        seen["markets"] += 1
+
+    holds()
+    wall = time.perf_counter() - start
+    for name, count in sorted(seen.items()):
+        Console().print(f"{count:>10,}  {name}")
+    reached = {word for name in seen for word in name.split()}
+    missing = {reason.name for reason in Reason} - {reason.name for reason in LIVE_ONLY} - reached
+    assert not missing, f"never reached: {sorted(missing)}"
+    return [Result("engine.conservation_markets", seen["markets"], "markets", f"{wall:.0f} s", None, None, 0.0, 1)]
+
+
+@benchmark("engine.reference")
+def reference() -> list[Result]:
+    """Decide and fill a thousand random sessions by the compiled rules and by the page; they must be equal."""
+    sessions = seed = 0
+    start = time.perf_counter()
+    while sessions < SESSIONS:
+        drawn = case(seed)
+        result = _run(drawn)
+        assert_equal(seed, result, by_the_page(drawn))
+        sessions, seed = sessions + len(result.dates), seed + 1
+    wall = time.perf_counter() - start
+    return [Result("engine.reference_sessions", sessions, "sessions equal", f"{wall:.0f} s", None, None, 0.0, 1)]
+
+
+def _run(case: Case):
+    return backtest(case.frames, case.signals, case.scale, case.plan, case.kernel, case.costs, case.sessions, case.cash)

@@ -117,7 +117,7 @@ def decay_section(found: Decay, threshold: float) -> str:
               f"about {threshold:.3g} on: the median threshold of the entries."),
         chart(_net_edge(found, threshold), 260),
         below("Break-even", f"Mean return {HORIZONS[LABEL]} minutes after signals of each strength, against the cost "
-              "of a round trip. Only where the first is higher is there something to earn."),
+              "of a round trip. Only where the first is higher is there something to earn. The table is in bps."),
         chart(_break_even(found), 300),
         _buckets(found),
     )  # fmt: skip

@@ -69,14 +69,15 @@ def decay(signal: Float64, forward: Float64, cost: Float64, session: Int64) -> D
     edges = np.unique(np.quantile(size, QUANTILES)) if len(size) else np.empty(0)
     bucket = np.searchsorted(edges, size, side="right") - 1
     n = np.bincount(bucket, minlength=len(edges)).astype(np.int64)
-    days = np.unique(session)
+    order = np.argsort(session, kind="stable")
+    days = np.split(order, np.flatnonzero(np.diff(session[order])) + 1) if len(order) else []
     return Decay(
         edges=edges,
         n=n,
         gross=_means(np.sign(signal)[:, None] * forward, bucket, len(edges)),
         cost=_means(cost[:, None], bucket, len(edges))[:, 0],
         a_day=n[::-1].cumsum()[::-1] / max(len(days), 1),
-        ic=np.array([_ics(signal[session == day], forward[session == day]) for day in days]).reshape(-1, len(HORIZONS)),
+        ic=np.array([_ics(signal[day], forward[day]) for day in days]).reshape(-1, len(HORIZONS)),
     )
 
 

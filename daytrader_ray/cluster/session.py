@@ -73,7 +73,7 @@ async def trade(spec: SessionSpec, scorer: Scorer) -> SessionResult:
         await asyncio.to_thread(_bring_in, spec)
     async with AsyncExitStack() as stack:
         broker = await stack.enter_async_context(AlpacaBroker(spec.broker))
-        start = await starting(spec, broker) if spec.cash is None else Start(spec.cash)
+        start, held = await starting(spec, broker) if spec.cash is None else (Start(spec.cash), {})
         bundle = load_bundle(spec)
         market, behind = await asyncio.to_thread(market_before, spec, bundle)
         stocks = [symbol for symbol in market.history.symbols if not is_index(symbol)]
@@ -82,6 +82,7 @@ async def trade(spec: SessionSpec, scorer: Scorer) -> SessionResult:
         terms = Terms(spec.kernel, spec.costs, spec.regime)
         engine = SessionEngine(bundle, market, terms, start, spec.run)
         check_known(spec, engine)
+        check_positions(engine, held)
         await practise(engine, scorer)
         rehearses = bool(spec.sandbox_url)
         root = local_root(spec.journal_root)
@@ -198,18 +199,22 @@ async def _rehearsed(
         ) from error
 
 
-async def starting(spec: SessionSpec, broker: Broker) -> Start:
-    """Return where the books stand, by the account and the journal.
-
-    A `BrokerError` when the account holds positions that no session of ours has left to this one.
-    """
+async def starting(spec: SessionSpec, broker: Broker) -> tuple[Start, Mapping[str, int]]:
+    """Return where the books stand, by the account and the journal, and the account's positions."""
     account = await broker.snapshot()
-    start = start_of(spec.journal_root, spec.date, spec.journal_name, account.cash)
     held = {symbol: qty for symbol, qty in account.positions.items() if qty}
-    if held != {symbol: kept.qty for symbol, kept in start.carried.items()}:
+    return start_of(spec.journal_root, spec.date, spec.journal_name, account.cash), held
+
+
+def check_positions(engine: SessionEngine, held: Mapping[str, int]) -> None:
+    """Refuse an account that holds other positions than a session of ours has left to this one."""
+    if held != engine.positions:
         named = ", ".join(f"{symbol} {qty:+d}" for symbol, qty in held.items()) or "nothing"
-        raise BrokerError(f"the account already holds {named}", "close all positions before a session starts")
-    return start
+        left = ", ".join(f"{symbol} {qty:+d}" for symbol, qty in engine.positions.items()) or "nothing"
+        raise BrokerError(
+            f"the account already holds {named}, the session before left {left}",
+            "close all positions before a session starts",
+        )
 
 
 async def _heed(spec: SessionSpec, engine: SessionEngine) -> None:

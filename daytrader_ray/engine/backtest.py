@@ -207,6 +207,8 @@ def day_of(
         is_hedge=hedges[0],
         hedge_cap=hedges[1],
         liquidity=liquidity_of(frames, session),
+        quiet=np.zeros(shape[1], dtype=np.int64),
+        resting=np.zeros(shape[1], dtype=np.int64),
     )
 
 

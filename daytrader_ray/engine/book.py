@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from daytrader_ray.domain.jit import njit
+from daytrader_ray.domain.jit import njit_flat
 from daytrader_ray.domain.trading import OrderKind
 from daytrader_ray.engine.rounding import WHOLE, to_tick
 
@@ -80,7 +80,7 @@ def new_book(n_symbols: int, cash: float, peak: float | None = None) -> Book:
     )  # fmt: skip
 
 
-@njit
+@njit_flat
 def open_session(book: Book) -> None:
     """Start a day: its loss is counted from here, trade counts and cool-downs are fresh.
 
@@ -118,7 +118,7 @@ def restate(book: Book, ratio: F8) -> None:
         book.stop_price[i] = to_tick(book.stop_price[i])
 
 
-@njit
+@njit_flat
 def apply_fill(
     book: Book, i: int, kind: int, side: int, qty: int, price: float, fee: float, slot: int, cooldown: int
 ) -> None:

@@ -5,9 +5,11 @@ bars up to a full hour, and its budget is in force from the close five minutes l
 What it says of a session depends on that session and the twenty before alone: the same bits wherever it is asked.
 """
 
+import functools
 import itertools
+import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -48,6 +50,24 @@ class Allocation(NamedTuple):
     crowding: float = float("nan")
     fear: bool = False
 
+    def told(self, symbols: Sequence[str]) -> dict[str, Any]:
+        """Return what to note of it, in plain values; caps, betas and targets by symbol."""
+        budget, by_symbol = self.budget, dict[str, dict[str, float]]()
+        for name, values in (("cap", budget.cap), ("beta", budget.beta), ("hedge_weight", budget.hedge_weight)):
+            known = zip(symbols, values.tolist(), strict=True)
+            by_symbol[name] = {symbol: round(value, 6) for symbol, value in known if value == value and value != 0.0}
+        return {
+            "slot": self.slot,
+            "step": self.step,
+            "refused": self.refused,
+            "crowding": None if math.isnan(self.crowding) else round(self.crowding, 6),
+            "fear": self.fear,
+            "gross_scale": budget.gross_scale,
+            "neutral": bool(budget.neutral),
+            "hedge": symbols[budget.hedge] if budget.hedge != NONE else "",
+            **by_symbol,
+        }
+
 
 class Allocator:
     """The slow loop of one set of symbols; `open` begins each session, `at` follows at each of its slow slots.
@@ -67,7 +87,6 @@ class Allocator:
     ) -> None:
         self._config, self._kernel, self._symbols, self._sector = config, kernel, tuple(symbols), sector
         self._bar_minutes, self._ic = bar_minutes, ic
-        self._threads = ThreadpoolController()  # more threads could sum in another order
 
     def slots(self, n_slots: int) -> list[int]:
         """Return the slots of a session after whose close `at` is called."""
@@ -81,36 +100,33 @@ class Allocator:
 
     def open(self, history: Panel, tradable: Bool) -> Allocation:
         """Begin the session after the last one of `history`; `tradable` `[symbol]` are its stocks."""
-        with self._threads.limit(limits=1):
-            n = len(history.grid.sessions)
-            past, nothing = history.part(max(0, n - SESSIONS), n), np.full(len(self._symbols), np.nan)
-            returns = self._returns(past)
-            self._free = unlimited(len(nothing), self._kernel.max_position)._replace(beta=self._betas(returns))
+        n = len(history.grid.sessions)
+        past = history.part(max(0, n - SESSIONS), n)
+        return self.begin(daily_returns(past), past.close[-1:], tradable)
+
+    def begin(self, days: Sequence[Float64], latest: Float64, tradable: Bool) -> Allocation:
+        """Begin a session on `daily_returns` of the sessions before and their last closes `[0 or 1, symbol]`."""
+        with _threads().limit(limits=1):
+            unknown = np.full(len(self._symbols), np.nan)
+            returns = np.concatenate([unknown[None, :][:0], *days])
+            market = self._column(SPY)
+            beta = betas(returns, market) if market != NONE else unknown
+            self._free = unlimited(len(beta), self._kernel.max_position)._replace(beta=beta)
             if not self._config.is_hourly:
                 return Allocation(OPEN, self._free)
-            self._begin(returns, tradable)
-            return self._allocate(OPEN, self._covariance, past.close[-1] if n else nothing, nothing, nothing)
+            self._measure(returns, tradable)
+            return self._allocate(OPEN, self._covariance, latest[0] if len(latest) else unknown, unknown, unknown)
 
     def at(self, slot: int, close: Float64, signal: Float64, sigma_30: Float64) -> Allocation:
         """Return what is said on the bars up to the close of `slot`: `close` `[bar, symbol]` of the session so far.
 
         `signal` and `sigma_30` `[symbol]` are those of that close (NaN: none).
         """
-        with self._threads.limit(limits=1):
+        with _threads().limit(limits=1):
             today = five_minute_returns(close[: slot + 1], self._bar_minutes)[:, self._used]
             return self._allocate(slot, updated(self._covariance, today), close[slot], signal, sigma_30)
 
-    def _returns(self, past: Panel) -> Float64:
-        """Return the 5-minute returns inside the sessions of `past` `[row, symbol]`."""
-        ends, nothing = past.grid.first_row.tolist(), np.empty((0, len(self._symbols)))
-        days = (past.close[a:b] for a, b in itertools.pairwise(ends))
-        return np.concatenate([nothing, *(five_minute_returns(day, self._bar_minutes) for day in days)])
-
-    def _betas(self, returns: Float64) -> Float64:
-        market = self._column(SPY)
-        return betas(returns, market) if market != NONE else np.full(len(self._symbols), np.nan)
-
-    def _begin(self, returns: Float64, tradable: Bool) -> None:
+    def _measure(self, returns: Float64, tradable: Bool) -> None:
         """Measure on the `returns` `[row, symbol]` of the sessions before what stands for the whole day."""
         kernel, enough = self._kernel, known(returns)
         is_hedge = np.isin(self._symbols, list(kernel.hedge.caps))
@@ -129,7 +145,7 @@ class Allocator:
         config, stocks = self._config, self._stocks
         wish, among = np.nan_to_num(signal[stocks]), covariance[: len(stocks), : len(stocks)]
         size, found = np.abs(wish), Allocation(slot, self._free, crowding=mean_correlation(among))
-        if config.scheme != "none" and len(stocks):
+        if config.scheme != "none":
             answer = self._ladder.answer(among, max(self._ic, 0.0) * np.nan_to_num(sigma_30[stocks]) * wish)
             budget, size = self._free._replace(cap=self._caps(answer.weights)), np.abs(answer.weights)
             found = found._replace(budget=budget, step=answer.step, refused=answer.refused)
@@ -178,6 +194,12 @@ def five_minute_returns(close: Float64, bar_minutes: int) -> Float64:
     return np.diff(np.log(close[every - 1 :: every]), axis=0)
 
 
+def daily_returns(panel: Panel) -> list[Float64]:
+    """Return the 5-minute returns of each session `[session][row, symbol]`."""
+    ends, minutes = panel.grid.first_row.tolist(), panel.grid.bar_minutes
+    return [five_minute_returns(panel.close[a:b], minutes) for a, b in itertools.pairwise(ends)]
+
+
 def budgets_of(
     allocator: Allocator, panel: Panel, block: tuple[int, int], tradable: Bool, signal: Float64, sigma_30: Float64
 ) -> tuple[Budgets, tuple[Allocation, ...]]:
@@ -186,14 +208,23 @@ def budgets_of(
     `panel` begins at least 20 sessions before `start` where there are as many; `tradable` is `[session of panel,
     symbol]`, `signal` and `sigma_30` are `[row of the block, symbol]`.
     """
-    first, made = panel.grid.first_row, list[Allocation]()
-    at = np.empty(int(first[block[1]] - first[block[0]]), dtype=np.int64)
-    for s in range(*block):
-        rows = slice(int(first[s] - first[block[0]]), int(first[s + 1] - first[block[0]]))
-        close, today = panel.close[int(first[s]) : int(first[s + 1])], at[rows]
-        made.append(allocator.open(panel.part(0, s), tradable[s]))
+    start, stop = block
+    first, made, before = panel.grid.first_row, list[Allocation](), max(0, start - SESSIONS)
+    days = daily_returns(panel.part(before, stop))
+    at = np.empty(int(first[stop] - first[start]), dtype=np.int64)
+    for s in range(start, stop):
+        rows = slice(int(first[s] - first[start]), int(first[s + 1] - first[start]))
+        close, today = panel.close[first[s] : first[s + 1]], at[rows]
+        latest = panel.close[max(0, first[s] - 1) : first[s]]
+        made.append(allocator.begin(days[max(0, s - SESSIONS) - before : s - before], latest, tradable[s]))
         today[:] = len(made) - 1
         for slot in allocator.slots(len(close)):
             made.append(allocator.at(slot, close, signal[rows][slot], sigma_30[rows][slot]))
             today[allocator.in_force(slot) :] = len(made) - 1
     return Budgets(at, tuple(one.budget for one in made)), tuple(made)
+
+
+@functools.cache
+def _threads() -> ThreadpoolController:
+    """Return what holds the linear algebra to one thread: more of them could sum in another order."""
+    return ThreadpoolController()

@@ -44,7 +44,7 @@ class KernelConfig(Config):
         default="kelly", description="kelly: by the edge of like signals on validation; confidence: |signal| alone"
     )
     orders: Literal["limit", "market"] = Field(
-        default="market", description="patient entries and exits: a limit at the close for one bar, or at market"
+        default="limit", description="patient entries and exits: a limit at the close for one bar, or at market"
     )
     max_daily_loss: float = Field(default=0.02, gt=0, lt=1, description="loss on the day that flattens and halts")
     stop_atr: float = Field(default=2.0, gt=0, description="stop distance in ATR_5")

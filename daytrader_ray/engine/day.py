@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from daytrader_ray.domain.budget import Budget, Sizing
-from daytrader_ray.domain.jit import njit
+from daytrader_ray.domain.jit import njit_flat
 from daytrader_ray.domain.trading import OrderKind
 from daytrader_ray.engine.book import B1, CASH, EQUITY, F8, I8, Book, apply_fill, open_session
 from daytrader_ray.engine.fills import (
@@ -47,7 +47,9 @@ def stacked(budgets: Sequence[Budget]) -> BudgetTable:
 class Day(NamedTuple):
     """One session: bars, signals and events `[slot, symbol]`; threshold, scale, `reducing` and `budget` `[slot]`.
 
-    The rest is known before it `[symbol]`, `sector_limit` `[sector]`; `budgets` are those that `budget` counts.
+    The rest is known before it `[symbol]`, `sector_limit` `[sector]`; `budgets` are those that `budget` counts. Of the
+    session's course: `quiet` bars since the last trade, `resting` limits that may still fill, both 0 before it, and
+    what `short_sales` restricts.
     """
 
     open: F8
@@ -73,9 +75,11 @@ class Day(NamedTuple):
     is_hedge: B1
     hedge_cap: F8
     liquidity: Liquidity
+    quiet: I8
+    resting: I8
 
 
-@njit
+@njit_flat
 def _fill(
     book: Book, log: Log, t: int, phase: int, i: int, kind: int, side: int, qty: int, price: float, line: int,
     costs: Costs, cooldown: int,
@@ -85,7 +89,7 @@ def _fill(
     log_fill(log, t, phase, qty, line, price, fee)
 
 
-@njit
+@njit_flat
 def run_day(
     book: Book,
     day: Day,
@@ -104,9 +108,7 @@ def run_day(
     """
     n_slots, n_symbols = day.close.shape
     open_session(book)
-    quiet = np.zeros(n_symbols, dtype=np.int64)
-    restricted = day.short_sales.restricted.copy()
-    resting = np.zeros(n_symbols, dtype=np.int64)
+    quiet, resting, restricted = day.quiet, day.resting, day.short_sales.restricted
     pending = first_pending = n_resting = 0
     for t in range(n_slots):
         bar = Bar(day.open[t], day.high[t], day.low[t], day.volume[t], book.mark)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from daytrader_ray.domain.budget import Budget, Sizing
-from daytrader_ray.domain.jit import njit
+from daytrader_ray.domain.jit import njit_flat
 from daytrader_ray.domain.trading import OrderKind, Reason
 from daytrader_ray.engine.book import EQUITY, F8, FREE, PEAK, START_EQUITY, Book
 from daytrader_ray.engine.orders import emit
@@ -41,13 +41,13 @@ NO_ROOM = (
 )  # fmt: skip
 
 
-@njit
+@njit_flat
 def beta_of(budget: Budget, i: int) -> float:
     """Return a symbol's beta to SPY; 1 where it is unknown."""
     return float(budget.beta[i]) if np.isfinite(budget.beta[i]) else 1.0
 
 
-@njit
+@njit_flat
 def bet_fraction(book: Book, sizing: Sizing, rules: Rules) -> float:
     """Return the fraction of the full Kelly bet: lowered linearly to 0.25 over the first 10 % below the peak."""
     if not rules.kelly:
@@ -57,7 +57,7 @@ def bet_fraction(book: Book, sizing: Sizing, rules: Rules) -> float:
     return float(sizing.fraction - (sizing.fraction - lowest) * min(1.0, fall / DEEPEST_FALL))
 
 
-@njit
+@njit_flat
 def kelly_weight(signal: float, sizing: Sizing, rules: Rules) -> float:
     """Return the weight of the bucket of |signal|, 0 below the first one."""
     if not rules.kelly:
@@ -69,7 +69,7 @@ def kelly_weight(signal: float, sizing: Sizing, rules: Rules) -> float:
     return weight
 
 
-@njit
+@njit_flat
 def entry_denial(book: Book, i: int, slot: int, now: Snapshot, signal: float, sizing: Sizing, rules: Rules) -> int:
     """Return why symbol `i`, its signal over the threshold, may not be entered, 0 if it may."""
     if book.qty[i] != 0:
@@ -103,7 +103,7 @@ def entry_denial(book: Book, i: int, slot: int, now: Snapshot, signal: float, si
     return 0
 
 
-@njit
+@njit_flat
 def rank_entries(
     book: Book, slot: int, now: Snapshot, signal: F8, threshold: float, sizing: Sizing, rules: Rules, scratch: Scratch
 ) -> int:
@@ -128,7 +128,7 @@ def rank_entries(
     return n
 
 
-@njit
+@njit_flat
 def write_rooms(book: Book, i: int, side: int, now: Snapshot, rules: Rules, scratch: Scratch, row: F8) -> None:
     """Write what each limit leaves for an entry: sector, gross, net, beta and power in USD, volume in shares."""
     equity, sector, beta = book.money[EQUITY], now.sector[i], beta_of(now.budget, i)
@@ -144,7 +144,7 @@ def write_rooms(book: Book, i: int, side: int, now: Snapshot, rules: Rules, scra
     row[FIRST_ROOM + VOLUME] = rules.participation * now.expected_volume[i]
 
 
-@njit
+@njit_flat
 def size_entry(wish: float, close: float, row: F8) -> tuple[int, int]:
     """Return (shares, reason why there are none) of a wish in USD, and note in `row` which room binds."""
     smallest, bound, usd = np.inf, -1, wish
@@ -161,7 +161,7 @@ def size_entry(wish: float, close: float, row: F8) -> tuple[int, int]:
     return 0, NO_ROOM[bound] if whole(wish / close) >= 1 else DENIED_SIZE
 
 
-@njit
+@njit_flat
 def enter(
     book: Book,
     slot: int,

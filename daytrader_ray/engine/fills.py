@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from daytrader_ray.domain.costs import CostConfig
-from daytrader_ray.domain.jit import njit
+from daytrader_ray.domain.jit import njit_flat
 from daytrader_ray.domain.panel import Frames
 from daytrader_ray.domain.trading import OrderKind, Reason, is_urgent
 from daytrader_ray.engine.book import F8, Book
@@ -86,7 +86,7 @@ def liquidity_of(frames: Frames, session: int) -> Liquidity:
     )
 
 
-@njit
+@njit_flat
 def fill_price(
     base: float, side: int, qty: int, volume: float, i: int, slot: int, at: Liquidity, costs: Costs
 ) -> float:
@@ -109,7 +109,7 @@ def fill_price(
     return max(round_half_even(base + side * (half_spread + impact), 1e4), 1e-4)
 
 
-@njit
+@njit_flat
 def fill_fee(side: int, qty: int, price: float, costs: Costs) -> float:
     """Return the regulatory fees in USD: SEC and TAF, on sales only, each rounded to cents."""
     if side > 0:
@@ -119,7 +119,7 @@ def fill_fee(side: int, qty: int, price: float, costs: Costs) -> float:
     return sec + taf
 
 
-@njit
+@njit_flat
 def impact_volume(i: int, urgent: bool, bar_volume: float, n_slots: int, at: Liquidity) -> float:
     """Return the daily volume that impact is measured against: ADV, for urgent orders this bar's if that is less."""
     if urgent and bar_volume > 0.0:
@@ -127,7 +127,7 @@ def impact_volume(i: int, urgent: bool, bar_volume: float, n_slots: int, at: Liq
     return float(at.adv[i])
 
 
-@njit
+@njit_flat
 def market_fill(
     i: int, kind: int, side: int, qty: int, reason: int, slot: int, n_slots: int, bar: Bar, at: Liquidity, costs: Costs
 ) -> tuple[int, float]:
@@ -148,7 +148,7 @@ def market_fill(
     return filled, fill_price(bar.open[i], side, filled, volume, i, slot, at, costs)
 
 
-@njit
+@njit_flat
 def limit_at_open(
     i: int, side: int, qty: int, limit: float, slot: int, bar: Bar, at: Liquidity, costs: Costs
 ) -> tuple[int, float]:
@@ -162,14 +162,14 @@ def limit_at_open(
     return filled, side * min(side * price, side * limit)
 
 
-@njit
+@njit_flat
 def limit_inside(i: int, side: int, qty: int, limit: float, bar: Bar, costs: Costs) -> int:
     """Return the filled shares of a limit inside a bar, at the limit: only if the bar trades through it."""
     through = bar.low[i] < limit if side > 0 else bar.high[i] > limit
     return min(qty, whole(costs.participation * bar.volume[i])) if through else 0
 
 
-@njit
+@njit_flat
 def stop_fill(book: Book, i: int, slot: int, n_slots: int, bar: Bar, at: Liquidity, costs: Costs) -> float:
     """Return the price at which symbol `i`'s resting stop fills inside bar `slot`, 0 if it is not hit."""
     if bar.volume[i] <= 0.0:

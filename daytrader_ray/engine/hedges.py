@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from daytrader_ray.domain.jit import njit
+from daytrader_ray.domain.jit import njit_flat
 from daytrader_ray.domain.trading import OrderKind, Reason
 from daytrader_ray.engine.book import ACTIVE, EQUITY, FREE, START_EQUITY, Book
 from daytrader_ray.engine.entries import beta_of
@@ -14,7 +14,7 @@ KIND = int(OrderKind.HEDGE)
 HEDGE = int(Reason.HEDGE)
 
 
-@njit
+@njit_flat
 def hedge_target(i: int, equity: float, now: Snapshot, scratch: Scratch) -> float:
     """Return what is to be held of a hedge instrument in USD, cut to its cap."""
     target = now.budget.hedge_weight[i] * equity
@@ -25,7 +25,7 @@ def hedge_target(i: int, equity: float, now: Snapshot, scratch: Scratch) -> floa
     return float(min(max(target, -most), most))
 
 
-@njit
+@njit_flat
 def may_grow(book: Book, i: int, side: int, now: Snapshot) -> bool:
     """Return whether more of a hedge may be bought (+1) or sold short (-1)."""
     if book.state[0] != ACTIVE or now.halted[i]:
@@ -33,7 +33,7 @@ def may_grow(book: Book, i: int, side: int, now: Snapshot) -> bool:
     return side > 0 or bool(now.shortable[i] and not now.restricted[i])
 
 
-@njit
+@njit_flat
 def hedge(book: Book, closing: bool, now: Snapshot, rules: Rules, scratch: Scratch, out: Intents, n: int) -> int:
     """Write the orders of hedges that are not sold, by symbol, behind the first `n` intents; return how many there are.
 

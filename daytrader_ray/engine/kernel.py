@@ -8,13 +8,12 @@ allocate nothing. `docs/fills.md` fixes when what happens.
 import numpy as np
 
 from daytrader_ray.domain.budget import Sizing
-from daytrader_ray.domain.jit import njit
+from daytrader_ray.domain.jit import njit_flat
 from daytrader_ray.domain.trading import OrderKind, Reason
 from daytrader_ray.engine.book import (
     ACTIVE,
     CASH,
     EQUITY,
-    F8,
     FREE,
     HANDS_OFF,
     PEAK,
@@ -45,7 +44,7 @@ DENIED_SESSION = int(Reason.DENIED_SESSION)
 DENIED_REDUCING = int(Reason.DENIED_REDUCING)
 
 
-@njit
+@njit_flat
 def mark_to_market(book: Book, now: Snapshot, scratch: Scratch) -> None:
     """Mark every position at the close; a NaN keeps the last mark. Equity = cash + positions."""
     equity = book.money[CASH]
@@ -67,14 +66,15 @@ def mark_to_market(book: Book, now: Snapshot, scratch: Scratch) -> None:
         else:
             marked[STOCK_BETA] += usd * beta_of(now.budget, i)
             scratch.sector_gross[now.sector[i]] += abs(usd)
-    scratch.exposure[:] = marked
+    for k in range(marked.size):
+        scratch.exposure[k] = marked[k]
     book.money[EQUITY] = equity
     book.money[PEAK] = max(book.money[PEAK], equity)
 
 
-@njit
-def without_sector(now: Snapshot, scratch: Scratch) -> F8:
-    """Return each stock's signal less the mean of the known ones of its sector, clipped to [-1, 1] `[symbol]`."""
+@njit_flat
+def demean(now: Snapshot, scratch: Scratch) -> None:
+    """Write each stock's signal less the mean of the known ones of its sector, clipped to [-1, 1]."""
     scratch.sector_sum[:] = 0.0
     scratch.sector_known[:] = 0
     for i in range(now.signal.size):
@@ -87,10 +87,9 @@ def without_sector(now: Snapshot, scratch: Scratch) -> F8:
             continue
         mean = scratch.sector_sum[now.sector[i]] / max(1, scratch.sector_known[now.sector[i]])
         scratch.signal[i] = min(1.0, max(-1.0, now.signal[i] - mean)) if np.isfinite(now.signal[i]) else np.nan
-    return scratch.signal
 
 
-@njit
+@njit_flat
 def exit_reason(
     book: Book, i: int, slot: int, flatten: bool, is_hedge: bool, signal: float, threshold: float, rules: Rules
 ) -> int:
@@ -120,7 +119,7 @@ def exit_reason(
     return 0
 
 
-@njit
+@njit_flat
 def leave(book: Book, i: int, reason: int, rules: Rules, out: Intents, n: int) -> int:
     """Sell position `i` whole; its stop is cancelled first, so that the shares are free to sell.
 
@@ -138,7 +137,7 @@ def leave(book: Book, i: int, reason: int, rules: Rules, out: Intents, n: int) -
     return emit(out, n, EXIT, i, side, qty, reason, price)
 
 
-@njit
+@njit_flat
 def trail(book: Book, slot: int, now: Snapshot, rules: Rules, out: Intents, n: int) -> int:
     """Move the stops of positions that are not sold behind the best price since the bar after their first fill."""
     for i in range(book.qty.size):
@@ -161,7 +160,7 @@ def trail(book: Book, slot: int, now: Snapshot, rules: Rules, out: Intents, n: i
     return n
 
 
-@njit
+@njit_flat
 def step(
     book: Book,
     slot: int,
@@ -201,7 +200,10 @@ def step(
     if slot >= n_slots - 1:
         scratch.verdict[:] = DENIED_SESSION
         return 0
-    signal = without_sector(now, scratch) if now.budget.neutral else now.signal
+    signal = now.signal
+    if now.budget.neutral:
+        demean(now, scratch)
+        signal = scratch.signal
 
     n, flatten = 0, slot >= n_slots - 1 - rules.flat_bars
     for i in range(now.close.size):
@@ -222,7 +224,7 @@ def step(
     return enter(book, slot, now, signal, threshold, scale, sizing, rules, scratch, out, n)
 
 
-@njit
+@njit_flat
 def release(book: Book, out: Intents) -> int:
     """Cancel what is left of the limits: their bar is over; return the number of intents written."""
     n = 0
@@ -236,7 +238,7 @@ def release(book: Book, out: Intents) -> int:
     return n
 
 
-@njit
+@njit_flat
 def protect(book: Book, rules: Rules, leaving_too: bool, out: Intents) -> int:
     """Put a resting stop for the whole under every position that lacks one; return the number of intents written.
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from daytrader_ray.domain.budget import SIZING_STEPS
-from daytrader_ray.domain.jit import njit
+from daytrader_ray.domain.jit import njit_flat
 from daytrader_ray.domain.trading import Fill, Order, OrderKind, Phase, Reason
 from daytrader_ray.engine.book import F8, I8
 from daytrader_ray.engine.orders import order_of
@@ -66,7 +66,7 @@ def kept(log: Log) -> Log:
     )  # fmt: skip
 
 
-@njit
+@njit_flat
 def log_orders(log: Log, slot: int, out: Intents, n: int) -> None:
     """Write the first `n` intents of `slot`."""
     for k in range(n):
@@ -79,7 +79,8 @@ def log_orders(log: Log, slot: int, out: Intents, n: int) -> None:
         log.orders[line, 5] = out.reason[k]
         log.order_price[line] = out.price[k]
         if kind == ENTRY:
-            log.sizing[log.counts[2]] = out.sizing[k]
+            for step in range(out.sizing.shape[1]):
+                log.sizing[log.counts[2], step] = out.sizing[k, step]
             log.counts[2] += 1
         if kind == STOP:
             log.line[0, i] = line
@@ -88,7 +89,7 @@ def log_orders(log: Log, slot: int, out: Intents, n: int) -> None:
         log.counts[0] = line + 1
 
 
-@njit
+@njit_flat
 def log_fill(log: Log, slot: int, phase: int, qty: int, order: int, price: float, fee: float) -> None:
     """Write one fill of the order in line `order`."""
     line = log.counts[1]

@@ -14,6 +14,7 @@ from daytrader_ray.domain.sessions import Session
 from daytrader_ray.engine.config import KernelConfig
 from daytrader_ray.features.extras import Extra
 from daytrader_ray.features.live import Warmed
+from daytrader_ray.portfolio.config import PortfolioConfig
 from daytrader_ray.regime.config import RegimeConfig
 
 Float64 = npt.NDArray[np.float64]
@@ -59,14 +60,16 @@ class Terms:
     kernel: KernelConfig = field(default_factory=KernelConfig)
     costs: CostConfig = field(default_factory=CostConfig)
     regime: RegimeConfig = field(default_factory=RegimeConfig)
+    portfolio: PortfolioConfig = field(default_factory=PortfolioConfig)
 
 
 class Carried(NamedTuple):
-    """A position that a halt kept through a close: signed shares, average entry price and last stop in USD."""
+    """A position that a halt kept through a close: signed shares, average entry price, last stop and ATR_5 in USD."""
 
     qty: int
     entry_price: float
     stop_price: float
+    atr: float
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,12 @@
 
 import datetime as dt
 
-from daytrader_ray.domain.jit import njit
+from daytrader_ray.domain.jit import njit_flat
 from daytrader_ray.domain.trading import Order, OrderKind, Reason, client_order_id, is_urgent
 from daytrader_ray.engine.values import Intents
 
 
-@njit
+@njit_flat
 def emit(out: Intents, n: int, kind: int, i: int, side: int, qty: int, reason: int, price: float) -> int:
     """Write one intent behind the first `n`; return how many there are."""
     out.kind[n] = kind

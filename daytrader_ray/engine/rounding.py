@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from daytrader_ray.domain.jit import njit
+from daytrader_ray.domain.jit import njit_flat
 
 TIE = 1e-6
 WHOLE = 1e-9
 
 
-@njit
+@njit_flat
 def round_half_even(value: float, unit: float) -> float:
     """Round `value` to multiples of `1 / unit`; within 1e-6 of a tie the even neighbour wins.
 
@@ -21,14 +21,14 @@ def round_half_even(value: float, unit: float) -> float:
     return float(np.floor(scaled + 0.5) / unit)
 
 
-@njit
+@njit_flat
 def to_tick(price: float) -> float:
     """Round a price half-even to the exchange's increment: 0.01 USD, below 1 USD 0.0001; never below one of them."""
     unit = 100.0 if price >= 1.0 else 10000.0
     return max(round_half_even(price, unit), 1.0 / unit)
 
 
-@njit
+@njit_flat
 def whole(shares: float) -> int:
     """Round shares down; what is within 1e-9 below a whole number is that number.
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from daytrader_ray.domain.errors import BrokerError, DaytraderError
 from daytrader_ray.domain.ports import Account, Broker, Clock, Journal, LiveBar, MarketFeed, Scorer, Tick
 from daytrader_ray.domain.trading import Fill, Order, OrderKind, Phase
+from daytrader_ray.engine.budgets import Allocation
 from daytrader_ray.engine.market import Conditions
 from daytrader_ray.engine.session import Mark, SessionEngine, Sized
 
@@ -67,6 +68,7 @@ async def run_session(
     names what is open.
     """
     loop = _Loop(engine, broker, journal, stopwatch)
+    loop.note_budget(engine.budgets.opened)
     try:
         while (tick := await clock.next_tick()) is not None:
             await loop.take_events(tick, tick.n_events)
@@ -119,6 +121,12 @@ class _Loop:
         self.freeze(tick.slot, feed.frozen())
         await self.send(tick, await self.decide(tick.slot, bars, feed.ticks(), scorer), read_at)
         self._mark(tick.slot)
+        self.note_budget(self.engine.allocate(tick.slot))
+
+    def note_budget(self, made: Allocation | None) -> None:
+        """Note what the slow loop has said, if it was asked."""
+        if made is not None:
+            self.journal.note("budget", made.told(self.engine.symbols))
 
     async def _release(self, tick: Tick) -> None:
         """Cancel what is left of limits, all at once, and go on when every outcome is known."""
@@ -190,8 +198,8 @@ class _Loop:
     async def send(self, tick: Tick, orders: Sequence[Order], read_at: float | None = None) -> None:
         """Send orders one after another, in the kernel's order; each is journalled before it leaves."""
         for order in orders:
-            if order.symbol in self.engine.orders.unknown:
-                # The cancel before it failed: what that stop has sold, or will sell, must not be sold twice.
+            if order.symbol in self.engine.orders.unknown or self._has_gone(order):
+                # The cancel before it failed, or was too late: what that stop has sold must not be sold twice.
                 self.engine.orders.not_sent(order)
                 self.journal.note("skipped", {"slot": order.slot, "client_order_id": order.client_order_id})
                 continue
@@ -209,6 +217,9 @@ class _Loop:
             if order.kind is OrderKind.CANCEL_STOP:
                 # The stop may have been filled in the meantime: then there is nothing left to sell.
                 await self.take_events(tick, None)
+
+    def _has_gone(self, order: Order) -> bool:
+        return order.kind in (OrderKind.EXIT, OrderKind.STOP) and order.symbol not in self.engine.positions
 
     async def _submit(self, order: Order) -> None:
         try:

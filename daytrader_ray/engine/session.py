@@ -8,16 +8,29 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from daytrader_ray.domain.budget import CONFIDENCE, unlimited
+from daytrader_ray.domain.budget import CONFIDENCE
 from daytrader_ray.domain.ports import BrokerEvent, LiveBar
 from daytrader_ray.domain.trading import MEMBERS, Fill, Order, OrderKind, Phase, Reason
-from daytrader_ray.engine.book import CASH, EQUITY, HALTED, PEAK, START_EQUITY, new_book, open_session
+from daytrader_ray.engine.book import CASH, EQUITY, HALTED, PEAK, START_EQUITY, new_book, open_session, restate
+from daytrader_ray.engine.budgets import Allocation, Allocator
 from daytrader_ray.engine.fills import costs_of
 from daytrader_ray.engine.kernel import protect, release, step
+from daytrader_ray.engine.live_budgets import LiveBudgets
 from daytrader_ray.engine.live_inputs import NO_TICKS, LiveInputs
 from daytrader_ray.engine.market import Carried, Conditions, Market, Start, Terms
 from daytrader_ray.engine.open_orders import OpenOrders
-from daytrader_ray.engine.values import Snapshot, hedge_caps, new_intents, new_scratch, rules_of
+from daytrader_ray.engine.short_sales import short_sales
+from daytrader_ray.engine.values import (
+    BETA,
+    GROSS,
+    HEDGED,
+    NET,
+    Snapshot,
+    hedge_caps,
+    new_intents,
+    new_scratch,
+    rules_of,
+)
 from daytrader_ray.models.bundle import Bundle
 from daytrader_ray.models.ensemble import new_state, signal_step
 from daytrader_ray.models.ensemble import rules_of as signal_rules
@@ -95,7 +108,11 @@ class SessionEngine:
         self._out, self._scratch = new_intents(n), new_scratch(market.sector)
         self._is_hedge, self._hedge_cap = hedge_caps(terms.kernel, symbols)
         self._shortable = ~np.isin(symbols, market.hard_to_borrow)
-        self._budget = unlimited(n, terms.kernel.max_position)
+        minutes, ic = grid.bar_minutes, ensemble.ic
+        allocator = Allocator(terms.portfolio, terms.kernel, symbols, market.sector, minutes, ic)
+        self.budgets = LiveBudgets(allocator, market.history, market.tradable, self.n_slots)
+        self._short_sales = short_sales(market.history, len(grid.sessions), market.price_factor)
+        self._restricted = self._short_sales.restricted.copy()
         self._signal = np.full(n, np.nan)
         self._signal_rules = signal_rules(ensemble, strategy_table(terms.regime), grid.bar_minutes)
         self._signal_state = new_state(ensemble, n, grid.bar_minutes)
@@ -111,8 +128,9 @@ class SessionEngine:
         self._book = book = new_book(len(self.symbols), start.cash, start.peak)
         for symbol, kept in start.carried.items():
             i = self.symbols.index(symbol)
-            book.qty[i], book.entry_price[i], book.stop_price[i] = kept
+            book.qty[i], book.entry_price[i], book.stop_price[i], book.atr[i] = kept
             book.mark[i] = self.market.history.close[-1, i]
+        restate(book, self.market.share_factor / self.market.history.share_factor[-1])
         open_session(book)
         if start.start_equity is not None:
             book.money[START_EQUITY] = start.start_equity
@@ -149,7 +167,8 @@ class SessionEngine:
         book, found = self._book, {}
         for symbol, qty in self.positions.items():
             i = self.symbols.index(symbol)
-            found[symbol] = Carried(qty, float(book.entry_price[i]), float(book.stop_price[i]))
+            prices = (float(values[i]) for values in (book.entry_price, book.stop_price, book.atr))
+            found[symbol] = Carried(qty, *prices)
         return found
 
     @property
@@ -166,17 +185,17 @@ class SessionEngine:
 
     def mark(self, slot: int) -> Mark:
         """Return the books on the marks of the last decision, which was made at the close of `slot`."""
-        worth, money = self._book.qty * self._book.mark, self._book.money
+        marked, money = self._scratch.marked, self._book.money
         return Mark(
             slot=slot,
             state=int(self._book.state[0]),
             regime=self.inputs.regime,
             equity=self.equity,
             cash=self.cash,
-            gross_usd=float(np.abs(worth).sum()),
-            net_usd=float(worth.sum()),
-            hedge_usd=float(worth[self._is_hedge].sum()),
-            beta_usd=float((worth * np.nan_to_num(self._budget.beta, nan=1.0)).sum()),
+            gross_usd=float(marked[GROSS]),
+            net_usd=float(marked[NET]),
+            hedge_usd=float(marked[HEDGED]),
+            beta_usd=float(marked[BETA]),
             start_equity=float(money[START_EQUITY]),
             peak=float(money[PEAK]),
         )
@@ -185,7 +204,9 @@ class SessionEngine:
         self, slot: int, bars: Sequence[LiveBar], ticks: Mapping[str, Sequence[float]] = NO_TICKS
     ) -> npt.NDArray[np.float32]:
         """Take in the minute's bars; return the windows to be scored (`LiveInputs.take`)."""
-        return self.inputs.take(slot, bars, ticks)
+        windows = self.inputs.take(slot, bars, ticks)
+        self._restricted |= self.inputs.minutes.low <= self._short_sales.limit
+        return windows
 
     def freeze(self, frozen: Mapping[str, str]) -> None:
         """Open nothing in these symbols (with the reason of each) until told otherwise; exits and stops go on."""
@@ -200,6 +221,7 @@ class SessionEngine:
         if scores is not None and scored.size:
             table[scored] = scores
         self.orders.forget_failed_stops()
+        self.budgets.take(slot, self.inputs.minutes.close)
         signal_step(
             self._signal_rules, self._signal_state, slot, table, self.inputs.regime,
             np.ascontiguousarray(aux[:, 1]), np.ascontiguousarray(aux[:, 2]), self._signal,
@@ -229,9 +251,9 @@ class SessionEngine:
             minutes.low,
             self._halted,
             self._shortable,
-            np.zeros(len(self.symbols), dtype=np.bool_),
+            self._restricted,
             int(self.conditions.reducing[slot]),
-            self._budget,
+            self.budgets.budget,
             self._is_hedge,
             self._hedge_cap,
         )
@@ -243,6 +265,10 @@ class SessionEngine:
             for k, order in enumerate(orders)
             if order.kind is OrderKind.ENTRY
         )
+
+    def allocate(self, slot: int) -> Allocation | None:
+        """Return what the slow loop says on the last decision's bars, None where it is not asked."""
+        return self.budgets.allocate(slot, self._signal, np.ascontiguousarray(self.inputs.aux[:, 2]))
 
     def release(self, slot: int) -> list[Order]:
         """Return the cancels of what is left of limits: their bar is over."""
@@ -267,7 +293,7 @@ class SessionEngine:
         book, kernel, i = self._book, self._kernel, self.symbols.index(order.symbol)
         shares = book.qty + self.orders.on_the_way(besides=order)
         gross = np.maximum(np.abs(book.qty), np.abs(shares)) * book.mark  # what is sold frees no room before it is
-        beta = np.nan_to_num(self._budget.beta, nan=1.0)
+        beta, may_short = np.nan_to_num(self.budgets.budget.beta, nan=1.0), self._shortable & ~self._restricted
         sector = (self.market.sector == self.market.sector[i]) & ~self._is_hedge
         exposure = Exposure(
             state=int(book.state[0]),
@@ -276,14 +302,14 @@ class SessionEngine:
             held=int(book.qty[i]),
             price=float(book.mark[i]),
             beta=float(beta[i]),
-            may_short=bool(self._shortable[i] and (kernel.allow_short or self._is_hedge[i])),
+            may_short=bool(may_short[i] and (kernel.allow_short or self._is_hedge[i])),
             sector_gross=float(gross[sector].sum()),
             gross=float(gross.sum()),
             net=float((shares * book.mark).sum()),
             net_beta=float((shares * book.mark * beta).sum()),
             max_position=float(self._hedge_cap[i]) if self._is_hedge[i] else kernel.max_position,
             max_sector=min(kernel.max_sector, float(self.market.sector_limit[self.market.sector[i]])),
-            max_gross=kernel.max_gross * self._budget.gross_scale,
+            max_gross=kernel.max_gross * self.budgets.budget.gross_scale,
             max_net=kernel.max_net,
             max_beta=kernel.max_beta,
             buying_power=kernel.buying_power,

@@ -31,9 +31,9 @@ def ledoit_wolf(returns: Float64) -> Float64:
     The shrinkage is that of Ledoit & Wolf (2004), with means taken out. An unknown return (NaN) counts as the mean.
     """
     away = _centred(returns)
-    n, p = away.shape
+    n, p = max(len(away), 1), away.shape[1]
     sample = away.T @ away / n
-    mean, squares = np.trace(sample) / p, away**2
+    mean, squares = np.trace(sample) / max(p, 1), away**2
     noise = float((squares.T @ squares / n - sample**2).sum()) / n
     distance = float(((sample - mean * np.eye(p)) ** 2).sum())
     share = min(noise, distance) / distance if distance > 0.0 else 0.0

@@ -17,16 +17,14 @@ def betas(returns: Float64, market: int) -> Float64:
     Covariance over variance of the rows known of both; NaN with fewer than LEAST of them or a market that never
     moves. The market's own is 1.
     """
-    out = np.full(returns.shape[1], np.nan)
-    base = returns[:, market]
-    for i, own in enumerate(returns.T):
-        both = np.isfinite(own) & np.isfinite(base)
-        if both.sum() < LEAST:
-            continue
-        away = base[both] - base[both].mean()
-        if (spread := float(away @ away)) > 0.0:
-            out[i] = float(away @ own[both]) / spread
-    return out
+    base = returns[:, [market]]
+    both = np.isfinite(returns) & np.isfinite(base)
+    known = both.sum(axis=0)
+    base, own = np.where(both, base, 0.0), np.where(both, returns, 0.0)
+    away = np.where(both, base - base.sum(axis=0) / np.maximum(known, 1), 0.0)
+    spread, together = (away**2).sum(axis=0), (away * own).sum(axis=0)
+    enough = (known >= LEAST) & (spread > 0.0)
+    return np.asarray(np.divide(together, spread, out=np.full(len(known), np.nan), where=enough))
 
 
 def best_hedge(covariance: Float64, book: Float64, hedges: Sequence[int]) -> int:

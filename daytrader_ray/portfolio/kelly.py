@@ -46,8 +46,7 @@ def buckets_of(strength: Float64, net: Float64) -> Buckets:
     nothing is a loss.
     """
     n = min(BUCKETS, max(1, len(net) // LEAST))
-    quantiles = np.quantile(strength, np.arange(n) / n) if len(net) else np.zeros(1)
-    edges = np.unique(np.where(np.arange(n) > 0, quantiles, 0.0))
+    edges = np.unique(np.quantile(strength, np.arange(n) / n, method="lower")) if len(net) else np.zeros(1)
     at = np.searchsorted(edges, strength, side="right") - 1
     won = net > 0.0
     count, wins, made, lost = (
@@ -56,6 +55,7 @@ def buckets_of(strength: Float64, net: Float64) -> Buckets:
     )
     win, loss = _mean(made, wins), _mean(lost, count - wins)
     p = np.divide(wins, count, out=np.zeros(len(edges)), where=count > 0)
+    edges[0] = 0.0
     return Buckets(edges, count, p, win, loss, scores(p, win, loss, count))
 
 

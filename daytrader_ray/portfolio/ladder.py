@@ -15,7 +15,8 @@ from daytrader_ray.portfolio.risk_parity import inverse_volatility, sector_parit
 
 Bool = npt.NDArray[np.bool_]
 Float64 = npt.NDArray[np.float64]
-Attempt = Callable[[], Float64 | None]
+Attempt = Callable[[], Float64 | str]
+"""Returns weights `[stock]`, or why there are none."""
 
 
 class Step(StrEnum):
@@ -54,10 +55,11 @@ class Ladder:
         """
         refused = list[str]()
         for step, attempt in self._steps(*repaired(covariance), np.nan_to_num(mu, nan=0.0, posinf=0.0, neginf=0.0)):
-            weights, why = attempt(), "none"
-            if weights is not None and not (why := broken(weights, self._limits)):
-                self._previous = weights
-                return Answer(weights, step, tuple(refused))
+            found = attempt()
+            why = found if isinstance(found, str) else broken(found, self._limits)
+            if not isinstance(found, str) and not why:
+                self._previous = found
+                return Answer(found, step, tuple(refused))
             refused.append(f"{step}: {why}")
         raise AssertionError("equal weights were cut to the limits and broke one")
 
@@ -66,23 +68,24 @@ class Ladder:
         if self._config.scheme == "min_variance":
             mu = np.where(there, mu, 0.0)
             most, target = attainable(mu, self._limits), self._config.target_bps / 1e4
-            if most >= target:
-                yield Step.MIN_VARIANCE, lambda: self._least(matrix, there, mu, target)
-            yield Step.HALF_TARGET, lambda: self._least(matrix, there, mu, most / 2.0) if most > 0.0 else None
-        yield Step.RISK_PARITY, lambda: self._spread(sector_parity(matrix, self._limits.sector[there]), there)
-        yield Step.INVERSE_VOLATILITY, lambda: self._spread(inverse_volatility(matrix), there)
-        yield Step.PREVIOUS, lambda: self._previous
+            yield Step.MIN_VARIANCE, lambda: self._least(matrix, there, mu, most, target)
+            yield Step.HALF_TARGET, lambda: self._least(matrix, there, mu, most, most / 2.0)
+        if there.any():
+            yield Step.RISK_PARITY, lambda: self._spread(sector_parity(matrix, self._limits.sector[there]), there)
+            yield Step.INVERSE_VOLATILITY, lambda: self._spread(inverse_volatility(matrix), there)
+        yield Step.PREVIOUS, lambda: "none before" if self._previous is None else self._previous
         yield Step.EQUAL, lambda: within(np.ones(len(mu)), self._limits)
 
-    def _least(self, matrix: Float64, there: Bool, mu: Float64, target: float) -> Float64 | None:
+    def _least(self, matrix: Float64, there: Bool, mu: Float64, most: float, target: float) -> Float64 | str:
+        if not 0.0 < most >= target:
+            return f"at most {1e4 * most:.3g} bps can be expected"
         covariance = np.eye(len(mu)) * np.diag(matrix).mean()
         covariance[np.ix_(there, there)] = matrix
         previous = np.zeros(len(mu)) if self._previous is None else self._previous
-        return self._programme.solve(covariance, mu, target, previous)
+        found = self._programme.solve(covariance, mu, target, previous)
+        return "no solution" if found is None else found
 
-    def _spread(self, shares: Float64, there: Bool) -> Float64 | None:
-        if not there.any() or not np.isfinite(shares).all():
-            return None
+    def _spread(self, shares: Float64, there: Bool) -> Float64:
         every = np.zeros(len(there))
         every[there] = shares
         return within(every, self._limits)

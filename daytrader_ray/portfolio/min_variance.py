@@ -44,7 +44,7 @@ def attainable(mu: Float64, limits: Limits) -> float:
         bounds=np.column_stack([np.zeros(len(mu)), limits.cap * np.abs(side)]),
         method="highs-ds",
     )
-    return max(-float(found.fun) * scale, 0.0) if found.status == 0 else 0.0
+    return max(0.0, -float(found.fun) * scale) if found.status == 0 else 0.0
 
 
 class MinVariance:
@@ -52,10 +52,14 @@ class MinVariance:
 
     def __init__(self, limits: Limits, kappa: float) -> None:
         n = len(limits.sector)
-        self._limits, self._kappa = limits, kappa
+        self.limits, self._kappa = limits, kappa
         self._pattern = self._matrix(np.ones(n), np.ones(n)) != 0.0
         self._triangle = np.triu(np.pad(np.ones((n, n), dtype=np.bool_), (0, n)))
         self._solver: Any = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the solver behind: a copy begins cold."""
+        return self.__dict__ | {"_solver": None}
 
     def solve(self, covariance: Float64, mu: Float64, target: float, previous: Float64) -> Float64 | None:
         """Return the weights `[stock]`; None where the solver finds none. `mu` is not 0 everywhere."""
@@ -81,13 +85,13 @@ class MinVariance:
     def _matrix(self, earns: Float64, side: Float64) -> Float64:
         """Return A: stocks, sectors, leverage, expected return, exposures, and both sides of |w - previous|."""
         n = len(side)
-        one, limits = np.eye(n), self._limits
+        one, limits = np.eye(n), self.limits
         left = np.vstack([one, limits.members, np.ones(n), earns, limits.exposures * side, -one, one])
         right = np.vstack([np.zeros((len(left) - 2 * n, n)), one, one])
         return np.hstack([left, right])
 
     def _bounds(self, side: Float64, target: float, previous: Float64) -> tuple[Float64, Float64]:
-        limits, n = self._limits, len(side)
+        limits, n = self.limits, len(side)
         none, free = np.zeros(len(limits.exposures)), np.full(len(limits.members) + 1, -np.inf)
         most = np.append(np.full(len(limits.members), limits.max_sector), limits.leverage)
         lower = np.concatenate([np.zeros(n), free, [target], none, -previous, previous])

@@ -6,9 +6,9 @@ import numpy.typing as npt
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 
-STEPS = 100
-CLOSE = 1e-22
-"""Squared Newton decrement at which the steps end."""
+STEPS = 200
+CLOSE = 1e-16
+"""Squared Newton decrement at which the steps end: what is left after that step is about as small."""
 
 
 def risk_parity(covariance: Float64) -> Float64:

@@ -56,7 +56,8 @@ def test_spy_at_the_volatility_of_the_run_has_it(run: Run) -> None:
     curve = volatility_matched(run)
     assert daily_returns(curve).std() == pytest.approx(daily_returns(run.session_equity).std())
     unknown = dataclasses.replace(run, spy=np.full_like(run.spy, np.nan))
-    assert (volatility_matched(unknown) == run.session_equity[0]).all()
+    assert np.isnan(volatility_matched(unknown)[1:]).all()
+    assert np.isnan(volatility_matched(made_run(1))[1:]).all()
 
 
 def test_the_average_day_adds_up_to_the_run(run: Run) -> None:

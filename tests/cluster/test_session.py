@@ -15,7 +15,7 @@ from daytrader_ray.adapters.store import FILE_SCHEMA, ParquetStore
 from daytrader_ray.adapters.tables import Kind
 from daytrader_ray.cluster import session
 from daytrader_ray.cluster.before import awaited, check_known, last_prices, market_before, panel_until
-from daytrader_ray.cluster.session import starting
+from daytrader_ray.cluster.session import check_positions, starting
 from daytrader_ray.domain.errors import BrokerError, DataError
 from daytrader_ray.domain.fakes import FakeBroker, FakeJournal
 from daytrader_ray.domain.ports import Account
@@ -33,26 +33,26 @@ def spec_of(tmp_path):
 
 
 async def test_a_session_starts_with_the_cash_of_an_account_without_positions(tmp_path):
-    broker = FakeBroker(Account(51_234.5, 51_234.5, {}))
-    assert await starting(spec_of(tmp_path), broker) == Start(51_234.5)
+    broker = FakeBroker(Account(51_234.5, 51_234.5, {"AAPL": 0}))
+    assert await starting(spec_of(tmp_path), broker) == (Start(51_234.5), {})
 
 
-async def test_positions_of_an_earlier_day_are_named_and_refused(tmp_path):
-    broker = FakeBroker(Account(1.0, 2.0, {"AAPL": 3, "MSFT": -2}))
-    with pytest.raises(BrokerError, match=r"already holds AAPL \+3, MSFT -2"):
-        await starting(spec_of(tmp_path), broker)
+def test_positions_that_no_session_of_ours_has_left_are_named_and_refused():
+    left = SimpleNamespace(positions={"AAPL": 3})
+    check_positions(left, {"AAPL": 3})
+    with pytest.raises(BrokerError, match=r"already holds AAPL \+3, MSFT -2, the session before left nothing"):
+        check_positions(SimpleNamespace(positions={}), {"AAPL": 3, "MSFT": -2})
+    with pytest.raises(BrokerError, match=r"already holds nothing, the session before left AAPL \+3"):
+        check_positions(left, {})
 
 
-async def test_a_position_that_a_halt_kept_through_the_close_is_taken_over_and_no_other(tmp_path):
-    carried = {"AAPL": Carried(3, 190.0, 188.5)}
+async def test_a_position_that_a_halt_kept_through_the_close_is_taken_over(tmp_path):
+    carried = {"AAPL": Carried(3, 190.0, 188.5, 0.75)}
     with open_journal(str(tmp_path), dt.date(2025, 3, 10), "live") as journal:
         journal.note("mark", {"peak": 1_200.0, "start_equity": 1_100.0, "state": 2})
         journal.note("close", {"cash": 500.0, "carried": {"AAPL": carried["AAPL"]._asdict()}})
-    start = await starting(spec_of(tmp_path), FakeBroker(Account(600.0, 1_170.0, {"AAPL": 3})))
-    assert start == Start(600.0, 1_300.0, None, False, carried)
-    for held in ({"AAPL": 4}, {"AAPL": 3, "MSFT": 1}, {}):
-        with pytest.raises(BrokerError, match="already holds"):
-            await starting(spec_of(tmp_path), FakeBroker(Account(600.0, 600.0, held)))
+    start, held = await starting(spec_of(tmp_path), FakeBroker(Account(600.0, 1_170.0, {"AAPL": 3})))
+    assert start == Start(600.0, 1_300.0, None, False, carried) and held == {"AAPL": 3}
 
 
 def test_a_store_of_five_minute_bars_is_refused_for_a_session(tmp_path):

@@ -34,6 +34,17 @@ def test_every_order_and_fill_is_in_the_journal(rehearsal, day, profile):
     kinds = [record["kind"] for record in records]
     assert kinds.count("order") == rehearsal.orders and kinds.count("fill") == rehearsal.fills
     assert kinds[0] == "open" and kinds[-2:] == ["close", "feed"]
+    assert kinds.count("mark") == 210
+
+
+def test_entries_and_patient_exits_rest_as_limits_and_what_is_left_of_them_is_cancelled(rehearsal, day):
+    orders = [r for r in read(journal_path(Path(day.root), day.session, "rehearsal")) if r["kind"] == "order"]
+    fills = {r["client_order_id"] for r in read(journal_path(Path(day.root), day.session, "rehearsal")) if "phase" in r}
+    assert all(order["limit_price"] for order in orders if order["order_kind"] == "ENTRY")
+    limits = [order for order in orders if order["limit_price"]]
+    assert 0 < sum(order["client_order_id"] in fills for order in limits) < len(limits)
+    assert {order["order_kind"] for order in limits} == {"ENTRY", "EXIT"}
+    assert any(order["order_kind"] == "CANCEL" for order in orders)
 
 
 def test_another_threshold_on_one_side_is_found_as_a_difference(profile, exchange, day, rehearsal):

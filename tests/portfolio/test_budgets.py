@@ -1,9 +1,14 @@
+import copy
+import json
+import pickle
+
 import numpy as np
 import pytest
 
 from daytrader_ray.domain.panel import Panel
 from daytrader_ray.engine.budgets import OPEN, Allocation, Allocator, budgets_of
 from daytrader_ray.engine.config import KernelConfig
+from daytrader_ray.engine.live_budgets import LiveBudgets
 from daytrader_ray.portfolio.config import FearRule, PortfolioConfig
 from tests.portfolio.sessions import BETAS, SECTOR, STOCKS, SYMBOLS, panel
 
@@ -64,6 +69,82 @@ def test_what_is_said_of_a_session_has_the_same_bits_alone_and_among_others_and_
     so_far[:60] = market.close[first : first + 60]
     hourly = live.at(59, so_far, signal[first + 59], sigma[first + 59])
     assert same(opened, among[-2]) and same(hourly, among[-1])
+
+
+def test_live_has_the_budget_in_force_that_the_backtest_has_at_every_close() -> None:
+    market = panel(5, n_slots=390)
+    first = int(market.grid.first_row[21])
+    at, made = block(market, 21, 22)
+    assert [one.step for one in made] == ["risk_parity", *["half_target"] * 6]
+    assert len({one.budget.cap.tobytes() for one in made}) == 7
+    live = LiveBudgets(allocator(), market.part(0, 21), STOCKS, 390)
+    signal, sigma = signals(market)
+    for slot in range(390):
+        live.take(slot, market.close[first + slot])
+        for one, other in zip(live.budget, made[at[slot]].budget, strict=True):
+            assert np.array_equal(one, other, equal_nan=True)
+        live.allocate(slot, signal[first + slot], sigma[first + slot])
+
+
+def test_a_copy_goes_on_where_the_original_was_left_and_neither_moves_the_other() -> None:
+    market = panel(6, n_slots=390)
+    signal, sigma = signals(market)
+    one, row = allocator(), int(market.grid.first_row[21])
+    one.open(market.part(0, 21), STOCKS)
+    one.at(59, market.close[row:], signal[row + 59], sigma[row + 59])
+    copies = [copy.deepcopy(one), pickle.loads(pickle.dumps(one))]
+    found = [each.at(119, market.close[row:], signal[row + 119], sigma[row + 119]) for each in (one, *copies)]
+    assert same(found[1], found[2]) and found[0].budget.cap == pytest.approx(found[1].budget.cap, abs=1e-6)
+
+
+def test_fear_cuts_the_book_and_buys_what_the_rule_names_within_its_cap() -> None:
+    market = panel(7)
+    market.close[int(market.grid.first_row[21]) + 30 :, VIX] = 35.0
+    _, (calm, afraid) = block(market, 21, 22)
+    assert not calm.fear and calm.budget.gross_scale == 1.0 and not calm.budget.hedge_weight.any()
+    assert afraid.fear and afraid.budget.gross_scale == 0.5
+    held = dict(zip(SYMBOLS, afraid.budget.hedge_weight.tolist(), strict=True))
+    assert held.pop("VIXY") == 0.02 and not any(held.values())
+
+
+def test_stocks_that_all_move_together_make_the_book_neutral_by_sector() -> None:
+    (_, (apart, _)), (_, (together, _)) = block(panel(8), 21, 22), block(panel(8, own=2e-4), 21, 22)
+    assert apart.crowding < 0.6 < together.crowding and (apart.budget.neutral, together.budget.neutral) == (0, 1)
+
+
+def test_the_fund_that_explains_the_book_hedges_it_and_none_without_the_rule() -> None:
+    market = panel(9)
+    _, made = block(market, 21, 22)
+    assert [SYMBOLS[one.budget.hedge] for one in made] == ["SPY", "SPY"]
+    qqq = SYMBOLS.index("QQQ")
+    stocks = np.flatnonzero(STOCKS)
+    market.close[:, qqq] = np.exp(np.log(market.close[:, stocks]).mean(axis=1))
+    _, made = block(market, 21, 22)
+    assert made[0].budget.hedge == qqq
+    _, made = block(market, 21, 22, PortfolioConfig(scheme="risk_parity"))
+    assert {one.budget.hedge for one in made} == {-1}
+
+
+def test_a_stock_of_which_too_little_is_known_has_the_least_cap_and_no_beta() -> None:
+    market = panel(10)
+    market.close[: int(market.grid.first_row[20]), 0] = np.nan
+    _, made = block(market, 21, 22)
+    assert all(one.budget.cap[0] == 0.0125 and np.isnan(one.budget.beta[0]) for one in made)
+    assert all((one.budget.cap[1:6] > 0.0125).any() for one in made)
+
+
+def test_without_any_history_there_are_caps_and_no_hedge() -> None:
+    _, made = block(panel(11, n_sessions=1), 0, 1)
+    assert [one.step for one in made] == ["equal", "previous"] and np.isnan(made[0].budget.beta).all()
+    assert all(one.budget.hedge == -1 and one.budget.cap.tolist() == [0.0125] * len(SYMBOLS) for one in made)
+
+
+def test_what_is_noted_is_plain_and_names_symbols() -> None:
+    _, (opened, hourly) = block(panel(12), 21, 22)
+    told = json.loads(json.dumps(hourly.told(SYMBOLS)))
+    assert told["hedge"] == "SPY" and told["step"] == "half_target" and set(told["cap"]) == set(SYMBOLS)
+    assert told["beta"]["SPY"] == 1.0 and told["slot"] == 59 and told["hedge_weight"] == {}
+    assert opened.told(SYMBOLS)["slot"] == OPEN
 
 
 def test_nothing_after_a_close_changes_what_is_said_at_it() -> None:

@@ -11,6 +11,7 @@ from daytrader_ray.analytics.measure import measure
 from daytrader_ray.analytics.run import Run
 from daytrader_ray.analytics.verdict import Verdict, run_verdict
 from daytrader_ray.dashboard.report import POLICY, WARNING, asset
+from daytrader_ray.dashboard.targets import targets_section
 from daytrader_ray.dashboard.tearsheet import summary
 from daytrader_ray.dashboard.tearsheet.bars import DayBars, bars_section
 from daytrader_ray.dashboard.tearsheet.calendar import calendar_section, drawdown_section
@@ -44,9 +45,9 @@ def render(runs: Sequence[Run], bars: Sequence[DayBars] = ()) -> Page:
             _header(runs),
             *(f"<section class='notice'>{escape(told)}</section>" for told in _notices(runs)),
             summary.verdict(judged),
-            summary.cards(measured[0]),
+            summary.cards(measured[0], judged),
             equity_section(runs),
-            summary.targets(measured[0]),
+            targets_section(measured[0], len(run.dates)),
             summary.figures(runs, measured),
             calendar_section(run),
             drawdown_section(run),

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
 
+from daytrader_ray.analytics.bootstrap import FEWEST_SESSIONS
 from daytrader_ray.analytics.measure import held_minutes
 from daytrader_ray.analytics.paths import average_day
 from daytrader_ray.analytics.performance import daily_returns, moments, tail
@@ -26,7 +27,6 @@ QUARTER, HALF_HOUR = 15, 30
 
 def spread_section(run: Run) -> str:
     """Return the distributions of sessions and of trades."""
-    returns = daily_returns(run.session_equity)
     stocks = run.trades.where(~run.trades.hedge)
     trade_bps = 1e4 * stocks.pnl_usd / stocks.notional_usd
     won = stocks.pnl_usd > 0
@@ -34,18 +34,23 @@ def spread_section(run: Run) -> str:
     return section(
         "How results are spread",
         "A few sessions or trades that carry everything are a warning; so is a long tail on the left.",
-        below(
-            "Sessions", "Net return of each session in per cent; the line is a bell curve of the same mean and swing."
-        ),
-        chart(_histogram(100.0 * returns, "sessions", " %", bell=True), 300),
-        _tails(100.0 * returns, "%"),
-        _extremes(run),
+        *_sessions(run),
         below("Trades", "Net result of each round trip in stocks, in bps of its value; ends are drawn together."),
         chart(_histogram(trade_bps, "trades", " bps"), 300),
         _tails(trade_bps, "bps"),
         below("Holding times", "Minutes from the first fill to the last, winners and losers."),
         chart(_holding(held, won), 280),
     )
+
+
+def _sessions(run: Run) -> tuple[str, ...]:
+    """Return the distribution of sessions, or nothing for a few."""
+    returns = 100.0 * daily_returns(run.session_equity)
+    if len(returns) < FEWEST_SESSIONS:
+        return ()
+    lead = "Net return of each session in per cent; the line is a bell curve of the same mean and swing."
+    drawn = chart(_histogram(returns, "sessions", " %", bell=True), 300)
+    return below("Sessions", lead), drawn, _tails(returns, "%"), _extremes(run)
 
 
 def _histogram(values: Float64, name: str, suffix: str, bell: bool = False) -> str:

@@ -166,7 +166,7 @@ def cpu(function: Callable[[], object]) -> float:
 
 @benchmark("kernel.vs_vectorbt")
 def vs_vectorbt(runs: int = 5) -> list[Result]:
-    """Orders, fills and equity of 60 sessions of 100 symbols, ms of one core; refused unless the trades are the same."""
+    """Orders, fills and equity of 60 sessions of 100 symbols, ms of one core, where the trades are the same."""
     one = given()
     same, fastest = theirs(one), plain(one)
     trades = same().exit_trades.records

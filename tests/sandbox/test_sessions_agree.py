@@ -39,18 +39,19 @@ CRISES = (
     Crisis(name="liquidity_vacuum", session=GRID.sessions[12].date, minute=60),
 )
 COSTS = CostConfig()
+STILL = ("AAPL", "GILD", "XOM")
 
 
 class Halting(Market):
-    """A market in which GILD stands still through the close of each second session."""
+    """A market in which three stocks stand still through the close of each second session."""
 
     def halts(self, symbol: str, session: int) -> tuple[Halt, ...]:
         found, n = super().halts(symbol, session), self.grid.sessions[session].n_minutes
-        return (*found, Halt(n - 25, n, False)) if symbol == "GILD" and session % 2 else found
+        return (*found, Halt(n - 25, n, False)) if symbol in STILL and session % 2 else found
 
     def bars(self, symbol: str, session: int) -> SessionBars:
         made = super().bars(symbol, session)
-        if not (symbol == "GILD" and session % 2):
+        if not (symbol in STILL and session % 2):
             return made
         late = np.arange(len(made.close)) >= len(made.close) - 25
         prices = {
@@ -86,7 +87,7 @@ def decided(market: Market, frames: Frames, session: int, kernel: KernelConfig) 
     """Backtest one session on signals that wander, with a hedge that changes every hour."""
     rng, n = np.random.default_rng(session), len(SYMBOLS)
     rows = frames.panel.close.shape[0]
-    signals = np.clip(np.cumsum(rng.normal(0, 0.2, (rows, n)), 0) % 2.4 - 1.2, -1.0, 1.0)
+    signals = np.clip(np.cumsum(rng.normal(0, 0.1, (rows, n)), 0) % 2.4 - 1.2, -1.0, 1.0)
     date, slots = GRID.sessions[session].date, np.arange(GRID.sessions[session].n_minutes)
     base = unlimited(n, kernel.max_position)
     hedges = (SYMBOLS.index("SPY"), -1)
@@ -157,11 +158,19 @@ def expected(result: BacktestResult) -> list[tuple[object, ...]]:
 
 
 KERNELS = {
-    "limits": KernelConfig(max_position=0.2),
-    "trailing": KernelConfig(max_position=0.2, trailing=True, min_hold_minutes=2, time_exit_minutes=20),
-    "market": KernelConfig(max_position=0.2, orders="market", cooldown_minutes=1),
+    "limits": KernelConfig(max_trades_per_symbol=60, max_position=0.2),
+    "trailing": KernelConfig(
+        max_trades_per_symbol=60, max_position=0.2, trailing=True, min_hold_minutes=2, time_exit_minutes=20
+    ),
+    "market": KernelConfig(max_trades_per_symbol=60, max_position=0.2, orders="market", cooldown_minutes=1),
     "large": KernelConfig(
-        max_position=0.9, max_sector=1.0, max_beta=2.0, max_gross=4.0, buying_power=4.0, max_daily_loss=0.004
+        max_trades_per_symbol=60,
+        max_position=0.9,
+        max_sector=1.0,
+        max_beta=2.0,
+        max_gross=4.0,
+        buying_power=4.0,
+        max_daily_loss=0.004,
     ),
 }
 SESSIONS = range(LATE, len(GRID.sessions))

@@ -5,6 +5,7 @@ processor, so that a busy machine says the same.
 """
 
 import collections
+import re
 import statistics
 import time
 from collections.abc import Callable
@@ -204,9 +205,7 @@ def ladder() -> list[Result]:
         times.append(1e3 * (time.process_time() - start) / len(answers))
         bad += sum(map(bool, wrong))
         steps.update(answer.step for answer in answers)
-        refused.update(
-            why.split(":")[0] + ": " + why.split(": ")[1].split(" ")[0] for a in answers for why in a.refused
-        )
+        refused.update(re.sub(r"-?\d[\d.e+-]*", "...", why) for answer in answers for why in answer.refused)
     print(f"{sum(steps.values())} inputs, {bad} without an answer within the limits")
     print("answered by:", dict(steps.most_common()))
     print("refused before:", dict(refused.most_common()))

@@ -70,10 +70,12 @@ def tick_panel(
 
 def half_spreads(store: ParquetStore, panel: Panel, costs: CostConfig) -> Float64:
     """Return the symbols' own half-spreads in bps before each session `[session, symbol]`; NaN: that of the table."""
+    if costs.spread == "table":
+        return np.full(panel.price_factor.shape, np.nan)
     if costs.spread == "estimated":
         return estimated_half_spreads(panel)
     told = np.full(panel.close.shape, np.nan)
-    for i, symbol in enumerate(panel.symbols if costs.spread == "quoted" else ()):
+    for i, symbol in enumerate(panel.symbols):
         rows = tick_rows(store, symbol, panel.grid, quotes=True, trades=False)
         if rows is not None:
             told[:, i] = rows[:, QUOTE_COLUMNS.index("spread_mean_bps")]

@@ -69,15 +69,31 @@ def decay(signal: Float64, forward: Float64, cost: Float64, session: Int64) -> D
     edges = np.unique(np.quantile(size, QUANTILES)) if len(size) else np.empty(0)
     bucket = np.searchsorted(edges, size, side="right") - 1
     n = np.bincount(bucket, minlength=len(edges)).astype(np.int64)
-    days = np.unique(session)
+    order = np.argsort(session, kind="stable")
+    days = np.split(order, np.flatnonzero(np.diff(session[order])) + 1) if len(order) else []
     return Decay(
         edges=edges,
         n=n,
         gross=_means(np.sign(signal)[:, None] * forward, bucket, len(edges)),
         cost=_means(cost[:, None], bucket, len(edges))[:, 0],
         a_day=n[::-1].cumsum()[::-1] / max(len(days), 1),
-        ic=np.array([_ics(signal[session == day], forward[session == day]) for day in days]).reshape(-1, len(HORIZONS)),
+        ic=np.array([_ics(signal[day], forward[day]) for day in days]).reshape(-1, len(HORIZONS)),
     )
+
+
+def net_edge(found: Decay, threshold: float) -> Float64:
+    """Return the mean return after cost of signals at or over a threshold, at each horizon `[horizon]`.
+
+    Of the buckets that begin there or above, the strongest one at least; NaN without signals.
+    """
+    chosen = found.edges >= min(threshold, found.edges[-1] if len(found.edges) else np.inf)
+    n = found.n[chosen].astype(np.float64)
+    net = found.gross[chosen] - found.cost[chosen, None]
+    weight = np.where(np.isfinite(net), n[:, None], 0.0)
+    total = weight.sum(axis=0)
+    edge = np.full(len(total), np.nan)
+    np.divide((weight * np.nan_to_num(net)).sum(axis=0), total, out=edge, where=total > 0)
+    return edge
 
 
 def _means(values: Float64, bucket: Int64, n_buckets: int) -> Float64:

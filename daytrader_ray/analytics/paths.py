@@ -88,11 +88,14 @@ def rolling(run: Run) -> Rolling | None:
 
 
 def volatility_matched(run: Run) -> Float64:
-    """Return SPY's curve with its daily returns scaled to the run's volatility, from the run's capital `[T + 1]`."""
+    """Return SPY's curve with its daily returns scaled to the run's volatility, from the run's capital `[T + 1]`.
+
+    NaN without two sessions of both.
+    """
     returns, market = daily_returns(run.session_equity), daily_returns(run.spy)
-    known = np.nan_to_num(market)
-    scale = float(ratio(returns.std(), known.std()))
-    growth = np.cumprod(np.concatenate([[1.0], 1.0 + np.nan_to_num(scale) * known]))
+    known = np.isfinite(market)
+    scale = ratio(returns[known].std(), market[known].std()) if known.any() else np.nan
+    growth = np.cumprod(np.concatenate([[1.0], 1.0 + scale * np.where(known, market, 0.0)]))
     return np.asarray(run.session_equity[0] * growth, dtype=np.float64)
 
 
@@ -127,7 +130,7 @@ def average_day(run: Run) -> AverageDay:
     pnl = curve.equity - before
     centre = mean(pnl)
     error = np.sqrt(ratio(np.maximum(mean(pnl**2) - centre**2, 0.0), sessions - 1))
-    stocks = run.trades.where(~run.trades.hedge)
+    stocks = run.stocks
     return AverageDay(
         pnl_usd=centre,
         low=centre - 2.0 * error,

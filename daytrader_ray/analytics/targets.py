@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from daytrader_ray.analytics.measure import Estimate
 
-MET, MISSED, BEYOND, UNKNOWN = "met", "missed", "better", "not measured"
+MET, MISSED, BEYOND, UNKNOWN = "met", "missed", "better", "unknown"
 
 
 @dataclass(frozen=True)

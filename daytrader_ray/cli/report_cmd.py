@@ -65,19 +65,20 @@ def _of_runs(root: str, ids: Sequence[str], bars: Sequence[str] | None) -> dict[
 
 
 def publish_runs(root: str, runs: "Sequence[Run]", bars: Sequence[str] | None = None) -> dict[str, str]:
-    """Write the tear sheet of one run, or of two of the same sessions; return its path and verdict.
+    """Write the tear sheet of one run, or of two of the same sessions, beside the first; return its path and verdict.
 
     `bars` are days to draw as `SYMBOL:YYYY-MM-DD`; None: those of the best and the worst trades.
     """
     from daytrader_ray.adapters.atomic import atomic_write_bytes
+    from daytrader_ray.adapters.run_store import RUNS
     from daytrader_ray.adapters.store import ParquetStore
-    from daytrader_ray.cluster.search import REPORTS
     from daytrader_ray.dashboard.tearsheet.bars import day_asked, extreme_days, stored_bars
     from daytrader_ray.dashboard.tearsheet.page import render
 
     days = extreme_days(runs[0]) if bars is None else [day_asked(text) for text in bars]
     page = render(runs, stored_bars(ParquetStore(root), days))
-    path = f"{root}/{REPORTS}/{'-'.join(run.manifest.id for run in runs)}.html"
+    name = "-".join(["report", *(run.manifest.id for run in runs[1:])])
+    path = f"{root}/{RUNS}/{runs[0].manifest.id}/{name}.html"
     atomic_write_bytes(path, page.text.encode())
     return {"report": path, "verdict": page.verdict.label, "sentence": page.verdict.sentence}
 

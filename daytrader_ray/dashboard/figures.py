@@ -110,7 +110,7 @@ def html_of(figure: go.Figure, name: str, height: int, xaxis: Mapping[str, Any],
         plot_bgcolor="rgba(0,0,0,0)",
         font={"color": "#8390a0", "family": "system-ui, sans-serif", "size": 13},
     )
-    figure.update_xaxes(**axis | {"zeroline": False, "tickangle": 0} | dict(xaxis))
+    figure.update_xaxes(**axis | {"zeroline": False, "tickangle": 0, "automargin": True} | dict(xaxis))
     figure.update_yaxes(**axis)
     figure.update_layout(yaxis={"ticksuffix": suffix, "nticks": 7})
     page: str = figure.to_html(

@@ -49,7 +49,7 @@ def skill(value: float) -> str:
 
 def depth(value: float) -> str:
     """Write a positive fraction of loss."""
-    return f"{100 * value:.2f} %"
+    return f"{100 * value:.2f} %".replace("-", MINUS)
 
 
 def number(value: float) -> str:

@@ -22,6 +22,7 @@ from daytrader_ray.dashboard.markup import between
 from daytrader_ray.dashboard.metrics import METRICS
 from daytrader_ray.dashboard.regime import section as regime_section
 from daytrader_ray.dashboard.selection import section as features_section
+from daytrader_ray.dashboard.targets import targets_section
 
 POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
 
@@ -53,6 +54,7 @@ def render(result: Mapping[str, Any], notice: str = "") -> str:
             regime_section(result["regime"], result["left_out"]),
             features_section(result["selection"]),
             importances_section(result["importances"], result["members"]),
+            targets_section(_measured(best), best["metrics"]["days"]),
             _figures(result, best),
             _made(result),
             f"<section class='risk'><h2>Before you trade</h2><p>{escape(WARNING)}</p></section>",
@@ -112,6 +114,10 @@ def _curves(result: Mapping[str, Any], best: Mapping[str, Any]) -> str:
         "first step of each test; the baselines' are dashed. Choose a row below to see its curve.</p>"
         f"<div class='chart'>{figure}</div></section>"
     )
+
+
+def _measured(best: Mapping[str, Any]) -> dict[str, Estimate]:
+    return {key: Estimate(math.nan if value is None else value) for key, value in best["metrics"].items()}
 
 
 def _figures(result: Mapping[str, Any], best: Mapping[str, Any]) -> str:

@@ -56,9 +56,12 @@ def broken(weights: Float64, limits: Limits) -> str:
 
 
 def within(shares: Float64, limits: Limits) -> Float64:
-    """Return weights in proportion to `shares` (>= 0, any scale), as large as the leverage, then cut to the limits."""
+    """Return weights in proportion to `shares` (>= 0, any scale), as large as the leverage, then cut to the limits.
+
+    Shares that are not finite stay so.
+    """
     total = shares.sum()
-    weights = np.minimum(shares * (limits.leverage / total), limits.cap) if total > 0.0 else np.zeros(len(shares))
+    weights = np.minimum(shares * (limits.leverage / total), limits.cap) if total != 0.0 else np.zeros(len(shares))
     gross = limits.members @ weights
     over = np.maximum(gross / limits.max_sector, 1.0)
     return np.asarray(weights / over[limits.sector])

@@ -45,10 +45,10 @@ def report(root: str, *arguments: str) -> dict[str, str]:
     return dict(orjson.loads(done.stdout.splitlines()[-1]))
 
 
-def test_a_stored_run_becomes_a_page_beside_the_searches(stored: tuple[str, Run]) -> None:
+def test_a_stored_run_has_its_page_beside_its_tables(stored: tuple[str, Run]) -> None:
     root, run = stored
     told = report(root, "--run", "latest")
-    assert told == {"report": f"{root}/reports/{run.manifest.id}.html", "verdict": "too short"}
+    assert told == {"report": f"{root}/runs/{run.manifest.id}/report.html", "verdict": "too short"}
     page = Path(told["report"]).read_text(encoding="utf-8")
     assert run.manifest.id in page and "<h2>Equity</h2>" in page
 

@@ -46,6 +46,14 @@ def test_exposures_that_cannot_be_neutral_lead_to_risk_parity() -> None:
     assert answer.step == Step.RISK_PARITY and [why.split(":")[0] for why in answer.refused] == list(Step)[:2]
 
 
+def test_where_risk_parity_finds_nothing_the_weights_go_by_volatility(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("daytrader_ray.portfolio.ladder.sector_parity", lambda *_: np.full(4, np.nan))
+    kept = limits(4, n_sectors=1, cap=1.0, leverage=1.0, max_sector=1.0)
+    answer = Ladder(PortfolioConfig(scheme="risk_parity"), kept).answer(np.diag([1.0, 4.0, 16.0, 16.0]), np.zeros(4))
+    assert answer.step == Step.INVERSE_VOLATILITY and answer.refused == ("risk_parity: not finite",)
+    assert answer.weights == pytest.approx([0.5, 0.25, 0.125, 0.125])
+
+
 def test_without_any_covariance_the_weights_before_are_kept_and_at_first_they_are_equal() -> None:
     ladder, unknown = Ladder(PortfolioConfig(scheme="risk_parity"), limits(8)), np.full((8, 8), np.nan)
     first = ladder.answer(unknown, np.zeros(8))

@@ -25,7 +25,7 @@ def calendar_section(run: Run) -> str:
         _months(run),
         below("Years"),
         table(("Year", "Sessions", "Return", "Sharpe", "Volatility", "Drawdown"), (_year(s) for s in spans(run, "Y"))),
-        folded(f"All {len(run.dates)} sessions", _days(run)),
+        folded(f"All sessions ({len(run.dates)})", _days(run)),
     )
 
 

@@ -29,8 +29,8 @@ def equity_section(runs: Sequence[Run]) -> str:
     for run, color in zip(runs, (CHOSEN, SECOND), strict=False):
         _line(figure, times, _growth(run, times.labels), run.manifest.kind, color, 2.5)
     _line(figure, times, _at_closes(runs[0].spy, times), "SPY", MARKET, 1.5)
-    _line(figure, times, _at_closes(volatility_matched(runs[0]), times), "SPY at this volatility", OTHER, 1.5)
-    figure.data[-1].line.dash = "dot"
+    matched = _at_closes(volatility_matched(runs[0]), times)
+    _line(figure, times, matched, "SPY at this volatility", OTHER, 1.5, "dot")
     growth = _growth(runs[0], times.labels)
     fall = 100.0 * (growth / np.maximum.accumulate(growth) - 1.0)
     figure.add_scatter(
@@ -40,12 +40,13 @@ def equity_section(runs: Sequence[Run]) -> str:
     _ribbon(figure, runs[0], times)
     figure.update_layout(legend=LEGEND, updatemenus=[_scales()])
     page = html_of(figure, "equity", 560, ticks_at(times.places, times.names), "")
-    said = ", ".join(name for name, _ in REGIMES.values())
+    said = ", ".join(f"<i class='swatch' style='background:{color}'></i> {name}" for name, color in REGIMES.values())
     return section(
         "Equity",
         "Growth of 100 after all costs. SPY is bought and held; the dotted line is SPY at the volatility of this run, "
-        f"the fair comparison. Below: the fall from the last peak, in per cent, and the regime in force ({said}).",
+        "the fair comparison. Below: the fall from the last peak, in per cent, and the regime in force.",
         chart(page, 560),
+        f"<p class='muted'>Regimes: {said}.</p>",
     )
 
 
@@ -65,11 +66,15 @@ def _at_closes(values: Float64, times: Timeline) -> Float64:
     return np.round(100.0 * drawn / known[0], 5) if len(known) else drawn
 
 
-def _line(figure: go.Figure, times: Timeline, y: Float64, name: str, color: str, width: float) -> None:
+def _line(
+    figure: go.Figure, times: Timeline, y: Float64, name: str, color: str, width: float, dash: str = "solid"
+) -> None:
     known = np.isfinite(y)
+    if known.sum() < 2:
+        return
     figure.add_scatter(
-        x=np.arange(len(y))[known], y=y[known], name=name, mode="lines", line={"color": color, "width": width},
-        text=[times.labels[k] for k in np.flatnonzero(known)],
+        x=np.arange(len(y))[known], y=y[known], name=name, mode="lines",
+        line={"color": color, "width": width, "dash": dash}, text=[times.labels[k] for k in np.flatnonzero(known)],
         hovertemplate="%{text}: %{y:.3f}<extra>%{fullData.name}</extra>", row=1, col=1,
     )  # fmt: skip
 
@@ -102,7 +107,7 @@ def _ribbon(figure: go.Figure, run: Run, times: Timeline) -> None:
         z=[drawn], x=np.arange(1, len(drawn) + 1), zmin=-0.5, zmax=3.5, colorscale=colors, showscale=False, text=names,
         customdata=[times.labels[1:]], hovertemplate="%{customdata}: %{text}<extra>regime</extra>", row=3, col=1,
     )  # fmt: skip
-    figure.update_yaxes(showticklabels=False, ticks="", row=3, col=1)
+    figure.update_yaxes(showticklabels=False, ticks="", showgrid=False, zeroline=False, row=3, col=1)
 
 
 def rolling_section(run: Run) -> str:
@@ -134,10 +139,11 @@ def exposure_section(run: Run) -> str:
     shown = (
         ("gross", run.curve.gross_usd, CHOSEN),
         ("net", run.curve.net_usd, SECOND),
+        ("net beta of the stocks", run.curve.beta_usd, OTHER),
         ("hedges", run.curve.hedge_usd, MARKET),
     )
     for name, usd, color in shown:
-        if name == "hedges" and not usd.any():
+        if not usd.any():
             continue
         figure.add_scatter(
             x=np.arange(1, len(times.bars) + 1), y=_exposed(run, usd, times), name=name, mode="lines",

@@ -11,6 +11,7 @@ from daytrader_ray.analytics.measure import measure
 from daytrader_ray.analytics.run import Run
 from daytrader_ray.analytics.verdict import Verdict, run_verdict
 from daytrader_ray.dashboard.report import POLICY, WARNING, asset
+from daytrader_ray.dashboard.targets import targets_section
 from daytrader_ray.dashboard.tearsheet import summary
 from daytrader_ray.dashboard.tearsheet.bars import DayBars, bars_section
 from daytrader_ray.dashboard.tearsheet.calendar import calendar_section, drawdown_section
@@ -19,6 +20,7 @@ from daytrader_ray.dashboard.tearsheet.curves import equity_section, exposure_se
 from daytrader_ray.dashboard.tearsheet.records import records_section
 from daytrader_ray.dashboard.tearsheet.sources import attribution_section, sizing_section
 from daytrader_ray.dashboard.tearsheet.spread import day_section, spread_section
+from daytrader_ray.domain.budget import SIZING_STEPS
 from daytrader_ray.domain.errors import DataError
 
 
@@ -44,9 +46,9 @@ def render(runs: Sequence[Run], bars: Sequence[DayBars] = ()) -> Page:
             _header(runs),
             *(f"<section class='notice'>{escape(told)}</section>" for told in _notices(runs)),
             summary.verdict(judged),
-            summary.cards(measured[0]),
+            summary.cards(measured[0], judged),
             equity_section(runs),
-            summary.targets(measured[0]),
+            targets_section(measured[0], len(run.dates)),
             summary.figures(runs, measured),
             calendar_section(run),
             drawdown_section(run),
@@ -55,7 +57,7 @@ def render(runs: Sequence[Run], bars: Sequence[DayBars] = ()) -> Page:
             day_section(run),
             exposure_section(run),
             cost_section(run),
-            "" if run.decay is None else decay_section(run.decay),
+            "" if run.decay is None else decay_section(run.decay, _threshold(run)),
             attribution_section(run),
             sizing_section(run),
             bars_section(run, bars),
@@ -74,6 +76,12 @@ def render(runs: Sequence[Run], bars: Sequence[DayBars] = ()) -> Page:
         "</body></html>\n"
     )
     return Page(text, judged)
+
+
+def _threshold(run: Run) -> float:
+    """Return the median threshold of the entries, 0 without one."""
+    known = run.decisions.steps[:, SIZING_STEPS.index("threshold")]
+    return float(np.median(known)) if len(known) else 0.0
 
 
 def _check(runs: Sequence[Run]) -> None:

@@ -5,7 +5,9 @@ import math
 import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
+from scipy.stats import norm
 
+from daytrader_ray.analytics.bootstrap import FEWEST_SESSIONS
 from daytrader_ray.analytics.measure import held_minutes
 from daytrader_ray.analytics.paths import average_day
 from daytrader_ray.analytics.performance import daily_returns, moments, tail
@@ -20,26 +22,23 @@ Float64 = npt.NDArray[np.float64]
 
 TAILS = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 
+MANY = 400
+"""From more values on the ends of a histogram are drawn together."""
+
 QUARTER, HALF_HOUR = 15, 30
 """Minutes of a bar of the average day."""
 
 
 def spread_section(run: Run) -> str:
     """Return the distributions of sessions and of trades."""
-    returns = daily_returns(run.session_equity)
-    stocks = run.trades.where(~run.trades.hedge)
+    stocks = run.stocks
     trade_bps = 1e4 * stocks.pnl_usd / stocks.notional_usd
     won = stocks.pnl_usd > 0
     held = held_minutes(run, stocks)
     return section(
         "How results are spread",
         "A few sessions or trades that carry everything are a warning; so is a long tail on the left.",
-        below(
-            "Sessions", "Net return of each session in per cent; the line is a bell curve of the same mean and swing."
-        ),
-        chart(_histogram(100.0 * returns, "sessions", " %", bell=True), 300),
-        _tails(100.0 * returns, "%"),
-        _extremes(run),
+        *_sessions(run),
         below("Trades", "Net result of each round trip in stocks, in bps of its value; ends are drawn together."),
         chart(_histogram(trade_bps, "trades", " bps"), 300),
         _tails(trade_bps, "bps"),
@@ -48,11 +47,21 @@ def spread_section(run: Run) -> str:
     )
 
 
+def _sessions(run: Run) -> tuple[str, ...]:
+    """Return the distribution of sessions, or nothing for a few."""
+    returns = 100.0 * daily_returns(run.session_equity)
+    if len(returns) < FEWEST_SESSIONS:
+        return ()
+    lead = "Net return of each session in per cent; the line is a bell curve of the same mean and swing."
+    drawn = chart(_histogram(returns, "sessions", " %", bell=True), 300)
+    return below("Sessions", lead), drawn, _tails(returns, "%"), _extremes(run)
+
+
 def _histogram(values: Float64, name: str, suffix: str, bell: bool = False) -> str:
     """Return a histogram between the 0.5 % and 99.5 % quantiles; what lies beyond is in the outer bars."""
     figure = go.Figure()
     if len(values):
-        low, high = np.quantile(values, (0.005, 0.995)) if len(values) > 400 else (values.min(), values.max())
+        low, high = np.quantile(values, (0.005, 0.995)) if len(values) > MANY else (values.min(), values.max())
         width = max(float(high - low), 1e-9)
         n_bins = int(np.clip(math.sqrt(len(values)), 8, 60))
         edges = low + width * np.arange(n_bins + 1) / n_bins
@@ -64,12 +73,10 @@ def _histogram(values: Float64, name: str, suffix: str, bell: bool = False) -> s
             hovertemplate="%{x:.3f}" + suffix + ": %{y}<extra></extra>",
         )  # fmt: skip
         if bell and values.std() > 0:
-            density = (
-                np.exp(-0.5 * ((middle - values.mean()) / values.std()) ** 2) / values.std() / math.sqrt(2 * math.pi)
-            )
+            expected = len(values) * width / n_bins * norm.pdf(middle, values.mean(), values.std())
             figure.add_scatter(
-                x=np.round(middle, 4), y=np.round(density * len(values) * width / n_bins, 3), mode="lines",
-                line={"color": MARKET, "width": 2}, showlegend=False, hoverinfo="skip",
+                x=np.round(middle, 4), y=np.round(expected, 3), mode="lines", line={"color": MARKET, "width": 2},
+                showlegend=False, hoverinfo="skip",
             )  # fmt: skip
     figure.update_layout(bargap=0.04)
     return html_of(figure, f"spread-{name}", 300, {"ticksuffix": suffix, "nticks": 5, "showgrid": False}, "")
@@ -81,15 +88,8 @@ def _tails(values: Float64, unit: str) -> str:
         return ""
     skewness, kurtosis = (float(value) for value in moments(values))
     _, shortfall = tail(values)
-    heads = (
-        "In " + unit,
-        "Worst",
-        *(f"{100 * q:g} %" for q in TAILS),
-        "Best",
-        "Mean of worst 5 %",
-        "Skewness",
-        "Kurtosis",
-    )
+    ends = (f"{100 * q:g} %" for q in TAILS)
+    heads = (f"In {unit}", "Worst", *ends, "Best", "Mean of worst 5 %", "Skewness", "Kurtosis")
     cells = [values.min(), *np.quantile(values, TAILS), values.max(), -float(shortfall), skewness, kurtosis]
     return table(heads, [("quantiles", *(written(float(cell), number) for cell in cells))])
 

@@ -6,15 +6,12 @@ from html import escape
 
 from daytrader_ray.analytics.measure import Estimate
 from daytrader_ray.analytics.run import Run
-from daytrader_ray.analytics.targets import BEYOND, MET, MISSED, TABLES, Target
-from daytrader_ray.analytics.verdict import SELECTED, Verdict
+from daytrader_ray.analytics.verdict import SELECTED, TOO_SHORT, Verdict
 from daytrader_ray.dashboard.formats import Format, depth, gain, number, share
 from daytrader_ray.dashboard.markup import between, folded, section, table, toned, written
-from daytrader_ray.dashboard.metrics import BY_KEY, METRICS
+from daytrader_ray.dashboard.metrics import METRICS
 
 Measured = Mapping[str, Estimate]
-
-TONES = {MET: "up", BEYOND: "up", MISSED: "down"}
 
 
 def verdict(judged: Verdict) -> str:
@@ -23,8 +20,8 @@ def verdict(judged: Verdict) -> str:
     return f"<section class='verdict'><span class='pill'>{label}</span><p>{sentence}</p></section>"
 
 
-def cards(measured: Measured) -> str:
-    """Return the six figures that are looked at first."""
+def cards(measured: Measured, judged: Verdict) -> str:
+    """Return the eight figures that are looked at first; a Sharpe ratio of a few days is struck out."""
     shown = (
         ("total_return", gain, "net return"),
         ("sharpe", number, "Sharpe ratio a year"),
@@ -41,57 +38,9 @@ def cards(measured: Measured) -> str:
         value = measured[key].value
         figure = toned(value, form) if key == "total_return" else written(value, form)
         interval = f"<small>{said}</small>" if said else ""
-        made.append(f"<div class='card'><b>{figure}</b>{interval}<span>{escape(what)}</span></div>")
+        doubt = " doubt" if key == "sharpe" and judged.label == TOO_SHORT and math.isfinite(value) else ""
+        made.append(f"<div class='card{doubt}'><b>{figure}</b>{interval}<span>{escape(what)}</span></div>")
     return f"<div class='cards'>{''.join(made)}</div>"
-
-
-def targets(measured: Measured) -> str:
-    """Return the three tables of what was hoped for, with met or missed beside each."""
-    heads = ("Figure", "Wanted", "Found", "")
-    tables = "".join(
-        f"<div><h3>{escape(name)}</h3>{table(heads, (_target(one, measured) for one in wanted))}</div>"
-        for name, wanted in TABLES.items()
-    )
-    return section(
-        "Hoped for and found",
-        "Metrics a trader asks for, benchmarks of comparable systems, and what was expected of this one. The drawdown "
-        "is the one at bar closes. Better than hoped is a reason to look twice.",
-        f"<div class='three'>{tables}</div>",
-    )
-
-
-NAMES = {
-    "annual_return": "Return a year",
-    "sharpe": "Sharpe",
-    "intraday_drawdown": "Drawdown",
-    "calmar": "Calmar",
-    "win_rate": "Winning",
-    "profit_factor": "Profit factor",
-    "average_minutes": "Minutes held",
-    "trades_a_day": "Trades a day",
-}
-"""Short names of what has a target."""
-
-FRACTIONS = {"annual_return", "intraday_drawdown", "win_rate"}
-
-
-def _target(target: Target, measured: Measured) -> tuple[str, ...]:
-    found = measured[target.key]
-    said = target.judged(found)
-    return (
-        escape(NAMES[target.key]),
-        escape(_range(target)),
-        written(found.value, BY_KEY[target.key].form),
-        f"<span class='mark {TONES.get(said, '')}'>{escape(said)}</span>",
-    )
-
-
-def _range(target: Target) -> str:
-    times, unit = (100, " %") if target.key in FRACTIONS else (1, "")
-    low, high = (f"{times * end:g}" for end in (target.low, target.high))
-    if math.isinf(target.high) or (target.good > 0 and target.high == 1.0):
-        return f"over {low}{unit}"
-    return f"under {high}{unit}" if target.low == 0 else f"{low} to {high}{unit}"
 
 
 def figures(runs: Sequence[Run], measured: Sequence[Measured]) -> str:

@@ -50,10 +50,21 @@ def timeline(run: Run) -> Timeline:
     times = [clock(run, int(run.curve.slot[k])) for k in bars]
     days = run.curve.session[bars].astype(str).tolist()
     labels = days if long else [f"{day} {time}" for day, time in zip(days, times, strict=True)]
+    places, names = _hours(times) if len(run.dates) == 1 else _openings(run, bars)
+    return Timeline(bars, np.searchsorted(bars, last), ["start", *labels], [place + 1 for place in places], names)
+
+
+def _openings(run: Run, bars: Int64) -> tuple[list[int], list[str]]:
+    """Return where some sessions begin, and their dates."""
     opens = np.searchsorted(run.curve.session[bars], run.dates)
     step = -(-len(opens) // N_TICKS)
-    names = [short(day, run) for day in run.dates[::step]]
-    return Timeline(bars, np.searchsorted(bars, last), ["start", *labels], (opens[::step] + 1).tolist(), names)
+    return opens[::step].tolist(), [short(day, run) for day in run.dates[::step]]
+
+
+def _hours(times: list[str]) -> tuple[list[int], list[str]]:
+    """Return where every second full hour begins."""
+    places = [k for k, time in enumerate(times) if time.endswith(":00")][::2]
+    return places, [times[k] for k in places]
 
 
 def short(day: np.datetime64, run: Run) -> str:

@@ -11,16 +11,13 @@ from daytrader_ray.adapters import run_store
 from daytrader_ray.adapters.frames import built_last
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.analytics.run import Decisions, Fills, Manifest, Orders, Table, Trades
-from daytrader_ray.domain.budget import SIZING_STEPS
+from daytrader_ray.domain.budget import ROOMS, SIZING_STEPS
 from daytrader_ray.domain.errors import DataError
 from daytrader_ray.domain.regime import Regime
 from daytrader_ray.domain.trading import OrderKind, Reason
 
 NEW_YORK = ZoneInfo("America/New_York")
 OPEN = dt.time(9, 30)
-ROOMS = tuple(name for name in SIZING_STEPS if name.startswith("room_"))
-"""What an entry's size was bound by, in the order of the step `bound`."""
-
 _ID = re.compile(r".+?-(\d{8})-(\d{3})-(.+)-[a-z_]+")
 
 

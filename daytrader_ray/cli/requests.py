@@ -46,6 +46,7 @@ def search_request(
         kernel=profile.kernel,
         costs=profile.costs,
         regime=profile.regime,
+        portfolio=profile.portfolio,
         quotes=profile.live.quotes,
         trades=profile.live.trades,
     )

@@ -47,6 +47,7 @@ def rehearsal_spec(profile: Profile, session: dt.date, bundle: str, url: str) ->
         kernel=profile.kernel,
         costs=profile.costs,
         regime=profile.regime,
+        portfolio=profile.portfolio,
         feed=FeedConfig(
             stream_url=f"{streams}/stocks",
             url=url,
@@ -94,6 +95,7 @@ def live_spec(profile: Profile, today: dt.date, bundle: str) -> SessionSpec:
         kernel=profile.kernel,
         costs=profile.costs,
         regime=profile.regime,
+        portfolio=profile.portfolio,
         feed=FeedConfig(
             stream_url=profile.polygon.stream_url,
             url=profile.polygon.url,

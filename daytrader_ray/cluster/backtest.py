@@ -27,8 +27,8 @@ from daytrader_ray.domain.errors import BundleError, ConfigError, DataError
 from daytrader_ray.domain.panel import Frames
 from daytrader_ray.features.feature_set import feature_set
 from daytrader_ray.models.bundle import Bundle
-from daytrader_ray.walkforward.record import MARKET_SYMBOL, adjusted_closes
 from daytrader_ray.walkforward.replay import replay
+from daytrader_ray.walkforward.simulate import Purse
 from daytrader_ray.walkforward.study import Study
 from daytrader_ray.walkforward.trade import Traded, trade
 from daytrader_ray.walkforward.trial import Prepared, prepared
@@ -103,7 +103,7 @@ def backtest_bundle(
     traded = replay(bundle, study_of(request, market_of(request, frames)), frames, block, cash)
     notices = _chosen_on(bundle, traded)
     source = _source(request, f"bundle {bundle_id}", bundle.ensemble.mask, cash, frames, notices)
-    return _kept(request, source, [traded], frames, block)
+    return _kept(request, source, [traded])
 
 
 def backtest_mask(request: SearchRequest, mask: int, span: Span = Span(), progress: Progress = silent) -> Backtested:
@@ -132,19 +132,20 @@ def backtest_mask(request: SearchRequest, mask: int, span: Span = Span(), progre
     chosen = f"The ensemble was compared on these very days with {result['ensembles'] - 1} others."
     notices = tuple(filter(None, (chosen, flattered)))
     source = _source(request, f"mask {mask} of {result['id']}", mask, cash, frames, notices)
-    return _kept(request, source, parts, frames, block)
+    return _kept(request, source, parts)
 
 
 def _stepwise(study: Study, found: Iterator[Prepared], block: Block, cash: float) -> Iterator[Traded]:
     """Trade the sessions of a block, each with the window in whose step it is."""
+    purse = Purse(cash, cash)
     for here in found:
         mine = max(here.window.step[0], block[0]), min(here.window.step[1], block[1])
         if mine[0] >= mine[1]:
             continue
         start, rows = study.rows(here.window.test).start, study.rows(mine)
         said = here.said.part(slice(rows.start - start, rows.stop - start))
-        traded = trade(study, mine, here.fit.ensemble, said, cash)
-        cash = float(traded.result.session_equity[-1])
+        traded = trade(study, mine, here.fit.ensemble, said, purse)
+        purse = traded.after(purse)
         yield traded
 
 
@@ -167,7 +168,6 @@ def _source(
     return Source("backtest", subject, mask, cash, request.config.seed, digest_of_panel(frames.panel), config, notices)
 
 
-def _kept(request: SearchRequest, source: Source, parts: Sequence[Traded], frames: Frames, block: Block) -> Backtested:
-    spy = adjusted_closes(frames, MARKET_SYMBOL, block)
-    run = keep(request.root, source, parts, request.universe, request.costs, spy)
+def _kept(request: SearchRequest, source: Source, parts: Sequence[Traded]) -> Backtested:
+    run = keep(request.root, source, parts, request.universe, request.costs)
     return Backtested(run, measure(run))

@@ -32,7 +32,7 @@ from daytrader_ray.walkforward.replay import caught_up
 
 log = structlog.get_logger(__name__)
 
-TRADED_AS_TRAINED = ("universe", "kernel", "costs", "regime")
+TRADED_AS_TRAINED = ("universe", "kernel", "costs", "regime", "portfolio")
 """Sections of the configuration that a session must share with its bundle's training."""
 
 

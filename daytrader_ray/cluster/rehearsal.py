@@ -93,7 +93,7 @@ def rehearse(spec: SessionSpec, scorer: ScorerName = "process", one_replica: boo
         result = serve_and_trade(spec, one_replica, MEMBER_SECONDS)
     else:
         result = asyncio.run(trade(spec, ProcessScorer(bundle)))
-    return compare(spec, result, replay(spec, bundle, spec.cash, result.conditions))
+    return compare(spec, result, replay(spec, bundle, spec.cash, result.conditions).result)
 
 
 def _require_table(spec: SessionSpec) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from daytrader_ray.adapters import run_store
 from daytrader_ray.adapters.libraries import commit, versions_of
-from daytrader_ray.analytics.run import Float64, Kind, Manifest, Run
+from daytrader_ray.analytics.run import Kind, Manifest, Run
 from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.trading import Reason, members_of
 from daytrader_ray.universe.config import UniverseConfig
@@ -34,13 +34,8 @@ class Source:
     notices: tuple[str, ...] = ()
 
 
-def keep(
-    root: str, source: Source, parts: Sequence[Traded], universe: UniverseConfig, costs: CostConfig, spy: Float64
-) -> Run:
-    """Store what was traded, in parts that follow each other, as a run; return it with its id.
-
-    `spy` `[session + 1]` are SPY's adjusted closes before the first session and after each.
-    """
+def keep(root: str, source: Source, parts: Sequence[Traded], universe: UniverseConfig, costs: CostConfig) -> Run:
+    """Store what was traded, in parts that follow each other, as a run; return it with its id."""
     sectors = {symbol: sector for sector, symbols in universe.sectors.items() for symbol in symbols}
     denied = Counter[str]()
     for part in parts:
@@ -67,4 +62,4 @@ def keep(
         notices=source.notices,
         denied=dict(denied),
     )
-    return run_store.save(root, run_of(manifest, parts, sectors, spy, costs))
+    return run_store.save(root, run_of(manifest, parts, sectors, costs))

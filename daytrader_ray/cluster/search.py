@@ -47,6 +47,7 @@ from daytrader_ray.domain.trading import MEMBERS, members_of
 from daytrader_ray.engine.config import KernelConfig
 from daytrader_ray.features.feature_set import FeaturesConfig
 from daytrader_ray.models.labels import LabelConfig, triple_barrier
+from daytrader_ray.portfolio.config import PortfolioConfig
 from daytrader_ray.regime.config import RegimeConfig
 from daytrader_ray.universe.config import UniverseConfig
 from daytrader_ray.universe.eligibility import tradable
@@ -92,11 +93,12 @@ STUDY_SOURCES = (
     "models/online.py",
     "models/thresholds.py",
     "models/weights",
+    "portfolio",
     "regime",
     "universe",
     "walkforward",
 )
-STUDY_LIBRARIES = ("numba", "numpy", "optuna", "scipy")
+STUDY_LIBRARIES = ("cvxpy", "numba", "numpy", "optuna", "osqp", "scipy")
 """What trials compute with."""
 
 
@@ -114,6 +116,7 @@ class SearchRequest(Config):
     kernel: KernelConfig = KernelConfig()
     costs: CostConfig = CostConfig()
     regime: RegimeConfig = RegimeConfig()
+    portfolio: PortfolioConfig = PortfolioConfig()
     quotes: tuple[str, ...] = ()
     trades: tuple[str, ...] = ()
 
@@ -207,6 +210,7 @@ def study_of(request: SearchRequest, market: Market) -> Study:
         costs=request.costs,
         regime=request.regime,
         config=request.config,
+        portfolio=request.portfolio,
     )
 
 
@@ -307,6 +311,7 @@ def _result(
         "kernel": request.kernel.model_dump(mode="json"),
         "costs": request.costs.model_dump(mode="json"),
         "regime": request.regime.model_dump(mode="json"),
+        "portfolio": request.portfolio.model_dump(mode="json"),
         "universe": request.universe.model_dump(mode="json"),
     }
     bars = digest_of_panel(panel)

@@ -79,7 +79,7 @@ async def trade(spec: SessionSpec, scorer: Scorer) -> SessionResult:
         stocks = [symbol for symbol in market.history.symbols if not is_index(symbol)]
         market = replace(market, hard_to_borrow=tuple(await broker.hard_to_borrow(stocks)))
         bundle = await asyncio.to_thread(learnt_since, spec, bundle, market)
-        terms = Terms(spec.kernel, spec.costs, spec.regime)
+        terms = Terms(spec.kernel, spec.costs, spec.regime, spec.portfolio)
         engine = SessionEngine(bundle, market, terms, start, spec.run)
         check_known(spec, engine)
         check_positions(engine, held)

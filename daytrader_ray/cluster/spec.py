@@ -12,6 +12,7 @@ from daytrader_ray.domain.errors import DataError
 from daytrader_ray.domain.sessions import Session
 from daytrader_ray.engine.config import KernelConfig
 from daytrader_ray.features.feature_set import FeatureSet
+from daytrader_ray.portfolio.config import PortfolioConfig
 from daytrader_ray.regime.config import RegimeConfig
 from daytrader_ray.universe.config import UniverseConfig
 
@@ -48,6 +49,7 @@ class SessionSpec:
     kernel: KernelConfig
     costs: CostConfig
     regime: RegimeConfig
+    portfolio: PortfolioConfig
     feed: FeedConfig
     broker: BrokerConfig
     journal_root: str

@@ -13,7 +13,10 @@ SIZING_STEPS = (
     "signal", "threshold", "cap", "fraction", "kelly", "regime_scale", "event_scale", "wish_usd", "room_sector_usd",
     "room_gross_usd", "room_net_usd", "room_beta_usd", "room_power_usd", "room_volume_shares", "bound",
 )  # fmt: skip
-"""What the kernel notes of each entry; `bound` is the smallest room in the order of the six rooms, -1 the wish."""
+"""What the kernel notes of each entry; `bound` is the number in ROOMS of the smallest one, -1 the wish."""
+
+ROOMS = tuple(name for name in SIZING_STEPS if name.startswith("room_"))
+"""What limits an entry's size."""
 
 
 class Budget(NamedTuple):

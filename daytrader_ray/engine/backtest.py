@@ -97,6 +97,7 @@ def backtest(
     sessions: tuple[int, int],
     cash: float = 100_000.0,
     run: str = "bt",
+    peak: float | None = None,
 ) -> BacktestResult:
     """Trade sessions `[start, stop)` of `frames` on given signals.
 
@@ -110,8 +111,10 @@ def backtest(
         First and one past the last session index.
     run
         First part of every client order id.
+    peak
+        Highest equity in USD before the first session; None: there was none higher.
     """
-    record = trade(frames, signals, scale, plan, kernel, costs, sessions, cash)
+    record = trade(frames, signals, scale, plan, kernel, costs, sessions, cash, peak)
     dates = tuple(session.date for session in frames.panel.grid.sessions[slice(*sessions)])
     orders: list[Order] = []
     fills: list[Fill] = []
@@ -138,11 +141,12 @@ def trade(
     costs: CostConfig,
     sessions: tuple[int, int],
     cash: float = 100_000.0,
+    peak: float | None = None,
 ) -> Record:
     """Trade as `backtest` does; return flat arrays."""
     (start, stop), grid, symbols = sessions, frames.panel.grid, frames.panel.symbols
     rules = rules_of(kernel, costs.participation, grid.bar_minutes)
-    book, out, scratch = new_book(len(symbols), cash), new_intents(len(symbols)), new_scratch(plan.sector)
+    book, out, scratch = new_book(len(symbols), cash, peak), new_intents(len(symbols)), new_scratch(plan.sector)
     log = new_log(int(grid.bars_per_session[start:stop].max(initial=1)), len(symbols))
     first = int(grid.first_row[start])
     curve = np.empty((int(grid.first_row[stop]) - first, N_CURVES), dtype=np.float64)

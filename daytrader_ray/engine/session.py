@@ -108,6 +108,7 @@ class SessionEngine:
         self._out, self._scratch = new_intents(n), new_scratch(market.sector)
         self._is_hedge, self._hedge_cap = hedge_caps(terms.kernel, symbols)
         self._shortable = ~np.isin(symbols, market.hard_to_borrow)
+        self._sizing = ensemble.sizing if terms.kernel.sizing == "kelly" else CONFIDENCE
         minutes, ic = grid.bar_minutes, ensemble.ic
         allocator = Allocator(terms.portfolio, terms.kernel, symbols, market.sector, minutes, ic)
         self.budgets = LiveBudgets(allocator, market.history, market.tradable, self.n_slots)
@@ -229,7 +230,7 @@ class SessionEngine:
         self.conditions.halts[slot], self.conditions.reducing[slot] = self._halted, bool(self.reducing)
         n = step(
             self._book, slot, self.n_slots, self._snapshot(slot), float(self.thresholds[slot]),
-            self._regimes.trading(self.inputs.regime).scale, CONFIDENCE, self._rules, self._scratch, self._out,
+            self._regimes.trading(self.inputs.regime).scale, self._sizing, self._rules, self._scratch, self._out,
         )  # fmt: skip
         orders = self.orders.of(slot, self._out, n)
         sized = self._sized(orders, table)

@@ -7,14 +7,16 @@ training before them, skills from steps that are over.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from daytrader_ray.domain.budget import CONFIDENCE, Sizing
 from daytrader_ray.domain.panel import Frames
 from daytrader_ray.domain.regime import Regime
-from daytrader_ray.engine.backtest import backtest
+from daytrader_ray.engine.backtest import BacktestResult
 from daytrader_ray.models.ensemble import (
     Ensemble,
     Rules,
@@ -34,7 +36,9 @@ from daytrader_ray.models.weights.surface import Evidence, Scored
 from daytrader_ray.regime.config import entry_scale, strategy_table
 from daytrader_ray.walkforward.costs import round_trip_costs
 from daytrader_ray.walkforward.cut import cut
-from daytrader_ray.walkforward.study import Study, WindowInputs, plan_of, scored, scored_block
+from daytrader_ray.walkforward.kelly import Kelly, fit_kelly
+from daytrader_ray.walkforward.simulate import Purse, Terms, simulate
+from daytrader_ray.walkforward.study import Study, WindowInputs, scored, scored_block
 from daytrader_ray.walkforward.windows import Block
 
 Float64 = npt.NDArray[np.float64]
@@ -53,11 +57,15 @@ ALWAYS = np.ones(2)
 
 
 class EnsembleFit(NamedTuple):
-    """An ensemble, its break-even threshold, and the round trips a day that it makes on B."""
+    """An ensemble, its break-even threshold, the round trips a day that it makes on B, and what these say of size.
+
+    `kelly` is None where entries are sized by |signal| alone.
+    """
 
     ensemble: Ensemble
     break_even: float
     trips_a_day: float
+    kelly: Kelly | None
 
 
 def fit_ensemble(mask: int, study: Study, given: WindowInputs, skills: Float64) -> EnsembleFit:
@@ -145,7 +153,11 @@ def _with_thresholds(study: Study, block: Block, b: Scored, ensemble: Ensemble) 
     if (hours < 1.0).any():
         more = bound.trips(threshold, hours)
         hours, trips = (hours, more) if more <= bound.most else (ALWAYS, trips)
-    return EnsembleFit(replace(ensemble, threshold=threshold, hours=hours), break_even, trips)
+    ensemble = replace(ensemble, threshold=threshold, hours=hours, ic=float(rank_ics(mine[:, :, None], b.forward)[0]))
+    if study.kernel.sizing == "confidence":
+        return EnsembleFit(ensemble, break_even, trips, None)
+    kelly = fit_kelly(bound.frames, signal, study.columns, partial(bound.result, threshold, hours))
+    return EnsembleFit(replace(ensemble, sizing=kelly.sizing), break_even, trips, kelly)
 
 
 def _hours(study: Study, b: Scored, signal: Float64, net: Float64, threshold: float) -> Float64:
@@ -192,8 +204,11 @@ class _Bound:
 
     def trips(self, threshold: float, hours: Float64) -> float:
         """Return the round trips a day that the kernel makes on B."""
-        study, n_sessions = self.study, self.block[1] - self.block[0]
-        plan, sessions = plan_of(study, self.block, threshold, hours), (0, n_sessions)
-        cash = study.config.cash
-        result = backtest(self.frames, self.signal, self.scale, plan, study.kernel, study.costs, sessions, cash)
-        return len(result.trades) / n_sessions
+        return len(self.result(threshold, hours, CONFIDENCE).trades) / (self.block[1] - self.block[0])
+
+    def result(self, threshold: float, hours: Float64, sizing: Sizing) -> BacktestResult:
+        """Trade B, without a slow loop."""
+        cash = self.study.config.cash
+        return simulate(
+            self.study, self.block, self.signal, self.scale, Terms(threshold, hours, sizing), Purse(cash, cash)
+        )

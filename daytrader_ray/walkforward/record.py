@@ -26,7 +26,6 @@ from daytrader_ray.analytics.run import (
 )
 from daytrader_ray.domain.budget import SIZING_STEPS
 from daytrader_ray.domain.costs import CostConfig
-from daytrader_ray.domain.panel import Frames
 from daytrader_ray.domain.sessions import SessionGrid
 from daytrader_ray.domain.trading import SCORERS, Fill, Order, OrderKind
 from daytrader_ray.walkforward.costs import fill_costs, round_trip_costs
@@ -35,20 +34,16 @@ from daytrader_ray.walkforward.trade import Traded
 Int8 = npt.NDArray[np.int8]
 T = TypeVar("T", bound=Table)
 
-MARKET_SYMBOL = "SPY"
 
-
-def run_of(
-    manifest: Manifest, parts: Sequence[Traded], sectors: Mapping[str, str], spy: Float64, costs: CostConfig
-) -> Run:
-    """Return the run of parts that follow each other; `sectors` by symbol, `spy` `[session + 1]` adjusted closes."""
+def run_of(manifest: Manifest, parts: Sequence[Traded], sectors: Mapping[str, str], costs: CostConfig) -> Run:
+    """Return the run of parts that follow each other; `sectors` by symbol."""
     equity = [parts[0].result.session_equity[:1], *(part.result.session_equity[1:] for part in parts)]
     told = [_tables(manifest, part, sectors, costs) for part in parts]
     return Run(
         manifest=manifest,
         dates=_days([date for part in parts for date in part.result.dates]),
         session_equity=np.concatenate(equity),
-        spy=spy,
+        spy=np.concatenate([parts[0].spy[:1], *(part.spy[1:] for part in parts)]),
         curve=_joined([one.curve for one in told]),
         orders=_joined([one.orders for one in told]),
         fills=_joined([one.fills for one in told]),
@@ -56,22 +51,6 @@ def run_of(
         decisions=_joined([one.decisions for one in told]),
         decay=_decay(parts, costs, manifest.config["kernel"]["max_position"] * manifest.cash),
     )
-
-
-def adjusted_closes(frames: Frames, symbol: str, block: tuple[int, int]) -> Float64:
-    """Return a symbol's close before a block of sessions and after each, comparable across splits and dividends.
-
-    `[session + 1]`, NaN where it is unknown or the symbol absent.
-    """
-    panel = frames.panel
-    closes = np.full(block[1] - block[0] + 1, np.nan)
-    if symbol not in panel.symbols:
-        return closes
-    i, last = panel.column(symbol), panel.grid.first_row[1:] - 1
-    sessions = np.arange(block[0] - 1, block[1])
-    known = sessions >= 0
-    closes[known] = (panel.close[last, i] * panel.price_factor[:, i])[sessions[known]]
-    return closes
 
 
 class _Tables(NamedTuple):

@@ -13,6 +13,7 @@ from daytrader_ray.models.ensemble import Ensemble
 from daytrader_ray.models.online import bars_of_round, learnt, new_hedge, run_rounds
 from daytrader_ray.regime.live import regime_states
 from daytrader_ray.walkforward.cut import cut
+from daytrader_ray.walkforward.simulate import Purse
 from daytrader_ray.walkforward.study import Study, scored
 from daytrader_ray.walkforward.trade import Traded, said_of, trade
 from daytrader_ray.walkforward.windows import Block
@@ -33,7 +34,7 @@ def replay(bundle: Bundle, study: Study, full: Frames, sessions: Block, cash: fl
     regimes = regime_states(bundle.regime, cut(full, (0, sessions[1])))[rows]
     scores = bundle_scores(bundle, features, np.arange(rows.start, rows.stop), columns)
     said = said_of(study, scored(study, scores, regimes, sessions), ensemble)
-    return trade(study, sessions, ensemble, said, cash)
+    return trade(study, sessions, ensemble, said, Purse(cash, cash))
 
 
 def bundle_scores(bundle: Bundle, features: FeatureMatrix, rows: Int64, columns: Int64) -> Float64:

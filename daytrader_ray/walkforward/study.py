@@ -7,14 +7,13 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from daytrader_ray.domain.budget import CONFIDENCE, Sizing
 from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.folds import purged
 from daytrader_ray.domain.panel import Frames
-from daytrader_ray.engine.backtest import Plan
 from daytrader_ray.engine.config import KernelConfig
 from daytrader_ray.models.labels import NO_LABEL, Labels
 from daytrader_ray.models.weights.surface import Scored
+from daytrader_ray.portfolio.config import PortfolioConfig
 from daytrader_ray.regime.config import RegimeConfig
 from daytrader_ray.walkforward.config import SearchConfig
 from daytrader_ray.walkforward.windows import Block, Window
@@ -45,6 +44,7 @@ class Study:
     regime: RegimeConfig
     config: SearchConfig
     event_scale: Mapping[dt.date, Float64] = field(default_factory=dict)
+    portfolio: PortfolioConfig = field(default_factory=PortfolioConfig)
 
     def rows(self, block: Block) -> slice:
         """Return the rows of a block of sessions."""
@@ -94,18 +94,4 @@ def scored(study: Study, scores: Float64, regimes: Int8, block: Block) -> Scored
         regime=regimes,
         return_30=np.ascontiguousarray(features.return_30[rows][:, columns]),
         sigma_30=np.ascontiguousarray(features.sigma_30[rows][:, columns]),
-    )
-
-
-def plan_of(study: Study, block: Block, threshold: float, hours: Float64, sizing: Sizing = CONFIDENCE) -> Plan:
-    """Return who may be traded in the sessions of a block, from one |signal| on, and how much."""
-    sessions, n = slice(*block), block[1] - block[0]
-    return Plan(
-        tradable=study.tradable[sessions],
-        sector=study.sector,
-        threshold=np.full(n, threshold),
-        sector_limit=study.sector_limit[sessions],
-        hours=hours,
-        event_scale=study.event_scale,
-        sizing=sizing if study.kernel.sizing == "kelly" else CONFIDENCE,
     )

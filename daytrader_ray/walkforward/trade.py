@@ -6,14 +6,17 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from daytrader_ray.domain.panel import Frames
-from daytrader_ray.engine.backtest import BacktestResult, backtest
+from daytrader_ray.domain.indices import SPY
+from daytrader_ray.domain.panel import Frames, Panel
+from daytrader_ray.engine.backtest import BacktestResult
+from daytrader_ray.engine.budgets import Allocation, Allocator, budgets_of
 from daytrader_ray.models.ensemble import Ensemble
 from daytrader_ray.models.weights.surface import Scored
 from daytrader_ray.regime.config import entry_scale
 from daytrader_ray.walkforward.cut import cut
 from daytrader_ray.walkforward.ensemble import ensemble_signals, weights_at
-from daytrader_ray.walkforward.study import Study, plan_of
+from daytrader_ray.walkforward.simulate import Purse, Terms, simulate
+from daytrader_ray.walkforward.study import Study
 from daytrader_ray.walkforward.windows import Block
 
 Bool = npt.NDArray[np.bool_]
@@ -43,7 +46,8 @@ class Said(NamedTuple):
 class Traded:
     """Sessions that were traded: `frames` of these alone, `columns` the symbols of the scores' columns.
 
-    `tradable` is `[session, symbol]`.
+    `tradable` is `[session, symbol]`, `spy` `[session + 1]` SPY's adjusted closes before the first session and after
+    each; `allocations` are the answers of the slow loop.
     """
 
     frames: Frames
@@ -51,6 +55,13 @@ class Traded:
     columns: Int64
     tradable: Bool
     result: BacktestResult
+    spy: Float64
+    allocations: tuple[Allocation, ...]
+
+    def after(self, purse: Purse) -> Purse:
+        """Return what was left of the purse that these sessions began with."""
+        equity = self.result.session_equity
+        return Purse(float(equity[-1]), max(purse.peak, float(self.result.equity.max()), float(equity[0])))
 
 
 def said_of(study: Study, found: Scored, ensemble: Ensemble) -> Said:
@@ -59,10 +70,28 @@ def said_of(study: Study, found: Scored, ensemble: Ensemble) -> Said:
     return Said(found.scores, signal, weights, found.regime)
 
 
-def trade(study: Study, block: Block, ensemble: Ensemble, said: Said, cash: float) -> Traded:
+def trade(study: Study, block: Block, ensemble: Ensemble, said: Said, purse: Purse) -> Traded:
     """Trade the sessions of a block with an ensemble, on what it said at their bars."""
-    frames = cut(study.frames, block)
-    plan = plan_of(study, block, ensemble.threshold, ensemble.hours, ensemble.sizing)
-    sessions, scale = (0, block[1] - block[0]), entry_scale(said.regime, study.regime)
-    result = backtest(frames, said.signal, scale, plan, study.kernel, study.costs, sessions, cash)
-    return Traded(frames, said, study.columns, study.tradable[slice(*block)], result)
+    panel = study.frames.panel
+    minutes, sigma_30 = panel.grid.bar_minutes, study.frames.features.sigma_30[study.rows(block)]
+    allocator = Allocator(study.portfolio, study.kernel, panel.symbols, study.sector, minutes, ensemble.ic)
+    budgets, allocations = budgets_of(allocator, panel, block, study.tradable, said.signal, sigma_30)
+    terms = Terms(ensemble.threshold, ensemble.hours, ensemble.sizing, budgets)
+    result = simulate(study, block, said.signal, entry_scale(said.regime, study.regime), terms, purse)
+    frames, may_trade, spy = cut(study.frames, block), study.tradable[slice(*block)], adjusted_closes(panel, SPY, block)
+    return Traded(frames, said, study.columns, may_trade, result, spy, allocations)
+
+
+def adjusted_closes(panel: Panel, symbol: str, block: Block) -> Float64:
+    """Return a symbol's close before a block of sessions and after each, comparable across splits and dividends.
+
+    `[session + 1]`, NaN where it is unknown or the symbol absent.
+    """
+    closes = np.full(block[1] - block[0] + 1, np.nan)
+    if symbol not in panel.symbols:
+        return closes
+    i, last = panel.column(symbol), panel.grid.first_row[1:] - 1
+    sessions = np.arange(block[0] - 1, block[1])
+    known = sessions >= 0
+    closes[known] = (panel.close[last, i] * panel.price_factor[:, i])[sessions[known]]
+    return closes

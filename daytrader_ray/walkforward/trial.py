@@ -9,13 +9,16 @@ import numpy as np
 import numpy.typing as npt
 
 from daytrader_ray.analytics.performance import TradeTable, max_drawdown, performance, plain
+from daytrader_ray.domain.budget import ROOMS, SIZING_STEPS
 from daytrader_ray.domain.panel import Frames
+from daytrader_ray.domain.trading import Reason
 from daytrader_ray.engine.backtest import BacktestResult
 from daytrader_ray.models.online import regret
 from daytrader_ray.models.weights.rank import rank_ics
 from daytrader_ray.models.weights.surface import Scored
 from daytrader_ray.walkforward.costs import fill_costs, totals_of
 from daytrader_ray.walkforward.ensemble import EnsembleFit, fit_ensemble
+from daytrader_ray.walkforward.simulate import Purse
 from daytrader_ray.walkforward.study import Study, WindowInputs, scored_block
 from daytrader_ray.walkforward.trade import Said, said_of, trade
 from daytrader_ray.walkforward.windows import Window
@@ -29,11 +32,12 @@ class WindowResult:
 
     `weights` `[member]` are the mean of those in force in the test, `weights_by_regime` `[4][member]` those of the fit
     (UNKNOWN first), `note` why they are not what the scheme is for; `regret` and its bound, in losses up to the end of
-    B, are those of weights that learn while trading (None for others). `trips_a_day` are the round trips on B,
-    `rank_ic` the signal's in the test and `member_ic` `[member]` the members' own in the step (NaN: no scores). `test`
-    are the metrics of the whole test; `equity` USD before the first and after each session of the step, the part that
-    enters the stitched curve, with its closed trades and costs; `highs`, `lows` and `falls` are the highest and the
-    lowest equity and the deepest fall (a fraction) at bar closes inside each of these sessions.
+    B, are those of weights that learn while trading (None for others). `trips_a_day` are the round trips on B, `kelly`
+    what they say of size (None: entries are sized by |signal| alone); `caps` is what bound the entries of the test.
+    `rank_ic` is the signal's in the test and `member_ic` `[member]` the members' own in the step (NaN: no scores).
+    `test` are the metrics of the whole test; `equity` USD before the first and after each session of the step, the part
+    that enters the stitched curve, with its closed trades and costs; `highs`, `lows` and `falls` are the highest and
+    the lowest equity and the deepest fall (a fraction) at bar closes inside each of these sessions.
     """
 
     index: int
@@ -48,6 +52,8 @@ class WindowResult:
     threshold: float
     hours: list[float]
     trips_a_day: float
+    kelly: dict[str, Any] | None
+    caps: dict[str, Any]
     rank_ic: float
     member_ic: list[float]
     test: dict[str, float | int | None]
@@ -90,19 +96,19 @@ def prepared(mask: int, study: Study, inputs: Iterable[WindowInputs]) -> Iterato
 
 def run_trial(mask: int, study: Study, inputs: Iterable[WindowInputs]) -> Iterator[WindowResult]:
     """Trade ensemble `mask` through the windows, oldest first; equity carries from step to step."""
-    cash = study.config.cash
+    purse = Purse(study.config.cash, study.config.cash)
     for window in prepared(mask, study, inputs):
-        result = _run_window(window, study, cash)
-        cash = result.equity[-1]
+        result = _run_window(window, study, purse)
+        purse = Purse(result.equity[-1], max(purse.peak, *result.equity, *result.highs))
         yield result
 
 
-def _run_window(here: Prepared, study: Study, cash: float) -> WindowResult:
+def _run_window(here: Prepared, study: Study, purse: Purse) -> WindowResult:
     window, found = here.window, here.found
-    ensemble, break_even, trips_a_day = here.fit
+    ensemble, break_even, trips_a_day, kelly = here.fit
     online = ensemble.online if ensemble.mask else None
     measured, bound = (None, None) if online is None else regret(online, ensemble.inside)
-    traded = trade(study, window.test, ensemble, here.said, cash)
+    traded = trade(study, window.test, ensemble, here.said, purse)
     frames, result = traded.frames, traded.result
     n_sessions = window.test[1] - window.test[0]
     n_step = window.step[1] - window.step[0]
@@ -126,6 +132,8 @@ def _run_window(here: Prepared, study: Study, cash: float) -> WindowResult:
         threshold=ensemble.threshold,
         hours=ensemble.hours.tolist(),
         trips_a_day=trips_a_day,
+        kelly=None if kelly is None else kelly.as_dict(),
+        caps=caps_of(result),
         rank_ic=float(session_ics(found, here.said.signal[:, study.columns, None], slice(None))[0]),
         member_ic=here.member_ic,
         test=test.as_dict(),
@@ -138,6 +146,18 @@ def _run_window(here: Prepared, study: Study, cash: float) -> WindowResult:
         trade_minutes=trades.minutes.tolist(),
         costs=asdict(costs),
     )
+
+
+def caps_of(result: BacktestResult) -> dict[str, Any]:
+    """Return how many entries each room bound (`wish`: none did), their median size, and how many had no share."""
+    steps = np.array(list(result.sizing.values())).reshape(len(result.sizing), len(SIZING_STEPS))
+    bound = steps[:, SIZING_STEPS.index("bound")].astype(np.int64)
+    sizes = [trade.qty * trade.entry_price for trade in result.trades if not trade.hedge]
+    return {
+        "bound": {name: int((bound == k - 1).sum()) for k, name in enumerate(("wish", *ROOMS))},
+        "median_usd": float(np.median(sizes)) if sizes else None,
+        "zero_shares": result.verdicts.get(Reason.DENIED_SIZE, 0),
+    }
 
 
 def trade_table(result: BacktestResult, frames: Frames, n_sessions: int) -> TradeTable:

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from daytrader_ray.adapters import run_store
-from daytrader_ray.adapters.explain import ROOMS, explain
+from daytrader_ray.adapters.explain import explain
 from daytrader_ray.analytics.run import Run
+from daytrader_ray.domain.budget import ROOMS
 from daytrader_ray.domain.errors import DataError
 from tests.dashboard.runs import made_run
 

@@ -18,6 +18,7 @@ from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.errors import BrokerError, FeedError
 from daytrader_ray.engine.config import KernelConfig
 from daytrader_ray.features.feature_set import FeatureSet
+from daytrader_ray.portfolio.config import PortfolioConfig
 from daytrader_ray.regime.config import RegimeConfig
 from daytrader_ray.universe.config import UniverseConfig
 
@@ -34,6 +35,7 @@ SPEC = SessionSpec(
     kernel=KernelConfig(),
     costs=CostConfig(),
     regime=RegimeConfig(),
+    portfolio=PortfolioConfig(),
     feed=FeedConfig(stream_url="ws://127.0.0.1:1/stocks", url="http://127.0.0.1:1", key="key-of-polygon"),
     broker=BrokerConfig(url="http://127.0.0.1:1", stream_url="ws://127.0.0.1:1/s", key="key-of-alpaca", secret="word"),
     journal_root="/nowhere",

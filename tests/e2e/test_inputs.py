@@ -107,7 +107,7 @@ def test_a_session_of_quotes_trades_and_events_has_no_difference_to_its_backtest
         found = rehearse(spec)
     assert found.differences == () and found.alarms == ()
     assert found.orders >= 6
-    backtested = replay(spec, load_bundle(spec), 100_000.0)
+    backtested = replay(spec, load_bundle(spec), 100_000.0).result
     entries = [order.slot for order in backtested.orders if order.kind is OrderKind.ENTRY]
     assert entries and not [slot for slot in entries if at - 30 <= slot + 1 < at + 30]
     assert backtested.verdicts[Reason.DENIED_EVENT] > 0

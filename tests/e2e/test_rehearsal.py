@@ -55,10 +55,10 @@ def test_another_threshold_on_one_side_is_found_as_a_difference(profile, exchang
 
     spec = rehearsal_spec(profile, day.session, "latest", exchange)
     bundle = load_bundle(spec)
-    one = replay(spec, bundle, spec.cash)
+    one = replay(spec, bundle, spec.cash).result
     other = replay(
         spec, dataclasses.replace(bundle, ensemble=dataclasses.replace(bundle.ensemble, threshold=0.5)), spec.cash
-    )
+    ).result
     found = compare(spec, SessionResult(orders=list(one.orders), fills=list(one.fills)), other)
     with pytest.raises(LockstepError, match=r"differ .* first at minute"):
         found.check()

@@ -48,7 +48,7 @@ def test_a_session_in_the_actor_with_serve_has_no_difference_from_the_backtest(s
 
     spec = rehearsal_spec(profile, day.session, "latest", exchange)
     result = trade_in_actor(spec)
-    rehearsal = compare(spec, result, replay(spec, load_bundle(spec), spec.cash))
+    rehearsal = compare(spec, result, replay(spec, load_bundle(spec), spec.cash).result)
     assert rehearsal.differences == () and rehearsal.alarms == ()
     assert rehearsal.fills >= 20 and rehearsal.flat_at_close
 

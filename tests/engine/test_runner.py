@@ -136,8 +136,9 @@ async def session(
     phases: str = "ABC",
     feed: FakeFeed | None = None,
     here: SessionEngine | None = None,
+    minutes: int = N_MINUTES,
 ) -> SessionResult:
-    ticks = [Tick(slot, Phase(phase), None, None) for slot in range(N_MINUTES) for phase in phases]
+    ticks = [Tick(slot, Phase(phase), None, None) for slot in range(minutes) for phase in phases]
     seconds = itertools.count()
     return await run_session(
         here or engine(), FakeClock(ticks), feed or Minutes(), broker, scorer, journal or FakeJournal(),

@@ -5,15 +5,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from daytrader_ray.domain.budget import CONFIDENCE
 from daytrader_ray.domain.trading import MEMBERS
-from daytrader_ray.engine.backtest import backtest
 from daytrader_ray.models.weights.config import EnsembleConfig
 from daytrader_ray.models.weights.registry import SCHEMES
 from daytrader_ray.regime.config import entry_scale
-from daytrader_ray.walkforward.cut import cut
-from daytrader_ray.walkforward.ensemble import ensemble_signals, fit_ensemble
+from daytrader_ray.walkforward.ensemble import EnsembleFit, ensemble_signals, fit_ensemble
 from daytrader_ray.walkforward.fit import Market
-from daytrader_ray.walkforward.study import Study, WindowInputs, plan_of, scored_block
+from daytrader_ray.walkforward.kelly import FRACTIONS
+from daytrader_ray.walkforward.simulate import Purse, Terms, simulate
+from daytrader_ray.walkforward.study import Study, WindowInputs, scored_block
 from daytrader_ray.walkforward.trial import run_trial
 from tests.walkforward.markets import market, planted
 from tests.walkforward.test_study import CONFIG, inputs_of, study_of
@@ -44,15 +45,14 @@ def study_with(here: Market, scheme: str) -> Study:
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_an_ensemble_is_fitted_without_the_test(here: Market, given: WindowInputs, scheme: str) -> None:
     study, window = study_with(here, scheme), given.window
-    ensemble, break_even, trips = fit_ensemble(MASK, study, given, STEPS)
+    found = fit_ensemble(MASK, study, given, STEPS)
+    ensemble = found.ensemble
     assert ensemble.scheme == scheme
     assert (ensemble.online is not None) == (scheme == "hedge")
     assert ensemble.weights.sum(axis=1) == pytest.approx(np.ones(4))
     later = given.scores.copy()
     later[study.rows(window.test).start - study.rows(window.a).start :] = 0.5
-    again, *same = fit_ensemble(MASK, study, replace(given, scores=later), STEPS)
-    assert np.array_equal(ensemble.weights, again.weights)
-    assert (ensemble.q99, ensemble.threshold, [break_even, trips]) == (again.q99, again.threshold, same)
+    _same(found, fit_ensemble(MASK, study, replace(given, scores=later), STEPS))
 
 
 def test_a_window_tells_its_weights_by_regime_its_regret_its_trips_and_what_its_scheme_lacked(
@@ -73,12 +73,11 @@ def test_a_window_tells_its_weights_by_regime_its_regret_its_trips_and_what_its_
 
 def test_round_trips_a_day_are_those_of_the_threshold_and_the_hours_on_b(here: Market, given: WindowInputs) -> None:
     study, window = study_with(here, "equal"), given.window
-    ensemble, _, trips = fit_ensemble(MASK, study, given, STEPS)
-    frames, b = cut(here.frames, window.b), scored_block(study, given, window.b)
-    plan = plan_of(study, window.b, ensemble.threshold, ensemble.hours)
-    n_sessions = window.b[1] - window.b[0]
+    ensemble, _, trips, _ = fit_ensemble(MASK, study, given, STEPS)
+    b = scored_block(study, given, window.b)
+    n_sessions, terms = window.b[1] - window.b[0], Terms(ensemble.threshold, ensemble.hours)
     signal, scale = ensemble_signals(study, b, ensemble), entry_scale(b.regime, study.regime)
-    made = backtest(frames, signal, scale, plan, study.kernel, study.costs, (0, n_sessions), study.config.cash)
+    made = simulate(study, window.b, signal, scale, terms, Purse(study.config.cash, study.config.cash))
     assert trips == len(made.trades) / n_sessions > 0
     nothing = replace(given, scores=np.full_like(given.scores, np.nan))
     assert fit_ensemble(MASK, study, nothing, STEPS).trips_a_day == 0.0
@@ -89,11 +88,33 @@ def test_an_ensemble_is_the_same_whether_or_not_other_members_were_fitted(here: 
     outside = [bit for bit in range(len(MEMBERS)) if not MASK >> bit & 1]
     alone = given.scores.copy()
     alone[:, :, outside] = np.nan
-    ensemble, *found = fit_ensemble(MASK, study, given, STEPS)
-    again, *same = fit_ensemble(MASK, study, replace(given, scores=alone), STEPS)
-    assert np.array_equal(ensemble.weights, again.weights)
-    assert np.array_equal(ensemble.timeframes, again.timeframes)
-    assert (ensemble.q99, ensemble.threshold, *found) == (again.q99, again.threshold, *same)
+    found = fit_ensemble(MASK, study, given, STEPS)
+    again = fit_ensemble(MASK, study, replace(given, scores=alone), STEPS)
+    assert np.array_equal(found.ensemble.timeframes, again.ensemble.timeframes)
+    _same(found, again)
+
+
+def test_entries_are_sized_by_what_trades_on_b_earned_or_by_the_signal_alone(here: Market, given: WindowInputs) -> None:
+    study = study_with(here, "equal")
+    found = fit_ensemble(MASK, study, given, STEPS)
+    sizing, kelly = found.ensemble.sizing, found.kelly
+    assert kelly is not None and kelly.sizing is sizing and sizing.fraction in FRACTIONS
+    assert (sizing.weight >= 0.0).all() and (sizing.weight <= 1.0).all() and sizing.weight[-1] == 1.0
+    told = kelly.as_dict()
+    assert sum(told["trades"]) == found.trips_a_day * (given.window.b[1] - given.window.b[0])
+    assert len(told["true_kelly"]) == len(told["edges"]) and kelly.at_once >= 1.0
+    plain = replace(study, kernel=study.kernel.model_copy(update={"sizing": "confidence"}))
+    simple = fit_ensemble(MASK, plain, given, STEPS)
+    assert simple.kelly is None and simple.ensemble.sizing is CONFIDENCE
+    assert simple.ensemble.ic == found.ensemble.ic > 0.0
+
+
+def _same(one: EnsembleFit, other: EnsembleFit) -> None:
+    assert np.array_equal(one.ensemble.weights, other.ensemble.weights)
+    for name in ("q99", "threshold", "ic"):
+        assert getattr(one.ensemble, name) == getattr(other.ensemble, name)
+    assert (one.break_even, one.trips_a_day) == (other.break_even, other.trips_a_day)
+    assert one.kelly.as_dict() == other.kelly.as_dict()
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

@@ -1,0 +1,99 @@
+"""How much validation B says to bet: Kelly's fractions by |signal| from the kernel's own trades there (METHODS 8)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from daytrader_ray.analytics.performance import daily_returns, plain, sharpe
+from daytrader_ray.domain.budget import CONFIDENCE, Sizing
+from daytrader_ray.domain.panel import Frames
+from daytrader_ray.engine.backtest import BacktestResult
+from daytrader_ray.engine.budgets import five_minute_returns
+from daytrader_ray.portfolio.covariance import known, ledoit_wolf, mean_correlation
+from daytrader_ray.portfolio.kelly import Buckets, buckets_of, sizing_of, true_kelly
+
+Float64 = npt.NDArray[np.float64]
+Int64 = npt.NDArray[np.int64]
+Simulate = Callable[[Sizing], BacktestResult]
+
+FRACTIONS = (0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
+
+
+@dataclass(frozen=True)
+class Kelly:
+    """What entries are sized by, and the trades on B that say so.
+
+    `at_once` is the mean number of positions while there is any, `correlation` the mean one of the stocks' returns.
+    """
+
+    sizing: Sizing
+    buckets: Buckets
+    at_once: float
+    correlation: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values by bucket, with the true Kelly fraction of equity for bets like these side by side."""
+        p, win, loss = (part.tolist() for part in (self.buckets.p, self.buckets.win, self.buckets.loss))
+        bets = zip(p, win, loss, strict=True)
+        return {
+            "fraction": self.sizing.fraction,
+            "edges": self.sizing.edges.tolist(),
+            "weight": self.sizing.weight.tolist(),
+            "trades": self.buckets.n.tolist(),
+            "win_rate": p,
+            "win": win,
+            "loss": loss,
+            "true_kelly": [plain(true_kelly(*bet, self.at_once, self.correlation)) for bet in bets],
+        }
+
+
+def fit_kelly(frames: Frames, signal: Float64, columns: Int64, simulate: Simulate) -> Kelly:
+    """Return what the trades that the kernel makes on B, sized by |signal| alone, say about size.
+
+    `signal` `[row, symbol]` and `frames` are B's, `columns` the stocks; `simulate` trades B with a sizing.
+    """
+    found = simulate(CONFIDENCE)
+    strength, net = _bets(frames, signal, found)
+    buckets = buckets_of(strength, net)
+    fraction = FRACTIONS[0]
+    if sizing_of(buckets, fraction).weight.any():
+        fraction = max(FRACTIONS, key=lambda one: (_sharpe(simulate(sizing_of(buckets, one))), -one))
+    return Kelly(sizing_of(buckets, fraction), buckets, _at_once(frames, found), _correlation(frames, columns))
+
+
+def _bets(frames: Frames, signal: Float64, found: BacktestResult) -> tuple[Float64, Float64]:
+    """Return |signal| at the decision and net return over notional of each trade `[trade]`."""
+    grid, column = frames.panel.grid, {symbol: i for i, symbol in enumerate(frames.panel.symbols)}
+    first = {session.date: int(row) for session, row in zip(grid.sessions, grid.first_row[:-1], strict=True)}
+    at = [(first[trade.session] + trade.entry_slot - 1, column[trade.symbol]) for trade in found.trades]
+    strength = np.array([abs(signal[where]) for where in at], dtype=np.float64)
+    net = [trade.pnl_usd / (trade.qty * trade.entry_price) for trade in found.trades]
+    return strength, np.array(net, dtype=np.float64)
+
+
+def _sharpe(found: BacktestResult) -> float:
+    return float(np.nan_to_num(sharpe(daily_returns(found.session_equity))))
+
+
+def _at_once(frames: Frames, found: BacktestResult) -> float:
+    """Return the mean number of positions at the closes at which there is any; 1 without a trade."""
+    grid = frames.panel.grid
+    first = {session.date: int(row) for session, row in zip(grid.sessions, grid.first_row[:-1], strict=True)}
+    change = np.zeros(grid.n_rows + 1)
+    for trade in found.trades:
+        change[first[trade.session] + trade.entry_slot] += 1.0
+        change[first[trade.session] + trade.exit_slot] -= 1.0
+    held = change.cumsum()
+    return float(held[held > 0].mean()) if (held > 0).any() else 1.0
+
+
+def _correlation(frames: Frames, columns: Int64) -> float:
+    """Return the mean correlation of the stocks' 5-minute returns."""
+    panel = frames.panel
+    days = np.split(panel.close[:, columns], panel.grid.first_row[1:-1])
+    returns = np.concatenate([five_minute_returns(day, panel.grid.bar_minutes) for day in days])
+    used = known(returns)
+    return mean_correlation(ledoit_wolf(returns[:, used])) if used.sum() > 1 else 0.0

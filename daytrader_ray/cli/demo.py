@@ -35,7 +35,7 @@ def command(
     data: Annotated[str | None, typer.Option(help="Folder of the demo's own store; default data/demo.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")] = False,
 ) -> None:
-    """Run everything on a synthetic market: download, features, search, backtest, training, serving, rehearsal, reports.
+    """Run everything on a synthetic market: download, features, search, training, serving, rehearsal, reports.
 
     The market has a signal planted in it, so its profits say nothing about any real one. No keys, no network.
 
@@ -110,8 +110,6 @@ class Done:
 def run(profile: "Profile", cpus: int | None, tell: Tell) -> Done:
     """Run all stages on a store of their own; the exchange and Ray end with the block, however it ends."""
     from daytrader_ray.cli.download_cmd import SANDBOX_PER_MINUTE
-    from daytrader_ray.adapters.run_store import load as load_run
-    from daytrader_ray.cli.report_cmd import publish, publish_runs
     from daytrader_ray.cli.requests import search_request
     from daytrader_ray.cli.session_spec import rehearsal_spec
     from daytrader_ray.cluster.backtest import backtest_mask
@@ -146,15 +144,23 @@ def run(profile: "Profile", cpus: int | None, tell: Tell) -> Done:
         rehearsal = rehearse(rehearsal_spec(profile, last, trained.bundle_id, url), "serve")
         tell("rehearsal", 1, 1)
         laps.end("rehearsal")
-    side_by_side = [load_run(profile.root, name) for name in rehearsal.runs]
-    reports = {
-        "report": publish(profile.root, found.result, notice(profile)),
-        "backtest_report": publish_runs(profile.root, [_noticed(best.run, profile)])["report"],
-        "rehearsal_report": publish_runs(profile.root, [_noticed(run, profile) for run in side_by_side])["report"],
-    }
+    reports = _reports(profile, found, best.run, rehearsal)
     laps.end("report")
     n_bars, n_features = int(frames.panel.traded.sum()), len(frames.features.names)
     return Done(downloaded, found, trained, rehearsal, reports, n_bars, n_features, laps.seconds)
+
+
+def _reports(profile: "Profile", found: "SearchReport", best: "Run", rehearsal: "Rehearsal") -> dict[str, str]:
+    """Write the search, its best ensemble's backtest, and the rehearsal beside its own; return their paths."""
+    from daytrader_ray.adapters.run_store import load as load_run
+    from daytrader_ray.cli.report_cmd import publish, publish_runs
+
+    side_by_side = [load_run(profile.root, name) for name in rehearsal.runs]
+    return {
+        "report": publish(profile.root, found.result, notice(profile)),
+        "backtest_report": publish_runs(profile.root, [_noticed(best, profile)])["report"],
+        "rehearsal_report": publish_runs(profile.root, [_noticed(run, profile) for run in side_by_side])["report"],
+    }
 
 
 def _noticed(run: "Run", profile: "Profile") -> "Run":

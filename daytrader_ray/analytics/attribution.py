@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from daytrader_ray.analytics.measure import added, held_minutes
+from daytrader_ray.analytics.bootstrap import interval
+from daytrader_ray.analytics.measure import Estimate, added, draws, held_minutes, number_of
 from daytrader_ray.analytics.performance import ratio
 from daytrader_ray.analytics.run import Run, Trades
 from daytrader_ray.domain.regime import Regime
@@ -19,14 +20,17 @@ MINUTES_OF_AN_HOUR = 60
 
 @dataclass(frozen=True)
 class Part:
-    """Trades that have something in common: `net_usd` after their own costs, `net_bps` of the value entered."""
+    """Trades that have something in common: `net_usd` after their own costs, `net_bps` of the value entered.
+
+    `net_usd` has its 95 % interval, by the bootstrap of sessions.
+    """
 
     name: str
     trades: int
     win_rate: float
     gross_usd: float
     cost_usd: float
-    net_usd: float
+    net_usd: Estimate
     net_bps: float
     minutes: float
 
@@ -38,20 +42,20 @@ def by_symbol(run: Run) -> tuple[Part, ...]:
 
 def by_sector(run: Run) -> tuple[Part, ...]:
     """Return a part for each sector of the stocks, the best first."""
-    stocks = run.trades.where(~run.trades.hedge)
+    stocks = run.stocks
     return _largest_first(_parts(run, stocks, stocks.sector.tolist()))
 
 
 def by_hour(run: Run) -> tuple[Part, ...]:
     """Return a part for each hour of New York in which stocks were entered."""
-    stocks = run.trades.where(~run.trades.hedge)
+    stocks = run.stocks
     hours = (OPENING_MINUTE + stocks.entry_slot * run.manifest.bar_minutes) // MINUTES_OF_AN_HOUR
     return _parts(run, stocks, [f"{hour:02d}:00" if hour != OPENING_MINUTE // 60 else "09:30" for hour in hours])
 
 
 def by_regime(run: Run) -> tuple[Part, ...]:
     """Return a part for each regime in force at the entry."""
-    stocks = run.trades.where(~run.trades.hedge)
+    stocks = run.stocks
     return _parts(run, stocks, [Regime(code).name.lower() for code in stocks.regime])
 
 
@@ -64,7 +68,7 @@ def by_side(run: Run) -> tuple[Part, ...]:
 
 def by_exit(run: Run) -> tuple[Part, ...]:
     """Return a part for each reason for which stocks were sold."""
-    stocks = run.trades.where(~run.trades.hedge)
+    stocks = run.stocks
     return _largest_first(_parts(run, stocks, [Reason(code).name.lower() for code in stocks.exit_reason]))
 
 
@@ -73,7 +77,7 @@ def by_member(run: Run) -> dict[str, float]:
 
     A member that spoke against a trade that won has lost it. What has no such share is under `unknown`.
     """
-    decisions, stocks = run.decisions, run.trades.where(~run.trades.hedge)
+    decisions, stocks = run.decisions, run.stocks
     order = np.argsort(decisions.client_order_id)
     ids = decisions.client_order_id[order]
     place = np.minimum(np.searchsorted(ids, stocks.entry_order), max(len(ids) - 1, 0))
@@ -96,6 +100,9 @@ def _parts(run: Run, trades: Trades, names: Sequence[str]) -> tuple[Part, ...]:
     wins = ratio(added(which, trades.pnl_usd > 0, n), count)
     minutes = ratio(added(which, held_minutes(run, trades), n), count)
     bps = 1e4 * ratio(net, added(which, trades.notional_usd, n))
+    cells = which * len(run.dates) + number_of(run, trades.session)
+    by_session = added(cells, trades.pnl_usd, n * len(run.dates)).reshape(n, len(run.dates))
+    samples = draws(run) @ by_session.T
     return tuple(
         Part(
             name=str(labels[k]),
@@ -103,7 +110,7 @@ def _parts(run: Run, trades: Trades, names: Sequence[str]) -> tuple[Part, ...]:
             win_rate=float(wins[k]),
             gross_usd=float(net[k] + cost[k]),
             cost_usd=float(cost[k]),
-            net_usd=float(net[k]),
+            net_usd=Estimate(float(net[k]), *interval(samples[:, k])),
             net_bps=float(bps[k]),
             minutes=float(minutes[k]),
         )
@@ -112,4 +119,4 @@ def _parts(run: Run, trades: Trades, names: Sequence[str]) -> tuple[Part, ...]:
 
 
 def _largest_first(parts: tuple[Part, ...]) -> tuple[Part, ...]:
-    return tuple(sorted(parts, key=lambda part: (-part.net_usd, part.name)))
+    return tuple(sorted(parts, key=lambda part: (-part.net_usd.value, part.name)))

@@ -81,6 +81,21 @@ def decay(signal: Float64, forward: Float64, cost: Float64, session: Int64) -> D
     )
 
 
+def net_edge(found: Decay, threshold: float) -> Float64:
+    """Return the mean return after cost of signals at or over a threshold, at each horizon `[horizon]`.
+
+    Of the buckets that begin there or above, the strongest one at least; NaN without signals.
+    """
+    chosen = found.edges >= min(threshold, found.edges[-1] if len(found.edges) else np.inf)
+    n = found.n[chosen].astype(np.float64)
+    net = found.gross[chosen] - found.cost[chosen, None]
+    weight = np.where(np.isfinite(net), n[:, None], 0.0)
+    total = weight.sum(axis=0)
+    edge = np.full(len(total), np.nan)
+    np.divide((weight * np.nan_to_num(net)).sum(axis=0), total, out=edge, where=total > 0)
+    return edge
+
+
 def _means(values: Float64, bucket: Int64, n_buckets: int) -> Float64:
     """Return the mean of known `values [sample, column]` in each bucket, NaN where there is none."""
     columns = []

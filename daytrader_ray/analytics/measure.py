@@ -66,8 +66,25 @@ def _estimated(
     values = metrics(np.arange(n)[None, :])
     if n < FEWEST_SESSIONS:
         return {key: Estimate(float(value[0])) for key, value in values.items()}
-    samples = metrics(resampled(n, n_samples, block_length(returns), np.random.default_rng(seed)))
+    samples = metrics(_samples(returns, seed, n_samples))
     return {key: Estimate(float(value[0]), *interval(samples[key])) for key, value in values.items()}
+
+
+def _samples(returns: Float64, seed: int, n_samples: int) -> Int64:
+    return resampled(len(returns), n_samples, block_length(returns), np.random.default_rng(seed))
+
+
+def draws(run: Run, n_samples: int = N_SAMPLES) -> Float64:
+    """Return how often each session is in each resampled run `[sample, session]`: sums of a resampled run are products.
+
+    No sample for fewer than 10 sessions.
+    """
+    n = len(run.dates)
+    if n < FEWEST_SESSIONS:
+        return np.empty((0, n))
+    chosen = _samples(daily_returns(run.session_equity), run.manifest.seed, n_samples)
+    lines = np.arange(n_samples)[:, None] * n
+    return added((chosen + lines).ravel(), np.ones(chosen.size), n_samples * n).reshape(n_samples, n)
 
 
 def _metrics(sessions: Sessions, chosen: Int64) -> dict[str, Float64]:
@@ -95,7 +112,7 @@ def _intraday_drawdown(sessions: Sessions, returns: Float64, chosen: Int64) -> F
 
 def by_session(run: Run) -> Sessions:
     """Return what each session of a run adds to its figures."""
-    stocks = run.trades.where(~run.trades.hedge)
+    stocks = run.stocks
     traded = number_of(run, stocks.session)
     filled = number_of(run, run.fills.session)
     pnl, minutes = stocks.pnl_usd, held_minutes(run, stocks)

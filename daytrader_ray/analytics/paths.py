@@ -130,7 +130,7 @@ def average_day(run: Run) -> AverageDay:
     pnl = curve.equity - before
     centre = mean(pnl)
     error = np.sqrt(ratio(np.maximum(mean(pnl**2) - centre**2, 0.0), sessions - 1))
-    stocks = run.trades.where(~run.trades.hedge)
+    stocks = run.stocks
     return AverageDay(
         pnl_usd=centre,
         low=centre - 2.0 * error,

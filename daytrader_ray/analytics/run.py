@@ -193,3 +193,8 @@ class Run:
         if not len(self.session_equity) == len(self.spy) == wanted:
             found = f"{len(self.session_equity)} equities and {len(self.spy)} closes of SPY"
             raise ValueError(f"a run of {len(self.dates)} sessions has {wanted} of each, not {found}")
+
+    @property
+    def stocks(self) -> Trades:
+        """The round trips in stocks: those of hedge instruments are judged apart."""
+        return self.trades.where(~self.trades.hedge)

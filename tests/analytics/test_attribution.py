@@ -10,16 +10,16 @@ from tests.dashboard.runs import made_run
 
 @pytest.fixture(scope="module")
 def run() -> Run:
-    return made_run(10)
+    return made_run(12)
 
 
 def test_every_cut_of_the_stocks_adds_up_to_their_result(run: Run) -> None:
     wanted = run.trades.pnl_usd[~run.trades.hedge].sum()
     for cut in (attribution.by_sector, attribution.by_hour, attribution.by_regime, attribution.by_exit):
         parts = cut(run)
-        assert sum(part.net_usd for part in parts) == pytest.approx(wanted)
+        assert sum(part.net_usd.value for part in parts) == pytest.approx(wanted)
         assert sum(part.trades for part in parts) == (~run.trades.hedge).sum()
-        assert all(part.gross_usd - part.cost_usd == pytest.approx(part.net_usd) for part in parts)
+        assert all(part.gross_usd - part.cost_usd == pytest.approx(part.net_usd.value) for part in parts)
     assert sum(attribution.by_member(run).values()) == pytest.approx(wanted)
 
 
@@ -27,8 +27,8 @@ def test_symbols_and_sides_hold_the_hedges_apart(run: Run) -> None:
     whole = run.trades.pnl_usd.sum()
     sides = {part.name: part for part in attribution.by_side(run)}
     assert set(sides) == {"hedge", "long", "short"}
-    assert sides["hedge"].net_usd == pytest.approx(run.trades.pnl_usd[run.trades.hedge].sum())
-    assert sum(part.net_usd for part in attribution.by_symbol(run)) == pytest.approx(whole)
+    assert sides["hedge"].net_usd.value == pytest.approx(run.trades.pnl_usd[run.trades.hedge].sum())
+    assert sum(part.net_usd.value for part in attribution.by_symbol(run)) == pytest.approx(whole)
     assert "SPY" in {part.name for part in attribution.by_symbol(run)}
 
 
@@ -55,3 +55,9 @@ def test_trades_whose_decision_is_not_kept_are_of_no_known_member(run: Run) -> N
     none = run.decisions.where(np.zeros(len(run.decisions), dtype=np.bool_))
     found = attribution.by_member(dataclasses.replace(run, decisions=none))
     assert found["unknown"] == pytest.approx(run.trades.pnl_usd[~run.trades.hedge].sum())
+
+
+def test_each_part_has_the_interval_of_its_net_result(run: Run) -> None:
+    for part in attribution.by_symbol(run):
+        assert part.net_usd.low < part.net_usd.value < part.net_usd.high
+    assert all(np.isnan(part.net_usd.low) for part in attribution.by_symbol(made_run(3)))

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from daytrader_ray.analytics.decay import HORIZONS, Decay, decay
+from daytrader_ray.analytics.decay import HORIZONS, Decay, decay, net_edge
 
 
 def made(n: int = 40_000, strength: float = 1.0) -> Decay:
@@ -44,3 +44,11 @@ def test_it_goes_to_json_and_back() -> None:
     back = Decay.from_dict(json.loads(json.dumps(found.as_dict())))
     for name in ("edges", "n", "gross", "cost", "a_day", "ic"):
         assert np.array_equal(getattr(found, name), getattr(back, name), equal_nan=True)
+
+
+def test_the_net_edge_is_that_of_the_strong_signals_after_their_cost() -> None:
+    found = made()
+    assert net_edge(found, 0.9) == pytest.approx(np.full(len(HORIZONS), 0.95e-3 - 4e-4), abs=1e-4)
+    assert net_edge(found, 2.0) == pytest.approx(found.gross[-1] - found.cost[-1])
+    none = decay(np.full(3, np.nan), np.zeros((3, len(HORIZONS))), np.zeros(3), np.zeros(3, dtype=np.int64))
+    assert np.isnan(net_edge(none, 0.5)).all()

@@ -17,7 +17,7 @@ def run() -> Run:
 
 
 def test_a_run_has_the_figures_of_its_curve_its_trades_and_its_costs(run: Run) -> None:
-    stocks = run.trades.where(~run.trades.hedge)
+    stocks = run.stocks
     fills = run.fills
     costs = CostTotals(
         fills.spread_usd.sum(), fills.impact_usd.sum(), fills.fee_usd.sum(), (fills.qty * fills.price).sum()

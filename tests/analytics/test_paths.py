@@ -71,7 +71,7 @@ def test_the_average_day_adds_up_to_the_run(run: Run) -> None:
 
 def test_exposure_by_sector_adds_up_to_that_of_the_stocks(run: Run) -> None:
     found = sector_exposure(run)
-    stocks = run.trades.where(~run.trades.hedge)
+    stocks = run.stocks
     held = stocks.notional_usd * (stocks.exit_slot - stocks.entry_slot)
     first = held[stocks.session == run.dates[0]].sum() / 390 / run.session_equity[0]
     assert sum(values[0] for values in found.values()) == pytest.approx(first)

@@ -65,7 +65,7 @@ def test_every_section_that_a_trader_wants_is_there(text: str) -> None:
         "Trades", "Holding times", "The average day", "Profit and loss by minute of the day", "Trades by time of day",
         "Exposure by minute of the day", "Exposure", "By sector", "Turnover", "Costs",
         "If costs were other than estimated", "Capacity",
-        "What signals are worth", "Decay", "Break-even", "Where it came from",
+        "What signals are worth", "Decay", "Net edge", "Break-even", "Where it came from",
         "By side, hedges apart",
         "By hour of entry", "By regime at entry", "By reason of exit", "By sector", "By symbol", "By model",
         "What sized the positions", "What bound", "Wishes denied", "Bars and fills", "Trades and orders",

@@ -192,7 +192,7 @@ def fell(panel: Panel, s: int) -> dict[int, int]:
     for i in range(len(panel.symbols)):
         base = close_before(panel, s, i)
         for t in range(stop - first):
-            if base is not None and panel.low[first + t, i] <= 0.9 * base:
+            if base is not None and panel.low[first + t, i] <= 0.9 * base * (1 + 1e-12):
                 found[i] = t
                 break
     return found

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import plotly.graph_objects as go
 
-from daytrader_ray.analytics.decay import HORIZONS, Decay
+from daytrader_ray.analytics.decay import HORIZONS, Decay, net_edge
 from daytrader_ray.analytics.run import Fills, Run
 from daytrader_ray.analytics.sweeps import Sweep, capacity_curve, cost_sweep
 from daytrader_ray.dashboard.figures import CHOSEN, html_of
@@ -22,9 +22,9 @@ LABEL = HORIZONS.index(30)
 def cost_section(run: Run) -> str:
     """Return the split of costs, the cost sweep and the capacity curve."""
     sweep, capacity = cost_sweep(run), capacity_curve(run)
+    columns = ((sweep.total_return, gain), (sweep.annual_return, gain), (sweep.sharpe, number))
     swept = [
         (f"x {factor:g}", *(written(float(np.interp(factor, sweep.factor, values)), form) for values, form in columns))
-        for columns in [((sweep.total_return, gain), (sweep.annual_return, gain), (sweep.sharpe, number))]
         for factor in SHOWN_FACTORS
     ]
     return section(
@@ -104,8 +104,8 @@ def _capacity(run: Run, capacity: Sweep) -> str:
     return html_of(figure, "capacity", 280, {"type": "log", "dtick": 1, "exponentformat": "SI"}, "")
 
 
-def decay_section(found: Decay) -> str:
-    """Return how long signals are worth something and from which |signal| on they pay."""
+def decay_section(found: Decay, threshold: float) -> str:
+    """Return how long signals are worth something, those over the entries' `threshold` above all, and which pay."""
     return section(
         "What signals are worth",
         "Every signal of every minute that could have been traded, whether it was or not. If profit is gone a minute "
@@ -113,8 +113,11 @@ def decay_section(found: Decay) -> str:
         below("Decay", "Rank correlation of signal and return by minutes after the decision: 0 is chance. Bars are two "
               "standard errors over sessions."),
         chart(_ic(found), 280),
+        below("Net edge", f"Mean return after the cost of a round trip, by minutes after the decision, of signals from "
+              f"about {threshold:.3g} on: the median threshold of the entries."),
+        chart(_net_edge(found, threshold), 260),
         below("Break-even", f"Mean return {HORIZONS[LABEL]} minutes after signals of each strength, against the cost "
-              "of a round trip. Only where the first is higher is there something to earn."),
+              "of a round trip. Only where the first is higher is there something to earn. The table is in bps."),
         chart(_break_even(found), 300),
         _buckets(found),
     )  # fmt: skip
@@ -132,6 +135,17 @@ def _ic(found: Decay) -> str:
         line={"color": CHOSEN, "width": 2}, hovertemplate="after %{x} minutes: %{y:.4f}<extra></extra>",
     )  # fmt: skip
     return html_of(figure, "decay", 280, {"type": "category", "showgrid": False}, "")
+
+
+def _net_edge(found: Decay, threshold: float) -> str:
+    bps = np.round(1e4 * net_edge(found, threshold), 4)
+    figure = go.Figure()
+    figure.add_bar(
+        x=[f"{minutes}" for minutes in HORIZONS], y=bps,
+        marker={"color": [LOSS if value < 0 else CHOSEN for value in bps], "line": {"width": 0}},
+        hovertemplate="after %{x} minutes: %{y:.2f} bps<extra></extra>",
+    )  # fmt: skip
+    return html_of(figure, "net-edge", 260, {"type": "category", "showgrid": False}, " bps")
 
 
 def _break_even(found: Decay) -> str:

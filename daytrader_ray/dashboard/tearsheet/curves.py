@@ -107,7 +107,7 @@ def _ribbon(figure: go.Figure, run: Run, times: Timeline) -> None:
         z=[drawn], x=np.arange(1, len(drawn) + 1), zmin=-0.5, zmax=3.5, colorscale=colors, showscale=False, text=names,
         customdata=[times.labels[1:]], hovertemplate="%{customdata}: %{text}<extra>regime</extra>", row=3, col=1,
     )  # fmt: skip
-    figure.update_yaxes(showticklabels=False, ticks="", showgrid=False, row=3, col=1)
+    figure.update_yaxes(showticklabels=False, ticks="", showgrid=False, zeroline=False, row=3, col=1)
 
 
 def rolling_section(run: Run) -> str:
@@ -139,10 +139,11 @@ def exposure_section(run: Run) -> str:
     shown = (
         ("gross", run.curve.gross_usd, CHOSEN),
         ("net", run.curve.net_usd, SECOND),
+        ("net beta of the stocks", run.curve.beta_usd, OTHER),
         ("hedges", run.curve.hedge_usd, MARKET),
     )
     for name, usd, color in shown:
-        if name == "hedges" and not usd.any():
+        if not usd.any():
             continue
         figure.add_scatter(
             x=np.arange(1, len(times.bars) + 1), y=_exposed(run, usd, times), name=name, mode="lines",

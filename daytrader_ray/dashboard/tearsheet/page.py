@@ -20,6 +20,7 @@ from daytrader_ray.dashboard.tearsheet.curves import equity_section, exposure_se
 from daytrader_ray.dashboard.tearsheet.records import records_section
 from daytrader_ray.dashboard.tearsheet.sources import attribution_section, sizing_section
 from daytrader_ray.dashboard.tearsheet.spread import day_section, spread_section
+from daytrader_ray.domain.budget import SIZING_STEPS
 from daytrader_ray.domain.errors import DataError
 
 
@@ -56,7 +57,7 @@ def render(runs: Sequence[Run], bars: Sequence[DayBars] = ()) -> Page:
             day_section(run),
             exposure_section(run),
             cost_section(run),
-            "" if run.decay is None else decay_section(run.decay),
+            "" if run.decay is None else decay_section(run.decay, _threshold(run)),
             attribution_section(run),
             sizing_section(run),
             bars_section(run, bars),
@@ -75,6 +76,12 @@ def render(runs: Sequence[Run], bars: Sequence[DayBars] = ()) -> Page:
         "</body></html>\n"
     )
     return Page(text, judged)
+
+
+def _threshold(run: Run) -> float:
+    """Return the median threshold of the entries, 0 without one."""
+    known = run.decisions.steps[:, SIZING_STEPS.index("threshold")]
+    return float(np.median(known)) if len(known) else 0.0
 
 
 def _check(runs: Sequence[Run]) -> None:

@@ -10,7 +10,7 @@ from daytrader_ray.analytics.attribution import Part
 from daytrader_ray.analytics.run import Run
 from daytrader_ray.dashboard.ensembles import NAMES
 from daytrader_ray.dashboard.formats import number, share, significant, usd, whole
-from daytrader_ray.dashboard.markup import below, folded, section, table, toned, written
+from daytrader_ray.dashboard.markup import below, between, folded, section, table, toned, written
 from daytrader_ray.domain.budget import SIZING_STEPS
 
 SHOWN = 20
@@ -63,7 +63,7 @@ def attribution_section(run: Run) -> str:
 
 
 def _table(parts: Sequence[Part]) -> str:
-    heads = ("", "Trades", "Won", "Gross USD", "Costs USD", "Net USD", "Net bps", "Minutes")
+    heads = ("", "Trades", "Won", "Gross USD", "Costs USD", "Net USD", "95 % interval", "Net bps", "Minutes")
     return table(heads, (_row(part) for part in parts))
 
 
@@ -74,7 +74,8 @@ def _row(part: Part) -> tuple[str, ...]:
         written(part.win_rate, share),
         written(part.gross_usd, usd),
         written(part.cost_usd, usd),
-        toned(part.net_usd, usd),
+        toned(part.net_usd.value, usd),
+        between(part.net_usd, whole),
         written(part.net_bps, number),
         written(part.minutes, whole),
     )
@@ -119,7 +120,7 @@ def sizing_section(run: Run) -> str:
         (name, *(written(float(q), form) for q in np.nanquantile(np.abs(at[key]), (0.05, 0.5, 0.95))))
         for key, (name, form) in FACTORS.items()
     ]
-    stocks = run.trades.where(~run.trades.hedge)
+    stocks = run.stocks
     median = float(np.median(stocks.notional_usd)) if len(stocks) else float("nan")
     return section(
         "What sized the positions",

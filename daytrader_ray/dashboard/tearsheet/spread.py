@@ -5,6 +5,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
+from scipy.stats import norm
 
 from daytrader_ray.analytics.bootstrap import FEWEST_SESSIONS
 from daytrader_ray.analytics.measure import held_minutes
@@ -21,13 +22,16 @@ Float64 = npt.NDArray[np.float64]
 
 TAILS = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 
+MANY = 400
+"""From more values on the ends of a histogram are drawn together."""
+
 QUARTER, HALF_HOUR = 15, 30
 """Minutes of a bar of the average day."""
 
 
 def spread_section(run: Run) -> str:
     """Return the distributions of sessions and of trades."""
-    stocks = run.trades.where(~run.trades.hedge)
+    stocks = run.stocks
     trade_bps = 1e4 * stocks.pnl_usd / stocks.notional_usd
     won = stocks.pnl_usd > 0
     held = held_minutes(run, stocks)
@@ -57,7 +61,7 @@ def _histogram(values: Float64, name: str, suffix: str, bell: bool = False) -> s
     """Return a histogram between the 0.5 % and 99.5 % quantiles; what lies beyond is in the outer bars."""
     figure = go.Figure()
     if len(values):
-        low, high = np.quantile(values, (0.005, 0.995)) if len(values) > 400 else (values.min(), values.max())
+        low, high = np.quantile(values, (0.005, 0.995)) if len(values) > MANY else (values.min(), values.max())
         width = max(float(high - low), 1e-9)
         n_bins = int(np.clip(math.sqrt(len(values)), 8, 60))
         edges = low + width * np.arange(n_bins + 1) / n_bins
@@ -69,12 +73,10 @@ def _histogram(values: Float64, name: str, suffix: str, bell: bool = False) -> s
             hovertemplate="%{x:.3f}" + suffix + ": %{y}<extra></extra>",
         )  # fmt: skip
         if bell and values.std() > 0:
-            density = (
-                np.exp(-0.5 * ((middle - values.mean()) / values.std()) ** 2) / values.std() / math.sqrt(2 * math.pi)
-            )
+            expected = len(values) * width / n_bins * norm.pdf(middle, values.mean(), values.std())
             figure.add_scatter(
-                x=np.round(middle, 4), y=np.round(density * len(values) * width / n_bins, 3), mode="lines",
-                line={"color": MARKET, "width": 2}, showlegend=False, hoverinfo="skip",
+                x=np.round(middle, 4), y=np.round(expected, 3), mode="lines", line={"color": MARKET, "width": 2},
+                showlegend=False, hoverinfo="skip",
             )  # fmt: skip
     figure.update_layout(bargap=0.04)
     return html_of(figure, f"spread-{name}", 300, {"ticksuffix": suffix, "nticks": 5, "showgrid": False}, "")
@@ -86,15 +88,8 @@ def _tails(values: Float64, unit: str) -> str:
         return ""
     skewness, kurtosis = (float(value) for value in moments(values))
     _, shortfall = tail(values)
-    heads = (
-        "In " + unit,
-        "Worst",
-        *(f"{100 * q:g} %" for q in TAILS),
-        "Best",
-        "Mean of worst 5 %",
-        "Skewness",
-        "Kurtosis",
-    )
+    ends = (f"{100 * q:g} %" for q in TAILS)
+    heads = (f"In {unit}", "Worst", *ends, "Best", "Mean of worst 5 %", "Skewness", "Kurtosis")
     cells = [values.min(), *np.quantile(values, TAILS), values.max(), -float(shortfall), skewness, kurtosis]
     return table(heads, [("quantiles", *(written(float(cell), number) for cell in cells))])
 

@@ -1,5 +1,6 @@
 """The top of the page: what the run made, how sure that is, and what was hoped for."""
 
+import math
 from collections.abc import Mapping, Sequence
 from html import escape
 
@@ -37,7 +38,7 @@ def cards(measured: Measured, judged: Verdict) -> str:
         value = measured[key].value
         figure = toned(value, form) if key == "total_return" else written(value, form)
         interval = f"<small>{said}</small>" if said else ""
-        doubt = " doubt" if key == "sharpe" and judged.label == TOO_SHORT else ""
+        doubt = " doubt" if key == "sharpe" and judged.label == TOO_SHORT and math.isfinite(value) else ""
         made.append(f"<div class='card{doubt}'><b>{figure}</b>{interval}<span>{escape(what)}</span></div>")
     return f"<div class='cards'>{''.join(made)}</div>"
 

@@ -22,7 +22,6 @@ from daytrader_ray.dashboard.markup import between
 from daytrader_ray.dashboard.metrics import METRICS
 from daytrader_ray.dashboard.regime import section as regime_section
 from daytrader_ray.dashboard.selection import section as features_section
-from daytrader_ray.dashboard.sizing import section as sizing_section
 from daytrader_ray.dashboard.targets import targets_section
 
 POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
@@ -52,7 +51,6 @@ def render(result: Mapping[str, Any], notice: str = "") -> str:
             _curves(result, best),
             ensembles_section(result, best),
             windows_section(result, best),
-            sizing_section(best),
             regime_section(result["regime"], result["left_out"]),
             features_section(result["selection"]),
             importances_section(result["importances"], result["members"]),

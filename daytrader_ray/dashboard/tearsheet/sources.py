@@ -128,12 +128,24 @@ def sizing_section(run: Run) -> str:
         table(("Factor", "5 %", "Median", "95 %"), facts),
         below("What bound", "The smallest limit of each entry that was sent."),
         table(("Limit", "Entries", "Share"), rows),
+        _budgets(run),
         _denied(run),
     )
 
 
 def _count(count: int, n: int) -> tuple[str, str]:
     return f"{count:,}", share(count / n)
+
+
+def _budgets(run: Run) -> str:
+    counts = run.manifest.budgets
+    if not counts:
+        return ""
+    rows = ((escape(step.replace("_", " ")), *_count(n, sum(counts.values()))) for step, n in sorted(counts.items()))
+    lead = (
+        "The step of the ladder that divided the book, at each open and hour; the first that keeps all limits answers."
+    )
+    return below("Who divided the book", lead) + table(("Step", "Times", "Share"), rows)
 
 
 def _denied(run: Run) -> str:

@@ -173,6 +173,7 @@ def test_what_a_limit_has_not_filled_is_cancelled_and_asked_for_no_longer() -> N
         (CANCEL, 1, -1, 200, Reason.UNFILLED, 50.0),
     ]
     assert release(book, out) == 0
+    assert book.limit_kind.tolist() == book.limit_qty.tolist() == [0, 0]
 
 
 def test_a_filled_limit_rests_no_longer() -> None:
@@ -322,6 +323,12 @@ def test_a_stop_is_not_moved_while_an_order_is_on_its_way_or_none_rests(blocked:
     assert decide(book, snapshot(1, high=np.full(1, 60.0), signal=np.ones(1)), slot=90, trailing=True) == []
     sent = decide(book, snapshot(1, high=np.full(1, 60.0), signal=np.ones(1)), slot=91, trailing=True)
     assert sent[1] == (STOP, 0, -1, 100, Reason.TRAIL, 59.0)
+
+
+def test_a_stop_does_not_follow_a_price_that_is_not_known() -> None:
+    for side in (1, -1):
+        unknown = snapshot(1, high=np.full(1, np.nan), low=np.full(1, np.nan), signal=np.full(1, side * 1.0))
+        assert decide(holding(1, 100 * side), unknown, trailing=True) == []
 
 
 def test_a_stop_that_is_carried_over_a_split_lies_on_the_increment() -> None:

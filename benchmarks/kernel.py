@@ -14,7 +14,10 @@ from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.panel import FeatureMatrix, Frames, Panel
 from daytrader_ray.domain.sessions import Session, SessionGrid
 from daytrader_ray.engine.backtest import Plan, Record, trade
+from daytrader_ray.engine.book import new_book
 from daytrader_ray.engine.config import KernelConfig
+from daytrader_ray.engine.kernel import step
+from daytrader_ray.engine.values import Snapshot, hedge_caps, new_intents, new_scratch, rules_of
 
 Float64 = npt.NDArray[np.float64]
 
@@ -117,4 +120,42 @@ def bars_per_s(runs: int = 5) -> list[Result]:
     return [
         Result("kernel.bars_per_s", value, "M symbol-bars/s", "", None, None, spread, runs),
         Result("kernel.entries_a_day", trips, "orders", "", None, None, 0.0, 1),
+    ]
+
+
+def live_steps(frames: Frames, signals: Float64, plan: Plan, n_steps: int) -> list[float]:
+    """Return the microseconds of `n_steps` calls of `step` as a live session makes them, on a full book."""
+    panel, n = frames.panel, len(frames.panel.symbols)
+    kernel = KernelConfig(orders="limit", trailing=True, sizing="kelly")
+    rules = rules_of(kernel, CostConfig().participation, 1)
+    book, out, scratch = new_book(n, CASH), new_intents(n), new_scratch(plan.sector)
+    rng, (is_hedge, hedge_cap) = np.random.default_rng(3), hedge_caps(kernel, panel.symbols)
+    yes, no, still = np.ones(n, dtype=np.bool_), np.zeros(n, dtype=np.bool_), np.zeros(n, dtype=np.int64)
+    limit, events, times = np.full(10, np.inf), np.ones(n), []
+    assert plan.budgets is not None
+    for row in range(n_steps):
+        held = rng.random(n) < 0.4
+        book.qty[:] = np.where(held, rng.choice([-50, 50], n), 0)
+        book.stop_live[:], book.stop_price[:] = np.abs(book.qty), panel.close[row]
+        book.entry_price[:], book.mark[:], book.atr[:] = panel.close[row], panel.close[row], 0.5
+        book.leaving[:] = book.limit_kind[:] = 0
+        now = Snapshot(
+            panel.close[row], signals[row], frames.features.atr_5[row], frames.expected_volume[row], plan.sector, yes,
+            still, events, limit, panel.high[row], panel.low[row], no, yes, no, 0, plan.budgets.items[0], is_hedge,
+            hedge_cap,
+        )  # fmt: skip
+        start = time.perf_counter()
+        step(book, 100, N_SLOTS, now, THRESHOLD, 1.0, plan.sizing, rules, scratch, out)
+        times.append((time.perf_counter() - start) * 1e6)
+    return times
+
+
+@benchmark("kernel.live_step_us")
+def live_step_us(n_steps: int = 5000) -> list[Result]:
+    """One decision for 100 symbols, forty of them held, called from Python."""
+    frames = market(n_sessions=14)
+    times = live_steps(frames, signals_for(frames), plan_for(frames), n_steps)[100:]
+    value, p99 = statistics.median(times), float(np.quantile(times, 0.99))
+    return [
+        Result("kernel.live_step_us", value, "us", "", None, None, (p99 - value) / value, len(times)),
     ]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from daytrader_ray.analytics.bootstrap import interval
-from daytrader_ray.analytics.measure import Estimate, added, draws, held_minutes, number_of
+from daytrader_ray.analytics.measure import Estimate, added, draws, held_minutes, lookup, number_of
 from daytrader_ray.analytics.performance import ratio
 from daytrader_ray.analytics.run import Run, Trades
 from daytrader_ray.domain.regime import Regime
@@ -78,11 +78,8 @@ def by_member(run: Run) -> dict[str, float]:
     A member that spoke against a trade that won has lost it. What has no such share is under `unknown`.
     """
     decisions, stocks = run.decisions, run.stocks
-    order = np.argsort(decisions.client_order_id)
-    ids = decisions.client_order_id[order]
-    place = np.minimum(np.searchsorted(ids, stocks.entry_order), max(len(ids) - 1, 0))
-    found = ids[place] == stocks.entry_order if len(ids) else np.zeros(len(stocks), dtype=np.bool_)
-    said = (decisions.weights * np.nan_to_num(decisions.scores))[order][place[found]]
+    lines, found = lookup(decisions.client_order_id, stocks.entry_order)
+    said = (decisions.weights * np.nan_to_num(decisions.scores))[lines[found]]
     total = said.sum(axis=1)
     known = total != 0.0
     pnl = stocks.pnl_usd[found][known]

@@ -18,6 +18,7 @@ from daytrader_ray.dashboard.ensembles import chips, ensembles_section, windows_
 from daytrader_ray.dashboard.figures import equity_figure
 from daytrader_ray.dashboard.formats import depth, number, percent, share, text
 from daytrader_ray.dashboard.importances import section as importances_section
+from daytrader_ray.dashboard.kelly import kelly_section
 from daytrader_ray.dashboard.markup import between
 from daytrader_ray.dashboard.metrics import METRICS
 from daytrader_ray.dashboard.regime import section as regime_section
@@ -51,6 +52,7 @@ def render(result: Mapping[str, Any], notice: str = "") -> str:
             _curves(result, best),
             ensembles_section(result, best),
             windows_section(result, best),
+            kelly_section(best["windows"]),
             regime_section(result["regime"], result["left_out"]),
             features_section(result["selection"]),
             importances_section(result["importances"], result["members"]),

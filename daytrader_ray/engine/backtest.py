@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -196,8 +197,8 @@ def day_of(
         signal=part(signals),
         atr=part(frames.features.atr_5),
         expected_volume=part(frames.expected_volume),
-        event_scale=plan.event_scale[date] if date in plan.event_scale else np.ones(shape),
-        halted=plan.halts[date] if date in plan.halts else np.zeros(shape, dtype=np.bool_),
+        event_scale=plan.event_scale[date] if date in plan.event_scale else _none_near(*shape),
+        halted=plan.halts[date] if date in plan.halts else _none_halted(*shape),
         threshold=thresholds(float(plan.threshold[session]), plan.hours, shape[0], grid.bar_minutes),
         scale=np.ascontiguousarray(scale[rows]),
         reducing=plan.reducing.get(date, np.zeros(shape[0])).astype(np.int64),
@@ -214,6 +215,16 @@ def day_of(
         quiet=np.zeros(shape[1], dtype=np.int64),
         resting=np.zeros(shape[1], dtype=np.int64),
     )
+
+
+@lru_cache(maxsize=4)
+def _none_near(n_slots: int, n_symbols: int) -> npt.NDArray[np.float64]:
+    return np.ones((n_slots, n_symbols))
+
+
+@lru_cache(maxsize=4)
+def _none_halted(n_slots: int, n_symbols: int) -> npt.NDArray[np.bool_]:
+    return np.zeros((n_slots, n_symbols), dtype=np.bool_)
 
 
 def _budgets_of(plan: Plan, kernel: KernelConfig, n_rows: int) -> tuple[I8, BudgetTable]:

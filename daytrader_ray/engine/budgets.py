@@ -55,12 +55,12 @@ class Allocation(NamedTuple):
         budget, by_symbol = self.budget, dict[str, dict[str, float]]()
         for name, values in (("cap", budget.cap), ("beta", budget.beta), ("hedge_weight", budget.hedge_weight)):
             known = zip(symbols, values.tolist(), strict=True)
-            by_symbol[name] = {symbol: round(value, 6) for symbol, value in known if value == value and value != 0.0}
+            by_symbol[name] = {symbol: value for symbol, value in known if value == value and value != 0.0}
         return {
             "slot": self.slot,
             "step": self.step,
             "refused": self.refused,
-            "crowding": None if math.isnan(self.crowding) else round(self.crowding, 6),
+            "crowding": None if math.isnan(self.crowding) else self.crowding,
             "fear": self.fear,
             "gross_scale": budget.gross_scale,
             "neutral": bool(budget.neutral),
@@ -136,7 +136,8 @@ class Allocator:
         self._covariance = ledoit_wolf(returns[:, self._used])
         sector = np.unique(self._sector[self._stocks], return_inverse=True)[1]
         sums = exposures(self._config.neutral, sector, np.nan_to_num(self._free.beta[self._stocks], nan=1.0))
-        self._limits = Limits(kernel.max_position, kernel.max_sector, kernel.max_gross, sector, sums)
+        leverage = min(kernel.max_gross, kernel.buying_power)
+        self._limits = Limits(kernel.max_position, kernel.max_sector, leverage, sector, sums)
         self._ladder = Ladder(self._config, self._limits)
 
     def _allocate(

@@ -170,6 +170,14 @@ def limit_inside(i: int, side: int, qty: int, limit: float, bar: Bar, costs: Cos
 
 
 @njit_flat
+def is_stop_reached(book: Book, i: int, bar: Bar) -> bool:
+    """Return whether the bar's range reaches a resting stop; without a branch, as it seldom does."""
+    stop, qty = book.stop_price[i], book.qty[i]
+    reached = ((qty > 0) & (bar.low[i] <= stop)) | ((qty < 0) & (bar.high[i] >= stop))
+    return bool(reached & (book.stop_live[i] != 0))
+
+
+@njit_flat
 def stop_fill(book: Book, i: int, slot: int, n_slots: int, bar: Bar, at: Liquidity, costs: Costs) -> float:
     """Return the price at which symbol `i`'s resting stop fills inside bar `slot`, 0 if it is not hit."""
     if bar.volume[i] <= 0.0:

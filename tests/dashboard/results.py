@@ -26,6 +26,7 @@ def result(label: str = "too short", sentence: str = "Too short: 4 days.") -> di
             "q99": 0.00125,
             "trips_a_day": 1.5,
             "member_ic": [0.01 * (bit + 1) if mask >> bit & 1 else None for bit in range(7)],
+            "kelly": None,
             "threshold": None,
             "rank_ic": 0.1,
             "test": measured.as_dict(),
@@ -41,7 +42,7 @@ def result(label: str = "too short", sentence: str = "Too short: 4 days.") -> di
                 "baseline": mask >= 32,
                 "windows": [
                     window,
-                    {**window, "index": 1, "threshold": 0.0001624, "member_ic": [-0.03] * 7},
+                    {**window, "index": 1, "threshold": 0.0001624, "member_ic": [-0.03] * 7, "kelly": kelly()},
                 ],
             }
         )
@@ -127,3 +128,17 @@ def importances(more: float) -> dict[str, dict[str, dict[str, float]]]:
     told = {"permutation": permutation, "permutation_error": dict.fromkeys(features, 0.04)}
     gain = dict(zip(features[: 3 if more else 2], [0.75, 0.25, 0.0], strict=False))
     return {"lstm": told, "xgboost": {**told, "gain": gain}}
+
+
+def kelly() -> dict[str, Any]:
+    """Return what validation said to bet in a window."""
+    return {
+        "fraction": 0.35,
+        "edges": [0.0, 0.4],
+        "weight": [0.25, 1.0],
+        "trades": [60.0, 61.0],
+        "win_rate": [0.5, 0.55],
+        "win": [0.0012, 0.0015],
+        "loss": [0.0011, 0.001],
+        "true_kelly": [-0.5, 4.25],
+    }

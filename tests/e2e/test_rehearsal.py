@@ -47,6 +47,23 @@ def test_entries_and_patient_exits_rest_as_limits_and_what_is_left_of_them_is_ca
     assert any(order["order_kind"] == "CANCEL" for order in orders)
 
 
+def test_the_slow_loop_says_the_same_to_the_last_bit_in_the_rehearsal_and_in_its_backtest(
+    rehearsal, profile, exchange, day
+):
+    from daytrader_ray.cluster.before import load_bundle
+    from daytrader_ray.cluster.replay import replay
+
+    spec = rehearsal_spec(profile, day.session, "latest", exchange)
+    traded = replay(spec, load_bundle(spec), spec.cash)
+    told = [json.loads(json.dumps(one.told(traded.frames.panel.symbols))) for one in traded.allocations]
+    noted = [
+        record for record in read(journal_path(Path(day.root), day.session, "rehearsal")) if record["kind"] == "budget"
+    ]
+    assert noted == [{"kind": "budget", **one} for one in told]
+    assert [one["slot"] for one in told] == [-1, 59, 119, 179]  # half a day
+    assert {one["step"] for one in told[1:]} <= {"min_variance", "half_target"}
+
+
 def test_another_threshold_on_one_side_is_found_as_a_difference(profile, exchange, day, rehearsal):
     from daytrader_ray.cluster.before import load_bundle
     from daytrader_ray.cluster.rehearsal import compare

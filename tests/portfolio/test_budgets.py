@@ -143,7 +143,7 @@ def test_what_is_noted_is_plain_and_names_symbols() -> None:
     _, (opened, hourly) = block(panel(12), 21, 22)
     told = json.loads(json.dumps(hourly.told(SYMBOLS)))
     assert told["hedge"] == "SPY" and told["step"] == "half_target" and set(told["cap"]) == set(SYMBOLS)
-    assert told["beta"]["SPY"] == 1.0 and told["slot"] == 59 and told["hedge_weight"] == {}
+    assert told["beta"]["SPY"] == pytest.approx(1.0) and told["slot"] == 59 and told["hedge_weight"] == {}
     assert opened.told(SYMBOLS)["slot"] == OPEN
 
 

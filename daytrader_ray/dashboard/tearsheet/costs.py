@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from daytrader_ray.analytics.decay import HORIZONS, Decay, net_edge
 from daytrader_ray.analytics.run import Fills, Run
-from daytrader_ray.analytics.sweeps import Sweep, capacity_curve, cost_sweep
+from daytrader_ray.analytics.sweeps import Sweep, capacity_curve, cost_sweep, volume_room
 from daytrader_ray.dashboard.figures import CHOSEN, html_of
 from daytrader_ray.dashboard.formats import gain, number, share, usd, whole
 from daytrader_ray.dashboard.markup import below, chart, section, table, written
@@ -79,10 +79,18 @@ def _broken(sweep: Sweep) -> str:
 
 
 def _full(run: Run, capacity: Sweep) -> str:
-    if math.isnan(capacity.crossing):
-        return "Impact does not halve the Sharpe ratio in the range shown, or there is none to halve."
-    usd = capacity.crossing * float(run.session_equity[0])
-    return f"With about {usd:,.0f} USD the Sharpe ratio is half; participation limits make it less."
+    equity, room = float(run.session_equity[0]), volume_room(run)
+    half = "Impact alone does not halve the Sharpe ratio here, or there is none to halve."
+    if not math.isnan(capacity.crossing):
+        half = f"With about {_about(capacity.crossing * equity)} USD impact halves the Sharpe ratio."
+    if math.isnan(room):
+        return half
+    return f"{half} With {_about(room * equity)} USD half of the entries would meet the limit of a minute's volume."
+
+
+def _about(value: float) -> str:
+    """Write a rough amount with two digits."""
+    return f"{float(f'{value:.2g}'):,.0f}"
 
 
 def _sweep(sweep: Sweep) -> str:

@@ -143,7 +143,7 @@ def exposure_section(run: Run) -> str:
         ("hedges", run.curve.hedge_usd, MARKET),
     )
     for name, usd, color in shown:
-        if not usd.any():
+        if not usd.any() or (color == OTHER and np.array_equal(usd, run.curve.net_usd)):
             continue
         figure.add_scatter(
             x=np.arange(1, len(times.bars) + 1), y=_exposed(run, usd, times), name=name, mode="lines",

@@ -137,8 +137,8 @@ def _figures(result: Mapping[str, Any], best: Mapping[str, Any]) -> str:
     return section(
         "All figures of the best ensemble",
         f"{SELECTED.capitalize()}. In small print the 95 % interval of what sessions alone tell (stationary "
-        f"bootstrap), from {FEWEST_SESSIONS} sessions on; daytrader backtest --mask {best['mask']} gives those of trades "
-        "too. A dash: the data cannot give the figure.",
+        f"bootstrap), from {FEWEST_SESSIONS} sessions on; daytrader backtest --mask {best['mask']} gives those of "
+        "trades too. A dash: the data cannot give the figure.",
         table(("Figure", "Best ensemble", "What it means"), rows, "figures"),
     )
 
@@ -154,7 +154,7 @@ def _made(result: Mapping[str, Any]) -> str:
         f"{share(labels['flat'])} flat, {share(labels['up'])} up. Each of {result['fits']} fits (a model in a window) "
         "was trained on earlier sessions only; weights, scale and threshold come from the last sessions before each "
         "test. Orders meet the bar after the decision: limits fill where the price passes through them, market orders "
-        "at the open, worse by half the spread and market impact. Every position has a resting stop and is closed before "
-        "the end of the day.</p>"
+        "at the open, worse by half the spread and market impact. Every position has a resting stop and is closed "
+        "before the end of the day.</p>"
         f"<p class='muted'>Result {escape(result['id'])}.</p></section>"
     )

@@ -56,8 +56,8 @@ def attribution_section(run: Run) -> str:
         tables,
         below("By symbol"),
         _symbols(attribution.by_symbol(run)),
-        below("By model", "Each trade's result by the model's share in the signal at entry (weight times score over "
-              "their sum): a model that spoke against a winner has lost it."),
+        below("By model", "Each trade's result, shared by the models that spoke for it at its entry, by weight times "
+              "score."),
         _members(run),
     )  # fmt: skip
 
@@ -153,6 +153,6 @@ def _denied(run: Run) -> str:
         return ""
     total = sum(run.manifest.denied.values())
     told = sorted(run.manifest.denied.items(), key=lambda item: (-item[1], item[0]))
-    rows = ((escape(name.removeprefix("denied_").replace("_", " ")), *_count(count, total)) for name, count in told)
+    rows = ((escape(name.replace("_", " ")), *_count(count, total)) for name, count in told)
     lead = "The kernel's last word on each symbol at each close; 'size' is less than one share after every cap."
     return below("Wishes denied", lead) + table(("Reason", "Times", "Share"), rows)

@@ -153,6 +153,6 @@ def _denied(run: Run) -> str:
         return ""
     total = sum(run.manifest.denied.values())
     told = sorted(run.manifest.denied.items(), key=lambda item: (-item[1], item[0]))
-    rows = ((escape(name.removeprefix("denied_").replace("_", " ")), *_count(count, total)) for name, count in told)
+    rows = ((escape(name.replace("_", " ")), *_count(count, total)) for name, count in told)
     lead = "The kernel's last word on each symbol at each close; 'size' is less than one share after every cap."
     return below("Wishes denied", lead) + table(("Reason", "Times", "Share"), rows)

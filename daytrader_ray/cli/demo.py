@@ -3,7 +3,7 @@
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -157,15 +157,10 @@ def _reports(profile: "Profile", found: "SearchReport", best: "Run", rehearsal: 
 
     side_by_side = [load_run(profile.root, name) for name in rehearsal.runs]
     return {
-        "report": publish(profile.root, found.result, notice(profile)),
-        "backtest_report": publish_runs(profile.root, [_noticed(best, profile)])["report"],
-        "rehearsal_report": publish_runs(profile.root, [_noticed(run, profile) for run in side_by_side])["report"],
+        "report": publish(profile.root, found.result),
+        "backtest_report": publish_runs(profile.root, [best])["report"],
+        "rehearsal_report": publish_runs(profile.root, side_by_side)["report"],
     }
-
-
-def _noticed(run: "Run", profile: "Profile") -> "Run":
-    """Return a run that says first which market it is of."""
-    return replace(run, manifest=replace(run.manifest, notices=(notice(profile), *run.manifest.notices)))
 
 
 class Laps:
@@ -180,15 +175,6 @@ class Laps:
         now = time.perf_counter()
         self.seconds[stage] = round(now - self._since, 1)
         self._since = now
-
-
-def notice(profile: "Profile") -> str:
-    """Return what a reader of the demo's report must know first."""
-    market = profile.sandbox
-    return (
-        f"Synthetic market, seed {market.seed}, with a signal of {market.signal_strength:g} bps a minute PLANTED "
-        "in it: these profits say nothing about any real market."
-    )
 
 
 def _profile(seed: int, signal: float | None, data: str | None) -> "Profile":

@@ -69,6 +69,7 @@ def keep(root: str, source: Source, parts: Sequence[Traded], universe: UniverseC
         config=source.config,
         notices=source.notices,
         denied=dict(denied),
+        budgets=dict(Counter(str(one.step) for part in parts for one in part.allocations if one.step)),
     )
     return run_store.save(root, run_of(manifest, parts, sectors, costs))
 

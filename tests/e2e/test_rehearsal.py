@@ -12,6 +12,7 @@ from daytrader_ray.adapters import run_store
 from daytrader_ray.adapters.journal import journal_path, read
 from daytrader_ray.cli.session_spec import rehearsal_spec
 from daytrader_ray.domain.errors import BundleError, ConfigError, DataError, FeedError, LockstepError
+from daytrader_ray.domain.trading import OrderKind
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +79,7 @@ def test_the_slow_loop_says_the_same_to_the_last_bit_in_the_rehearsal_and_in_its
     ]
     assert noted == [{"kind": "budget", **one} for one in told]
     assert [one["slot"] for one in told] == [-1, 59, 119, 179]  # half a day
+    assert {OrderKind.HEDGE, OrderKind.ENTRY} <= {order.kind for order in traded.result.orders}
     assert {one["step"] for one in told[1:]} <= {"min_variance", "half_target"}
 
 

@@ -19,8 +19,8 @@ from daytrader_ray.domain.budget import Sizing
 Float64 = npt.NDArray[np.float64]
 
 BUCKETS = 5
-LEAST = 50
-"""Trades of a bucket; with fewer there are fewer buckets."""
+LEAST = 100
+"""Trades of a bucket; with fewer there are fewer buckets: the strongest alone decides whether anything is entered."""
 PSEUDO_TRADES = 50.0
 
 

@@ -63,7 +63,8 @@ def scores(p: Float64, win: Float64, loss: Float64, n: Float64) -> Float64:
     """Return f* `[bucket]` after shrinking p of `n` trades; -inf where nothing was ever won."""
     odds = np.divide(win, loss, out=np.full(len(p), np.inf), where=loss > 0.0)
     shrunk = (p * n + PSEUDO_TRADES / (1.0 + odds)) / (n + PSEUDO_TRADES)
-    edge = shrunk - np.divide(1.0 - shrunk, odds, out=np.zeros(len(p)), where=odds > 0.0)
+    with np.errstate(over="ignore"):  # odds next to nothing: no edge at all
+        edge = shrunk - np.divide(1.0 - shrunk, odds, out=np.zeros(len(p)), where=odds > 0.0)
     return np.asarray(np.where(win > 0.0, edge, -np.inf))
 
 

@@ -53,7 +53,9 @@ async def test_a_position_that_a_halt_kept_through_the_close_is_taken_over(tmp_p
         journal.note("mark", {"peak": 1_200.0, "start_equity": 1_100.0, "state": 2})
         journal.note("close", {"cash": 500.0, "carried": {"AAPL": carried["AAPL"]._asdict()}})
     start, held = await starting(spec_of(tmp_path), FakeBroker(Account(600.0, 1_170.0, {"AAPL": 3})))
-    assert start == Start(600.0, 1_300.0, None, False, carried) and held == {"AAPL": 3}
+    assert start == Start(600.0, 1_200.0, None, False, carried) and held == {"AAPL": 3}
+    by_hand, held = await starting(spec_of(tmp_path), FakeBroker(Account(1_170.0, 1_170.0, {})))
+    assert by_hand == Start(1_170.0, 1_200.0) and held == {}
 
 
 async def test_the_command_to_reduce_reaches_a_running_session_and_its_end_too(tmp_path):

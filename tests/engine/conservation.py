@@ -84,7 +84,7 @@ def _session(books: Books, s: int, start: float, equity: Iterator[float]) -> flo
                 books.mark[i] = float(panel.close[row, i])
         now = next(equity)
         held = math.fsum(qty * books.mark[i] for i, qty in books.qty.items() if qty)
-        books.say(abs(books.cash + held - now) <= TINY * max(1.0, abs(now)), "cash + positions = equity", s, t, now)
+        books.say(abs(books.cash + held - now) <= TINY, "cash + positions = equity", s, t, now)
         halted = halted or now <= (1 - case.kernel.max_daily_loss) * start
         _decisions(books, s, t, (now, start), halted and t < n - 1)
     for i, qty in books.qty.items():

@@ -36,12 +36,16 @@ class Sweep:
 
 def cost_sweep(run: Run) -> Sweep:
     """Return the result of the same trades if all their costs had been `COST_FACTORS` as large."""
+    factors = np.array(COST_FACTORS)
+    sweep = _swept(factors, at_costs(run, factors[:, None]))
+    return _crossed(sweep, sweep.total_return, 0.0)
+
+
+def at_costs(run: Run, factor: float | Float64) -> Float64:
+    """Return the daily returns of the same trades if their costs had been `factor` times as large `[..., session]`."""
     fills = run.fills
     cost = _per_session(run, fills.spread_usd + fills.impact_usd + fills.fee_usd)
-    factors = np.array(COST_FACTORS)
-    returns = daily_returns(run.session_equity) - (factors[:, None] - 1.0) * cost / run.session_equity[:-1]
-    sweep = _swept(factors, returns)
-    return _crossed(sweep, sweep.total_return, 0.0)
+    return daily_returns(run.session_equity) - (factor - 1.0) * cost / run.session_equity[:-1]
 
 
 def capacity_curve(run: Run) -> Sweep:

@@ -19,7 +19,7 @@ from daytrader_ray.dashboard.ensembles import chips, ensembles_section, windows_
 from daytrader_ray.dashboard.figures import equity_figure
 from daytrader_ray.dashboard.formats import depth, number, percent, share, text
 from daytrader_ray.dashboard.importances import section as importances_section
-from daytrader_ray.dashboard.markup import between, section, table
+from daytrader_ray.dashboard.markup import estimated, section, table
 from daytrader_ray.dashboard.metrics import METRICS
 from daytrader_ray.dashboard.regime import section as regime_section
 from daytrader_ray.dashboard.selection import section as features_section
@@ -33,9 +33,6 @@ WARNING = (
     "looked best. Past results, simulated ones above all, do not tell what comes next. Trade on paper first, and never "
     "with money you cannot lose."
 )
-
-NO_INTERVAL = Estimate(math.nan)
-"""Of a figure that needs the trades, which a search does not keep."""
 
 
 def render(result: Mapping[str, Any], notice: str = "") -> str:
@@ -123,16 +120,15 @@ def _measured(best: Mapping[str, Any]) -> dict[str, Estimate]:
 
 def _figures(result: Mapping[str, Any], best: Mapping[str, Any]) -> str:
     returns = daily_returns(np.array(best["equity"]))
-    intervals = measure_returns(returns, result["settings"]["search"]["seed"])
+    found = _measured(best) | measure_returns(returns, result["settings"]["search"]["seed"])
     rows = [
         (
             escape(metric.name),
-            f"{text(best['metrics'][metric.key], metric.form)} "
-            f"<small>{between(intervals.get(metric.key, NO_INTERVAL), metric.form)}</small>",
+            estimated(found[metric.key], metric.form),
             f"<span class='muted'>{escape(metric.meaning)}</span>",
         )
         for metric in METRICS
-        if metric.key in best["metrics"]
+        if metric.key in found
     ]
     return section(
         "All figures of the best ensemble",

@@ -56,8 +56,8 @@ def attribution_section(run: Run) -> str:
         tables,
         below("By symbol"),
         _symbols(attribution.by_symbol(run)),
-        below("By model", "Each trade's result by the model's share in the signal at entry (weight times score over "
-              "their sum): a model that spoke against a winner has lost it."),
+        below("By model", "Each trade's result, shared by the models that spoke for it at its entry, by weight times "
+              "score."),
         _members(run),
     )  # fmt: skip
 

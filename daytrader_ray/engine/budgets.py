@@ -16,7 +16,7 @@ import numpy.typing as npt
 from threadpoolctl import ThreadpoolController
 
 from daytrader_ray.domain.budget import Budget, Budgets, unlimited
-from daytrader_ray.domain.indices import QQQ, SPY
+from daytrader_ray.domain.indices import QQQ, SPY, VIX, VIX3M
 from daytrader_ray.domain.panel import Panel
 from daytrader_ray.engine.config import KernelConfig
 from daytrader_ray.portfolio.config import PortfolioConfig
@@ -33,7 +33,6 @@ SESSIONS = 20
 """Sessions before today that covariances and betas are measured on."""
 EVERY_MINUTES, DELAY_MINUTES, RETURN_MINUTES = 60, 5, 5
 OPEN = NONE = -1
-VIX, VIX3M = "I:VIX", "I:VIX3M"
 
 
 class Allocation(NamedTuple):

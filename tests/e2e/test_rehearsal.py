@@ -56,7 +56,8 @@ def test_session_and_backtest_are_stored_as_runs_of_the_same_numbers(rehearsal, 
     assert len(session.orders) == rehearsal.orders and run_store.manifest_of(day.root).id == session.manifest.id
     for name in ("orders", "fills", "trades"):
         for column, values in vars(getattr(backtest, name)).items():
-            assert sorted(getattr(getattr(session, name), column).tolist()) == sorted(values.tolist()), column
+            other = getattr(getattr(session, name), column)
+            np.testing.assert_array_equal(np.sort(other), np.sort(values), err_msg=column)
     assert session.curve.equity == pytest.approx(backtest.curve.equity, abs=1e-6)
     assert session.curve.beta_usd == pytest.approx(backtest.curve.beta_usd, abs=1e-6)
     order = np.argsort(session.decisions.client_order_id), np.argsort(backtest.decisions.client_order_id)

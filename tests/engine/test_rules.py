@@ -292,6 +292,8 @@ def test_the_kelly_fraction_falls_to_a_quarter_over_ten_percent_below_the_peak(f
         ({"max_net": 0.0004}, 0, Reason.DENIED_NET),
         ({"max_beta": 0.0004}, 0, Reason.DENIED_BETA),
         ({"buying_power": 0.0004}, 0, Reason.DENIED_CASH),
+        ({"max_sector": 0.0004, "max_gross": 0.0004}, 0, Reason.DENIED_SECTOR),
+        ({"max_net": 0.0004, "max_beta": 0.0004, "buying_power": 0.0004}, 0, Reason.DENIED_NET),
     ],
 )
 def test_each_room_cuts_an_entry_or_denies_it(kernel: dict[str, float], qty: int, reason: int) -> None:

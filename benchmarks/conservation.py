@@ -12,9 +12,8 @@ from daytrader_ray.domain.trading import Reason
 from daytrader_ray.engine.backtest import backtest
 from tests.engine.cases import Case, Size, case
 from tests.engine.conservation import LIVE_ONLY, coverage, violations
-from tests.engine.test_reference import assert_equal, by_the_page
 
-MARKETS, SESSIONS = 10_000, 1_000
+MARKETS = 10_000
 
 
 @benchmark("engine.conservation")
@@ -41,20 +40,6 @@ def conservation() -> list[Result]:
     missing = {reason.name for reason in Reason} - {reason.name for reason in LIVE_ONLY} - reached
     assert not missing, f"never reached: {sorted(missing)}"
     return [Result("engine.conservation_markets", seen["markets"], "markets", f"{wall:.0f} s", None, None, 0.0, 1)]
-
-
-@benchmark("engine.reference")
-def reference() -> list[Result]:
-    """Decide and fill a thousand random sessions by the compiled rules and by the page; they must be equal."""
-    sessions = seed = 0
-    start = time.perf_counter()
-    while sessions < SESSIONS:
-        drawn = case(seed)
-        result = _run(drawn)
-        assert_equal(seed, result, by_the_page(drawn))
-        sessions, seed = sessions + len(result.dates), seed + 1
-    wall = time.perf_counter() - start
-    return [Result("engine.reference_sessions", sessions, "sessions equal", f"{wall:.0f} s", None, None, 0.0, 1)]
 
 
 def _run(case: Case):

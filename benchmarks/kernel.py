@@ -14,7 +14,10 @@ from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.panel import FeatureMatrix, Frames, Panel
 from daytrader_ray.domain.sessions import Session, SessionGrid
 from daytrader_ray.engine.backtest import Plan, Record, trade
+from daytrader_ray.engine.book import new_book
 from daytrader_ray.engine.config import KernelConfig
+from daytrader_ray.engine.kernel import protect, release, step
+from daytrader_ray.engine.values import Snapshot, hedge_caps, new_intents, new_scratch, rules_of
 
 Float64 = npt.NDArray[np.float64]
 
@@ -50,14 +53,14 @@ def market(n_sessions: int = N_SESSIONS, seed: int = 0) -> Frames:
 
 
 def signals_for(frames: Frames, seed: int = 1) -> Float64:
-    """Return smooth signals `[row, symbol]`, over the threshold about one minute in a hundred."""
+    """Return smooth signals `[row, symbol]`, over the threshold three minutes in a hundred."""
     rng = np.random.default_rng(seed)
     noise = rng.standard_normal(frames.panel.close.shape, dtype=np.float32)
     out = np.empty(noise.shape)
     state = np.zeros(noise.shape[1])
     for row in range(len(noise)):
         state *= 0.97
-        state += 0.06 * noise[row]
+        state += 0.068 * noise[row]
         out[row] = state
     return np.clip(out, -1.0, 1.0, out=out)
 
@@ -118,3 +121,41 @@ def bars_per_s(runs: int = 5) -> list[Result]:
         Result("kernel.bars_per_s", value, "M symbol-bars/s", "", None, None, spread, runs),
         Result("kernel.entries_a_day", trips, "orders", "", None, None, 0.0, 1),
     ]
+
+
+def live_steps(frames: Frames, signals: Float64, plan: Plan, n_steps: int) -> list[float]:
+    """Return the microseconds of `n_steps` closes as a live session decides them, forty of a hundred symbols held."""
+    panel, n = frames.panel, len(frames.panel.symbols)
+    kernel = KernelConfig(orders="limit", trailing=True, sizing="kelly")
+    rules = rules_of(kernel, CostConfig().participation, 1)
+    book, out, scratch = new_book(n, CASH), new_intents(n), new_scratch(plan.sector)
+    rng, (is_hedge, hedge_cap) = np.random.default_rng(3), hedge_caps(kernel, panel.symbols)
+    yes, no, still = np.ones(n, dtype=np.bool_), np.zeros(n, dtype=np.bool_), np.zeros(n, dtype=np.int64)
+    limit, events, times = np.full(10, np.inf), np.ones(n), []
+    assert plan.budgets is not None
+    for row in range(n_steps):
+        held = rng.random(n) < 0.4
+        book.qty[:] = np.where(held, rng.choice([-50, 50], n), 0)
+        book.stop_live[:], book.stop_price[:] = np.abs(book.qty), panel.close[row]
+        book.entry_price[:], book.mark[:], book.atr[:] = panel.close[row], panel.close[row], 0.5
+        book.leaving[:] = book.limit_kind[:] = 0
+        now = Snapshot(
+            panel.close[row], signals[row], frames.features.atr_5[row], frames.expected_volume[row], plan.sector, yes,
+            still, events, limit, panel.high[row], panel.low[row], no, yes, no, 0, plan.budgets.items[0], is_hedge,
+            hedge_cap,
+        )  # fmt: skip
+        start = time.perf_counter()
+        release(book, out)
+        protect(book, rules, False, out)
+        step(book, 100, N_SLOTS, now, THRESHOLD, 1.0, plan.sizing, rules, scratch, out)
+        times.append((time.perf_counter() - start) * 1e6)
+    return times
+
+
+@benchmark("kernel.live_step_us")
+def live_step_us(n_steps: int = 5000) -> list[Result]:
+    """One close of 100 symbols, called from Python: `release`, `protect`, `step`; the spread is that of p99."""
+    frames = market(n_sessions=14)
+    times = live_steps(frames, signals_for(frames), plan_for(frames), n_steps)[100:]  # the first ones compile
+    value, p99 = statistics.median(times), float(np.quantile(times, 0.99))
+    return [Result("kernel.live_step_us", value, "us", "", None, None, (p99 - value) / value, len(times))]

@@ -12,6 +12,7 @@ from daytrader_ray.cli.profile import load
 from daytrader_ray.cli.session_spec import live_spec
 from daytrader_ray.cluster.job import options, run
 from daytrader_ray.cluster.live import serve_and_trade
+from daytrader_ray.cluster.runs import keep_live
 from daytrader_ray.cluster.runtime import started
 
 
@@ -25,7 +26,9 @@ def main() -> dict[str, Any]:
         spec = live_spec(load(given.profile, given.data), today, given.bundle)
         logs.configure(secrets=spec.secrets)
         result = serve_and_trade(spec)
-    return {"orders": len(result.orders), "fills": len(result.fills), "flat": result.flat_at_close}
+    alarms = [*result.alarms, *keep_live(spec, result)]
+    counts = {"orders": len(result.orders), "fills": len(result.fills)}
+    return {**counts, "flat": result.flat_at_close, "alarms": alarms}
 
 
 if __name__ == "__main__":

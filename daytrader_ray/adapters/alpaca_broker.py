@@ -8,6 +8,7 @@ resolved by the order's own id, and its stream is only called ready once the ser
 import asyncio
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Self, TypeVar, cast
 from urllib.parse import urlparse
@@ -153,9 +154,12 @@ class AlpacaBroker:
             await self._cancel(order)
             return
         self._states[order.client_order_id] = OrderState.SENT
+        canceler = OrderKind.CANCEL_STOP if order.kind is OrderKind.STOP else OrderKind.CANCEL
+        rests = order.kind is OrderKind.STOP or order.limit_price is not None
+        if rests:
+            self._resting[canceler, order.symbol] = (order.client_order_id, "")
         answer = await self._post(order)
-        if order.kind is OrderKind.STOP or order.limit_price is not None:
-            canceler = OrderKind.CANCEL_STOP if order.kind is OrderKind.STOP else OrderKind.CANCEL
+        if rests:
             self._resting[canceler, order.symbol] = (order.client_order_id, str(answer.get("id", "")))
 
     async def events(self, n_events: int | None) -> Sequence[BrokerEvent]:
@@ -218,8 +222,7 @@ class AlpacaBroker:
             try:
                 answer = await asyncio.to_thread(self._client.get_order_by_client_id, order.client_order_id)
                 found = cast(Mapping[str, Any], answer)
-                if found.get("status") in _ENDED_UNFILLED and not float(found.get("filled_qty") or 0):
-                    self._tell_end(order, str(found["status"]))
+                self._tell_if_dead(order, found)
                 return found
             except (APIError, requests.RequestException) as error:
                 log.warning("order not found yet", client_order_id=order.client_order_id, error=type(error).__name__)
@@ -238,8 +241,9 @@ class AlpacaBroker:
         name, venue_id = self._resting[order.kind, order.symbol]
         if self._states[name] in TERMINAL:
             return
-        if not venue_id:
-            raise BrokerError(f"order {name}: the venue's id of it is not known, so it cannot be canceled")
+        venue_id = venue_id or await self._venue_id(replace(order, client_order_id=name))
+        if self._states[name] in TERMINAL:
+            return
         try:
             await asyncio.to_thread(self._client.cancel_order_by_id, venue_id)
         except APIError as error:
@@ -248,6 +252,25 @@ class AlpacaBroker:
         except requests.RequestException as error:
             log.warning("cancel unanswered", client_order_id=name, error=type(error).__name__)
         await self._wait(lambda: self._states[name] in TERMINAL, f"the outcome of canceling {name}")
+
+    async def _venue_id(self, order: Order) -> str:
+        """Return the venue's id of an order whose answer was lost; one that never arrived there is told as rejected."""
+        try:
+            answer = await asyncio.to_thread(self._client.get_order_by_client_id, order.client_order_id)
+        except APIError as error:
+            if error.status_code != _NOT_FOUND:
+                raise BrokerError(f"order {order.client_order_id}: HTTP {error.status_code} to a look-up") from None
+            self._tell_end(order, "rejected")
+            return ""
+        except requests.RequestException as error:
+            raise BrokerError(f"order {order.client_order_id}: no look-up ({type(error).__name__})") from None
+        found = cast(Mapping[str, Any], answer)
+        self._tell_if_dead(order, found)
+        return str(found["id"])
+
+    def _tell_if_dead(self, order: Order, found: Mapping[str, Any]) -> None:
+        if found.get("status") in _ENDED_UNFILLED and not float(found.get("filled_qty") or 0):
+            self._tell_end(order, str(found["status"]))
 
     async def _wait(self, ready: Callable[[], bool], what: str) -> None:
         try:

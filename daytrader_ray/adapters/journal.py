@@ -80,7 +80,8 @@ def start_of(root: str | Path, session: dt.date, name: str, cash: float) -> Star
     """Return where the books stand when `session` begins with `cash` USD, or begins again.
 
     The day's own journal says what it started with and whether it was halted; the highest equity and what a halt kept
-    through the close come from the last journal before. What was paid in or out between moves the highest equity too.
+    through the close come from the last journal before. What was paid in or out between moves the highest equity too;
+    after a halt that is not to be told from what was sold by hand.
     """
     today = _records(journal_path(root, session, name))
     if last := _last(today, "mark"):
@@ -90,7 +91,8 @@ def start_of(root: str | Path, session: dt.date, name: str, cash: float) -> Star
         if path.parent.name < session.isoformat() and (last := _last(found := _records(path), "mark")):
             closed = _last(found, "close") or {"cash": cash, "carried": {}}
             carried = {symbol: Carried(**kept) for symbol, kept in closed["carried"].items()}
-            return Start(cash, last["peak"] + cash - closed["cash"], carried=carried)
+            paid_in = 0.0 if carried else cash - closed["cash"]
+            return Start(cash, last["peak"] + paid_in, carried=carried)
     return Start(cash)
 
 

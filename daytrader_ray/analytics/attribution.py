@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from daytrader_ray.analytics.bootstrap import interval
-from daytrader_ray.analytics.measure import Estimate, added, draws, held_minutes, number_of
+from daytrader_ray.analytics.measure import Estimate, added, draws, held_minutes, lookup, number_of
 from daytrader_ray.analytics.performance import ratio
 from daytrader_ray.analytics.run import Run, Trades
 from daytrader_ray.domain.regime import Regime
@@ -73,23 +73,21 @@ def by_exit(run: Run) -> tuple[Part, ...]:
 
 
 def by_member(run: Run) -> dict[str, float]:
-    """Return the net USD of stocks by member: each trade's by the share `w_m f_m / sum(w f)` at its entry.
+    """Return the net USD of stocks by member: each trade's among those that spoke for it, by `w_m f_m` at its entry.
 
-    A member that spoke against a trade that won has lost it. What has no such share is under `unknown`.
+    The signal also knows the minutes before, so that the scores of the minute may be near 0 or against it: shares of
+    their plain sum would have no bound. A trade for which none spoke is under `unknown`.
     """
     decisions, stocks = run.decisions, run.stocks
-    order = np.argsort(decisions.client_order_id)
-    ids = decisions.client_order_id[order]
-    place = np.minimum(np.searchsorted(ids, stocks.entry_order), max(len(ids) - 1, 0))
-    found = ids[place] == stocks.entry_order if len(ids) else np.zeros(len(stocks), dtype=np.bool_)
-    said = (decisions.weights * np.nan_to_num(decisions.scores))[order][place[found]]
-    total = said.sum(axis=1)
-    known = total != 0.0
-    pnl = stocks.pnl_usd[found][known]
-    shares = (said[known] / total[known, None] * pnl[:, None]).sum(axis=0)
-    parts = dict(zip(run.manifest.members, shares.tolist(), strict=False))
-    rest = float(stocks.pnl_usd.sum() - pnl.sum())
-    return parts | ({"unknown": rest} if rest else {})
+    lines, found = lookup(decisions.client_order_id, stocks.entry_order)
+    said = (decisions.weights * np.nan_to_num(decisions.scores))[lines] if len(decisions) else np.zeros((len(lines), 0))
+    agreed = np.where(found[:, None], np.maximum(stocks.side[:, None] * said, 0.0), 0.0)
+    total = agreed.sum(axis=1)
+    shares = ratio(agreed, total[:, None])
+    known = total > 0.0
+    usd = (shares[known] * stocks.pnl_usd[known, None]).sum(axis=0)
+    parts = dict(zip(run.manifest.members, usd.tolist(), strict=False))
+    return parts if known.all() else parts | {"unknown": float(stocks.pnl_usd[~known].sum())}
 
 
 def _parts(run: Run, trades: Trades, names: Sequence[str]) -> tuple[Part, ...]:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from daytrader_ray.analytics.bootstrap import FEWEST_SESSIONS, block_length, interval, resampled
 from daytrader_ray.analytics.performance import Sums, beta, daily_returns, of_returns, of_sums, ratio
-from daytrader_ray.analytics.run import Run, Trades
+from daytrader_ray.analytics.run import Bool, Run, Text, Trades
 
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
@@ -147,6 +147,15 @@ def by_session(run: Run) -> Sessions:
 def added(where: Int64, values: npt.ArrayLike, n: int) -> Float64:
     """Return the sums of `values [line]` at each of `n` places `where [line]`."""
     return np.asarray(np.bincount(where, weights=np.asarray(values, dtype=np.float64), minlength=n), dtype=np.float64)
+
+
+def lookup(ids: Text, wanted: Text) -> tuple[Int64, Bool]:
+    """Return the line of `ids` (each once) that every one of `wanted` names, and whether there is one."""
+    if not len(ids):
+        return np.zeros(len(wanted), dtype=np.int64), np.zeros(len(wanted), dtype=np.bool_)
+    order = np.argsort(ids)
+    lines = order[np.minimum(np.searchsorted(ids, wanted, sorter=order), len(ids) - 1)]
+    return lines, ids[lines] == wanted
 
 
 def number_of(run: Run, session: npt.NDArray[np.datetime64]) -> Int64:

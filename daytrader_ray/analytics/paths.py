@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from daytrader_ray.analytics.measure import added, number_of
+from daytrader_ray.analytics.measure import Estimate, added, measure_returns, number_of
 from daytrader_ray.analytics.performance import beta, daily_returns, of_returns, ratio
 from daytrader_ray.analytics.run import Run
 
@@ -18,11 +18,11 @@ WINDOWS = (63, 21)
 
 @dataclass(frozen=True)
 class Span:
-    """A month or a year: `begins` its first day, and its metrics by name."""
+    """A month or a year: `begins` its first day, and the metrics of its returns by name."""
 
     begins: np.datetime64
     sessions: int
-    metrics: dict[str, float]
+    metrics: dict[str, Estimate]
 
 
 def spans(run: Run, unit: str) -> tuple[Span, ...]:
@@ -32,8 +32,7 @@ def spans(run: Run, unit: str) -> tuple[Span, ...]:
     found = []
     for label in np.unique(labels):
         mine = returns[labels == label]
-        metrics = {key: float(value) for key, value in of_returns(mine).items()}
-        found.append(Span(label.astype("datetime64[D]"), len(mine), metrics))
+        found.append(Span(label.astype("datetime64[D]"), len(mine), measure_returns(mine, run.manifest.seed)))
     return tuple(found)
 
 

@@ -150,7 +150,7 @@ class Manifest:
     `subject` is what traded ("bundle ab12...", "mask 9 of search-..."), `members` its models; `data` the fingerprint of
     what it read, `commit` that of the program, `config` the profile in plain values. `notices` are sentences that stand
     above every figure (a planted market; sessions that chose the ensemble); `denied` counts wishes by the reason that
-    denied them.
+    denied them, `budgets` the slow loop's answers by the step of its ladder.
     """
 
     kind: Kind
@@ -166,6 +166,7 @@ class Manifest:
     config: Mapping[str, Any]
     notices: tuple[str, ...] = ()
     denied: Mapping[str, int] = field(default_factory=dict)
+    budgets: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

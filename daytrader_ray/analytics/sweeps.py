@@ -5,17 +5,19 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from daytrader_ray.analytics.measure import added, number_of
-from daytrader_ray.analytics.performance import daily_returns, of_returns, ratio
+from daytrader_ray.analytics.measure import added, lookup, number_of
+from daytrader_ray.analytics.performance import daily_returns, of_returns, ratio, sharpe
 from daytrader_ray.analytics.run import Run
+from daytrader_ray.domain.budget import SIZING_STEPS
+from daytrader_ray.domain.trading import OrderKind
 
 Float64 = npt.NDArray[np.float64]
 
 COST_FACTORS = tuple(k / 4 for k in range(13))
 """No costs to three times the estimated ones; 1 is the run itself."""
 
-SIZES = tuple(2.0 ** (k / 2) for k in range(-4, 15))
-"""A quarter of the equity to 128 times as much; 1 is the run itself."""
+SIZES = tuple(2.0 ** (k / 2) for k in range(-4, 25))
+"""A quarter of the equity to 4,096 times as much; 1 is the run itself."""
 
 
 @dataclass(frozen=True)
@@ -34,25 +36,40 @@ class Sweep:
 
 def cost_sweep(run: Run) -> Sweep:
     """Return the result of the same trades if all their costs had been `COST_FACTORS` as large."""
+    factors = np.array(COST_FACTORS)
+    sweep = _swept(factors, at_costs(run, factors[:, None]))
+    return _crossed(sweep, sweep.total_return, 0.0)
+
+
+def at_costs(run: Run, factor: float | Float64) -> Float64:
+    """Return the daily returns of the same trades if their costs had been `factor` times as large `[..., session]`."""
     fills = run.fills
     cost = _per_session(run, fills.spread_usd + fills.impact_usd + fills.fee_usd)
-    factors = np.array(COST_FACTORS)
-    returns = daily_returns(run.session_equity) - (factors[:, None] - 1.0) * cost / run.session_equity[:-1]
-    sweep = _swept(factors, returns)
-    return _crossed(sweep, sweep.total_return, 0.0)
+    return daily_returns(run.session_equity) - (factor - 1.0) * cost / run.session_equity[:-1]
 
 
 def capacity_curve(run: Run) -> Sweep:
     """Return the result of the same trades, each `SIZES` as large: impact in bps grows with the root of the size.
 
-    Participation limits are not applied again: at large sizes the truth is worse.
+    Participation limits are not applied again (`volume_room` tells when they would be): at large sizes the truth is
+    worse. The curve ends where nothing is earned any more.
     """
     impact = _per_session(run, run.fills.impact_usd)
     sizes = np.array(SIZES)
     returns = daily_returns(run.session_equity) - (np.sqrt(sizes)[:, None] - 1.0) * impact / run.session_equity[:-1]
-    sweep = _swept(sizes, returns)
-    here = float(np.interp(1.0, sizes, sweep.sharpe))
+    over = np.flatnonzero(sharpe(returns) < 0)
+    stop = max(int(over[0]), SIZES.index(1.0)) + 1 if len(over) else len(sizes)
+    sweep = _swept(sizes[:stop], returns[:stop])
+    here = float(np.interp(1.0, sweep.factor, sweep.sharpe))
     return _crossed(sweep, sweep.sharpe, here / 2.0 if here > 0 else np.nan)
+
+
+def volume_room(run: Run) -> float:
+    """Return how many times larger entries may be until half of them meet the participation limit; NaN without any."""
+    entries, decisions = run.orders.where(run.orders.kind == OrderKind.ENTRY), run.decisions
+    lines, known = lookup(entries.client_order_id, decisions.client_order_id)
+    room = decisions.steps[known, SIZING_STEPS.index("room_volume_shares")] / entries.qty[lines[known]]
+    return float(np.nanmedian(room)) if np.isfinite(room).any() else float("nan")
 
 
 def _per_session(run: Run, usd: Float64) -> Float64:

@@ -12,6 +12,7 @@ import typer
 from daytrader_ray.domain.trading import MEMBERS, SCORERS
 
 if TYPE_CHECKING:
+    from daytrader_ray.analytics.run import Run
     from daytrader_ray.cli.profile import Profile
     from daytrader_ray.cluster.ingest import DownloadReport
     from daytrader_ray.cluster.rehearsal import Rehearsal
@@ -34,7 +35,7 @@ def command(
     data: Annotated[str | None, typer.Option(help="Folder of the demo's own store; default data/demo.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")] = False,
 ) -> None:
-    """Run everything on a synthetic market: download, features, search, training, serving, rehearsal, report.
+    """Run everything on a synthetic market: download, features, search, training, serving, rehearsal, reports.
 
     The market has a signal planted in it, so its profits say nothing about any real one. No keys, no network.
 
@@ -69,7 +70,7 @@ class Done:
     searched: "SearchReport"
     trained: "Trained"
     rehearsal: "Rehearsal"
-    report: str
+    reports: dict[str, str]
     bars: int
     n_features: int
     stage_seconds: dict[str, float]
@@ -102,16 +103,16 @@ class Done:
             "bundle": self.trained.bundle_id,
             "rehearsal": {key: rehearsal[key] for key in kept},
             "stage_seconds": self.stage_seconds,
-            "report": self.report,
+            **self.reports,
         }
 
 
 def run(profile: "Profile", cpus: int | None, tell: Tell) -> Done:
     """Run all stages on a store of their own; the exchange and Ray end with the block, however it ends."""
     from daytrader_ray.cli.download_cmd import SANDBOX_PER_MINUTE
-    from daytrader_ray.cli.report_cmd import publish
     from daytrader_ray.cli.requests import search_request
     from daytrader_ray.cli.session_spec import rehearsal_spec
+    from daytrader_ray.cluster.backtest import backtest_mask
     from daytrader_ray.cluster.ingest import DownloadRequest, download
     from daytrader_ray.cluster.rehearsal import rehearse
     from daytrader_ray.cluster.runtime import started
@@ -135,16 +136,31 @@ def run(profile: "Profile", cpus: int | None, tell: Tell) -> Done:
         laps.end("features")
         found = search(request, tell)
         laps.end("search")
+        best = backtest_mask(request, found.result["best"]["mask"], progress=tell)
+        laps.end("backtest")
         trained = train(request, until=last, progress=tell)
         laps.end("train")
         tell("rehearsal", 0, 1)
         rehearsal = rehearse(rehearsal_spec(profile, last, trained.bundle_id, url), "serve")
         tell("rehearsal", 1, 1)
         laps.end("rehearsal")
-    report = publish(profile.root, found.result, notice(profile))
+    reports = _reports(profile, found, best.run, rehearsal)
     laps.end("report")
     n_bars, n_features = int(frames.panel.traded.sum()), len(frames.features.names)
-    return Done(downloaded, found, trained, rehearsal, report, n_bars, n_features, laps.seconds)
+    return Done(downloaded, found, trained, rehearsal, reports, n_bars, n_features, laps.seconds)
+
+
+def _reports(profile: "Profile", found: "SearchReport", best: "Run", rehearsal: "Rehearsal") -> dict[str, str]:
+    """Write the search, its best ensemble's backtest, and the rehearsal beside its own; return their paths."""
+    from daytrader_ray.adapters.run_store import load as load_run
+    from daytrader_ray.cli.report_cmd import publish, publish_runs
+
+    side_by_side = [load_run(profile.root, name) for name in rehearsal.runs]
+    return {
+        "report": publish(profile.root, found.result),
+        "backtest_report": publish_runs(profile.root, [best])["report"],
+        "rehearsal_report": publish_runs(profile.root, side_by_side)["report"],
+    }
 
 
 class Laps:
@@ -159,15 +175,6 @@ class Laps:
         now = time.perf_counter()
         self.seconds[stage] = round(now - self._since, 1)
         self._since = now
-
-
-def notice(profile: "Profile") -> str:
-    """Return what a reader of the demo's report must know first."""
-    market = profile.sandbox
-    return (
-        f"Synthetic market, seed {market.seed}, with a signal of {market.signal_strength:g} bps a minute PLANTED "
-        "in it: these profits say nothing about any real market."
-    )
 
 
 def _profile(seed: int, signal: float | None, data: str | None) -> "Profile":
@@ -220,7 +227,9 @@ def _print(profile: "Profile", values: dict[str, Any]) -> None:
         ("against the backtest", f"{rehearsal['differences']} differences"),
         ("bar to order", "p50 {p50:g} ms, p99 {p99:g} ms".format(**rehearsal["bar_to_order_ms"])),
         ("took", f"{values['seconds']:.0f} s ({stages}), {values['peak_gib']:.1f} GiB"),
-        ("report", values["report"]),
+        ("search report", values["report"]),
+        ("best ensemble", values["backtest_report"]),
+        ("rehearsal report", values["rehearsal_report"]),
     )
     for name, text in rows:
         table.add_row(name, text)

@@ -8,8 +8,11 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-COLUMNS = 4
-"""Features side by side."""
+AMOUNTS = ("_usd", "_shares")
+"""Ends of the steps that are no fractions."""
+
+FEATURE_WIDTH = 45
+"""Characters of a feature and its value: as many stand side by side as there is room for."""
 
 
 def command(
@@ -74,7 +77,8 @@ def _decision(console: "Console", decision: Mapping[str, Any], order_id: str) ->
         table.add_row(member["name"], *(_number(value, 5) for value in (score, weight, share)))
     console.print(table)
     bound = decision["bound"]
-    said = {name.replace("_", " "): _number(value) for name, value in decision["steps"].items()}
+    steps = decision["steps"].items()
+    said = {name.replace("_", " "): _number(value, 2 if name.endswith(AMOUNTS) else 4) for name, value in steps}
     _rows(
         console, "size", said | {"bound by": "nothing: the wish itself" if bound is None else bound.replace("_", " ")}
     )
@@ -106,10 +110,13 @@ def _features(console: "Console", features: Mapping[str, float | None]) -> None:
     if not features:
         console.print("features: none stored of that bar; run `daytrader features`")
         return
-    table = Table.grid(padding=(0, 2))
+    table, n = Table.grid(padding=(0, 2)), max(1, console.width // FEATURE_WIDTH)
+    for _ in range(n):
+        table.add_column(no_wrap=True)
+        table.add_column(no_wrap=True, justify="right")
     cells = [(name, _number(value, 5)) for name, value in features.items()]
-    for k in range(0, len(cells), COLUMNS):
-        table.add_row(*(text for cell in cells[k : k + COLUMNS] for text in cell))
+    for k in range(0, len(cells), n):
+        table.add_row(*(text for cell in cells[k : k + n] for text in cell))
     console.print(f"[bold]features[/] ({len(features)}, of the set built last)")
     console.print(table)
 

@@ -32,6 +32,7 @@ def command(
     from daytrader_ray.cli.profile import load
     from daytrader_ray.cli.session_spec import live_spec
     from daytrader_ray.cluster.live import serve_and_trade
+    from daytrader_ray.cluster.runs import keep_live
     from daytrader_ray.cluster.runtime import started
     from daytrader_ray.domain.errors import BrokerError, ConfigError
 
@@ -42,6 +43,7 @@ def command(
     logs.configure(secrets=spec.secrets)
     with started(data_root=loaded.root):
         result = serve_and_trade(spec, one_replica)
+    result.alarms += keep_live(spec, result)
     console = Console(stderr=True)
     for alarm in result.alarms:
         console.print(alarm, style="red", markup=False, soft_wrap=True)

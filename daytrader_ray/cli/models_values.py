@@ -124,6 +124,12 @@ def _ensemble(ensemble: Ensemble) -> dict[str, Any]:
         "scale": ensemble.q99,
         "threshold": None if math.isinf(ensemble.threshold) else ensemble.threshold,
         "hours": dict(zip(("first", "last"), ensemble.hours.tolist(), strict=True)),
+        "rank_ic": ensemble.ic,
+        "sizing": {
+            "fraction": ensemble.sizing.fraction,
+            "edges": ensemble.sizing.edges.tolist(),
+            "weight": ensemble.sizing.weight.tolist(),
+        },
     }
 
 

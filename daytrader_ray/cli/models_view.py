@@ -96,10 +96,13 @@ def _online(online: Mapping[str, Any] | None) -> Iterator[str]:
 def _opens(found: Mapping[str, Any]) -> str:
     if found["threshold"] is None:
         return "opens nothing: no signal paid its cost on validation"
-    hours = found["hours"]
+    hours, sizing = found["hours"], found["sizing"]
+    weighed = zip(sizing["edges"], sizing["weight"], strict=True)
+    by_bucket = ", ".join(f"{weight:.2f} from {edge:.3g}" for edge, weight in weighed)
     return (
         f"opens at |signal| {found['threshold']:.3g}, in the first hour times {hours['first']:g}, in the last "
-        f"{hours['last']:g}; signal 1 is a score of {found['scale']:.3g}"
+        f"{hours['last']:g}; signal 1 is a score of {found['scale']:.3g}; bets {sizing['fraction']:g} of Kelly, "
+        f"weighed {by_bucket}"
     )
 
 

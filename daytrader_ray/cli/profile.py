@@ -3,15 +3,16 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import yaml
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 
 from daytrader_ray.adapters.live_config import LiveConfig
-from daytrader_ray.domain.config import Config
+from daytrader_ray.domain.config import Config, refusal
 from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.errors import ConfigError
+from daytrader_ray.domain.indices import SPY, VIX
 from daytrader_ray.engine.config import KernelConfig
 from daytrader_ray.features.feature_set import FeaturesConfig
 from daytrader_ray.models.labels import LabelConfig
@@ -52,6 +53,18 @@ class ProfileConfig(Config):
     polygon: PolygonVendor = PolygonVendor()
     alpaca: Vendor = Vendor()
     live: LiveConfig = LiveConfig()
+
+    @model_validator(mode="after")
+    def _hedges_are_followed(self) -> Self:
+        references, hold = set(self.universe.references), self.portfolio.fear.hold
+        needs = {SPY} if self.portfolio.beta_hedge else set()
+        needs |= {VIX, *hold} if self.portfolio.fear.enabled else set()
+        if missing := sorted(needs - references):
+            raise refusal("portfolio asks for " + ", ".join(missing), "add them to universe.references")
+        if strange := sorted(set(hold) - set(self.kernel.hedge.caps)):
+            known = ", ".join(self.kernel.hedge.caps)
+            raise refusal(f"portfolio.fear.hold names {', '.join(strange)}: expected hedges ({known})", "")
+        return self
 
 
 class Keys(Config):

@@ -2,7 +2,7 @@
 
 import asyncio
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -11,6 +11,7 @@ from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.adapters.tables import Kind
 from daytrader_ray.cluster.before import load_bundle
 from daytrader_ray.cluster.replay import replay
+from daytrader_ray.cluster.runs import keep_session
 from daytrader_ray.cluster.scoring import ProcessScorer
 from daytrader_ray.cluster.session import trade
 from daytrader_ray.cluster.spec import SessionSpec, session_of
@@ -32,6 +33,7 @@ class Rehearsal:
 
     `stops` are fills of resting stops, `flattened` fills of end-of-day exits; `differences` are lines "minute N:
     rehearsal | backtest"; `alarms` name bars that were scored with a member missing, and anything else unexpected.
+    `runs` are the ids under which session and backtest are stored.
     """
 
     session: dt.date
@@ -44,6 +46,7 @@ class Rehearsal:
     flat_at_close: bool
     p50_ms: float
     p99_ms: float
+    runs: tuple[str, ...] = ()
 
     def check(self) -> None:
         """Raise a `LockstepError` with the first difference; a rehearsal without orders proves nothing either."""
@@ -71,6 +74,7 @@ class Rehearsal:
             "alarms": len(self.alarms),
             "flat_at_close": self.flat_at_close,
             "bar_to_order_ms": {"p50": self.p50_ms, "p99": self.p99_ms},
+            "runs": list(self.runs),
         }
 
 
@@ -93,7 +97,9 @@ def rehearse(spec: SessionSpec, scorer: ScorerName = "process", one_replica: boo
         result = serve_and_trade(spec, one_replica, MEMBER_SECONDS)
     else:
         result = asyncio.run(trade(spec, ProcessScorer(bundle)))
-    return compare(spec, result, replay(spec, bundle, spec.cash, result.conditions).result)
+    beside = replay(spec, bundle, spec.cash, result.conditions)
+    run, backtest = keep_session(spec, bundle, result, beside)
+    return replace(compare(spec, result, beside.result), runs=(run.manifest.id, backtest.manifest.id))
 
 
 def _require_table(spec: SessionSpec) -> None:

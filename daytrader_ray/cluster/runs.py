@@ -2,16 +2,24 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from daytrader_ray.adapters import run_store
 from daytrader_ray.adapters.libraries import commit, versions_of
 from daytrader_ray.analytics.run import Kind, Manifest, Run
+from daytrader_ray.cluster.before import TRADED_AS_TRAINED, load_bundle
+from daytrader_ray.cluster.content import digest_of_panel
+from daytrader_ray.cluster.replay import replay
+from daytrader_ray.cluster.spec import SessionSpec
 from daytrader_ray.domain.costs import CostConfig
+from daytrader_ray.domain.errors import DaytraderError
 from daytrader_ray.domain.trading import Reason, members_of
+from daytrader_ray.engine.runner import SessionResult
+from daytrader_ray.models.bundle import Bundle
 from daytrader_ray.universe.config import UniverseConfig
 from daytrader_ray.walkforward.record import run_of
+from daytrader_ray.walkforward.session_record import as_traded
 from daytrader_ray.walkforward.trade import Traded
 
 LIBRARIES = ("daytrader-ray", "cvxpy", "numba", "numpy", "scipy")
@@ -61,5 +69,29 @@ def keep(root: str, source: Source, parts: Sequence[Traded], universe: UniverseC
         config=source.config,
         notices=source.notices,
         denied=dict(denied),
+        budgets=dict(Counter(str(one.step) for part in parts for one in part.allocations if one.step)),
     )
     return run_store.save(root, run_of(manifest, parts, sectors, costs))
+
+
+def keep_session(spec: SessionSpec, bundle: Bundle, result: SessionResult, beside: Traded) -> tuple[Run, Run]:
+    """Store the backtest `beside` a session and then the session; return session and backtest."""
+    kind: Kind = "rehearsal" if spec.sandbox_url else "live"
+    cash = float(beside.result.session_equity[0])
+    config = {name: getattr(spec, name).model_dump(mode="json") for name in TRADED_AS_TRAINED}
+    data = digest_of_panel(beside.frames.panel)
+    source = Source("backtest", f"bundle {spec.bundle_id}", bundle.ensemble.mask, cash, bundle.seed, data, config)
+    backtest = keep(spec.root, source, [beside], spec.universe, spec.costs)
+    lived = as_traded(result, beside, spec.kernel.hedge.caps)
+    return keep(spec.root, replace(source, kind=kind), [lived], spec.universe, spec.costs), backtest
+
+
+def keep_live(spec: SessionSpec, result: SessionResult) -> list[str]:
+    """Store a live session and its backtest; return an alarm where that fails: its own end is told all the same."""
+    try:
+        bundle = load_bundle(spec)
+        beside = replay(spec, bundle, result.marks[0].start_equity, result.conditions)
+        keep_session(spec, bundle, result, beside)
+    except DaytraderError as error:
+        return [f"the session is not stored as a run: {error.message}"]
+    return []

@@ -200,10 +200,15 @@ async def _rehearsed(
 
 
 async def starting(spec: SessionSpec, broker: Broker) -> tuple[Start, Mapping[str, int]]:
-    """Return where the books stand, by the account and the journal, and the account's positions."""
+    """Return where the books stand, by the account and the journal, and the account's positions.
+
+    What a session had to leave may have been closed by hand since.
+    """
     account = await broker.snapshot()
     held = {symbol: qty for symbol, qty in account.positions.items() if qty}
-    return start_of(spec.journal_root, spec.date, spec.journal_name, account.cash), held
+    start = start_of(spec.journal_root, spec.date, spec.journal_name, account.cash)
+    left = {symbol: kept for symbol, kept in start.carried.items() if symbol in held}
+    return replace(start, carried=left), held
 
 
 def check_positions(engine: SessionEngine, held: Mapping[str, int]) -> None:

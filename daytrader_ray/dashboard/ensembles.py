@@ -170,13 +170,18 @@ def _window_row(result: Mapping[str, Any], window: Mapping[str, Any], found: Map
     hours = ", ".join(f"{factor:g}" for factor in found["hours"]) if opens else DASH
     timeframes = ", ".join(f"{weight:.0%}" for weight in found["timeframes"])
     return (
-        f"<tr><td>{window['index'] + 1}</td><td>{window['train'][0]} {DASH} {window['train'][1]}</td>"
-        f"<td>{window['test'][0]} {DASH} {window['test'][1]}</td>{_cell(found['test']['total_return'], percent)}"
+        f"<tr><td>{window['index'] + 1}</td><td>{_days(window['train'])}</td>"
+        f"<td>{_days(window['test'])}</td>{_cell(found['test']['total_return'], percent)}"
         f"{_cell(found['test']['trades'], whole)}{_cell(found['rank_ic'], number)}"
         f"{_cell(found['trips_a_day'], number)}"
         f"{_cell(found['threshold'], significant)}<td>{hours}</td><td>{timeframes}</td>"
         f"<td>{_told(_by_member(result, found['weights']))}</td></tr>"
     )
+
+
+def _days(span: Sequence[str]) -> str:
+    first, last = span
+    return f"<span class='day'>{first}</span> {DASH} <span class='day'>{last}</span>"
 
 
 def _told(weights: Mapping[str, float]) -> str:

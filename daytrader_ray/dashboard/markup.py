@@ -55,3 +55,9 @@ def between(estimate: Estimate, form: Format) -> str:
         return ""
     low, high = written(estimate.low, form), written(estimate.high, form)
     return f"{low.removesuffix(PER_CENT) if high.endswith(PER_CENT) else low} to {high}"
+
+
+def estimated(estimate: Estimate, form: Format) -> str:
+    """Return a figure with its interval in small print, where it has one."""
+    said = between(estimate, form)
+    return f"{written(estimate.value, form)}{f' <small>{said}</small>' if said else ''}"

@@ -54,7 +54,7 @@ METRICS: tuple[Metric, ...] = (
     ),
     Metric("skewness", "Skewness of days", number, "below 0: rare large losses, above 0: rare large gains"),
     Metric("kurtosis", "Kurtosis of days", number, "3 is a bell curve; more means fatter tails"),
-    Metric("var_5", "5 % value at risk a day", depth, "one session in twenty loses more"),
+    Metric("var_5", "5 % value at risk a day", depth, "one session in twenty is worse; below 0 even that one gains"),
     Metric("shortfall_5", "Mean loss beyond it", depth, "what such a session loses on average"),
 )
 """Everything that is measured of a run, in the order of the page."""

@@ -11,14 +11,15 @@ from typing import Any
 
 import numpy as np
 
+from daytrader_ray.analytics.bootstrap import FEWEST_SESSIONS
 from daytrader_ray.analytics.measure import Estimate, measure_returns
 from daytrader_ray.analytics.performance import daily_returns
-from daytrader_ray.analytics.verdict import MIN_DAYS, TOO_SHORT
+from daytrader_ray.analytics.verdict import MIN_DAYS, SELECTED, TOO_SHORT
 from daytrader_ray.dashboard.ensembles import chips, ensembles_section, windows_section
 from daytrader_ray.dashboard.figures import equity_figure
 from daytrader_ray.dashboard.formats import depth, number, percent, share, text
 from daytrader_ray.dashboard.importances import section as importances_section
-from daytrader_ray.dashboard.markup import between
+from daytrader_ray.dashboard.markup import estimated, section, table
 from daytrader_ray.dashboard.metrics import METRICS
 from daytrader_ray.dashboard.regime import section as regime_section
 from daytrader_ray.dashboard.selection import section as features_section
@@ -32,9 +33,6 @@ WARNING = (
     "looked best. Past results, simulated ones above all, do not tell what comes next. Trade on paper first, and never "
     "with money you cannot lose."
 )
-
-NO_INTERVAL = Estimate(math.nan)
-"""Of a figure that needs the trades, which a search does not keep."""
 
 
 def render(result: Mapping[str, Any], notice: str = "") -> str:
@@ -122,21 +120,22 @@ def _measured(best: Mapping[str, Any]) -> dict[str, Estimate]:
 
 def _figures(result: Mapping[str, Any], best: Mapping[str, Any]) -> str:
     returns = daily_returns(np.array(best["equity"]))
-    intervals = measure_returns(returns, result["settings"]["search"]["seed"])
-    rows = "".join(
-        f"<tr><td>{escape(metric.name)}</td><td>{text(best['metrics'][metric.key], metric.form)} "
-        f"<small>{between(intervals.get(metric.key, NO_INTERVAL), metric.form)}</small></td>"
-        f"<td>{escape(metric.meaning)}</td></tr>"
+    found = _measured(best) | measure_returns(returns, result["settings"]["search"]["seed"])
+    rows = [
+        (
+            escape(metric.name),
+            estimated(found[metric.key], metric.form),
+            f"<span class='muted'>{escape(metric.meaning)}</span>",
+        )
         for metric in METRICS
-        if metric.key in best["metrics"]
-    )
-    heads = "".join(f"<th scope='col'>{head}</th>" for head in ("Figure", "Best ensemble", "What it means"))
-    return (
-        "<section><h2>All figures of the best ensemble</h2><p class='muted'>After selection, not corrected. In small "
-        "print the 95 % interval of what sessions alone tell (stationary bootstrap), from 10 sessions on; daytrader "
-        f"backtest --mask {best['mask']} gives those of trades too. A dash: the data cannot give the figure.</p>"
-        f"<div class='scroll'><table class='figures'><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
-        "</section>"
+        if metric.key in found
+    ]
+    return section(
+        "All figures of the best ensemble",
+        f"{SELECTED.capitalize()}. In small print the 95 % interval of what sessions alone tell (stationary "
+        f"bootstrap), from {FEWEST_SESSIONS} sessions on; daytrader backtest --mask {best['mask']} gives those of "
+        "trades too. A dash: the data cannot give the figure.",
+        table(("Figure", "Best ensemble", "What it means"), rows, "figures"),
     )
 
 
@@ -150,7 +149,8 @@ def _made(result: Mapping[str, Any]) -> str:
         f"Traded: {escape(', '.join(traded))}.{watching} {labels['samples']:,} labels: {share(labels['down'])} down, "
         f"{share(labels['flat'])} flat, {share(labels['up'])} up. Each of {result['fits']} fits (a model in a window) "
         "was trained on earlier sessions only; weights, scale and threshold come from the last sessions before each "
-        "test. Orders fill at the next bar's open, worse by half the spread and market impact; every position has a "
-        "resting stop and is closed before the end of the day.</p>"
+        "test. Orders meet the bar after the decision: limits fill where the price passes through them, market orders "
+        "at the open, worse by half the spread and market impact. Every position has a resting stop and is closed "
+        "before the end of the day.</p>"
         f"<p class='muted'>Result {escape(result['id'])}.</p></section>"
     )

@@ -3,6 +3,9 @@
 SPY, QQQ = "SPY", "QQQ"
 """The funds that stand for the market and for its growth stocks."""
 
+VIX, VIX3M = "I:VIX", "I:VIX3M"
+"""The volatility that options on the market expect over one month and over three."""
+
 PREFIX = "I:"
 
 MAX_AGE_MINUTES = 15

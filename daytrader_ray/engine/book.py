@@ -28,7 +28,7 @@ class Book(NamedTuple):
     """State of the kernel, one entry per symbol unless said otherwise. Built from fills only.
 
     `qty` signed shares; `entry_price` average USD; `entry_slot` bar of the first fill; `atr` ATR_5 in USD frozen at the
-    entry's decision, 0 of a hedge: it has no stop; `stop_price` USD, 0 until it is placed; `stop_live` shares that the
+    entry's decision, 0 of a hedge; `stop_price` USD, 0 until it is placed, and of a hedge; `stop_live` shares that the
     resting stop covers; `stop_failures` stops of this position that the venue refused or dropped; `trades` entries
     today; `cooldown_until` first slot that may enter again; `mark` last close in USD; `blocked` FREE, ENTERING, or
     HANDS_OFF while the fate of an order is unknown or an exit is on its way.

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from threadpoolctl import ThreadpoolController
 
 from daytrader_ray.domain.budget import Budget, Budgets, unlimited
-from daytrader_ray.domain.indices import QQQ, SPY
+from daytrader_ray.domain.indices import QQQ, SPY, VIX, VIX3M
 from daytrader_ray.domain.panel import Panel
 from daytrader_ray.engine.config import KernelConfig
 from daytrader_ray.portfolio.config import PortfolioConfig
@@ -33,7 +33,6 @@ SESSIONS = 20
 """Sessions before today that covariances and betas are measured on."""
 EVERY_MINUTES, DELAY_MINUTES, RETURN_MINUTES = 60, 5, 5
 OPEN = NONE = -1
-VIX, VIX3M = "I:VIX", "I:VIX3M"
 
 
 class Allocation(NamedTuple):
@@ -55,12 +54,12 @@ class Allocation(NamedTuple):
         budget, by_symbol = self.budget, dict[str, dict[str, float]]()
         for name, values in (("cap", budget.cap), ("beta", budget.beta), ("hedge_weight", budget.hedge_weight)):
             known = zip(symbols, values.tolist(), strict=True)
-            by_symbol[name] = {symbol: round(value, 6) for symbol, value in known if value == value and value != 0.0}
+            by_symbol[name] = {symbol: value for symbol, value in known if value == value and value != 0.0}
         return {
             "slot": self.slot,
             "step": self.step,
             "refused": self.refused,
-            "crowding": None if math.isnan(self.crowding) else round(self.crowding, 6),
+            "crowding": None if math.isnan(self.crowding) else self.crowding,
             "fear": self.fear,
             "gross_scale": budget.gross_scale,
             "neutral": bool(budget.neutral),
@@ -136,7 +135,8 @@ class Allocator:
         self._covariance = ledoit_wolf(returns[:, self._used])
         sector = np.unique(self._sector[self._stocks], return_inverse=True)[1]
         sums = exposures(self._config.neutral, sector, np.nan_to_num(self._free.beta[self._stocks], nan=1.0))
-        self._limits = Limits(kernel.max_position, kernel.max_sector, kernel.max_gross, sector, sums)
+        leverage = min(kernel.max_gross, kernel.buying_power)
+        self._limits = Limits(kernel.max_position, kernel.max_sector, leverage, sector, sums)
         self._ladder = Ladder(self._config, self._limits)
 
     def _allocate(

@@ -9,11 +9,13 @@ from daytrader_ray.domain.budget import Budget, Sizing
 from daytrader_ray.domain.jit import njit_flat
 from daytrader_ray.domain.trading import OrderKind
 from daytrader_ray.engine.book import B1, CASH, EQUITY, F8, I8, Book, apply_fill, open_session
+from daytrader_ray.engine.entries import DENIED_THRESHOLD
 from daytrader_ray.engine.fills import (
     Bar,
     Costs,
     Liquidity,
     fill_fee,
+    is_stop_reached,
     limit_at_open,
     limit_inside,
     market_fill,
@@ -136,7 +138,7 @@ def run_day(
 
         # B: resting stops inside the bar, then limits that the open has not filled.
         for i in range(n_symbols):
-            if book.stop_live[i] == 0 or halted[i]:
+            if not is_stop_reached(book, i, bar) or halted[i]:
                 continue
             price = stop_fill(book, i, t, n_slots, bar, day.liquidity, costs)
             if price > 0.0:
@@ -179,5 +181,9 @@ def run_day(
         curve[t, 0], curve[t, 1] = book.money[EQUITY], book.money[CASH]
         for k in range(N_CURVES - 2):
             curve[t, k + 2] = scratch.marked[k]
+        n = 0
         for i in range(n_symbols):
-            log.verdicts[scratch.verdict[i]] += 1
+            if scratch.verdict[i] != DENIED_THRESHOLD:
+                log.verdicts[scratch.verdict[i]] += 1
+                n += 1
+        log.verdicts[DENIED_THRESHOLD] += n_symbols - n

@@ -108,13 +108,16 @@ def rank_entries(
     book: Book, slot: int, now: Snapshot, signal: F8, threshold: float, sizing: Sizing, rules: Rules, scratch: Scratch
 ) -> int:
     """Collect the symbols that may enter, strongest |signal| first, ties by symbol; return how many."""
-    n = 0
+    # Without a branch, which the processor would guess wrong; comparisons with a NaN are false.
+    n = n_wishes = 0
     for i in range(signal.size):
         strength = abs(signal[i])
-        # Comparisons with a NaN, of a signal or of a threshold, are false.
-        if not strength >= threshold or strength == 0.0:
-            scratch.verdict[i] = DENIED_THRESHOLD
-            continue
+        scratch.verdict[i] = DENIED_THRESHOLD
+        scratch.wishes[n_wishes] = i
+        n_wishes += int((strength >= threshold) & (strength > 0.0))
+    for k in range(n_wishes):
+        i = scratch.wishes[k]
+        strength = abs(signal[i])
         denial = entry_denial(book, i, slot, now, signal[i], sizing, rules)
         scratch.verdict[i] = denial
         if denial != 0:

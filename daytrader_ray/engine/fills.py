@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from daytrader_ray.domain.costs import CostConfig
-from daytrader_ray.domain.jit import njit_flat
+from daytrader_ray.domain.jit import njit_flat, plain
 from daytrader_ray.domain.panel import Frames
 from daytrader_ray.domain.trading import OrderKind, Reason, is_urgent
 from daytrader_ray.engine.book import F8, Book
@@ -80,9 +80,9 @@ def costs_of(config: CostConfig, date: dt.date, n_slots: int, bar_minutes: int) 
 def liquidity_of(frames: Frames, session: int) -> Liquidity:
     """Return what is known of each symbol before a session."""
     return Liquidity(
-        np.ascontiguousarray(frames.adv[session]),
-        np.ascontiguousarray(frames.sigma_day[session]),
-        np.ascontiguousarray(frames.half_spread_bps[session]),
+        plain(frames.adv[session]),
+        plain(frames.sigma_day[session]),
+        plain(frames.half_spread_bps[session]),
     )
 
 
@@ -167,6 +167,14 @@ def limit_inside(i: int, side: int, qty: int, limit: float, bar: Bar, costs: Cos
     """Return the filled shares of a limit inside a bar, at the limit: only if the bar trades through it."""
     through = bar.low[i] < limit if side > 0 else bar.high[i] > limit
     return min(qty, whole(costs.participation * bar.volume[i])) if through else 0
+
+
+@njit_flat
+def is_stop_reached(book: Book, i: int, bar: Bar) -> bool:
+    """Return whether the bar's range reaches a resting stop; without a branch, as it seldom does."""
+    stop, qty = book.stop_price[i], book.qty[i]
+    reached = ((qty > 0) & (bar.low[i] <= stop)) | ((qty < 0) & (bar.high[i] >= stop))
+    return bool(reached & (book.stop_live[i] != 0))
 
 
 @njit_flat

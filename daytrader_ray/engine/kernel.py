@@ -45,17 +45,29 @@ DENIED_REDUCING = int(Reason.DENIED_REDUCING)
 
 
 @njit_flat
-def mark_to_market(book: Book, now: Snapshot, scratch: Scratch) -> None:
+def find_held(book: Book, scratch: Scratch) -> int:
+    """Collect the symbols with a position; return how many.
+
+    Without a branch: which of them are held no processor guesses, and every rule would pay for it.
+    """
+    n = 0
+    for i in range(book.qty.size):
+        scratch.held[n] = i
+        n += int(book.qty[i] != 0)
+    return n
+
+
+@njit_flat
+def mark_to_market(book: Book, now: Snapshot, n_held: int, scratch: Scratch) -> None:
     """Mark every position at the close; a NaN keeps the last mark. Equity = cash + positions."""
     equity = book.money[CASH]
     marked = scratch.marked
     marked[:] = 0.0
     scratch.sector_gross[:] = 0.0
     for i in range(now.close.size):
-        if np.isfinite(now.close[i]):
-            book.mark[i] = now.close[i]
-        if book.qty[i] == 0:
-            continue
+        book.mark[i] = now.close[i] if np.isfinite(now.close[i]) else book.mark[i]
+    for k in range(n_held):
+        i = scratch.held[k]
         usd = book.qty[i] * book.mark[i]
         equity += usd
         marked[GROSS] += abs(usd)
@@ -138,10 +150,13 @@ def leave(book: Book, i: int, reason: int, rules: Rules, out: Intents, n: int) -
 
 
 @njit_flat
-def trail(book: Book, slot: int, now: Snapshot, rules: Rules, out: Intents, n: int) -> int:
+def trail(
+    book: Book, slot: int, now: Snapshot, rules: Rules, n_held: int, scratch: Scratch, out: Intents, n: int
+) -> int:
     """Move the stops of positions that are not sold behind the best price since the bar after their first fill."""
-    for i in range(book.qty.size):
-        if book.qty[i] == 0 or slot <= book.entry_slot[i] or book.atr[i] == 0.0 or book.leaving[i] != 0:
+    for k in range(n_held):
+        i = scratch.held[k]
+        if slot <= book.entry_slot[i] or book.atr[i] == 0.0 or book.leaving[i] != 0:
             continue
         side, reached = (1, now.high[i]) if book.qty[i] > 0 else (-1, now.low[i])
         if np.isfinite(reached) and (book.best[i] == 0.0 or side * (reached - book.best[i]) > 0.0):
@@ -192,7 +207,8 @@ def step(
         moves (by symbol), hedges (by symbol), entries by |signal|.
     """
     # Mark first: the day's loss is judged on the close of this bar, before anything else.
-    mark_to_market(book, now, scratch)
+    n_held = find_held(book, scratch)
+    mark_to_market(book, now, n_held, scratch)
     if book.money[EQUITY] <= book.money[START_EQUITY] * (1.0 - rules.max_daily_loss):
         book.state[0] = STATE_HALTED
     elif book.state[0] != STATE_HALTED:
@@ -206,14 +222,15 @@ def step(
         signal = scratch.signal
 
     n, flatten = 0, slot >= n_slots - 1 - rules.flat_bars
-    for i in range(now.close.size):
-        if book.qty[i] == 0 or book.blocked[i] != FREE:
+    for k in range(n_held):
+        i = scratch.held[k]
+        if book.blocked[i] != FREE:
             continue
         reason = exit_reason(book, i, slot, flatten, now.is_hedge[i], signal[i], threshold, rules)
         if reason != 0:
             n = leave(book, i, reason, rules, out, n)
     if rules.trailing:
-        n = trail(book, slot, now, rules, out, n)
+        n = trail(book, slot, now, rules, n_held, scratch, out, n)
 
     # No entry that would be flattened at the close of the bar in which it fills.
     closing = slot + 1 >= n_slots - 1 - rules.flat_bars
@@ -249,10 +266,10 @@ def protect(book: Book, rules: Rules, leaving_too: bool, out: Intents) -> int:
     n = 0
     for i in range(book.qty.size):
         qty = abs(book.qty[i])
+        if book.stop_live[i] == qty:
+            continue
         if (
-            qty == 0
-            or book.stop_live[i] == qty
-            or book.atr[i] == 0.0
+            (book.atr[i] == 0.0 and book.stop_price[i] == 0.0)
             or book.limit_kind[i] == EXIT
             or (book.leaving[i] != 0 and not leaving_too)
             or book.blocked[i] == HANDS_OFF

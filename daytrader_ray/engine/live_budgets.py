@@ -23,7 +23,8 @@ class LiveBudgets:
     def take(self, slot: int, close: Float64) -> None:
         """Take in the closes `[symbol]` of a bar; what was made for its close comes into force."""
         self._close[slot] = close
-        self.budget = self._made.pop(slot, self.budget)
+        for due in [at for at in self._made if at <= slot]:
+            self.budget = self._made.pop(due)
 
     def allocate(self, slot: int, signal: Float64, sigma_30: Float64) -> Allocation | None:
         """Return what is said at a slow slot, to be in force five minutes later; None at any other."""

@@ -119,8 +119,9 @@ class _Loop:
         bars = await feed.bars(tick.n_bars)
         read_at = self.stopwatch()
         self.freeze(tick.slot, feed.frozen())
-        await self.send(tick, await self.decide(tick.slot, bars, feed.ticks(), scorer), read_at)
-        self._mark(tick.slot)
+        orders = await self.decide(tick.slot, bars, feed.ticks(), scorer)
+        self._mark(tick.slot)  # a halt is on record before the first order of it leaves
+        await self.send(tick, orders, read_at)
         self.note_budget(self.engine.allocate(tick.slot))
 
     def note_budget(self, made: Allocation | None) -> None:

@@ -1,7 +1,7 @@
 """Trades: closed round trips, put together from fills."""
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from daytrader_ray.domain.trading import Fill, Order, OrderKind, Reason
@@ -30,57 +30,53 @@ class Trade:
     carried: bool = False
 
 
-@dataclass(slots=True)
-class _Open:
-    session: dt.date
-    side: int
-    slot: int
-    entered: int = 0
-    left: int = 0
-    paid: float = 0.0
-    received: float = 0.0
-    fees: float = 0.0
-
-
-def round_trips(fills: Iterable[Fill], orders: Sequence[Order] = (), hedges: Collection[str] = ()) -> tuple[Trade, ...]:
-    """Return the closed round trips in the order in which they closed; `orders` tell why each was sold.
+def legs_of(fills: Sequence[Fill]) -> list[list[int]]:
+    """Return the numbers of the fills of each closed round trip, in the order in which they closed.
 
     A round trip lasts from a flat position to the next one, however often it grows and shrinks between. What a halt has
-    carried into another session is sold in one piece, whatever a split has made of its number of shares.
+    carried into another session is sold in one piece, whatever a split has made of its number of shares. The exit of a
+    position that these fills did not open (a session that began with it) is part of none.
     """
+    book: dict[str, list[int]] = {}
+    left: dict[str, int] = {}
+    closed: list[list[int]] = []
+    for k, fill in enumerate(fills):
+        if fill.symbol not in book:
+            if fill.kind in (OrderKind.EXIT, OrderKind.STOP):
+                continue
+            book[fill.symbol], left[fill.symbol] = [], 0
+        legs = book[fill.symbol]
+        legs.append(k)
+        first = fills[legs[0]]
+        left[fill.symbol] += fill.side * first.side * fill.qty
+        if fill.side != first.side and (left[fill.symbol] <= 0 or fill.session != first.session):
+            closed.append(book.pop(fill.symbol))
+    return closed
+
+
+def round_trips(fills: Sequence[Fill], orders: Sequence[Order] = (), hedges: Collection[str] = ()) -> tuple[Trade, ...]:
+    """Return the closed round trips in the order in which they closed; `orders` tell why each was sold."""
     why = {order.client_order_id: order.reason for order in orders}
-    book: dict[str, _Open] = {}
-    trades: list[Trade] = []
-    for fill in fills:
-        here = book.setdefault(fill.symbol, _Open(fill.session, fill.side, fill.slot))
-        here.fees += fill.fee
-        if fill.side == here.side:
-            here.entered += fill.qty
-            here.paid += fill.qty * fill.price
-            continue
-        here.left += fill.qty
-        here.received += fill.qty * fill.price
-        if here.left < here.entered and fill.session == here.session:
-            continue
-        reason = Reason.STOP if fill.kind is OrderKind.STOP else why.get(fill.client_order_id, Reason.NONE)
-        trades.append(_closed(fill, here, reason, fill.symbol in hedges))
-        del book[fill.symbol]
-    return tuple(trades)
+    return tuple(_trade([fills[k] for k in legs], why, hedges) for legs in legs_of(fills))
 
 
-def _closed(last: Fill, trip: _Open, reason: Reason, hedge: bool) -> Trade:
+def _trade(legs: Sequence[Fill], why: Mapping[str, Reason], hedges: Collection[str]) -> Trade:
+    first, last = legs[0], legs[-1]
+    entered, left = (sum(leg.qty for leg in legs if (leg.side == first.side) is same) for same in (True, False))
+    paid, got = (sum(leg.qty * leg.price for leg in legs if (leg.side == first.side) is same) for same in (True, False))
+    fees = sum(leg.fee for leg in legs)
     return Trade(
-        session=trip.session,
-        symbol=last.symbol,
-        side=trip.side,
-        qty=trip.entered,
-        entry_slot=trip.slot,
+        session=first.session,
+        symbol=first.symbol,
+        side=first.side,
+        qty=entered,
+        entry_slot=first.slot,
         exit_slot=last.slot,
-        entry_price=trip.paid / trip.entered,
-        exit_price=trip.received / trip.left,
-        fees_usd=trip.fees,
-        pnl_usd=trip.side * (trip.received - trip.paid) - trip.fees,
-        reason=reason,
-        hedge=hedge,
-        carried=last.session != trip.session,
+        entry_price=paid / entered,
+        exit_price=got / left,
+        fees_usd=fees,
+        pnl_usd=first.side * (got - paid) - fees,
+        reason=Reason.STOP if last.kind is OrderKind.STOP else why.get(last.client_order_id, Reason.NONE),
+        hedge=first.symbol in hedges,
+        carried=last.session != first.session,
     )

@@ -88,12 +88,15 @@ class Intents(NamedTuple):
 class Scratch(NamedTuple):
     """Working memory of `step`, which allocates nothing.
 
-    `rank` `[symbol]` of the entries; `verdict` `[symbol]` why no entry, the last time; `signal` `[symbol]` as it is
-    traded; `marked` (gross, net, net beta, net of the hedges, net beta of the stocks) in USD on the marks, `exposure`
+    Numbers of symbols: `held` those with a position, `wishes` those whose signal is over the threshold, `rank` those
+    that may enter, strongest first. `verdict` `[symbol]` why no entry, the last time; `signal` `[symbol]` as it is
+    traded. `marked` (gross, net, net beta, net of the hedges, net beta of the stocks) in USD on the marks, `exposure`
     with what has been sent since; `sector_gross` `[sector]` of the stocks in USD; `sector_sum`, `sector_known`
     `[sector]` of the signals.
     """
 
+    held: I8
+    wishes: I8
     rank: I8
     verdict: I8
     signal: F8
@@ -145,7 +148,7 @@ def new_scratch(sector: npt.NDArray[np.int64]) -> Scratch:
     """Return working memory for symbols in these sectors."""
     n, n_sectors = sector.size, int(sector.max()) + 1 if sector.size else 0
     return Scratch(
-        np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64), np.zeros(n),
+        np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n),
         np.zeros(STOCK_BETA + 1), np.zeros(STOCK_BETA + 1),
         np.zeros(n_sectors), np.zeros(n_sectors), np.zeros(n_sectors, dtype=np.int64),
     )  # fmt: skip

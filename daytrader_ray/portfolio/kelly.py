@@ -19,8 +19,8 @@ from daytrader_ray.domain.budget import Sizing
 Float64 = npt.NDArray[np.float64]
 
 BUCKETS = 5
-LEAST = 50
-"""Trades of a bucket; with fewer there are fewer buckets."""
+LEAST = 100
+"""Trades of a bucket; with fewer there are fewer buckets: the strongest alone decides whether anything is entered."""
 PSEUDO_TRADES = 50.0
 
 
@@ -63,7 +63,8 @@ def scores(p: Float64, win: Float64, loss: Float64, n: Float64) -> Float64:
     """Return f* `[bucket]` after shrinking p of `n` trades; -inf where nothing was ever won."""
     odds = np.divide(win, loss, out=np.full(len(p), np.inf), where=loss > 0.0)
     shrunk = (p * n + PSEUDO_TRADES / (1.0 + odds)) / (n + PSEUDO_TRADES)
-    edge = shrunk - np.divide(1.0 - shrunk, odds, out=np.zeros(len(p)), where=odds > 0.0)
+    with np.errstate(over="ignore"):  # odds next to nothing: no edge at all
+        edge = shrunk - np.divide(1.0 - shrunk, odds, out=np.zeros(len(p)), where=odds > 0.0)
     return np.asarray(np.where(win > 0.0, edge, -np.inf))
 
 

@@ -40,7 +40,10 @@ class Answer(NamedTuple):
 
 
 class Ladder:
-    """The answers of one day: the solver stays warm, and turnover is counted from the answer before."""
+    """The answers of one day: the solver stays warm, and turnover is counted from the answer before.
+
+    It is counted in sizes: the direction of a stock is that of its signal, whatever it was an hour ago.
+    """
 
     def __init__(self, config: PortfolioConfig, limits: Limits) -> None:
         self._config, self._limits = config, limits
@@ -81,7 +84,7 @@ class Ladder:
             return f"at most {1e4 * most:.3g} bps can be expected"
         covariance = np.eye(len(mu)) * np.diag(matrix).mean()
         covariance[np.ix_(there, there)] = matrix
-        previous = np.zeros(len(mu)) if self._previous is None else self._previous
+        previous = np.zeros(len(mu)) if self._previous is None else np.sign(mu) * np.abs(self._previous)
         found = self._programme.solve(covariance, mu, target, previous)
         return "no solution" if found is None else found
 

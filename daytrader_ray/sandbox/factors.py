@@ -6,9 +6,9 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from daytrader_ray.domain.indices import VIX
 from daytrader_ray.domain.sessions import SessionGrid
 from daytrader_ray.sandbox.crises import Stress
-from daytrader_ray.sandbox.listing import VIX
 from daytrader_ray.sandbox.traits import symbol_key
 
 Float64 = npt.NDArray[np.float64]

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-VIX, VIX3M = "I:VIX", "I:VIX3M"
+from daytrader_ray.domain.indices import VIX, VIX3M
+
 INDICES = {VIX: "Synthetic Volatility Index", VIX3M: "Synthetic Three-Month Volatility Index"}
 
 

@@ -12,7 +12,7 @@ from daytrader_ray.domain.budget import CONFIDENCE, Sizing
 from daytrader_ray.domain.panel import Frames
 from daytrader_ray.engine.backtest import BacktestResult
 from daytrader_ray.engine.budgets import five_minute_returns
-from daytrader_ray.portfolio.covariance import known, ledoit_wolf, mean_correlation
+from daytrader_ray.portfolio.covariance import ledoit_wolf, mean_correlation
 from daytrader_ray.portfolio.kelly import Buckets, buckets_of, sizing_of, true_kelly
 
 Float64 = npt.NDArray[np.float64]
@@ -95,5 +95,5 @@ def _correlation(frames: Frames, columns: Int64) -> float:
     panel = frames.panel
     days = np.split(panel.close[:, columns], panel.grid.first_row[1:-1])
     returns = np.concatenate([five_minute_returns(day, panel.grid.bar_minutes) for day in days])
-    used = known(returns)
+    used = np.isfinite(returns).all(axis=0) & (np.ptp(returns, axis=0) > 0.0)
     return mean_correlation(ledoit_wolf(returns[:, used])) if used.sum() > 1 else 0.0

@@ -27,7 +27,8 @@ from daytrader_ray.analytics.run import (
 from daytrader_ray.domain.budget import SIZING_STEPS
 from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.sessions import SessionGrid
-from daytrader_ray.domain.trading import SCORERS, Fill, Order, OrderKind
+from daytrader_ray.domain.trading import SCORERS, Order, OrderKind
+from daytrader_ray.engine.trades import legs_of
 from daytrader_ray.walkforward.costs import fill_costs, round_trip_costs
 from daytrader_ray.walkforward.trade import Traded
 
@@ -64,10 +65,10 @@ class _Tables(NamedTuple):
 def _tables(manifest: Manifest, part: Traded, sectors: Mapping[str, str], costs: CostConfig) -> _Tables:
     result, rows = part.result, _Rows(part)
     cost = fill_costs(part.frames, result.fills, result.orders, costs)
-    trip, openers = _trips(result.fills)
+    legs = legs_of(result.fills)
+    openers = [result.fills[trip[0]].client_order_id for trip in legs]
     by_trip = {
-        name: np.bincount(trip[trip >= 0], weights=usd[trip >= 0], minlength=len(result.trades))
-        for name, usd in (("spread_usd", cost.spread_usd), ("impact_usd", cost.impact_usd))
+        name: _floats([getattr(cost, name)[trip].sum() for trip in legs]) for name in ("spread_usd", "impact_usd")
     }
     sent = {order.client_order_id: order for order in result.orders}
     trades = _of(
@@ -135,26 +136,11 @@ class _Rows:
 
 
 def _steps(sizing: Mapping[str, Float64], entries: Sequence[Order]) -> Float64:
-    """Return how each entry was sized `[entry, step]`."""
-    return np.array([sizing[order.client_order_id] for order in entries]).reshape(len(entries), len(SIZING_STEPS))
-
-
-def _trips(fills: Sequence[Fill]) -> tuple[Int64, list[str]]:
-    """Return the round trip of each fill `[fill]` (-1: still open), and the order that opened each trip.
-
-    Trips are numbered as `engine.trades.round_trips` puts them: in the order in which they closed.
-    """
-    trip, openers = np.full(len(fills), -1, dtype=np.int64), list[str]()
-    held: dict[str, int] = {}
-    mine: dict[str, list[int]] = {}
-    for k, fill in enumerate(fills):
-        mine.setdefault(fill.symbol, []).append(k)
-        held[fill.symbol] = held.get(fill.symbol, 0) + fill.side * fill.qty
-        if held[fill.symbol] == 0:
-            lines = mine.pop(fill.symbol)
-            trip[lines] = len(openers)
-            openers.append(fills[lines[0]].client_order_id)
-    return trip, openers
+    """Return how each entry was sized `[entry, step]`; NaN where nobody noted it."""
+    unknown = np.full(len(SIZING_STEPS), np.nan)
+    return np.array([sizing.get(order.client_order_id, unknown) for order in entries]).reshape(
+        len(entries), len(SIZING_STEPS)
+    )
 
 
 def _decay(parts: Sequence[Traded], costs: CostConfig, position_usd: float) -> Decay:

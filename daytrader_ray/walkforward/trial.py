@@ -1,6 +1,7 @@
 """The trials of a search: one ensemble of members weighed, combined and traded through every window."""
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
@@ -20,7 +21,7 @@ from daytrader_ray.walkforward.costs import fill_costs, totals_of
 from daytrader_ray.walkforward.ensemble import EnsembleFit, fit_ensemble
 from daytrader_ray.walkforward.simulate import Purse
 from daytrader_ray.walkforward.study import Study, WindowInputs, scored_block
-from daytrader_ray.walkforward.trade import Said, said_of, trade
+from daytrader_ray.walkforward.trade import Said, Traded, said_of, trade
 from daytrader_ray.walkforward.windows import Window
 
 Float64 = npt.NDArray[np.float64]
@@ -133,7 +134,7 @@ def _run_window(here: Prepared, study: Study, purse: Purse) -> WindowResult:
         hours=ensemble.hours.tolist(),
         trips_a_day=trips_a_day,
         kelly=None if kelly is None else kelly.as_dict(),
-        caps=caps_of(result),
+        caps=caps_of(traded),
         rank_ic=float(session_ics(found, here.said.signal[:, study.columns, None], slice(None))[0]),
         member_ic=here.member_ic,
         test=test.as_dict(),
@@ -148,8 +149,12 @@ def _run_window(here: Prepared, study: Study, purse: Purse) -> WindowResult:
     )
 
 
-def caps_of(result: BacktestResult) -> dict[str, Any]:
-    """Return how many entries each room bound (`wish`: none did), their median size, and how many had no share."""
+def caps_of(traded: Traded) -> dict[str, Any]:
+    """Return what limited size: how often each room, the slow loop's answers by step, and wishes of no share.
+
+    `bound` counts entries by the smallest room (`wish`: none was smaller); `median_usd` is that of positions.
+    """
+    result = traded.result
     steps = np.array(list(result.sizing.values())).reshape(len(result.sizing), len(SIZING_STEPS))
     bound = steps[:, SIZING_STEPS.index("bound")].astype(np.int64)
     sizes = [trade.qty * trade.entry_price for trade in result.trades if not trade.hedge]
@@ -157,6 +162,7 @@ def caps_of(result: BacktestResult) -> dict[str, Any]:
         "bound": {name: int((bound == k - 1).sum()) for k, name in enumerate(("wish", *ROOMS))},
         "median_usd": float(np.median(sizes)) if sizes else None,
         "zero_shares": result.verdicts.get(Reason.DENIED_SIZE, 0),
+        "budgets": dict(Counter(str(one.step) for one in traded.allocations if one.step)),
     }
 
 

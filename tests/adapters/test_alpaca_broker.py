@@ -100,7 +100,7 @@ def broker(url):
     from daytrader_ray.adapters.alpaca_broker import AlpacaBroker, BrokerConfig
 
     def make(**options):
-        limits = {"answer_seconds": 0.5, "update_seconds": 0.5, "ready_seconds": 2.0, "pause_seconds": 0.01}
+        limits = {"answer_seconds": 1.0, "update_seconds": 0.5, "ready_seconds": 2.0, "pause_seconds": 0.01}
         values = {"url": url, "stream_url": f"ws{url[4:]}/stream", "key": "k", "secret": "s"}
         return AlpacaBroker(BrokerConfig(**(values | limits | options)))
 
@@ -109,6 +109,12 @@ def broker(url):
 
 def order(kind=OrderKind.ENTRY, cid="c1", stop=None, limit=None, symbol="AAPL"):
     return Order(DAY, 3, symbol, kind, 1 if kind is OrderKind.ENTRY else -1, 10, stop, Reason.SIGNAL, cid, limit)
+
+
+async def until(done):
+    async with asyncio.timeout(5):
+        while not done():
+            await asyncio.sleep(0.005)
 
 
 async def test_an_entry_is_posted_as_a_market_order_and_its_fill_comes_back_with_numbers(venue, broker):
@@ -154,7 +160,7 @@ async def test_cancelling_a_stop_waits_for_its_outcome(venue, broker):
         await account.submit(order(OrderKind.STOP, "stop-1", stop=98.7))
         assert venue.posts[0]["stop_price"] == 98.7 and venue.posts[0]["time_in_force"] == "day"
         cancelling = asyncio.create_task(account.submit(order(OrderKind.CANCEL_STOP, "x")))
-        await asyncio.sleep(0.05)
+        await until(lambda: venue.cancels)
         assert venue.cancels == [venue.orders["stop-1"]["id"]] and not cancelling.done()
         await venue.update("canceled", "stop-1")
         await asyncio.wait_for(cancelling, 1)
@@ -169,7 +175,7 @@ async def test_limits_are_posted_for_the_day_and_cancelled_at_once_each_waiting_
         assert [(p["type"], p["time_in_force"], p["limit_price"]) for p in venue.posts] == [("limit", "day", 98.7)] * 2
         cancels = [account.submit(order(OrderKind.CANCEL, f"x{name}", symbol=symbol)) for symbol, name in names.items()]
         cancelling = asyncio.gather(*cancels)
-        await asyncio.sleep(0.05)
+        await until(lambda: len(venue.cancels) == 2)
         assert set(venue.cancels) == {venue.orders[name]["id"] for name in names.values()}
         await venue.update("canceled", "two", order={"symbol": "MSFT"})
         await asyncio.sleep(0.05)
@@ -184,7 +190,7 @@ async def test_a_stop_and_a_limit_of_one_symbol_are_cancelled_apart(venue, broke
         await account.submit(order(cid="entry", limit=98.7))
         await account.submit(order(OrderKind.STOP, "stop", stop=95.0))
         cancelling = asyncio.create_task(account.submit(order(OrderKind.CANCEL, "x")))
-        await asyncio.sleep(0.05)
+        await until(lambda: venue.cancels)
         assert venue.cancels == [venue.orders["entry"]["id"]]
         await venue.update("canceled", "entry")
         await asyncio.wait_for(cancelling, 1)
@@ -225,7 +231,7 @@ async def test_an_order_whose_answer_is_lost_is_found_by_its_own_id(venue, broke
     async def apply_then_fail(body):
         venue.accept(body)
         if failure == "timeout":
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(1.5)
         status = 500 if failure == "500" else 422
         return web.json_response({"code": 40010001, "message": "client_order_id must be unique"}, status=status)
 
@@ -261,6 +267,40 @@ async def test_an_order_lost_for_good_is_an_error_that_names_it(venue, broker):
     async with broker() as account:
         with pytest.raises(BrokerError, match=r"order c1: answer lost \(HTTP 500\) and not found"):
             await account.submit(order())
+
+
+async def test_the_cancel_of_a_lost_limit_finds_out_that_it_never_arrived(venue, broker):
+    async def lose(body):
+        return web.Response(status=500, text="oops")
+
+    async with broker() as account:
+        await account.submit(order(cid="before", limit=98.5))
+        await venue.update("canceled", "before")
+        venue.post_answer = lose
+        with pytest.raises(BrokerError, match="not found"):
+            await account.submit(order(limit=98.7))
+        await account.submit(order(OrderKind.CANCEL, "x"))
+        events = await account.events(1)
+    assert [(event.event, event.client_order_id) for event in events] == [("canceled", "before"), ("rejected", "c1")]
+    assert venue.cancels == []
+
+
+async def test_the_cancel_of_a_lost_limit_that_did_arrive_takes_it_back(venue, broker):
+    async def apply_and_hide(body):
+        hidden.append(venue.accept(body))
+        del venue.orders[body["client_order_id"]]
+        return web.Response(status=500, text="oops")
+
+    hidden, venue.post_answer = [], apply_and_hide
+    async with broker(update_seconds=2.0) as account:
+        with pytest.raises(BrokerError, match="not found"):
+            await account.submit(order(limit=98.7))
+        venue.orders["c1"] = hidden[0]
+        cancelling = asyncio.create_task(account.submit(order(OrderKind.CANCEL, "x")))
+        await until(lambda: venue.cancels)
+        assert venue.cancels == [hidden[0]["id"]]
+        await venue.update("canceled", "c1")
+        await asyncio.wait_for(cancelling, 1)
 
 
 async def test_a_gateway_timeout_is_repeated_and_makes_one_order(venue, broker):

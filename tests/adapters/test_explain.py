@@ -3,7 +3,6 @@
 import dataclasses
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from daytrader_ray.adapters import run_store
@@ -11,6 +10,7 @@ from daytrader_ray.adapters.explain import explain
 from daytrader_ray.analytics.run import Run
 from daytrader_ray.domain.budget import ROOMS
 from daytrader_ray.domain.errors import DataError
+from daytrader_ray.domain.trading import OrderKind
 from tests.dashboard.runs import made_run
 
 
@@ -28,32 +28,27 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Run]:
 def test_an_entry_has_its_members_its_size_and_what_bound_it(stored: tuple[str, Run]) -> None:
     root, run = stored
     name = str(run.decisions.client_order_id[2])
-    found = run_store.find(root, run.manifest, "decisions", type(run.decisions), client_order_id=name)
-    orders = dataclasses.replace(
-        run.orders, client_order_id=np.where(run.orders.kind == 3, _entries(run), run.orders.client_order_id)
-    )
-    again = run_store.save(root, dataclasses.replace(run, orders=orders))
-    told = explain(root, name, again.manifest.id)
+    told = explain(root, name, run.manifest.id)
     assert told["order"]["kind"] == "entry" and told["order"]["reason"] == "signal"
-    assert told["decision"]["entry"] == name and told["decision"]["bound"] == ROOMS[0] == "room_sector_usd"
-    assert [one["score"] for one in told["decision"]["members"]] == found.scores[0].tolist()
-    assert told["decision"]["steps"]["wish_usd"] == found.steps[0, 7]
+    decision = told["decision"]
+    assert decision["entry"] == name and decision["bound"] == ROOMS[0] == "room_sector_usd"
+    assert [one["score"] for one in decision["members"]] == run.decisions.scores[2].tolist()
+    assert decision["steps"]["wish_usd"] == run.decisions.steps[2, 7]
     trade = told["trade"]
     assert trade["entry_order"] == name
     assert trade["gross_usd"] == trade["pnl_usd"] + trade["fees_usd"] + trade["spread_usd"] + trade["impact_usd"]
-    assert sum(fill["fee_usd"] for fill in told["fills"]) == pytest.approx(trade["fees_usd"])
+    assert [fill["client_order_id"] for fill in told["fills"]] == [name]
     assert told["bar"] is None and told["features"] == {}
 
 
 def test_a_stop_shows_the_position_that_it_protected(stored: tuple[str, Run]) -> None:
     root, run = stored
-    mine = run.trades
-    alone = [
-        (mine.session == day) & (mine.symbol == symbol) & ~mine.hedge for day in run.dates for symbol in ("KO", "BAC")
-    ]
+    mine, days, names = run.trades, run.dates, ("KO", "BAC", "XOM", "JPM", "WMT")
+    alone = [(mine.session == day) & (mine.symbol == name) & ~mine.hedge for day in days for name in names]
     trade = mine.where(next(lines for lines in alone if lines.sum() == 1))
-    stop = str(trade.entry_order[0]).replace("-entry", "-stop")
-    told = explain(root, stop, run.manifest.id)
+    sent = run.orders
+    of_it = (sent.session == trade.session[0]) & (sent.symbol == trade.symbol[0]) & (sent.kind == int(OrderKind.STOP))
+    told = explain(root, str(sent.client_order_id[of_it][0]), run.manifest.id)
     assert told["trade"]["entry_order"] == trade.entry_order[0] == told["decision"]["entry"]
     assert told["order"]["kind"] == "stop" and told["order"]["price"] is not None
 
@@ -67,8 +62,3 @@ def test_an_order_that_is_not_there_is_named_with_those_that_are(stored: tuple[s
         explain(root, "nonsense")
     with pytest.raises(DataError, match="no run in"):
         explain(str(tmp_path), "bt-20240103-001-AAPL-entry")
-
-
-def _entries(run: Run) -> np.ndarray:
-    """The ids of the entries as the trades have them, one line for each order."""
-    return np.repeat(run.trades.entry_order, 4)

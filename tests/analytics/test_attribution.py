@@ -37,18 +37,25 @@ def test_hours_are_those_of_new_york(run: Run) -> None:
     assert names == ["09:30", "10:00", "11:00", "12:00", "13:00"]
 
 
-def test_a_member_gets_the_share_of_the_signal_that_it_gave(run: Run) -> None:
-    decisions = run.decisions
+def test_a_trade_is_shared_by_the_members_that_spoke_for_it(run: Run) -> None:
+    decisions, side = run.decisions, run.stocks.side
     scores = np.zeros_like(decisions.scores)
-    scores[:, 0], scores[:, 1] = 0.6, -0.2
+    scores[:, 0], scores[:, 1], scores[:, 2] = 0.6 * side, 0.2 * side, -0.7 * side
     weights = np.full_like(decisions.weights, 0.2)
     found = attribution.by_member(
         dataclasses.replace(run, decisions=dataclasses.replace(decisions, scores=scores, weights=weights))
     )
-    total = run.trades.pnl_usd[~run.trades.hedge].sum()
-    assert found["lstm"] == pytest.approx(1.5 * total)
-    assert found["cnn"] == pytest.approx(-0.5 * total)
-    assert found["transformer"] == pytest.approx(0.0)
+    total = run.stocks.pnl_usd.sum()
+    assert found["lstm"] == pytest.approx(0.75 * total)
+    assert found["cnn"] == pytest.approx(0.25 * total)
+    assert found["random_forest"] == found["transformer"] == 0.0
+    assert "unknown" not in found
+
+
+def test_a_trade_that_no_member_spoke_for_is_of_none(run: Run) -> None:
+    against = dataclasses.replace(run.decisions, scores=-run.stocks.side[:, None] * np.ones_like(run.decisions.scores))
+    found = attribution.by_member(dataclasses.replace(run, decisions=against))
+    assert found["unknown"] == pytest.approx(run.stocks.pnl_usd.sum())
 
 
 def test_trades_whose_decision_is_not_kept_are_of_no_known_member(run: Run) -> None:

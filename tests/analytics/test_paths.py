@@ -26,7 +26,7 @@ def test_months_multiply_to_the_whole(run: Run) -> None:
     months = spans(run, "M")
     assert [str(month.begins) for month in months] == ["2024-01-01", "2024-02-01", "2024-03-01"]
     assert sum(month.sessions for month in months) == 60
-    growth = np.prod([1.0 + month.metrics["total_return"] for month in months])
+    growth = np.prod([1.0 + month.metrics["total_return"].value for month in months])
     assert growth == pytest.approx(run.session_equity[-1] / run.session_equity[0])
     assert len(spans(run, "Y")) == 1
 

@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import numpy as np
@@ -5,7 +6,8 @@ import pytest
 
 from daytrader_ray.analytics.performance import daily_returns, sharpe
 from daytrader_ray.analytics.run import Run
-from daytrader_ray.analytics.sweeps import capacity_curve, cost_sweep
+from daytrader_ray.analytics.sweeps import capacity_curve, cost_sweep, volume_room
+from daytrader_ray.domain.budget import SIZING_STEPS
 from tests.dashboard.runs import made_run
 
 
@@ -39,3 +41,15 @@ def test_more_money_pays_more_impact_until_the_sharpe_ratio_is_half(run: Run) ->
 
 def test_a_loser_has_no_capacity() -> None:
     assert math.isnan(capacity_curve(made_run(30, edge_bps=-20.0)).crossing)
+
+
+def test_the_curve_ends_where_nothing_is_earned(run: Run) -> None:
+    curve = capacity_curve(run)
+    assert (curve.sharpe[:-1] >= 0).all() and curve.factor[-1] >= 1.0
+
+
+def test_half_of_the_entries_meet_the_limit_of_volume_at_this_size(run: Run) -> None:
+    room = run.decisions.steps[:, SIZING_STEPS.index("room_volume_shares")] / run.stocks.qty
+    assert volume_room(run) == pytest.approx(np.median(room))
+    none = dataclasses.replace(run, decisions=run.decisions.where(np.empty(0, dtype=np.int64)))
+    assert math.isnan(volume_room(none))

@@ -2,7 +2,8 @@ import math
 
 import pytest
 
-from daytrader_ray.analytics.verdict import Evidence, verdict
+from daytrader_ray.analytics.measure import Estimate
+from daytrader_ray.analytics.verdict import NOT_ASSESSED, SELECTED, TOO_SHORT, Evidence, run_verdict, verdict
 
 
 @pytest.mark.parametrize(("days", "label"), [(8, "too short"), (119, "too short"), (120, "not assessed")])
@@ -20,3 +21,21 @@ def test_a_loss_is_called_a_loss_and_hindsight_is_said() -> None:
     got = verdict(Evidence(8, -0.0123, math.nan, 31, "The symbols were chosen after the data."))
     assert "lost 1.23%" in got.sentence
     assert got.sentence.endswith("The symbols were chosen after the data.")
+
+
+def test_a_short_run_is_too_short_whatever_it_made() -> None:
+    found = run_verdict(1, Estimate(0.02), selected=False)
+    assert found.label == TOO_SHORT
+    assert found.sentence.startswith("Too short: 1 day made 2.00% after costs.")
+
+
+def test_a_run_whose_interval_holds_zero_may_be_luck() -> None:
+    found = run_verdict(250, Estimate(0.02, -0.01, 0.05), selected=True)
+    assert found.label == NOT_ASSESSED
+    assert f"({SELECTED}). Luck alone could do that: its 95 % interval is -1.00% to +5.00%" in found.sentence
+
+
+def test_a_gain_beyond_its_interval_is_still_no_proof() -> None:
+    found = run_verdict(250, Estimate(-0.02, -0.05, -0.01), selected=False)
+    assert found.sentence.startswith("250 days lost 2.00% after costs; its 95 % interval")
+    assert "no proof" in found.sentence

@@ -40,7 +40,7 @@ def done(rehearsal: Rehearsal = REHEARSED, fits: int = 4 * len(SCORERS), ensembl
         "verdict": {"label": "too short"},
     }
     searched = SimpleNamespace(summary=lambda: summary)
-    return Done(None, searched, SimpleNamespace(bundle_id="b"), rehearsal, "report.html", 100, 28, {})
+    return Done(None, searched, SimpleNamespace(bundle_id="b"), rehearsal, {"report": "report.html"}, 100, 28, {})
 
 
 def test_the_last_line_has_the_keys_that_scripts_read() -> None:

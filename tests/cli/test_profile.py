@@ -41,6 +41,18 @@ def test_a_symbol_in_two_sectors_is_refused(tmp_path: Path) -> None:
         load(path, environ={})
 
 
+def test_hedges_that_the_universe_does_not_follow_are_refused_by_name(tmp_path: Path) -> None:
+    path = write(tmp_path, UNIVERSE + "portfolio:\n  beta_hedge: true\n  fear: {enabled: true, hold: {VIXY: 0.02}}\n")
+    with pytest.raises(ConfigError, match=r"mine\.yaml: portfolio asks for I:VIX, VIXY$") as caught:
+        load(path, environ={})
+    assert caught.value.hint == "add them to universe.references"
+    references = '[SPY, "I:VIX", VIXY, XLK]'
+    assert load(path, environ={"DAYTRADER__UNIVERSE__REFERENCES": references}).portfolio.beta_hedge
+    with pytest.raises(ConfigError, match=r"fear\.hold names XLK: expected hedges"):
+        hold = {"DAYTRADER__UNIVERSE__REFERENCES": references, "DAYTRADER__PORTFOLIO__FEAR__HOLD": "{XLK: 0.1}"}
+        load(path, environ=hold)
+
+
 def test_a_missing_profile_is_named() -> None:
     with pytest.raises(ConfigError, match="profile 'nowhere' not found"):
         load("nowhere", environ={})

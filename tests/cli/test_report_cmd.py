@@ -25,7 +25,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Run]:
     run_store.save(root, made_run(12, 10, "live", seed=2))
     run = run_store.save(root, made_run(12, 10))
     store = ParquetStore(root)
-    store.claim("made by hand")
+    store.claim("sandbox seed 7 strength 1 first 2024-01-03")
     minutes = session_grid(DAY, DAY).minute_of_row
     n = len(minutes)
     bar = {name: pa.array([50.0] * n) for name in ("open", "high", "low", "close", "volume", "vwap")}
@@ -51,6 +51,7 @@ def test_a_stored_run_has_its_page_beside_its_tables(stored: tuple[str, Run]) ->
     assert told == {"report": f"{root}/runs/{run.manifest.id}/report.html", "verdict": "too short"}
     page = Path(told["report"]).read_text(encoding="utf-8")
     assert run.manifest.id in page and "<h2>Equity</h2>" in page
+    assert page.index("Synthetic market (sandbox seed 7 strength 1") < page.index("<h2>Equity</h2>")
 
 
 def test_bars_of_an_asked_day_are_in_the_page(stored: tuple[str, Run]) -> None:

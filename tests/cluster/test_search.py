@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from daytrader_ray.adapters import run_store
+from daytrader_ray.adapters.explain import explain
 from daytrader_ray.adapters.score_tables import ScoreTable
 from daytrader_ray.cluster.backtest import Span, backtest_bundle, backtest_mask
 from daytrader_ray.cluster.content import digest_of_arrays, key_of
@@ -287,6 +288,11 @@ def test_an_ensemble_of_the_search_trades_its_steps_again_to_the_cent(
     done = backtest_mask(request_, 31)
     assert done.run.session_equity.tolist() == report.result["trials"][31]["equity"]
     assert done.run.manifest.subject == f"mask 31 of {report.result['id']}"
+    entry = str(done.run.decisions.client_order_id[-1])
+    told = explain(request_.root, entry, done.run.manifest.id)
+    assert told["bar"]["close"] == told["order"]["price"] and told["decision"]["entry"] == entry
+    assert len(told["features"]) == report.result["selection"]["of"]
+    assert [one["name"] for one in told["decision"]["members"]] == list(MEMBERS)
     again = backtest_mask(request_, 31, Span(first=dt.date(2025, 11, 12), cash=50_000.0))
     assert (len(again.run.dates), again.run.session_equity[0]) == (1, 50_000.0)
     with pytest.raises(ConfigError, match="mask 200"):

@@ -1,5 +1,6 @@
 """What a session refuses before it begins; no Ray is started here."""
 
+import asyncio
 import datetime as dt
 from types import SimpleNamespace
 
@@ -9,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from daytrader_ray.adapters import bar_buffer
-from daytrader_ray.adapters.journal import open_journal
+from daytrader_ray.adapters.journal import open_journal, reduce_path
 from daytrader_ray.adapters.live_config import LiveConfig
 from daytrader_ray.adapters.store import FILE_SCHEMA, ParquetStore
 from daytrader_ray.adapters.tables import Kind
@@ -52,7 +53,25 @@ async def test_a_position_that_a_halt_kept_through_the_close_is_taken_over(tmp_p
         journal.note("mark", {"peak": 1_200.0, "start_equity": 1_100.0, "state": 2})
         journal.note("close", {"cash": 500.0, "carried": {"AAPL": carried["AAPL"]._asdict()}})
     start, held = await starting(spec_of(tmp_path), FakeBroker(Account(600.0, 1_170.0, {"AAPL": 3})))
-    assert start == Start(600.0, 1_300.0, None, False, carried) and held == {"AAPL": 3}
+    assert start == Start(600.0, 1_200.0, None, False, carried) and held == {"AAPL": 3}
+    by_hand, held = await starting(spec_of(tmp_path), FakeBroker(Account(1_170.0, 1_170.0, {})))
+    assert by_hand == Start(1_170.0, 1_200.0) and held == {}
+
+
+async def test_the_command_to_reduce_reaches_a_running_session_and_its_end_too(tmp_path):
+    spec, said = spec_of(tmp_path), []
+    spec.pace = SimpleNamespace(speed=1000.0)
+    path = reduce_path(tmp_path)
+    path.parent.mkdir()
+    path.touch()
+    heeding = asyncio.create_task(session._heed(spec, SimpleNamespace(reduce=lambda *words: said.append(words))))
+    async with asyncio.timeout(5):
+        while ("command", "by command") not in said:
+            await asyncio.sleep(0.005)
+        path.unlink()
+        while said[-1] != ("command", ""):
+            await asyncio.sleep(0.005)
+    heeding.cancel()
 
 
 def test_a_store_of_five_minute_bars_is_refused_for_a_session(tmp_path):

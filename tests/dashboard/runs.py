@@ -206,4 +206,5 @@ def _manifest(kind: Kind, n_sessions: int) -> Manifest:
         config={"kernel": {"max_position": 0.05, "orders": "limit"}, "costs": {"participation": 0.05}},
         notices=("Made by hand: these figures are of no market.",),
         denied={"threshold": 1200, "size": 12, "gross": 3},
+        budgets={"risk_parity": 20, "half_target": 120},
     )

@@ -68,7 +68,8 @@ def test_every_section_that_a_trader_wants_is_there(text: str) -> None:
         "What signals are worth", "Decay", "Net edge", "Break-even", "Where it came from",
         "By side, hedges apart",
         "By hour of entry", "By regime at entry", "By reason of exit", "By sector", "By symbol", "By model",
-        "What sized the positions", "What bound", "Wishes denied", "Bars and fills", "Trades and orders",
+        "What sized the positions", "What bound", "Who divided the book", "Wishes denied", "Bars and fills",
+        "Trades and orders",
         "How it was made", "Before you trade",
     ]  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -104,7 +104,7 @@ def fit_bundle(frames: Frames, last: int, stocks: Sequence[str] = STOCKS) -> Bun
         symbols=frames.panel.symbols,
         scaler=view.scaler,
         members=members,
-        ensemble=equal(MASK, q99=float(np.quantile(np.abs(scores), 0.99)), threshold=0.25),
+        ensemble=replace(equal(MASK, q99=float(np.quantile(np.abs(scores), 0.99)), threshold=0.25), ic=0.05),
         regime=None,
         left_out=(),
         plan={"extras": feature_set(FEATURES).origins},

@@ -5,11 +5,14 @@ import datetime as dt
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from daytrader_ray.adapters import run_store
 from daytrader_ray.adapters.journal import journal_path, read
 from daytrader_ray.cli.session_spec import rehearsal_spec
 from daytrader_ray.domain.errors import BundleError, ConfigError, DataError, FeedError, LockstepError
+from daytrader_ray.domain.trading import OrderKind
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +48,40 @@ def test_entries_and_patient_exits_rest_as_limits_and_what_is_left_of_them_is_ca
     assert 0 < sum(order["client_order_id"] in fills for order in limits) < len(limits)
     assert {order["order_kind"] for order in limits} == {"ENTRY", "EXIT"}
     assert any(order["order_kind"] == "CANCEL" for order in orders)
+
+
+def test_session_and_backtest_are_stored_as_runs_of_the_same_numbers(rehearsal, day):
+    session, backtest = (run_store.load(day.root, name) for name in rehearsal.runs)
+    assert (session.manifest.kind, backtest.manifest.kind) == ("rehearsal", "backtest")
+    assert len(session.orders) == rehearsal.orders and run_store.manifest_of(day.root).id == session.manifest.id
+    for name in ("orders", "fills", "trades"):
+        for column, values in vars(getattr(backtest, name)).items():
+            other = getattr(getattr(session, name), column)
+            np.testing.assert_array_equal(np.sort(other), np.sort(values), err_msg=column)
+    assert session.curve.equity == pytest.approx(backtest.curve.equity, abs=1e-6)
+    assert session.curve.beta_usd == pytest.approx(backtest.curve.beta_usd, abs=1e-6)
+    order = np.argsort(session.decisions.client_order_id), np.argsort(backtest.decisions.client_order_id)
+    for name in ("steps", "scores", "weights", "regime"):
+        mine, other = (getattr(run.decisions, name)[at] for run, at in zip((session, backtest), order, strict=True))
+        np.testing.assert_allclose(mine, other, atol=1e-9)
+
+
+def test_the_slow_loop_says_the_same_to_the_last_bit_in_the_rehearsal_and_in_its_backtest(
+    rehearsal, profile, exchange, day
+):
+    from daytrader_ray.cluster.before import load_bundle
+    from daytrader_ray.cluster.replay import replay
+
+    spec = rehearsal_spec(profile, day.session, "latest", exchange)
+    traded = replay(spec, load_bundle(spec), spec.cash)
+    told = [json.loads(json.dumps(one.told(traded.frames.panel.symbols))) for one in traded.allocations]
+    noted = [
+        record for record in read(journal_path(Path(day.root), day.session, "rehearsal")) if record["kind"] == "budget"
+    ]
+    assert noted == [{"kind": "budget", **one} for one in told]
+    assert [one["slot"] for one in told] == [-1, 59, 119, 179]  # half a day
+    assert {OrderKind.HEDGE, OrderKind.ENTRY} <= {order.kind for order in traded.result.orders}
+    assert {one["step"] for one in told[1:]} <= {"min_variance", "half_target"}
 
 
 def test_another_threshold_on_one_side_is_found_as_a_difference(profile, exchange, day, rehearsal):

@@ -11,8 +11,11 @@ from daytrader_ray.domain.budget import Budget, unlimited
 from daytrader_ray.domain.trading import Fill, Order, OrderKind, Phase, Reason, is_urgent
 from daytrader_ray.engine.backtest import BacktestResult
 from tests.engine.cases import Case
+from tests.engine.reference import ROOMS
 
 TINY = 1e-9
+BOUNDS = (*ROOMS, "wish")
+"""What can be the smallest of an entry's rooms; -1, the last one, is the wish itself."""
 LIVE_ONLY = {Reason.NONE, Reason.UNPROTECTED, Reason.DENIED_BLOCKED}
 """A backtest's venue refuses no stop and knows the fate of every order."""
 
@@ -65,6 +68,9 @@ def violations(case: Case, result: BacktestResult) -> list[str]:
     ids = Counter(order.client_order_id for order in result.orders)
     books.say(max(ids.values(), default=1) == 1, "an id names two orders", [k for k, n in ids.items() if n > 1])
     _fills_fit_their_orders(books)
+    if not any(trade.carried for trade in result.trades) and not any(books.qty.values()):
+        earned = math.fsum(trade.pnl_usd for trade in result.trades)
+        books.say(abs(case.cash + earned - books.cash) <= 1e-6, "the trades earn what the cash gains", earned)
     return books.wrong
 
 
@@ -84,7 +90,7 @@ def _session(books: Books, s: int, start: float, equity: Iterator[float]) -> flo
                 books.mark[i] = float(panel.close[row, i])
         now = next(equity)
         held = math.fsum(qty * books.mark[i] for i, qty in books.qty.items() if qty)
-        books.say(abs(books.cash + held - now) <= TINY * max(1.0, abs(now)), "cash + positions = equity", s, t, now)
+        books.say(abs(books.cash + held - now) <= TINY, "cash + positions = equity", s, t, now)
         halted = halted or now <= (1 - case.kernel.max_daily_loss) * start
         _decisions(books, s, t, (now, start), halted and t < n - 1)
     for i, qty in books.qty.items():
@@ -237,6 +243,6 @@ def coverage(result: BacktestResult) -> Counter[str]:
     found.update(f"order {order.kind.name} {order.reason.name}" for order in result.orders)
     found.update({f"verdict {reason.name}": n for reason, n in result.verdicts.items()})
     found.update(f"fill {fill.kind.name} {fill.phase}" for fill in result.fills)
-    found.update(f"bound {int(steps[-1])}" for steps in result.sizing.values())
+    found.update(f"bound {BOUNDS[int(steps[-1])]}" for steps in result.sizing.values())
     found.update(f"trade {trade.reason.name}{' carried' if trade.carried else ''}" for trade in result.trades)
     return found

@@ -13,7 +13,7 @@ from daytrader_ray.domain.budget import Budget, Budgets
 from daytrader_ray.domain.trading import Reason
 from daytrader_ray.engine.backtest import BacktestResult, backtest
 from tests.engine.cases import HEDGES, Case, Size, case
-from tests.engine.conservation import LIVE_ONLY, coverage, violations
+from tests.engine.conservation import BOUNDS, LIVE_ONLY, coverage, violations
 
 seeds = st.integers(0, 2**32 - 1)
 sizes = st.builds(Size, n_sessions=st.integers(1, 3), n_stocks=st.integers(1, 6))
@@ -97,6 +97,6 @@ def test_every_rule_and_every_room_is_reached() -> None:
         seen += coverage(run(case(seed)))
     reached = {name.split()[-1] for name in seen} | {name.split()[-2] for name in seen if "carried" in name}
     assert not {reason.name for reason in Reason} - reached - {reason.name for reason in LIVE_ONLY}
-    assert {f"bound {k}" for k in range(-1, 6)} <= set(seen)
+    assert {f"bound {name}" for name in BOUNDS} <= set(seen)
     assert {"fill ENTRY A", "fill ENTRY B", "fill EXIT A", "fill EXIT B", "fill STOP B", "fill HEDGE A"} <= set(seen)
     assert any(name.endswith("carried") for name in seen)

@@ -173,6 +173,7 @@ def test_what_a_limit_has_not_filled_is_cancelled_and_asked_for_no_longer() -> N
         (CANCEL, 1, -1, 200, Reason.UNFILLED, 50.0),
     ]
     assert release(book, out) == 0
+    assert book.limit_kind.tolist() == book.limit_qty.tolist() == [0, 0]
 
 
 def test_a_filled_limit_rests_no_longer() -> None:
@@ -291,6 +292,8 @@ def test_the_kelly_fraction_falls_to_a_quarter_over_ten_percent_below_the_peak(f
         ({"max_net": 0.0004}, 0, Reason.DENIED_NET),
         ({"max_beta": 0.0004}, 0, Reason.DENIED_BETA),
         ({"buying_power": 0.0004}, 0, Reason.DENIED_CASH),
+        ({"max_sector": 0.0004, "max_gross": 0.0004}, 0, Reason.DENIED_SECTOR),
+        ({"max_net": 0.0004, "max_beta": 0.0004, "buying_power": 0.0004}, 0, Reason.DENIED_NET),
     ],
 )
 def test_each_room_cuts_an_entry_or_denies_it(kernel: dict[str, float], qty: int, reason: int) -> None:
@@ -302,15 +305,32 @@ def test_each_room_cuts_an_entry_or_denies_it(kernel: dict[str, float], qty: int
 
 
 def test_a_stop_trails_by_an_increment_or_more_also_where_the_increment_changes() -> None:
-    for best, moved in ((1.9949, False), (2.0151, True)):
+    for best, moved in ((1.9951, False), (1.9952, True), (2.0, False), (2.01, True)):
         book = new_book(1, 100_000.0)
         apply_fill(book, 0, ENTRY, 1, 100, 1.9949, 0.0, 90, 5)
         book.atr[0] = 0.5
         protected(book)
-        book.stop_price[0] = 0.9949
+        book.stop_price[0] = 0.9951
         now = snapshot(1, close=np.full(1, 1.99), high=np.full(1, best), signal=np.ones(1), expected_volume=np.ones(1))
         sent = decide(book, now, trailing=True)
         assert [line[0] for line in sent] == ([CANCEL_STOP, STOP] if moved else [])
+
+
+@pytest.mark.parametrize(("blocked", "stop_live"), [(HANDS_OFF, 100), (ENTERING, 100), (0, 0)])
+def test_a_stop_is_not_moved_while_an_order_is_on_its_way_or_none_rests(blocked: int, stop_live: int) -> None:
+    book = holding(1, 100)
+    book.blocked[0], book.stop_live[0] = blocked, stop_live
+    assert decide(book, snapshot(1, high=np.full(1, 60.0), signal=np.ones(1)), trailing=True) == []
+    book = holding(1, 100)
+    assert decide(book, snapshot(1, high=np.full(1, 60.0), signal=np.ones(1)), slot=90, trailing=True) == []
+    sent = decide(book, snapshot(1, high=np.full(1, 60.0), signal=np.ones(1)), slot=91, trailing=True)
+    assert sent[1] == (STOP, 0, -1, 100, Reason.TRAIL, 59.0)
+
+
+def test_a_stop_does_not_follow_a_price_that_is_not_known() -> None:
+    for side in (1, -1):
+        unknown = snapshot(1, high=np.full(1, np.nan), low=np.full(1, np.nan), signal=np.full(1, side * 1.0))
+        assert decide(holding(1, 100 * side), unknown, trailing=True) == []
 
 
 def test_a_stop_that_is_carried_over_a_split_lies_on_the_increment() -> None:

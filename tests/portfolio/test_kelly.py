@@ -43,14 +43,14 @@ def test_pseudo_trades_alone_have_no_edge_and_many_trades_outweigh_them() -> Non
 
 def test_few_trades_make_fewer_buckets_and_none_no_entries() -> None:
     rng = np.random.default_rng(3)
-    assert len(buckets_of(*trades(rng, 120, 0.3)).edges) == 2
+    assert len(buckets_of(*trades(rng, 220, 0.3)).edges) == 2
     nothing = buckets_of(np.empty(0), np.empty(0))
     assert sizing_of(nothing, 0.5).weight.tolist() == [0.0] and nothing.n.tolist() == [0.0]
 
 
 def test_a_bucket_without_losses_takes_the_mean_loss_of_all() -> None:
-    strength = np.repeat([0.2, 0.8], 100)
-    net = np.concatenate([np.tile([0.01, -0.01], 50), np.full(100, 0.02)])
+    strength = np.repeat([0.2, 0.8], 200)
+    net = np.concatenate([np.tile([0.01, -0.01], 100), np.full(200, 0.02)])
     found = buckets_of(strength, net)
     assert found.loss.tolist() == pytest.approx([0.01, 0.01]) and found.win.tolist() == pytest.approx([0.01, 0.02])
 

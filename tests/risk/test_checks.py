@@ -48,6 +48,7 @@ def test_an_entry_within_every_limit_passes() -> None:
         ({"state": 1}, order(), "entry while exits alone are allowed"),
         ({"state": 2}, order(), "entry while exits alone are allowed"),
         ({"state": 1, "held": 5}, order(HEDGE, qty=1), "hedge while exits alone are allowed"),
+        ({"state": 1, "held": -10}, order(HEDGE, qty=30), "hedge while exits alone are allowed"),
         ({"held": 10}, order(qty=1), "entry while 10 shares are held"),
         ({"held": -10}, order(qty=1), "entry while -10 shares are held"),
         ({"held": 10}, order(OrderKind.EXIT, side=-1, qty=11), "-11 shares would not close a position of +10"),

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from dataclasses import replace
+from decimal import Decimal
 
 import numpy as np
 import pytest
@@ -12,7 +13,16 @@ from daytrader_ray.adapters.calendar import session_grid
 from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.trading import OrderKind, Reason, client_order_id, is_urgent
 from daytrader_ray.engine.book import new_book
-from daytrader_ray.engine.fills import Bar, Liquidity, costs_of, fill_fee, market_fill, stop_fill
+from daytrader_ray.engine.fills import (
+    Bar,
+    Liquidity,
+    costs_of,
+    fill_fee,
+    limit_at_open,
+    limit_inside,
+    market_fill,
+    stop_fill,
+)
 from daytrader_ray.market_data import adjust
 from daytrader_ray.market_data.bars import SymbolBars
 from daytrader_ray.market_data.panel import build_panel
@@ -31,6 +41,9 @@ KINDS = [
     (OrderKind.EXIT, Reason.SIGNAL_EXIT),
     (OrderKind.EXIT, Reason.FLATTEN),
     (OrderKind.EXIT, Reason.HALTED),
+    (OrderKind.EXIT, Reason.UNPROTECTED),
+    (OrderKind.EXIT, Reason.CARRIED),
+    (OrderKind.HEDGE, Reason.HEDGE),
 ]
 
 
@@ -113,8 +126,6 @@ def test_market_orders_fill_alike(history, session, slot, symbol, side, qty, kin
 @settings(max_examples=400, deadline=None)
 @given(sessions, places, st.sampled_from(SYMBOLS), st.sampled_from([-1, 1]), st.integers(1, 5000), st.integers(-60, 60))
 def test_stops_fill_alike(history, session, slot, symbol, side, qty, cents) -> None:
-    from decimal import Decimal
-
     n_slots = GRID.sessions[session].n_minutes
     slot = n_slots - 1 if slot < 0 else slot
     bar, liquidity, costs = binary(history, session, slot)
@@ -128,3 +139,22 @@ def test_stops_fill_alike(history, session, slot, symbol, side, qty, cents) -> N
     price = stop_fill(book, i, slot, n_slots, bar, liquidity, costs)
     theirs = Matcher(MARKET, COSTS, session).fill_stop(symbol, side, qty, stop, slot)
     assert price == (float(theirs.price) if theirs else 0.0)
+
+
+@settings(max_examples=300, deadline=None)
+@given(sessions, places, st.sampled_from(SYMBOLS), st.sampled_from([-1, 1]), st.integers(1, 20_000), st.integers(-9, 9))
+def test_limits_fill_alike_at_the_open_and_inside(history, session, slot, symbol, side, qty, cents) -> None:
+    n_slots = GRID.sessions[session].n_minutes
+    slot = n_slots - 1 if slot < 0 else slot
+    bar, liquidity, costs = binary(history, session, slot)
+    i, matcher = SYMBOLS.index(symbol), Matcher(MARKET, COSTS, session)
+    near = bar.open[i] if cents % 2 else bar.low[i] if side > 0 else bar.high[i]
+    limit = Decimal(repr(round(float(100.0 if np.isnan(near) else near) + cents / 100, 2)))
+    filled, price = limit_at_open(i, side, qty, float(limit), slot, bar, liquidity, costs)
+    theirs = matcher.fill_limit_at_open(symbol, side, qty, limit, slot)
+    assert (filled, price) == ((theirs.qty, float(theirs.price)) if theirs else (0, 0.0))
+    inside = matcher.fill_limit_inside(symbol, side, qty, limit, slot)
+    assert limit_inside(i, side, qty, float(limit), bar, costs) == (inside.qty if inside else 0)
+    for found in (theirs, inside):
+        if found is not None:
+            assert round(fill_fee(side, found.qty, float(found.price), costs), 2) == float(found.fee)

@@ -9,7 +9,17 @@ from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.sessions import SessionGrid
 from daytrader_ray.domain.trading import OrderKind, Reason
 from daytrader_ray.engine.book import new_book
-from daytrader_ray.engine.fills import Bar, Costs, Liquidity, costs_of, fill_fee, market_fill, stop_fill
+from daytrader_ray.engine.fills import (
+    Bar,
+    Costs,
+    Liquidity,
+    costs_of,
+    fill_fee,
+    limit_at_open,
+    limit_inside,
+    market_fill,
+    stop_fill,
+)
 from daytrader_ray.sandbox.actions import share_ratio
 from daytrader_ray.sandbox.config import SandboxConfig
 from daytrader_ray.sandbox.market import Market
@@ -23,6 +33,7 @@ ORDERS = {
     "entry": (OrderKind.ENTRY, Reason.SIGNAL),
     "exit": (OrderKind.EXIT, Reason.TIME_EXIT),
     "flat": (OrderKind.EXIT, Reason.FLATTEN),
+    "hedge": (OrderKind.HEDGE, Reason.HEDGE),
 }
 
 
@@ -89,6 +100,27 @@ def test_random_orders_get_the_same_quantity_price_and_fee(market: Market, sessi
             filled, price = market_fill(i, int(kind), side, qty, int(reason), slot, n_slots, bar, known, costs)
             agree(matcher.fill_at_open(f"x-{word}", symbol, side, qty, slot), filled, price, side, costs)
             check_stop(matcher, rng, (i, symbol, side, qty, slot), bar, known, costs)
+            check_limit(matcher, rng, (i, symbol, side, qty, slot), bar, known, costs)
+
+
+def check_limit(
+    matcher: Matcher,
+    rng: np.random.Generator,
+    order: tuple[int, str, int, int, int],
+    bar: Bar,
+    known: Liquidity,
+    costs: Costs,
+) -> None:
+    i, symbol, side, qty, slot = order
+    around = bar.open[i] if bar.volume[i] else bar.last_close[i]
+    if np.isnan(around):
+        return
+    limit = round(float(around) + 0.01 * float(rng.integers(-6, 7)), 2)
+    price = Decimal(str(limit))
+    filled, paid = limit_at_open(i, side, qty, limit, slot, bar, known, costs)
+    agree(matcher.fill_limit_at_open(symbol, side, qty, price, slot), filled, paid, side, costs)
+    inside = limit_inside(i, side, qty, limit, bar, costs)
+    agree(matcher.fill_limit_inside(symbol, side, qty, price, slot), inside, limit, side, costs)
 
 
 def check_stop(

@@ -9,6 +9,7 @@ from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.panel import Frames
 from daytrader_ray.domain.regime import Regime
 from daytrader_ray.engine.config import KernelConfig
+from daytrader_ray.portfolio.config import PortfolioConfig
 from daytrader_ray.regime.config import RegimeConfig
 from daytrader_ray.walkforward.config import SearchConfig
 from daytrader_ray.walkforward.costs import fill_costs, round_trip_costs
@@ -59,6 +60,15 @@ def here() -> Market:
 @pytest.fixture(scope="module")
 def results(here: Market) -> dict[int, list[WindowResult]]:
     return {mask: list(run_trial(mask, study_of(here), inputs_of(here))) for mask in (0, 1, 2, 3)}
+
+
+def test_the_slow_loop_is_asked_at_each_open_and_each_hour_of_the_test(here: Market) -> None:
+    study = replace(study_of(here), portfolio=PortfolioConfig(scheme="min_variance"))
+    asked = [window.caps["budgets"] for window in run_trial(1, study, inputs_of(here))]
+    assert {sum(steps.values()) for steps in asked} == {
+        4
+    }  # two sessions of two hours; what the second says is too late
+    assert asked[-1].pop("risk_parity") == 2 and set(asked[-1]) <= {"min_variance", "half_target"}
 
 
 def test_cash_stays_cash(results: dict[int, list[WindowResult]]) -> None:

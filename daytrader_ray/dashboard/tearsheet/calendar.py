@@ -9,7 +9,7 @@ from daytrader_ray.analytics.paths import Span, spans, worst_drawdowns
 from daytrader_ray.analytics.performance import daily_returns
 from daytrader_ray.analytics.run import Run
 from daytrader_ray.dashboard.formats import depth, gain, number, share, usd, whole
-from daytrader_ray.dashboard.markup import below, folded, section, table, toned, written
+from daytrader_ray.dashboard.markup import below, estimated, folded, section, table, toned, written
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -30,7 +30,9 @@ def calendar_section(run: Run) -> str:
 
 
 def _months(run: Run) -> str:
-    by_month = {(int(str(s.begins)[:4]), int(str(s.begins)[5:7])): s.metrics["total_return"] for s in spans(run, "M")}
+    by_month = {
+        (int(str(s.begins)[:4]), int(str(s.begins)[5:7])): s.metrics["total_return"].value for s in spans(run, "M")
+    }
     largest = max((abs(value) for value in by_month.values()), default=0.0)
     years = sorted({year for year, _ in by_month})
     rows = ((str(year), *(_month(by_month, (year, m), largest) for m in range(1, 13))) for year in years)
@@ -47,15 +49,8 @@ def _month(by_month: Mapping[tuple[int, int], float], month: tuple[int, int], la
 
 
 def _year(span: Span) -> tuple[str, ...]:
-    told = span.metrics
-    return (
-        str(span.begins)[:4],
-        str(span.sessions),
-        toned(told["total_return"], gain),
-        written(told["sharpe"], number),
-        written(told["volatility"], share),
-        written(told["max_drawdown"], depth),
-    )
+    shown = (("total_return", gain), ("sharpe", number), ("volatility", share), ("max_drawdown", depth))
+    return (str(span.begins)[:4], str(span.sessions), *(estimated(span.metrics[key], form) for key, form in shown))
 
 
 def _days(run: Run) -> str:

@@ -6,11 +6,12 @@ import numpy as np
 import plotly.graph_objects as go
 
 from daytrader_ray.analytics.decay import HORIZONS, Decay, net_edge
+from daytrader_ray.analytics.measure import measure_returns
 from daytrader_ray.analytics.run import Fills, Run
-from daytrader_ray.analytics.sweeps import Sweep, capacity_curve, cost_sweep
+from daytrader_ray.analytics.sweeps import Sweep, at_costs, capacity_curve, cost_sweep, volume_room
 from daytrader_ray.dashboard.figures import CHOSEN, html_of
 from daytrader_ray.dashboard.formats import gain, number, share, usd, whole
-from daytrader_ray.dashboard.markup import below, chart, section, table, written
+from daytrader_ray.dashboard.markup import below, chart, estimated, section, table, written
 from daytrader_ray.dashboard.tearsheet.curves import LEGEND, LOSS, MARKET
 
 SHOWN_FACTORS = (0.0, 1.0, 2.0)
@@ -22,24 +23,25 @@ LABEL = HORIZONS.index(30)
 def cost_section(run: Run) -> str:
     """Return the split of costs, the cost sweep and the capacity curve."""
     sweep, capacity = cost_sweep(run), capacity_curve(run)
-    columns = ((sweep.total_return, gain), (sweep.annual_return, gain), (sweep.sharpe, number))
-    swept = [
-        (f"x {factor:g}", *(written(float(np.interp(factor, sweep.factor, values)), form) for values, form in columns))
-        for factor in SHOWN_FACTORS
-    ]
     return section(
         "Costs",
         "Estimated for each fill from the price without costs: half the spread, market impact, fees on sales.",
         _split(run),
         below("If costs were other than estimated", f"The same trades at other costs. {_broken(sweep)}"),
         chart(_sweep(sweep), 280),
-        table(("Costs", "Return", "Return a year", "Sharpe"), swept),
+        table(("Costs", "Return", "Return a year", "Sharpe"), (_at_costs(run, factor) for factor in SHOWN_FACTORS)),
         below(
             "Capacity",
             f"The same trades with more money; impact in bps grows with the root of size. {_full(run, capacity)}",
         ),
         chart(_capacity(run, capacity), 280),
     )
+
+
+def _at_costs(run: Run, factor: float) -> tuple[str, ...]:
+    found = measure_returns(at_costs(run, factor), run.manifest.seed)
+    shown = (("total_return", gain), ("annual_return", gain), ("sharpe", number))
+    return (f"x {factor:g}", *(estimated(found[key], form) for key, form in shown))
 
 
 def _split(run: Run) -> str:
@@ -79,10 +81,18 @@ def _broken(sweep: Sweep) -> str:
 
 
 def _full(run: Run, capacity: Sweep) -> str:
-    if math.isnan(capacity.crossing):
-        return "Impact does not halve the Sharpe ratio in the range shown, or there is none to halve."
-    usd = capacity.crossing * float(run.session_equity[0])
-    return f"With about {usd:,.0f} USD the Sharpe ratio is half; participation limits make it less."
+    equity, room = float(run.session_equity[0]), volume_room(run)
+    half = "Impact alone does not halve the Sharpe ratio here, or there is none to halve."
+    if not math.isnan(capacity.crossing):
+        half = f"With about {_about(capacity.crossing * equity)} USD impact halves the Sharpe ratio."
+    if math.isnan(room):
+        return half
+    return f"{half} With {_about(room * equity)} USD half of the entries would meet the limit of a minute's volume."
+
+
+def _about(value: float) -> str:
+    """Write a rough amount with two digits."""
+    return f"{float(f'{value:.2g}'):,.0f}"
 
 
 def _sweep(sweep: Sweep) -> str:

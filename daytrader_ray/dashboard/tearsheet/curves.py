@@ -26,8 +26,8 @@ def equity_section(runs: Sequence[Run]) -> str:
     """Return the curves of the runs against SPY, with the drawdown and the regime of the first below."""
     times = timeline(runs[0])
     figure = make_subplots(rows=3, shared_xaxes=True, vertical_spacing=0.03, row_heights=[0.66, 0.28, 0.06])
-    for run, color in zip(runs, (CHOSEN, SECOND), strict=False):
-        _line(figure, times, _growth(run, times.labels), run.manifest.kind, color, 2.5)
+    for run, color, dash in zip(runs, (CHOSEN, SECOND), ("solid", "dash"), strict=False):
+        _line(figure, times, _growth(run, times.labels), run.manifest.kind, color, 2.5, dash)
     _line(figure, times, _at_closes(runs[0].spy, times), "SPY", MARKET, 1.5)
     matched = _at_closes(volatility_matched(runs[0]), times)
     _line(figure, times, matched, "SPY at this volatility", OTHER, 1.5, "dot")
@@ -143,7 +143,7 @@ def exposure_section(run: Run) -> str:
         ("hedges", run.curve.hedge_usd, MARKET),
     )
     for name, usd, color in shown:
-        if not usd.any():
+        if not usd.any() or (color == OTHER and np.array_equal(usd, run.curve.net_usd)):
             continue
         figure.add_scatter(
             x=np.arange(1, len(times.bars) + 1), y=_exposed(run, usd, times), name=name, mode="lines",

@@ -10,7 +10,7 @@ from html import escape
 import numpy as np
 import numpy.typing as npt
 
-from daytrader_ray.analytics.measure import added, held_minutes
+from daytrader_ray.analytics.measure import added, held_minutes, lookup
 from daytrader_ray.analytics.performance import ratio
 from daytrader_ray.analytics.run import Run
 from daytrader_ray.dashboard.markup import section
@@ -97,11 +97,9 @@ def _trades(run: Run) -> list[Column]:
 
 def _orders(run: Run) -> list[Column]:
     orders, fills = run.orders, run.fills
-    ids, place = np.unique(orders.client_order_id, return_inverse=True)
-    at = np.minimum(np.searchsorted(ids, fills.client_order_id), max(len(ids) - 1, 0))
-    known = ids[at] == fills.client_order_id if len(ids) else np.zeros(len(fills), dtype=np.bool_)
-    qty = added(at[known], fills.qty[known], len(ids))[place]
-    usd = added(at[known], (fills.qty * fills.price)[known], len(ids))[place]
+    lines, known = lookup(orders.client_order_id, fills.client_order_id)
+    qty = added(lines[known], fills.qty[known], len(orders))
+    usd = added(lines[known], (fills.qty * fills.price)[known], len(orders))
     return [
         Column("session", orders.session.astype(str).tolist()),
         Column("time", _times(run, orders.slot)),

@@ -56,8 +56,8 @@ def attribution_section(run: Run) -> str:
         tables,
         below("By symbol"),
         _symbols(attribution.by_symbol(run)),
-        below("By model", "Each trade's result by the model's share in the signal at entry (weight times score over "
-              "their sum): a model that spoke against a winner has lost it."),
+        below("By model", "Each trade's result, shared by the models that spoke for it at its entry, by weight times "
+              "score."),
         _members(run),
     )  # fmt: skip
 
@@ -128,6 +128,7 @@ def sizing_section(run: Run) -> str:
         table(("Factor", "5 %", "Median", "95 %"), facts),
         below("What bound", "The smallest limit of each entry that was sent."),
         table(("Limit", "Entries", "Share"), rows),
+        _budgets(run),
         _denied(run),
     )
 
@@ -136,11 +137,22 @@ def _count(count: int, n: int) -> tuple[str, str]:
     return f"{count:,}", share(count / n)
 
 
+def _budgets(run: Run) -> str:
+    counts = run.manifest.budgets
+    if not counts:
+        return ""
+    rows = ((escape(step.replace("_", " ")), *_count(n, sum(counts.values()))) for step, n in sorted(counts.items()))
+    lead = (
+        "The step of the ladder that divided the book, at each open and hour; the first that keeps all limits answers."
+    )
+    return below("Who divided the book", lead) + table(("Step", "Times", "Share"), rows)
+
+
 def _denied(run: Run) -> str:
     if not run.manifest.denied:
         return ""
     total = sum(run.manifest.denied.values())
     told = sorted(run.manifest.denied.items(), key=lambda item: (-item[1], item[0]))
-    rows = ((escape(name.removeprefix("denied_").replace("_", " ")), *_count(count, total)) for name, count in told)
+    rows = ((escape(name.replace("_", " ")), *_count(count, total)) for name, count in told)
     lead = "The kernel's last word on each symbol at each close; 'size' is less than one share after every cap."
     return below("Wishes denied", lead) + table(("Reason", "Times", "Share"), rows)

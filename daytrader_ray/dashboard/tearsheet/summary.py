@@ -7,8 +7,8 @@ from html import escape
 from daytrader_ray.analytics.measure import Estimate
 from daytrader_ray.analytics.run import Run
 from daytrader_ray.analytics.verdict import SELECTED, TOO_SHORT, Verdict
-from daytrader_ray.dashboard.formats import Format, depth, gain, number, share
-from daytrader_ray.dashboard.markup import between, folded, section, table, toned, written
+from daytrader_ray.dashboard.formats import depth, gain, number, share
+from daytrader_ray.dashboard.markup import between, estimated, folded, section, table, toned, written
 from daytrader_ray.dashboard.metrics import METRICS
 
 Measured = Mapping[str, Estimate]
@@ -54,17 +54,12 @@ def figures(runs: Sequence[Run], measured: Sequence[Measured]) -> str:
     rows = [
         (
             escape(metric.name),
-            *(_figure(one[metric.key], metric.form) for one in measured),
+            *(estimated(one[metric.key], metric.form) for one in measured),
             f"<span class='muted'>{escape(metric.meaning)}</span>",
         )
         for metric in METRICS
     ]
     return section("All figures", lead, table(heads, rows, "figures"))
-
-
-def _figure(estimate: Estimate, form: Format) -> str:
-    said = between(estimate, form)
-    return f"{written(estimate.value, form)}{f' <small>{said}</small>' if said else ''}"
 
 
 def manifest(run: Run) -> str:

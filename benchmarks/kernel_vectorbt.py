@@ -1,0 +1,183 @@
+"""The kernel beside vectorbt, on rules that both can express: the same trades, in turns, in one run, with the equity.
+
+vectorbt has no place for an exit at the open before a stop inside the bar, so that a bar is two rows for it: the open
+alone, where orders fill, and the whole bar, where stops are hit. A second comparison gives it one row a bar and its
+plain arrays of signals, its fastest form, which makes other trades.
+"""
+
+import datetime as dt
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numba
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import vectorbt as vbt
+from vectorbt.portfolio.enums import SignalContext
+
+from benchmarks.registry import Result, benchmark, compared
+from daytrader_ray.domain.costs import CostConfig, CurveStep, FeeSchedule, SpreadStep
+from daytrader_ray.domain.panel import FeatureMatrix, Frames, Panel
+from daytrader_ray.domain.sessions import Session, SessionGrid
+from daytrader_ray.domain.trading import OrderKind
+from daytrader_ray.engine.backtest import Plan, Record, trade
+from daytrader_ray.engine.config import KernelConfig
+
+Float64 = npt.NDArray[np.float64]
+
+N_SESSIONS, N_SLOTS, N_SYMBOLS = 60, 390, 100
+SHARES, THRESHOLD, BPS, TIME_EXIT, MIN_HOLD, FLAT = 100, 0.5, 3.0, 40, 15, 5
+ENTRY = int(OrderKind.ENTRY)
+
+
+class Given(NamedTuple):
+    """What both sides trade on, `[row, symbol]`."""
+
+    frames: Frames
+    signal: Float64
+
+
+def given(seed: int = 0) -> Given:
+    """Return deep markets in which every entry is for 100 shares; prices lie between the ticks, so that none ties."""
+    rng = np.random.default_rng(seed)
+    days = (dt.date(2025, 6, 2) + dt.timedelta(days=k) for k in range(N_SESSIONS))
+    grid = SessionGrid(tuple(Session(day, 29_140_000 + 1440 * k, N_SLOTS) for k, day in enumerate(days)))
+    shape = grid.n_rows, N_SYMBOLS
+    close = rng.uniform(20, 300, N_SYMBOLS) * np.exp(np.cumsum(rng.normal(0, 0.001, shape), 0))
+    open_ = np.vstack([close[:1], close[:-1]]) * np.exp(rng.normal(0, 0.0005, shape))
+    high = np.maximum(open_, close) * np.exp(np.abs(rng.normal(0, 0.0005, shape)))
+    low = np.minimum(open_, close) * np.exp(-np.abs(rng.normal(0, 0.0005, shape)))
+    symbols = tuple(f"S{k:03d}" for k in range(N_SYMBOLS))
+    deep = np.full(shape, 1e6)
+    panel = Panel(grid, symbols, open_, high, low, close, deep, close, np.ones(shape, dtype=np.bool_))
+    atr, known = 0.003 * close, np.ones((N_SESSIONS, N_SYMBOLS))
+    features = FeatureMatrix((), np.empty((*shape, 0), dtype=np.float32), atr, atr, atr)
+    expected = np.full(shape, SHARES / CostConfig().participation)
+    signal = np.zeros(shape)
+    for row in range(1, len(signal)):
+        signal[row] = 0.97 * signal[row - 1] + rng.normal(0, 0.058, N_SYMBOLS)
+    return Given(Frames(panel, features, 1e8 * known, 0.02 * known, expected), np.clip(signal, -1, 1))
+
+
+def ours(one: Given) -> Record:
+    """Trade with what vectorbt lacks switched off."""
+    costs = CostConfig(
+        min_half_spread_usd=0.0,
+        spread_table=(SpreadStep(adv_usd=0.0, half_spread_bps=BPS),),
+        minute_curve=(CurveStep(from_minute=0, factor=1.0),),
+        impact_factor=0.0,
+        fees=(FeeSchedule(from_date=dt.date(2020, 1, 1), sec_usd_per_million=0, taf_usd_per_share=0, taf_cap_usd=0),),
+    )
+    kernel = KernelConfig(
+        max_position=1.0, max_sector=4.0, max_gross=4.0, max_net=4.0, max_beta=4.0, buying_power=4.0,
+        sizing="confidence", orders="market", max_daily_loss=0.99, flat_minutes=FLAT, min_hold_minutes=MIN_HOLD,
+        time_exit_minutes=TIME_EXIT, cooldown_minutes=0, max_trades_per_symbol=N_SLOTS,
+    )  # fmt: skip
+    plan = Plan(
+        np.ones((N_SESSIONS, N_SYMBOLS), dtype=np.bool_), np.arange(N_SYMBOLS), np.full(N_SESSIONS, THRESHOLD),
+        np.full((N_SESSIONS, N_SYMBOLS), np.inf),
+    )  # fmt: skip
+    scale = np.ones(len(one.signal))
+    return trade(one.frames, one.signal, scale, plan, kernel, costs, (0, N_SESSIONS), 1e9)
+
+
+@numba.njit  # type: ignore[untyped-decorator]
+def rules(c: SignalContext, signal: Float64, entered: npt.NDArray[np.int64]) -> tuple[bool, bool, bool, bool]:
+    """Long entry, long exit, short entry, short exit at a row: those of the last close, at the row of an open."""
+    t = c.i // 2 - 1
+    if c.i % 2 == 1 or t < 0:
+        return False, False, False, False
+    now, slot = signal[t, c.col], t % N_SLOTS
+    side = 1 if c.position_now > 0 else -1
+    if c.position_now != 0:
+        age = t - entered[c.col] + 1
+        out = slot >= N_SLOTS - 1 - FLAT or age >= TIME_EXIT or side * now <= -THRESHOLD
+        out = out or (side * now < 0.25 * THRESHOLD and age >= MIN_HOLD)
+        return False, out and side > 0, False, out and side < 0
+    enter = abs(now) >= THRESHOLD and slot + 1 < N_SLOTS - 1 - FLAT
+    if enter:
+        entered[c.col] = t + 1
+    return enter and now > 0, False, enter and now < 0, False
+
+
+def theirs(one: Given) -> Callable[[], vbt.Portfolio]:
+    """Return the call that simulates the same rules in one account, its inputs laid out before."""
+    panel, cost = one.frames.panel, BPS / 10_000
+
+    def rows(opens: Float64, whole: Float64) -> pd.DataFrame:
+        return pd.DataFrame(np.stack([opens, whole], axis=1).reshape(2 * len(opens), N_SYMBOLS))
+
+    side = np.vstack([np.zeros((1, N_SYMBOLS)), np.sign(one.signal[:-1])])
+    paid = np.round(panel.open * (1 + side * cost), 4)
+    before = np.vstack([one.frames.features.atr_5[:1], one.frames.features.atr_5[:-1]])
+    distance = np.abs(paid - np.round(paid - side * 2.0 * before, 2)) / paid
+    opens, whole = rows(panel.open, panel.open), rows(panel.open, panel.close)
+    high, low, stop = rows(panel.open, panel.high), rows(panel.open, panel.low), rows(distance, distance)
+
+    def simulate() -> vbt.Portfolio:
+        return vbt.Portfolio.from_signals(
+            whole, open=opens, high=high, low=low, price=whole, signal_func_nb=rules,
+            signal_args=(one.signal, np.zeros(N_SYMBOLS, dtype=np.int64)), size=SHARES, slippage=cost, sl_stop=stop,
+            stop_entry_price="FillPrice", stop_exit_price="StopMarket", init_cash=1e9, freq="1min", group_by=True,
+            cash_sharing=True,
+        )  # fmt: skip
+
+    return simulate
+
+
+def plain(one: Given) -> Callable[[], vbt.Portfolio]:
+    """Return the call that simulates entries, exits and stops from plain arrays, one row a bar: its fastest form."""
+    panel, signal = one.frames.panel, np.vstack([np.zeros((1, N_SYMBOLS)), one.signal[:-1]])
+    slot = (np.arange(len(signal)) % N_SLOTS)[:, None]
+    may, flat = slot < N_SLOTS - 1 - FLAT, slot >= N_SLOTS - FLAT
+    arrays = (signal >= THRESHOLD) & may, (signal < 0.25 * THRESHOLD) | flat
+    shorts = (signal <= -THRESHOLD) & may, (signal > -0.25 * THRESHOLD) | flat
+    stop = 2.0 * one.frames.features.atr_5 / panel.close
+
+    def simulate() -> vbt.Portfolio:
+        return vbt.Portfolio.from_signals(
+            panel.close, *arrays, *shorts, price=panel.open, open=panel.open, high=panel.high, low=panel.low,
+            size=SHARES, slippage=BPS / 10_000, sl_stop=stop, init_cash=1e9, freq="1min", group_by=True,
+            cash_sharing=True,
+        )  # fmt: skip
+
+    return simulate
+
+
+def entries_of(record: Record) -> list[tuple[int, int]]:
+    """Return (symbol, row of the fill) of our entries, sorted."""
+    found = []
+    for session, log in enumerate(record.logs):
+        of = log.orders[log.fills[:, 3]]
+        for fill, order in zip(log.fills.tolist(), of.tolist(), strict=True):
+            if order[1] == ENTRY:
+                found.append((order[2], session * N_SLOTS + fill[0]))
+    return sorted(found)
+
+
+def cpu(function: Callable[[], object]) -> float:
+    """Return the processor seconds of one call."""
+    start = time.process_time()
+    function()
+    return time.process_time() - start
+
+
+@benchmark("kernel.vs_vectorbt")
+def vs_vectorbt(runs: int = 5) -> list[Result]:
+    """Orders, fills and equity of 60 sessions of 100 symbols, ms of one core, where the trades are the same."""
+    one = given()
+    same, fastest = theirs(one), plain(one)
+    trades = same().exit_trades.records
+    found = sorted(zip(trades["col"].tolist(), (trades["entry_idx"] // 2).tolist(), strict=True))
+    if found != entries_of(ours(one)):
+        raise SystemExit("vectorbt and the kernel make different trades")
+    fastest().value()
+    same().value()
+    times = [(cpu(lambda: ours(one)), cpu(lambda: same().value()), cpu(lambda: fastest().value())) for _ in range(runs)]
+    mine, two_rows, one_row = ([1e3 * t for t in column] for column in zip(*times, strict=True))
+    return [
+        compared("kernel.vs_vectorbt", "ms", "vectorbt from_signals, same trades", mine, two_rows),
+        compared("kernel.vs_vectorbt_plain", "ms", "vectorbt from_signals, one row a bar", mine, one_row),
+    ]

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
+import numpy as np
+import numpy.typing as npt
 
 from daytrader_ray.domain.sources import digest_of_sources
 
@@ -25,6 +27,7 @@ _OPTIONS: dict[str, Any] = {
 }
 
 F = TypeVar("F", bound=Callable[..., object])
+T = TypeVar("T", bound=np.generic)
 
 
 def _cache_dir() -> str:
@@ -47,3 +50,11 @@ def njit_flat(function: F) -> F:
     times their work.
     """
     return cast(F, numba.njit(**_OPTIONS | {"_nrt": False})(function))
+
+
+def plain(array: npt.NDArray[T]) -> npt.NDArray[T]:
+    """Return an array as kernels are compiled for: contiguous and writable, which shared memory is not; else a copy.
+
+    A kernel is compiled anew for every other kind, and a large one takes half a minute.
+    """
+    return np.require(array, requirements=("C", "W"))

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from daytrader_ray.domain.budget import CONFIDENCE, Budgets, Sizing, unlimited
 from daytrader_ray.domain.costs import CostConfig
+from daytrader_ray.domain.jit import plain
 from daytrader_ray.domain.panel import Frames
 from daytrader_ray.domain.trading import Fill, Order, Reason
 from daytrader_ray.engine.book import B1, F8, I8, new_book, restate
@@ -154,6 +155,7 @@ def trade(
     session_equity, logs = [cash], []
     at, budgets = _budgets_of(plan, kernel, len(curve))
     hedges = hedge_caps(kernel, symbols)
+    sizing = Sizing(plain(plan.sizing.edges), plain(plan.sizing.weight), float(plan.sizing.fraction))
     for s in range(start, stop):
         inside = slice(int(grid.first_row[s]) - first, int(grid.first_row[s + 1]) - first)
         day = day_of(frames, signals, scale, plan, s, (at[inside], budgets), hedges)
@@ -161,7 +163,7 @@ def trade(
         if s > start and book.qty.any():
             restate(book, frames.panel.share_factor[s] / frames.panel.share_factor[s - 1])
         log.counts[:] = 0
-        run_day(book, day, plan.sizing, rules, day_costs, scratch, out, log, curve[inside])
+        run_day(book, day, sizing, rules, day_costs, scratch, out, log, curve[inside])
         session_equity.append(float(curve[inside.stop - 1, 0]))
         logs.append(kept(log))
     return Record(tuple(logs), curve, np.array(session_equity))
@@ -186,7 +188,7 @@ def day_of(
     date, shape = grid.sessions[session].date, panel.close[rows].shape
 
     def part(by_row: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        return np.ascontiguousarray(by_row[rows])
+        return plain(by_row[rows])
 
     return Day(
         open=part(panel.open),
@@ -197,17 +199,17 @@ def day_of(
         signal=part(signals),
         atr=part(frames.features.atr_5),
         expected_volume=part(frames.expected_volume),
-        event_scale=plan.event_scale[date] if date in plan.event_scale else _none_near(*shape),
-        halted=plan.halts[date] if date in plan.halts else _none_halted(*shape),
+        event_scale=plain(plan.event_scale[date]) if date in plan.event_scale else _none_near(*shape),
+        halted=plain(plan.halts[date]) if date in plan.halts else _none_halted(*shape),
         threshold=thresholds(float(plan.threshold[session]), plan.hours, shape[0], grid.bar_minutes),
-        scale=np.ascontiguousarray(scale[rows]),
+        scale=part(scale),
         reducing=plan.reducing.get(date, np.zeros(shape[0])).astype(np.int64),
         budget=budgets[0],
         budgets=budgets[1],
-        tradable=np.ascontiguousarray(plan.tradable[session]),
-        sector=plan.sector,
-        sector_limit=np.ascontiguousarray(plan.sector_limit[session]),
-        shortable=plan.shortable,
+        tradable=plain(plan.tradable[session]),
+        sector=plain(plan.sector),
+        sector_limit=plain(plan.sector_limit[session]),
+        shortable=plain(plan.shortable),
         short_sales=short_sales(panel, session, panel.price_factor[session]),
         is_hedge=hedges[0],
         hedge_cap=hedges[1],
@@ -231,4 +233,4 @@ def _budgets_of(plan: Plan, kernel: KernelConfig, n_rows: int) -> tuple[I8, Budg
     """Return which budget is in force in each row `[row]`, and all of them."""
     if plan.budgets is None:
         return np.zeros(n_rows, dtype=np.int64), stacked([unlimited(plan.sector.size, kernel.max_position)])
-    return plan.budgets.at, stacked(plan.budgets.items)
+    return plain(plan.budgets.at), stacked(plan.budgets.items)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from daytrader_ray.domain.costs import CostConfig
-from daytrader_ray.domain.jit import njit_flat
+from daytrader_ray.domain.jit import njit_flat, plain
 from daytrader_ray.domain.panel import Frames
 from daytrader_ray.domain.trading import OrderKind, Reason, is_urgent
 from daytrader_ray.engine.book import F8, Book
@@ -80,9 +80,9 @@ def costs_of(config: CostConfig, date: dt.date, n_slots: int, bar_minutes: int) 
 def liquidity_of(frames: Frames, session: int) -> Liquidity:
     """Return what is known of each symbol before a session."""
     return Liquidity(
-        np.ascontiguousarray(frames.adv[session]),
-        np.ascontiguousarray(frames.sigma_day[session]),
-        np.ascontiguousarray(frames.half_spread_bps[session]),
+        plain(frames.adv[session]),
+        plain(frames.sigma_day[session]),
+        plain(frames.half_spread_bps[session]),
     )
 
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from daytrader_ray.domain.jit import njit
+from daytrader_ray.domain.jit import njit, plain
 from daytrader_ray.domain.panel import Float64, Panel
 from daytrader_ray.engine.book import B1, F8
 
@@ -29,9 +29,9 @@ def last_and_least(close: F8, low: F8) -> tuple[F8, F8]:
     last, least = np.full(close.shape[1], np.nan), np.full(close.shape[1], np.inf)
     for t in range(close.shape[0]):
         for i in range(close.shape[1]):
-            if np.isfinite(close[t, i]):
-                last[i] = close[t, i]
-            least[i] = min(least[i], low[t, i]) if np.isfinite(low[t, i]) else least[i]
+            # Comparisons with a NaN are false.
+            last[i] = close[t, i] if close[t, i] > 0.0 else last[i]
+            least[i] = low[t, i] if low[t, i] < least[i] else least[i]
     return last, least
 
 
@@ -58,4 +58,4 @@ def fall_from(close: Float64) -> Float64:
 
 def _session(panel: Panel, session: int) -> tuple[F8, F8]:
     rows = slice(int(panel.grid.first_row[session]), int(panel.grid.first_row[session + 1]))
-    return last_and_least(np.ascontiguousarray(panel.close[rows]), np.ascontiguousarray(panel.low[rows]))
+    return last_and_least(plain(panel.close[rows]), plain(panel.low[rows]))

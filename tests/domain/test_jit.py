@@ -1,19 +1,20 @@
-import os
-import subprocess
-import sys
-from pathlib import Path
+"""What kernels are compiled for."""
 
+import numpy as np
 import pytest
 
-from daytrader_ray.domain.sources import digest_of_sources
-
-PRINT = "import numba, daytrader_ray.domain.jit; print(numba.config.CACHE_DIR)"
+from daytrader_ray.domain.jit import plain
 
 
-@pytest.mark.parametrize(("variable", "below"), [("NUMBA_CACHE_DIR", ""), ("XDG_CACHE_HOME", "daytrader_ray/numba")])
-def test_compiled_kernels_lie_in_a_folder_of_these_sources(tmp_path: Path, variable: str, below: str) -> None:
-    environ = {key: value for key, value in os.environ.items() if key not in {"NUMBA_CACHE_DIR", "XDG_CACHE_HOME"}}
-    command = [sys.executable, "-c", PRINT]
-    environ |= {variable: str(tmp_path), "PYTHONPATH": str(Path(__file__).parents[2])}
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60, env=environ)
-    assert Path(done.stdout.strip()) == tmp_path / below / digest_of_sources(["."])[:16]
+@pytest.mark.parametrize("given", [np.arange(6.0)[::2], np.broadcast_to(np.zeros(3), (2, 3))])
+def test_an_array_of_another_kind_is_copied(given: np.ndarray) -> None:
+    found = plain(given)
+    assert found.flags.c_contiguous and found.flags.writeable
+    assert np.array_equal(found, given)
+
+
+def test_an_array_of_the_right_kind_is_itself() -> None:
+    array = np.arange(3.0)
+    assert plain(array) is array
+    array.flags.writeable = False
+    assert plain(array) is not array

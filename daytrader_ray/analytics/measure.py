@@ -10,11 +10,19 @@ import numpy.typing as npt
 from daytrader_ray.analytics.bootstrap import FEWEST_SESSIONS, block_length, interval, resampled
 from daytrader_ray.analytics.performance import Sums, beta, daily_returns, of_returns, of_sums, ratio
 from daytrader_ray.analytics.run import Bool, Run, Text, Trades
+from daytrader_ray.domain.budget import SIZING_STEPS
+from daytrader_ray.domain.trading import OrderKind
 
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 
 N_SAMPLES = 2000
+
+FEWEST_OF_A_YEAR = 20
+"""Fewer sessions than this say nothing of a year: a day of +1 % would be +1,127 %."""
+
+OF_A_YEAR = ("annual_return", "volatility", "sharpe", "sortino", "calmar")
+"""What is told as if a year went on like the sessions."""
 
 SESSION_MINUTES = 390
 
@@ -47,10 +55,15 @@ class Sessions:
 def measure(run: Run, n_samples: int = N_SAMPLES) -> dict[str, Estimate]:
     """Return the metrics of a run by name; intervals by the stationary bootstrap, from the run's own seed.
 
-    Trades are those of stocks; costs and turnover are of everything. Fewer than 10 sessions have no intervals.
+    Trades are those of stocks; costs and turnover are of everything. Fewer than 10 sessions have no intervals, fewer
+    than 20 no figures a year. The capacity is no larger than what the volume of the market lets in.
     """
     sessions = by_session(run)
-    return _estimated(lambda chosen: _metrics(sessions, chosen), sessions.returns, run.manifest.seed, n_samples)
+    found = _estimated(lambda chosen: _metrics(sessions, chosen), sessions.returns, run.manifest.seed, n_samples)
+    most, here = volume_room(run) * float(sessions.sums.equity_usd.mean()), found["capacity_usd"]
+    if math.isnan(most):
+        return found
+    return found | {"capacity_usd": Estimate(*(min(value, most) for value in (here.value, here.low, here.high)))}
 
 
 def measure_returns(returns: Float64, seed: int, n_samples: int = N_SAMPLES) -> dict[str, Estimate]:
@@ -65,9 +78,11 @@ def _estimated(
     n = len(returns)
     values = metrics(np.arange(n)[None, :])
     if n < FEWEST_SESSIONS:
-        return {key: Estimate(float(value[0])) for key, value in values.items()}
-    samples = metrics(_samples(returns, seed, n_samples))
-    return {key: Estimate(float(value[0]), *interval(samples[key])) for key, value in values.items()}
+        found = {key: Estimate(float(value[0])) for key, value in values.items()}
+    else:
+        samples = metrics(_samples(returns, seed, n_samples))
+        found = {key: Estimate(float(value[0]), *interval(samples[key])) for key, value in values.items()}
+    return found if n >= FEWEST_OF_A_YEAR else found | dict.fromkeys(OF_A_YEAR, Estimate(math.nan))
 
 
 def _samples(returns: Float64, seed: int, n_samples: int) -> Int64:
@@ -156,6 +171,14 @@ def lookup(ids: Text, wanted: Text) -> tuple[Int64, Bool]:
     order = np.argsort(ids)
     lines = order[np.minimum(np.searchsorted(ids, wanted, sorter=order), len(ids) - 1)]
     return lines, ids[lines] == wanted
+
+
+def volume_room(run: Run) -> float:
+    """Return how many times larger entries may be until half of them meet the participation limit; NaN without any."""
+    entries, decisions = run.orders.where(run.orders.kind == OrderKind.ENTRY), run.decisions
+    lines, known = lookup(entries.client_order_id, decisions.client_order_id)
+    room = decisions.steps[known, SIZING_STEPS.index("room_volume_shares")] / entries.qty[lines[known]]
+    return float(np.nanmedian(room)) if np.isfinite(room).any() else math.nan
 
 
 def number_of(run: Run, session: npt.NDArray[np.datetime64]) -> Int64:

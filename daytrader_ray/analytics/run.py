@@ -41,7 +41,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Curve(Table):
-    """The books on the mark at the close of every bar `[bar]`; `beta_usd` of the stocks, `hedge_usd` signed."""
+    """The books on the mark at the close of every bar `[bar]`; `beta_usd` and `net_usd` with hedges."""
 
     session: Days
     slot: Int64

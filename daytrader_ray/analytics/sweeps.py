@@ -5,10 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from daytrader_ray.analytics.measure import added, lookup, number_of
+from daytrader_ray.analytics.measure import added, number_of
 from daytrader_ray.analytics.performance import daily_returns, of_returns, ratio, sharpe
 from daytrader_ray.analytics.run import Run
-from daytrader_ray.domain.budget import SIZING_STEPS
 from daytrader_ray.domain.trading import OrderKind
 
 Float64 = npt.NDArray[np.float64]
@@ -51,8 +50,8 @@ def at_costs(run: Run, factor: float | Float64) -> Float64:
 def capacity_curve(run: Run) -> Sweep:
     """Return the result of the same trades, each `SIZES` as large: impact in bps grows with the root of the size.
 
-    Participation limits are not applied again (`volume_room` tells when they would be): at large sizes the truth is
-    worse. The curve ends where nothing is earned any more.
+    Participation limits are not applied again (`measure.volume_room` tells when they would be): at large sizes the
+    truth is worse. The curve ends where nothing is earned any more.
     """
     impact = _per_session(run, run.fills.impact_usd)
     sizes = np.array(SIZES)
@@ -64,12 +63,15 @@ def capacity_curve(run: Run) -> Sweep:
     return _crossed(sweep, sweep.sharpe, here / 2.0 if here > 0 else np.nan)
 
 
-def volume_room(run: Run) -> float:
-    """Return how many times larger entries may be until half of them meet the participation limit; NaN without any."""
-    entries, decisions = run.orders.where(run.orders.kind == OrderKind.ENTRY), run.decisions
-    lines, known = lookup(entries.client_order_id, decisions.client_order_id)
-    room = decisions.steps[known, SIZING_STEPS.index("room_volume_shares")] / entries.qty[lines[known]]
-    return float(np.nanmedian(room)) if np.isfinite(room).any() else float("nan")
+def free_share(run: Run) -> float:
+    """Return how much of the value traded was filled at a limit inside a bar, without spread or impact.
+
+    Larger costs or sizes leave those fills free, so that sweep and capacity flatter a run that has many.
+    """
+    fills = run.fills
+    value = fills.qty * fills.price
+    free = (fills.spread_usd + fills.impact_usd == 0.0) & np.isin(fills.kind, (OrderKind.ENTRY, OrderKind.EXIT))
+    return float(ratio(value[free].sum(), value.sum()))
 
 
 def _per_session(run: Run, usd: Float64) -> Float64:

@@ -10,6 +10,9 @@ TOO_SHORT, NOT_ASSESSED = "too short", "not assessed"
 SELECTED = "after selection, not corrected"
 """Said of figures of what was chosen because it looked best."""
 
+SYNTHETIC = "sandbox seed"
+"""How the names of markets begin that the built-in exchange has made up."""
+
 MIN_DAYS = 120
 """Fewer out-of-sample days than this prove nothing, whatever they show."""
 
@@ -69,6 +72,20 @@ def run_verdict(days: int, total: Estimate, selected: bool) -> Verdict:
     if total.low <= 0 <= total.high:
         return Verdict(NOT_ASSESSED, f"{made}. Luck alone could do that: {interval}.")
     return Verdict(NOT_ASSESSED, f"{made}; {interval}. That is no proof: no test has corrected for the choice.")
+
+
+def market_notice(market: str) -> str:
+    """Return what a reader must know first of results on a market; empty for a real one.
+
+    >>> market_notice("polygon")
+    ''
+    """
+    if not market.startswith(SYNTHETIC):
+        return ""
+    return (
+        f"Synthetic market ({market}), with a signal of that strength, in bps a minute, PLANTED in it (0: none): these "
+        "profits say nothing about any real market."
+    )
 
 
 def _size(total: float) -> str:

@@ -9,18 +9,19 @@ import typer
 from daytrader_ray.cli.train_cmd import BITS
 
 if TYPE_CHECKING:
+    from daytrader_ray.analytics.measure import Estimate
     from daytrader_ray.cluster.backtest import Backtested
 
 SHOWN = (
-    ("total_return", "return", "{:+.2%}"),
-    ("sharpe", "Sharpe", "{:.2f}"),
-    ("intraday_drawdown", "drawdown", "{:.2%}"),
+    ("total_return", "return after costs", "{:+.2%}"),
+    ("sharpe", "Sharpe ratio a year", "{:.2f}"),
+    ("intraday_drawdown", "deepest drawdown", "{:.2%}"),
     ("trades_a_day", "trades a day", "{:.1f}"),
-    ("win_rate", "win rate", "{:.0%}"),
+    ("win_rate", "winning trades", "{:.0%}"),
     ("average_minutes", "minutes held", "{:.0f}"),
-    ("cost_share", "cost share", "{:.0%}"),
+    ("cost_share", "of gross profit went to costs", "{:.0%}"),
 )
-"""Metric, heading, format."""
+"""Metric, name, format."""
 
 
 def command(  # noqa: PLR0913 - one argument for each option
@@ -76,20 +77,29 @@ def command(  # noqa: PLR0913 - one argument for each option
 
 
 def show(done: "Backtested") -> None:
-    """Print how a backtest did, and where it is."""
+    """Print what a backtest proves, its figures with their intervals, and where it is."""
     from rich.console import Console
     from rich.table import Table
 
     manifest, dates = done.run.manifest, done.run.dates
-    table = Table(title=f"{manifest.subject}, {dates[0]} to {dates[-1]}", title_justify="left")
-    row = []
-    for key, heading, form in SHOWN:
-        table.add_column(heading, justify="right")
-        value = done.metrics[key].value
-        row.append("-" if math.isnan(value) else form.format(value))
-    table.add_row(*row)
-    console = Console(stderr=True)
+    console = Console(stderr=True, highlight=False)
+    for told in (*manifest.notices, done.verdict.sentence):
+        console.print(told, soft_wrap=True)
+    table = Table(
+        title=f"{manifest.subject}, {dates[0]} to {dates[-1]}", title_justify="left", show_header=False, box=None
+    )
+    table.add_column()
+    table.add_column(justify="right")
+    table.add_column()
+    for key, name, form in SHOWN:
+        table.add_row(name, *_written(done.metrics[key], form))
     console.print(table)
-    for notice in manifest.notices:
-        console.print(notice, soft_wrap=True)
     console.print(f"Run: {manifest.id}\nNext: daytrader report --run {manifest.id}", soft_wrap=True)
+
+
+def _written(found: "Estimate", form: str) -> tuple[str, str]:
+    """Return a figure, and its 95 % interval in brackets where it has one."""
+    if math.isnan(found.value):
+        return "-", ""
+    between = "" if math.isnan(found.low) else f"\\[{form.format(found.low)}, {form.format(found.high)}]"
+    return form.format(found.value), between

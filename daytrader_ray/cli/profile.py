@@ -119,9 +119,25 @@ def data_root(data: str | None, environ: Mapping[str, str] = os.environ) -> str:
     return root if "://" in root else str(Path(root).expanduser().resolve())
 
 
+class _Once(yaml.SafeLoader):
+    """Reads YAML in which no section says a key twice: the later one would silently win."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        said = dict[str, int]()
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            line = key.start_mark.line + 1
+            if key.value in said:
+                first = said[key.value]
+                raise ConfigError(f"line {line}: '{key.value}' is said a second time (first in line {first})", "")
+            said[key.value] = line
+        return super().construct_mapping(node, deep)
+
+
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = yaml.load(path.read_text(encoding="utf-8"), _Once)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error.message}", error.hint) from None
     except (OSError, yaml.YAMLError) as error:
         raise ConfigError(f"{path}: not readable as YAML: {str(error).splitlines()[0]}") from None
     if not isinstance(values, dict):

@@ -12,10 +12,6 @@ MOST_RUNS = 2
 """Runs that stand side by side."""
 
 
-SYNTHETIC = "sandbox seed"
-"""How the names of markets begin that the built-in exchange has made up."""
-
-
 def command(
     run: Annotated[
         list[str] | None, typer.Option(help="Id of a run, or latest; twice: two runs of the same sessions.")
@@ -79,9 +75,8 @@ def publish_runs(root: str, runs: "Sequence[Run]", bars: Sequence[str] | None = 
     from daytrader_ray.dashboard.tearsheet.bars import day_asked, extreme_days, stored_bars
     from daytrader_ray.dashboard.tearsheet.page import render
 
-    store = ParquetStore(root)
     days = extreme_days(runs[0]) if bars is None else [day_asked(text) for text in bars]
-    page = render(runs, stored_bars(store, days), market_notice(store.market()))
+    page = render(runs, stored_bars(ParquetStore(root), days))
     name = "-".join(["report", *(run.manifest.id for run in runs[1:])])
     path = f"{root}/{RUNS}/{runs[0].manifest.id}/{name}.html"
     atomic_write_bytes(path, page.text.encode())
@@ -92,23 +87,10 @@ def publish(root: str, result: Mapping[str, Any]) -> str:
     """Write the page of a search beside its result, whole or not at all; return its path."""
     from daytrader_ray.adapters.atomic import atomic_write_bytes
     from daytrader_ray.adapters.store import ParquetStore
+    from daytrader_ray.analytics.verdict import market_notice
     from daytrader_ray.cluster.search import REPORTS
     from daytrader_ray.dashboard.report import render
 
     path = f"{root}/{REPORTS}/{result['id']}.html"
     atomic_write_bytes(path, render(result, market_notice(ParquetStore(root).market())).encode())
     return path
-
-
-def market_notice(market: str) -> str:
-    """Return what a reader must know first of results on a market; empty for a real one.
-
-    >>> market_notice("polygon")
-    ''
-    """
-    if not market.startswith(SYNTHETIC):
-        return ""
-    return (
-        f"Synthetic market ({market}), with a signal of that strength, in bps a minute, PLANTED in it (0: none): these "
-        "profits say nothing about any real market."
-    )

@@ -9,6 +9,7 @@ from daytrader_ray.adapters import model_store
 from daytrader_ray.analytics.measure import Estimate, measure
 from daytrader_ray.analytics.performance import plain
 from daytrader_ray.analytics.run import Run
+from daytrader_ray.analytics.verdict import Verdict, run_verdict
 from daytrader_ray.cluster.content import digest_of_panel
 from daytrader_ray.cluster.fits import Progress, silent
 from daytrader_ray.cluster.runs import Source, keep
@@ -61,6 +62,11 @@ class Backtested:
     run: Run
     metrics: Mapping[str, Estimate]
 
+    @property
+    def verdict(self) -> Verdict:
+        """What the run proves, in a sentence: that of its page."""
+        return run_verdict(len(self.run.dates), self.metrics["total_return"], selected=True)
+
     def summary(self) -> dict[str, Any]:
         """Return the figures that a command prints."""
         run = self.run
@@ -76,6 +82,8 @@ class Backtested:
             "metrics": {name: plain(found.value) for name, found in self.metrics.items()},
             "intervals": {name: [plain(found.low), plain(found.high)] for name, found in self.metrics.items()},
             "notices": list(run.manifest.notices),
+            "verdict": self.verdict.label,
+            "sentence": self.verdict.sentence,
         }
 
 
@@ -101,7 +109,8 @@ def backtest_bundle(
     block = span.block(frames, seen + dt.timedelta(days=1))
     cash = span.cash or request.config.cash
     traded = replay(bundle, study_of(request, market_of(request, frames)), frames, block, cash)
-    notices = _chosen_on(bundle, traded)
+    flattered = hindsight(request.universe, [str(date) for date in traded.result.dates])
+    notices = tuple(filter(None, (_chosen_on(bundle, traded), flattered)))
     source = _source(request, f"bundle {bundle_id}", bundle.ensemble.mask, cash, frames, notices)
     return _kept(request, source, [traded])
 
@@ -153,12 +162,11 @@ def _cash_of(result: Mapping[str, Any]) -> float:
     return float(result["settings"]["search"]["cash"])
 
 
-def _chosen_on(bundle: Bundle, traded: Traded) -> tuple[str, ...]:
-    """Say how many of the sessions were out-of-sample days of the search that chose the ensemble."""
+def _chosen_on(bundle: Bundle, traded: Traded) -> str:
+    """Say how many of the sessions were out-of-sample days of the search that chose the ensemble; empty for none."""
     until = str(bundle.plan.get("chosen_until") or "")
     n = sum(str(date) <= until for date in traded.result.dates)
-    said = f"{n} of these sessions took part in choosing the ensemble: on them it looks better than it is."
-    return (said,) if n else ()
+    return f"{n} of these sessions took part in choosing the ensemble: on them it looks better than it is." if n else ""
 
 
 def _source(

@@ -5,9 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from daytrader_ray import __version__
 from daytrader_ray.adapters import run_store
 from daytrader_ray.adapters.libraries import commit, versions_of
+from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.analytics.run import Kind, Manifest, Run
+from daytrader_ray.analytics.verdict import market_notice
 from daytrader_ray.cluster.before import TRADED_AS_TRAINED, load_bundle
 from daytrader_ray.cluster.content import digest_of_panel
 from daytrader_ray.cluster.replay import replay
@@ -22,7 +25,10 @@ from daytrader_ray.walkforward.record import run_of
 from daytrader_ray.walkforward.session_record import as_traded
 from daytrader_ray.walkforward.trade import Traded
 
-LIBRARIES = ("daytrader-ray", "cvxpy", "numba", "numpy", "scipy")
+LIBRARIES = ("cvxpy", "numba", "numpy", "scipy")
+
+NO_WISHES = {Reason.DENIED_THRESHOLD, Reason.DENIED_SESSION, Reason.DENIED_REDUCING}
+"""Verdicts on symbols without a signal over the threshold, or on all of them at once."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +58,7 @@ def keep(root: str, source: Source, parts: Sequence[Traded], universe: UniverseC
             {
                 reason.name.removeprefix("DENIED_").lower(): n
                 for reason, n in found.items()
-                if reason >= Reason.DENIED_THRESHOLD
+                if reason >= Reason.DENIED_THRESHOLD and reason not in NO_WISHES
             }
         )
     manifest = Manifest(
@@ -65,9 +71,9 @@ def keep(root: str, source: Source, parts: Sequence[Traded], universe: UniverseC
         seed=source.seed,
         commit=commit(),
         data=source.data,
-        versions=versions_of(LIBRARIES),
+        versions={"daytrader-ray": __version__} | versions_of(LIBRARIES),
         config=source.config,
-        notices=source.notices,
+        notices=tuple(filter(None, (market_notice(ParquetStore(root).market()), *source.notices))),
         denied=dict(denied),
         budgets=dict(Counter(str(one.step) for part in parts for one in part.allocations if one.step)),
     )

@@ -50,7 +50,10 @@ METRICS: tuple[Metric, ...] = (
     Metric("cost_bps", "Costs, bps of value traded", number, "spread, impact and fees"),
     Metric("cost_share", "Costs / gross profit", share, "how much of what was earned the market took back"),
     Metric(
-        "capacity_usd", "Capacity, USD", whole, "the equity at which market impact halves the Sharpe ratio, an estimate"
+        "capacity_usd",
+        "Capacity, USD",
+        whole,
+        "the equity at which market impact halves the Sharpe ratio, or half of the entries meet the limit of volume",
     ),
     Metric("skewness", "Skewness of days", number, "below 0: rare large losses, above 0: rare large gains"),
     Metric("kurtosis", "Kurtosis of days", number, "3 is a bell curve; more means fatter tails"),

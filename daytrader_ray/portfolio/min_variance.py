@@ -63,7 +63,7 @@ class MinVariance:
 
     def solve(self, covariance: Float64, mu: Float64, target: float, previous: Float64) -> Float64 | None:
         """Return the weights `[stock]`; None where the solver finds none. `mu` is not 0 everywhere."""
-        import osqp  # type: ignore[import-untyped]
+        import osqp
 
         n, side, scale = len(mu), np.sign(mu), float(np.abs(mu).max())
         quadratic = 2.0 * side[:, None] * covariance / np.diag(covariance).mean() * side

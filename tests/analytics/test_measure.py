@@ -4,7 +4,7 @@ import math
 import numpy as np
 import pytest
 
-from daytrader_ray.analytics.measure import Estimate, by_session, measure
+from daytrader_ray.analytics.measure import OF_A_YEAR, Estimate, by_session, measure
 from daytrader_ray.analytics.performance import CostTotals, TradeTable, performance
 from daytrader_ray.analytics.run import Run
 from daytrader_ray.analytics.targets import BEYOND, MET, MISSED, TABLES, UNKNOWN
@@ -44,6 +44,13 @@ def test_a_few_sessions_have_figures_and_no_intervals() -> None:
     got = measure(made_run(5))
     assert math.isfinite(got["total_return"].value)
     assert all(math.isnan(estimate.low) for estimate in got.values())
+
+
+@pytest.mark.parametrize(("sessions", "told"), [(19, False), (20, True)])
+def test_a_few_sessions_say_nothing_of_a_year(sessions: int, told: bool) -> None:
+    found = measure(made_run(sessions))
+    assert all(math.isfinite(found[key].value) is told for key in OF_A_YEAR)
+    assert math.isfinite(found["total_return"].value) and math.isfinite(found["max_drawdown"].value)
 
 
 def test_the_drawdown_inside_sessions_is_that_of_the_whole_curve(run: Run) -> None:

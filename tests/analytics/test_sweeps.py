@@ -4,10 +4,13 @@ import math
 import numpy as np
 import pytest
 
+from daytrader_ray.analytics.measure import measure, volume_room
 from daytrader_ray.analytics.performance import daily_returns, sharpe
 from daytrader_ray.analytics.run import Run
-from daytrader_ray.analytics.sweeps import capacity_curve, cost_sweep, volume_room
+from daytrader_ray.analytics.sweeps import capacity_curve, cost_sweep, free_share
+from daytrader_ray.dashboard.tearsheet.costs import cost_section
 from daytrader_ray.domain.budget import SIZING_STEPS
+from daytrader_ray.domain.trading import OrderKind
 from tests.dashboard.runs import made_run
 
 
@@ -53,3 +56,21 @@ def test_half_of_the_entries_meet_the_limit_of_volume_at_this_size(run: Run) -> 
     assert volume_room(run) == pytest.approx(np.median(room))
     none = dataclasses.replace(run, decisions=run.decisions.where(np.empty(0, dtype=np.int64)))
     assert math.isnan(volume_room(none))
+
+
+def test_the_capacity_is_no_larger_than_what_the_volume_lets_in(run: Run) -> None:
+    steps = run.decisions.steps.copy()
+    steps[:, SIZING_STEPS.index("room_volume_shares")] = 3.0 * run.stocks.qty
+    narrow = dataclasses.replace(run, decisions=dataclasses.replace(run.decisions, steps=steps))
+    equity = 0.5 * (run.session_equity[1:] + run.session_equity[:-1]).mean()
+    assert measure(narrow)["capacity_usd"].value == pytest.approx(3.0 * equity)
+
+
+def test_what_limits_filled_without_cost_is_told(run: Run) -> None:
+    assert free_share(run) == 0.0
+    fills, entries = run.fills, run.fills.kind == OrderKind.ENTRY
+    costs = {name: np.where(entries, 0.0, getattr(fills, name)) for name in ("spread_usd", "impact_usd")}
+    quiet = dataclasses.replace(run, fills=dataclasses.replace(fills, **costs))
+    assert free_share(quiet) == pytest.approx(0.5, abs=0.01)
+    assert "of the value traded was filled at limits" in cost_section(quiet)
+    assert "of the value traded was filled at limits" not in cost_section(run)

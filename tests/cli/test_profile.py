@@ -30,6 +30,22 @@ def test_a_value_of_the_wrong_kind_names_its_key_and_what_was_found(tmp_path: Pa
         load(path, environ={})
 
 
+def test_a_key_said_twice_in_one_section_is_refused_with_its_lines(tmp_path: Path) -> None:
+    path = write(tmp_path, UNIVERSE + "kernel:\n  max_gross: 1\ncosts: {}\nkernel:\n  max_net: 1\n")
+    with pytest.raises(ConfigError, match=r"mine\.yaml: line 6: 'kernel' is said a second time \(first in line 3\)"):
+        load(path, environ={})
+    path = write(tmp_path, UNIVERSE + "kernel:\n  hedge:\n    caps: {SPY: 0.1, SPY: 0.2}\n")
+    with pytest.raises(ConfigError, match=r"line 5: 'SPY' is said a second time"):
+        load(path, environ={})
+
+
+@pytest.mark.parametrize("name", ["sandbox", "paper"])
+def test_the_shipped_profiles_divide_and_hedge_the_book_and_follow_fear(name: str) -> None:
+    portfolio = load(name, environ={}).portfolio
+    assert portfolio.scheme == "min_variance" and portfolio.beta_hedge and portfolio.crowded == 0.6
+    assert portfolio.fear.enabled and dict(portfolio.fear.hold) == {"TLT": 0.1}
+
+
 def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
     path = write(tmp_path, UNIVERSE + "kernel:\n  max_position: 0.04\n")
     assert load(path, environ={"DAYTRADER__KERNEL__MAX_POSITION": "0.03"}).kernel.max_position == 0.03

@@ -1,6 +1,7 @@
 """`daytrader report` on stored runs: the page, the days that are asked for, and what is refused."""
 
 import datetime as dt
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
@@ -12,6 +13,7 @@ from daytrader_ray.adapters import run_store
 from daytrader_ray.adapters.calendar import session_grid
 from daytrader_ray.adapters.store import FILE_SCHEMA, ParquetStore
 from daytrader_ray.analytics.run import Run
+from daytrader_ray.analytics.verdict import market_notice
 from daytrader_ray.cli.main import build
 from daytrader_ray.domain.errors import ConfigError, DataError
 from tests.dashboard.runs import made_run
@@ -23,9 +25,10 @@ DAY = dt.date(2024, 1, 3)
 def stored(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Run]:
     root = str(tmp_path_factory.mktemp("store"))
     run_store.save(root, made_run(12, 10, "live", seed=2))
-    run = run_store.save(root, made_run(12, 10))
+    drawn = made_run(12, 10)
+    notice = market_notice("sandbox seed 7 strength 1 first 2024-01-03")
+    run = run_store.save(root, replace(drawn, manifest=replace(drawn.manifest, notices=(notice,))))
     store = ParquetStore(root)
-    store.claim("sandbox seed 7 strength 1 first 2024-01-03")
     minutes = session_grid(DAY, DAY).minute_of_row
     n = len(minutes)
     bar = {name: pa.array([50.0] * n) for name in ("open", "high", "low", "close", "volume", "vwap")}

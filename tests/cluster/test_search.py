@@ -272,10 +272,15 @@ def test_the_best_of_a_search_on_other_symbols_or_spans_is_not_trained(
 def test_a_bundle_trades_the_sessions_after_its_training_and_no_earlier_one(
     trained: Trained, request_: SearchRequest
 ) -> None:
-    done = backtest_bundle(request_, trained.bundle_id)
+    later = request_.universe.model_copy(update={"chosen_on": dt.date(2025, 11, 13)})
+    done = backtest_bundle(request_.model_copy(update={"universe": later}), trained.bundle_id)
     assert [str(date) for date in done.run.dates] == ["2025-11-12", "2025-11-13"]
     assert done.summary()["sessions"] == ["2025-11-12", "2025-11-13"]
     assert run_store.load(request_.root).manifest == done.run.manifest
+    assert (
+        "The symbols were chosen on 2025-11-13, after 1 of the 2 days: that flatters every figure."
+        in done.run.manifest.notices
+    )
     with pytest.raises(BundleError, match="it has seen 2025-11-11"):
         backtest_bundle(request_, trained.bundle_id, Span(dt.date(2025, 11, 11)))
     with pytest.raises(DataError, match="no stored session from 2025-11-20"):

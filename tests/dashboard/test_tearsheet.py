@@ -94,6 +94,7 @@ def test_the_first_words_are_the_notice_and_the_verdict(run: Run, text: str) -> 
 def test_a_rehearsal_of_one_session_has_a_page_without_intervals_and_without_nan(short: str) -> None:
     told = words(short)
     assert "Too short: 1 day" in told
+    assert "Fewer than 20 sessions have no Sharpe ratio" in told and "Return a year \u2013" in told
     assert "The last 63 sessions" not in told
     assert not re.search(r"\b(nan|None|inf)\b", told)
     assert "\u2013" in told

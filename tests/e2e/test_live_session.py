@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from daytrader_ray.adapters import bar_buffer
+from daytrader_ray.adapters import bar_buffer, run_store
 from daytrader_ray.adapters.journal import journal_path, read
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.cli.profile import load
@@ -101,6 +101,7 @@ def stored_as_made(data, day):
 
 async def test_a_live_session_trades_ends_flat_and_is_in_the_store_afterwards(data, file, play, day):
     from daytrader_ray.cluster.before import load_bundle
+    from daytrader_ray.cluster.runs import keep_live
     from daytrader_ray.cluster.scoring import ProcessScorer
     from daytrader_ray.cluster.session import trade
 
@@ -112,6 +113,10 @@ async def test_a_live_session_trades_ends_flat_and_is_in_the_store_afterwards(da
     stored_as_made(data, day)
     kinds = [record["kind"] for record in read(journal_path(Path(data), day.session, "live"))]
     assert kinds[0] == "open" and kinds[-1] == "feed"
+    assert keep_live(spec, result) == []
+    run = run_store.load(data)
+    assert run.manifest.kind == "live" and len(run.orders) == len(result.orders)
+    assert run.session_equity[-1] == pytest.approx(result.cash)
 
 
 def test_an_exchange_that_plays_nothing_is_named(data, file, play, exchange, day):

@@ -24,7 +24,17 @@ from daytrader_ray.engine.book import (
     open_session,
     restate,
 )
-from daytrader_ray.engine.fills import Bar, Liquidity, costs_of, fill_fee, fill_price, limit_at_open, limit_inside
+from daytrader_ray.engine.fills import (
+    Bar,
+    Liquidity,
+    costs_of,
+    fill_fee,
+    fill_price,
+    limit_at_open,
+    limit_inside,
+    market_fill,
+    stop_fill,
+)
 from daytrader_ray.engine.kernel import release
 from daytrader_ray.engine.short_sales import short_sales
 from daytrader_ray.engine.values import new_intents, new_scratch
@@ -294,6 +304,7 @@ def test_a_stop_that_is_carried_over_a_split_lies_on_the_increment() -> None:
 def test_rule_201_counts_a_fall_of_just_ten_percent(low: float, falls: bool) -> None:
     days = tuple(Session(dt.date(2025, 11, 3) + dt.timedelta(days=k), 1440 * k, 2) for k in range(3))
     close, traded = np.full((6, 1), 20.10), np.ones((6, 1), dtype=np.bool_)
+    close[4:] = 40.20
     lows = close.copy()
     lows[3] = low
     panel = Panel(SessionGrid(days), ("A",), close, close, lows, close, close, close, traded)
@@ -332,6 +343,19 @@ def test_a_limit_takes_at_most_five_percent_of_the_bar_and_pays_costs_up_to_itse
     assert (qty, price) == (200, fill_price(50.0, 1, 200, 10e6, 0, 100, DEEP, COSTS))
     assert limit_at_open(0, 1, 300, 50.001, 100, bar(50.0, 49.0, 51.0), DEEP, COSTS) == (200, 50.001)
     assert limit_at_open(0, 1, 300, 60.0, 100, bar(50.0, 49.0, 51.0, volume=19.0), DEEP, COSTS) == (0, 0.0)
+
+
+def test_one_share_is_a_trade() -> None:
+    now, why = bar(50.0, 49.0, 51.0, volume=1.0), int(Reason.FLATTEN)
+    assert market_fill(0, int(EXIT), -1, 300, why, 384, N, now, DEEP, COSTS)[0] == 300
+    assert stop_fill(holding(1, 100), 0, 100, N, now, DEEP, COSTS) > 0.0
+
+
+def test_a_new_session_forgets_refused_stops() -> None:
+    book = holding(1, 100)
+    book.stop_failures[0] = 2
+    open_session(book)
+    assert (book.stop_failures[0], book.stop_live[0], book.carried[0]) == (0, 0, 1)
 
 
 def test_fees_are_those_of_the_schedule_and_taf_has_its_cap() -> None:

@@ -6,9 +6,9 @@ import numpy as np
 import plotly.graph_objects as go
 
 from daytrader_ray.analytics.decay import HORIZONS, Decay, net_edge
-from daytrader_ray.analytics.measure import measure_returns
+from daytrader_ray.analytics.measure import FEWEST_OF_A_YEAR, measure_returns, volume_room
 from daytrader_ray.analytics.run import Fills, Run
-from daytrader_ray.analytics.sweeps import Sweep, at_costs, capacity_curve, cost_sweep, volume_room
+from daytrader_ray.analytics.sweeps import Sweep, at_costs, capacity_curve, cost_sweep, free_share
 from daytrader_ray.dashboard.figures import CHOSEN, html_of
 from daytrader_ray.dashboard.formats import gain, number, share, usd, whole
 from daytrader_ray.dashboard.markup import below, chart, estimated, section, table, written
@@ -22,20 +22,24 @@ LABEL = HORIZONS.index(30)
 
 def cost_section(run: Run) -> str:
     """Return the split of costs, the cost sweep and the capacity curve."""
-    sweep, capacity = cost_sweep(run), capacity_curve(run)
+    sweep = cost_sweep(run)
     return section(
         "Costs",
         "Estimated for each fill from the price without costs: half the spread, market impact, fees on sales.",
         _split(run),
-        below("If costs were other than estimated", f"The same trades at other costs. {_broken(sweep)}"),
+        below("If costs were other than estimated", f"The same trades at other costs. {_broken(sweep)}{_free(run)}"),
         chart(_sweep(sweep), 280),
         table(("Costs", "Return", "Return a year", "Sharpe"), (_at_costs(run, factor) for factor in SHOWN_FACTORS)),
-        below(
-            "Capacity",
-            f"The same trades with more money; impact in bps grows with the root of size. {_full(run, capacity)}",
-        ),
-        chart(_capacity(run, capacity), 280),
+        *_more_money(run),
     )
+
+
+def _free(run: Run) -> str:
+    """Say what larger costs or sizes leave out."""
+    part = free_share(run)
+    if not part > 0:
+        return ""
+    return f" {share(part)} of the value traded was filled at limits, free at any cost and size: that flatters."
 
 
 def _at_costs(run: Run, factor: float) -> tuple[str, ...]:
@@ -80,14 +84,21 @@ def _broken(sweep: Sweep) -> str:
     return f"Something is left even at {sweep.factor[-1]:g} times the estimate."
 
 
-def _full(run: Run, capacity: Sweep) -> str:
+def _more_money(run: Run) -> tuple[str, ...]:
+    """Return the capacity, and what the same trades earn with more money where there are sessions enough to say it."""
     equity, room = float(run.session_equity[0]), volume_room(run)
+    lead = "The same trades with more money; impact in bps grows with the root of size."
+    full = f" With {_about(room * equity)} USD half of the entries would meet the limit of a minute's volume."
+    if math.isnan(room):
+        full = ""
+    if len(run.dates) < FEWEST_OF_A_YEAR:
+        told = f"Fewer than {FEWEST_OF_A_YEAR} sessions have no Sharpe ratio that size could halve."
+        return (below("Capacity", f"{told}{full}"),)
+    capacity = capacity_curve(run)
     half = "Impact alone does not halve the Sharpe ratio here, or there is none to halve."
     if not math.isnan(capacity.crossing):
         half = f"With about {_about(capacity.crossing * equity)} USD impact halves the Sharpe ratio."
-    if math.isnan(room):
-        return half
-    return f"{half} With {_about(room * equity)} USD half of the entries would meet the limit of a minute's volume."
+    return below("Capacity", f"{lead} {half}{full}{_free(run)}"), chart(_capacity(run, capacity), 280)
 
 
 def _about(value: float) -> str:

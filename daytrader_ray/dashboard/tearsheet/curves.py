@@ -44,7 +44,8 @@ def equity_section(runs: Sequence[Run]) -> str:
     return section(
         "Equity",
         "Growth of 100 after all costs. SPY is bought and held; the dotted line is SPY at the volatility of this run, "
-        "the fair comparison. Below: the fall from the last peak, in per cent, and the regime in force.",
+        "which was known only afterwards: a fair comparison, but nothing that could have been bought. Below: the fall "
+        "from the last peak, in per cent, and the regime in force.",
         chart(page, 560),
         f"<p class='muted'>Regimes: {said}.</p>",
     )
@@ -139,7 +140,7 @@ def exposure_section(run: Run) -> str:
     shown = (
         ("gross", run.curve.gross_usd, CHOSEN),
         ("net", run.curve.net_usd, SECOND),
-        ("net beta of the stocks", run.curve.beta_usd, OTHER),
+        ("net beta, hedges included", run.curve.beta_usd, OTHER),
         ("hedges", run.curve.hedge_usd, MARKET),
     )
     for name, usd, color in shown:

@@ -32,10 +32,10 @@ class Page:
     verdict: Verdict
 
 
-def render(runs: Sequence[Run], bars: Sequence[DayBars] = (), notice: str = "") -> Page:
+def render(runs: Sequence[Run], bars: Sequence[DayBars] = ()) -> Page:
     """Return the page of one run, or of two of the same sessions: figures of both, charts of the first.
 
-    `notice` and those of the runs stand above everything else.
+    The notices of the runs stand above everything else.
 
     `DataError` where the sessions differ, or there are none.
     """
@@ -46,7 +46,7 @@ def render(runs: Sequence[Run], bars: Sequence[DayBars] = (), notice: str = "") 
     body = "\n".join(
         (
             _header(runs),
-            *(f"<section class='notice'>{escape(told)}</section>" for told in _notices(runs, notice)),
+            *(f"<section class='notice'>{escape(told)}</section>" for told in _notices(runs)),
             summary.verdict(judged),
             summary.cards(measured[0], judged),
             equity_section(runs),
@@ -98,9 +98,9 @@ def _check(runs: Sequence[Run]) -> None:
             raise DataError(f"two runs of other sessions: {'; '.join(told)}", "backtest the sessions of the live run")
 
 
-def _notices(runs: Sequence[Run], notice: str) -> list[str]:
+def _notices(runs: Sequence[Run]) -> list[str]:
     """Return what must be known before any figure, each once."""
-    return [told for told in dict.fromkeys([notice, *(n for run in runs for n in run.manifest.notices)]) if told]
+    return list(dict.fromkeys(notice for run in runs for notice in run.manifest.notices))
 
 
 def _header(runs: Sequence[Run]) -> str:

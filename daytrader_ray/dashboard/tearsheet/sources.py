@@ -154,5 +154,8 @@ def _denied(run: Run) -> str:
     total = sum(run.manifest.denied.values())
     told = sorted(run.manifest.denied.items(), key=lambda item: (-item[1], item[0]))
     rows = ((escape(name.replace("_", " ")), *_count(count, total)) for name, count in told)
-    lead = "The kernel's last word on each symbol at each close; 'size' is less than one share after every cap."
+    lead = (
+        "Signals over the threshold that led to no entry, each at each close; 'size' is less than one share after "
+        "every cap."
+    )
     return below("Wishes denied", lead) + table(("Reason", "Times", "Share"), rows)

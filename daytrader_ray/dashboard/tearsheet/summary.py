@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from daytrader_ray.analytics.measure import Estimate
+from daytrader_ray.analytics.measure import FEWEST_OF_A_YEAR, Estimate
 from daytrader_ray.analytics.run import Run
 from daytrader_ray.analytics.verdict import SELECTED, TOO_SHORT, Verdict
 from daytrader_ray.dashboard.formats import depth, gain, number, share
@@ -48,7 +48,8 @@ def figures(runs: Sequence[Run], measured: Sequence[Measured]) -> str:
     note = f" Those of a backtest are {SELECTED}." if any(run.manifest.kind == "backtest" for run in runs) else ""
     lead = (
         "In small print the 95 % interval: what the same trading might have shown on other days like these (stationary "
-        f"bootstrap of sessions).{note} A dash: the data cannot give it."
+        f"bootstrap of sessions).{note} A dash: the data cannot give it; fewer than {FEWEST_OF_A_YEAR} sessions say "
+        "nothing of a year."
     )
     heads = ("Figure", *(run.manifest.kind.capitalize() for run in runs), "What it means")
     rows = [

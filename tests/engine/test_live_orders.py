@@ -312,7 +312,7 @@ def test_in_the_last_look_nothing_on_its_way_frees_room_for_the_other_side(kerne
     long, short = (Order(date, 0, symbol, ENTRY, side, 600, None, Reason.SIGNAL, symbol)
                    for symbol, side in (("S00", 1), ("S01", -1)))  # fmt: skip
     book.qty[2] = -800
-    here.orders._note(long)
+    here.orders._noted(long)
     assert f"{word} of 70000.00 USD, at most 50000.00 USD" in (here.refuse(short) or "")
     assert here.refuse(long) is None
     book.qty[2] = -400
@@ -320,7 +320,7 @@ def test_in_the_last_look_nothing_on_its_way_frees_room_for_the_other_side(kerne
     here.orders.not_sent(long)
     book.qty[:] = 800, 0, -800
     assert here.refuse(short) is None
-    here.orders._note(Order(date, 0, "S00", EXIT, -1, 800, None, Reason.TIME_EXIT, "out"))
+    here.orders._noted(Order(date, 0, "S00", EXIT, -1, 800, None, Reason.TIME_EXIT, "out"))
     assert f"{word} of 70000.00 USD" in (here.refuse(short) or "")
 
 

@@ -150,8 +150,10 @@ class Allocator:
             budget, size = self._free._replace(cap=self._caps(answer.weights)), np.abs(answer.weights)
             found = found._replace(budget=budget, step=answer.step, refused=answer.refused)
         fear = is_fear(self._value(close, VIX), self._value(close, VIX3M), config.fear)
+        scale = config.fear.gross if fear else 1.0
         budget = found.budget._replace(
-            gross_scale=config.fear.gross if fear else 1.0,
+            cap=found.budget.cap * scale,
+            gross_scale=scale,
             neutral=int(found.crowding > config.crowded),
             hedge=self._hedge(covariance, wish, size),
             hedge_weight=self._held_in_fear() if fear else self._free.hedge_weight,

@@ -101,6 +101,7 @@ def test_fear_cuts_the_book_and_buys_what_the_rule_names_within_its_cap() -> Non
     market = panel(7)
     market.close[int(market.grid.first_row[21]) + 30 :, VIX] = 35.0
     _, (calm, afraid) = block(market, 21, 22)
+    assert calm.budget.cap.min() == 0.0125 and afraid.budget.cap.min() == 0.00625
     assert not calm.fear and calm.budget.gross_scale == 1.0 and not calm.budget.hedge_weight.any()
     assert afraid.fear and afraid.budget.gross_scale == 0.5
     held = dict(zip(SYMBOLS, afraid.budget.hedge_weight.tolist(), strict=True))

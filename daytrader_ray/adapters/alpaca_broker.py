@@ -1,26 +1,22 @@
 """The broker port over alpaca-py: orders by REST, what becomes of them by the trade-updates stream.
 
-What alpaca-py leaves open is settled here: its session gets timeouts, its retries are short, a lost answer is
-resolved by the order's own id, and its stream is only called ready once the server has confirmed `listen`
-(PROTOCOLS 2.1 and 2.7).
+What alpaca-py leaves open is settled here: a lost answer is resolved by the order's own id, and its stream is only
+called ready once the server has confirmed `listen` (PROTOCOLS 2.1 and 2.7).
 """
 
 import asyncio
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Self, TypeVar, cast
-from urllib.parse import urlparse
-from uuid import uuid4
 
 import requests
 import structlog
-from pydantic import Field, SecretStr
-from requests.adapters import HTTPAdapter
 
+from daytrader_ray.adapters.alpaca_flatten import flattened
+from daytrader_ray.adapters.alpaca_http import BrokerConfig, trading_client
 from daytrader_ray.adapters.waiting import Arrivals, finished
-from daytrader_ray.domain.config import Config
 from daytrader_ray.domain.errors import BrokerError
 from daytrader_ray.domain.ports import Account, BrokerEvent
 from daytrader_ray.domain.trading import Order, OrderKind
@@ -30,7 +26,6 @@ from daytrader_ray.execution.states import KNOWN_EVENTS, TERMINAL, OrderState, t
 with warnings.catch_warnings():
     warnings.filterwarnings("ignore", "websockets.legacy", DeprecationWarning)  # alpaca-py's stream still needs it
     from alpaca.common.exceptions import APIError
-    from alpaca.trading.client import TradingClient
     from alpaca.trading.enums import AssetClass, AssetStatus, OrderSide, TimeInForce
     from alpaca.trading.requests import (
         GetAssetsRequest,
@@ -47,39 +42,11 @@ _REQUESTS: Mapping[str, type[OrderRequest]] = {
     "limit": LimitOrderRequest,
     "stop": StopOrderRequest,
 }
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _SERVER_ERROR, _NOT_FOUND, _UNPROCESSABLE = 500, 404, 422
 _EXECUTIONS = ("fill", "partial_fill")
 _ENDED_UNFILLED = ("rejected", "canceled", "expired")
 
 log = structlog.get_logger(__name__)
-
-
-class BrokerConfig(Config):
-    """Where the account is and how long to wait for it."""
-
-    url: str
-    stream_url: str
-    key: SecretStr
-    secret: SecretStr
-    connect_seconds: float = Field(default=3.0, gt=0, description="to open a connection")
-    answer_seconds: float = Field(default=5.0, gt=0, description="for the answer to a request")
-    ready_seconds: float = Field(default=15.0, gt=0, description="for the stream to confirm its subscription")
-    update_seconds: float = Field(default=25.0, gt=0, description="for a trade update that must come")
-    retries: int = Field(default=2, ge=0, description="repeats of a request answered 429 or 504")
-    look_ups: int = Field(default=3, ge=1, description="searches for an order whose answer was lost")
-    pause_seconds: float = Field(default=0.5, ge=0, description="between those repeats and searches")
-
-
-class _Timeouts(HTTPAdapter):
-    """Gives every request of a session a timeout."""
-
-    def __init__(self, connect: float, answer: float) -> None:
-        super().__init__()
-        self._limits = (connect, answer)
-
-    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:  # type: ignore[override] # keywords as given
-        return super().send(request, **(options | {"timeout": options.get("timeout") or self._limits}))
 
 
 class _Stream(TradingStream):
@@ -99,7 +66,7 @@ class AlpacaBroker:
     def __init__(self, config: BrokerConfig) -> None:
         self._config = config
         key, secret = config.key.get_secret_value(), config.secret.get_secret_value()
-        self._client = _client(config, key, secret)
+        self._client = trading_client(config)
         self._stream = _Stream(key, secret, raw_data=True, url_override=config.stream_url)
         self._stream.on_listening = self._on_listening
         self._stream.subscribe_trade_updates(self._on_update)
@@ -110,6 +77,7 @@ class AlpacaBroker:
         self._seen: set[tuple[str, str, str]] = set()
         self._queue: list[BrokerEvent] = []
         self._states: dict[str, OrderState] = {}
+        self._sent_at: dict[str, float] = {}
         self._resting: dict[tuple[OrderKind, str], tuple[str, str]] = {}
         """Our id and the venue's of the last order that rests, by what cancels it and symbol."""
 
@@ -154,6 +122,7 @@ class AlpacaBroker:
             await self._cancel(order)
             return
         self._states[order.client_order_id] = OrderState.SENT
+        self._sent_at[order.client_order_id] = asyncio.get_running_loop().time()
         canceler = OrderKind.CANCEL_STOP if order.kind is OrderKind.STOP else OrderKind.CANCEL
         rests = order.kind is OrderKind.STOP or order.limit_price is not None
         if rests:
@@ -165,15 +134,21 @@ class AlpacaBroker:
     async def events(self, n_events: int | None) -> Sequence[BrokerEvent]:
         """Return the updates not yet returned, waiting until `n_events` in total have arrived."""
         if n_events is not None:
-            await self._wait(lambda: len(self._seen) >= n_events, f"trade update {n_events}")
+            seconds = self._config.update_seconds
+            await self._wait(lambda: len(self._seen) >= n_events, seconds, f"trade update {n_events}")
         if self._failure:
             raise BrokerError(self._failure, "compare the account with the journal before trading on")
         taken, self._queue = self._queue, []
         return taken
 
-    async def flatten(self) -> Sequence[str]:
-        """Cancel every open order of the account and close its positions at market; return what was done, in words."""
-        return await self._call(partial(_flatten, self._client))
+    async def ask(self, order: Order) -> None:
+        """Ask what became of an order of unknown fate; one that never arrived comes back as an event `rejected`."""
+        if self._states[order.client_order_id] not in TERMINAL:
+            await self._venue_id(order)
+
+    def flatten(self) -> AsyncIterator[str]:
+        """Cancel every open order of the account, then close its positions at market; tell what was done, in words."""
+        return flattened(self._client, self._config.pause_seconds)
 
     async def snapshot(self) -> Account:
         """Return the broker's own books."""
@@ -251,15 +226,31 @@ class AlpacaBroker:
                 raise BrokerError(f"order {name}: cancel answered HTTP {error.status_code}") from None
         except requests.RequestException as error:
             log.warning("cancel unanswered", client_order_id=name, error=type(error).__name__)
-        await self._wait(lambda: self._states[name] in TERMINAL, f"the outcome of canceling {name}")
+        await self._outcome(replace(order, client_order_id=name))
+
+    async def _outcome(self, order: Order) -> None:
+        """Wait until an order that is being cancelled has ended; an end that no update told is looked up."""
+        name = order.client_order_id
+        try:
+            seconds = self._config.cancel_seconds
+            await self._wait(lambda: self._states[name] in TERMINAL, seconds, f"the outcome of canceling {name}")
+        except BrokerError:
+            await self._venue_id(order)
+            if self._states[name] not in TERMINAL:
+                raise
 
     async def _venue_id(self, order: Order) -> str:
-        """Return the venue's id of an order whose answer was lost; one that never arrived there is told as rejected."""
+        """Return the venue's id of an order; one that has had the time to arrive there and did not is `rejected`."""
         try:
             answer = await asyncio.to_thread(self._client.get_order_by_client_id, order.client_order_id)
         except APIError as error:
             if error.status_code != _NOT_FOUND:
                 raise BrokerError(f"order {order.client_order_id}: HTTP {error.status_code} to a look-up") from None
+            age = asyncio.get_running_loop().time() - self._sent_at[order.client_order_id]
+            if age < self._config.arrival_seconds:
+                raise BrokerError(
+                    f"order {order.client_order_id}: not at the venue {age:.1f} s after sending"
+                ) from None
             self._tell_end(order, "rejected")
             return ""
         except requests.RequestException as error:
@@ -272,12 +263,11 @@ class AlpacaBroker:
         if found.get("status") in _ENDED_UNFILLED and not float(found.get("filled_qty") or 0):
             self._tell_end(order, str(found["status"]))
 
-    async def _wait(self, ready: Callable[[], bool], what: str) -> None:
+    async def _wait(self, ready: Callable[[], bool], seconds: float, what: str) -> None:
         try:
-            await self._arrivals.until(lambda: bool(self._failure) or ready(), self._config.update_seconds)
+            await self._arrivals.until(lambda: bool(self._failure) or ready(), seconds)
         except TimeoutError:
-            seen, limit = len(self._seen), self._config.update_seconds
-            raise BrokerError(f"waited {limit:g} s for {what}; {seen} updates have arrived") from None
+            raise BrokerError(f"waited {seconds:g} s for {what}; {len(self._seen)} updates have arrived") from None
 
     async def _call(self, method: Callable[[], T]) -> T:
         try:
@@ -322,40 +312,8 @@ class AlpacaBroker:
         self._states[client_order_id] = transition(self._states[client_order_id], event, client_order_id)
 
 
-def _flatten(client: TradingClient) -> list[str]:
-    """Go on after every refusal: what cannot be done is said, and the rest is done."""
-    done: list[str] = []
-    for order in cast(Sequence[Mapping[str, Any]], client.get_orders()):
-        done.append(_attempt(f"cancel {order['client_order_id']}", partial(client.cancel_order_by_id, order["id"])))
-    for position in cast(Sequence[Mapping[str, Any]], client.get_all_positions()):
-        qty = _signed(position)
-        side = OrderSide.SELL if qty > 0 else OrderSide.BUY
-        name = f"abort-{uuid4()}"  # its own: a repeat of a lost answer must not sell twice
-        values = {"symbol": position["symbol"], "qty": abs(qty), "side": side, "client_order_id": name}
-        request = MarketOrderRequest(**values, time_in_force=TimeInForce.DAY)
-        done.append(_attempt(f"close {position['symbol']} {qty:+d}", partial(client.submit_order, request)))
-    return done
-
-
-def _attempt(what: str, action: Callable[[], object]) -> str:
-    try:
-        action()
-    except (APIError, requests.RequestException, ValueError) as error:
-        return f"{what}: failed ({type(error).__name__})"
-    return what
-
-
 async def _forever(stream: TradingStream) -> None:
     await stream._run_forever()  # type: ignore[no-untyped-call] # alpaca-py's own loop has no types
-
-
-def _client(config: BrokerConfig, key: str, secret: str) -> TradingClient:
-    client = TradingClient(key, secret, paper=True, raw_data=True, url_override=config.url.rstrip("/"))
-    client._session.mount(config.url, _Timeouts(config.connect_seconds, config.answer_seconds))
-    client._session.trust_env = urlparse(config.url).hostname not in _LOOPBACK
-    client._retry = config.retries
-    client._retry_wait = config.pause_seconds  # type: ignore[assignment] # handed to time.sleep
-    return client
 
 
 def _request(order: Order) -> OrderRequest:

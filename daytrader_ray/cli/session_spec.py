@@ -6,7 +6,7 @@ from urllib.parse import urlparse
 from pydantic import SecretStr
 
 from daytrader_ray.adapters import model_store
-from daytrader_ray.adapters.alpaca_broker import BrokerConfig
+from daytrader_ray.adapters.alpaca_http import BrokerConfig
 from daytrader_ray.adapters.live_config import FeedConfig, LiveConfig
 from daytrader_ray.cli.profile import Profile
 from daytrader_ray.cluster.spec import Pace, SessionSpec

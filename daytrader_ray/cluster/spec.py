@@ -4,7 +4,7 @@ import datetime as dt
 import time
 from dataclasses import dataclass
 
-from daytrader_ray.adapters.alpaca_broker import BrokerConfig
+from daytrader_ray.adapters.alpaca_http import BrokerConfig
 from daytrader_ray.adapters.calendar import session_grid
 from daytrader_ray.adapters.live_config import FeedConfig
 from daytrader_ray.domain.costs import CostConfig

@@ -1,6 +1,6 @@
 """The ports' fakes: scripted clock and feed, a broker in memory, fixed scores, a journal one can look into."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -62,6 +62,7 @@ class FakeBroker:
     ) -> None:
         self.account = account or Account(100_000.0, 100_000.0, {})
         self.submitted: list[Order] = []
+        self.asked: list[Order] = []
         self.flattened = False
         self._reply = reply
         self._events: list[BrokerEvent] = []
@@ -81,10 +82,14 @@ class FakeBroker:
         taken, self._events = self._events, []
         return taken
 
-    async def flatten(self) -> Sequence[str]:
+    async def ask(self, order: Order) -> None:
+        """Remember that it was asked for, and tell nothing."""
+        self.asked.append(order)
+
+    async def flatten(self) -> AsyncIterator[str]:
         """Remember that it was asked for."""
         self.flattened = True
-        return ["everything"]
+        yield "everything"
 
     async def snapshot(self) -> Account:
         """Return the account it was made with."""

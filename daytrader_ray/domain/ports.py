@@ -1,6 +1,6 @@
 """The seams of the live loop: what the pure core is handed from outside, one to four methods each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -105,8 +105,15 @@ class Broker(Protocol):
         """Return the updates not yet returned, waiting until `n_events` in total have arrived (None: do not wait)."""
         ...
 
-    async def flatten(self) -> Sequence[str]:
-        """Cancel every open order and close every position at market, as far as it goes; return what was asked for."""
+    async def ask(self, order: Order) -> None:
+        """Ask what became of an order of unknown fate: what is known of it is among the next events.
+
+        One that never arrived comes back as `rejected`; `BrokerError` while the venue does not say.
+        """
+        ...
+
+    def flatten(self) -> AsyncIterator[str]:
+        """Cancel every open order, then close every position at market, as far as it goes; tell what was done."""
         ...
 
     async def snapshot(self) -> Account:

@@ -64,12 +64,13 @@ class Terms:
 
 
 class Carried(NamedTuple):
-    """A position that a halt kept through a close: signed shares, average entry price, last stop and ATR_5 in USD."""
+    """A position kept through a close: signed shares; average entry price, last stop, ATR_5 and last close in USD."""
 
     qty: int
     entry_price: float
     stop_price: float
     atr: float
+    mark: float
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,14 @@ from daytrader_ray.engine.values import Intents
 _EXECUTIONS = ("fill", "partial_fill")
 _ENDS = ("fill", "canceled", "expired", "rejected", "done_for_day")
 _FAULTS = ("expired", "rejected")
+_CANCELS = (OrderKind.CANCEL_STOP, OrderKind.CANCEL)
+
+
+class _Doubt(NamedTuple):
+    """An order of unknown fate: what was `sent` without an answer, and the id of the one whose fate is `awaited`."""
+
+    sent: Order
+    awaited: str
 
 
 class OpenOrders:
@@ -34,10 +43,11 @@ class OpenOrders:
         self._column = {symbol: i for i, symbol in enumerate(symbols)}
         self._sent: dict[str, Order] = {}
         self._stops: dict[str, str] = {}
+        self._cancelled_stops: dict[str, str] = {}
         self._failed: set[int] = set()
         self._working: dict[str, Order] = {}
         self._filled: Counter[str] = Counter()
-        self._unknown: dict[str, str] = {}
+        self._unknown: dict[str, _Doubt] = {}
         self._executions: set[str] = set()
         self.fees = 0.0
 
@@ -50,6 +60,32 @@ class OpenOrders:
     def unknown(self) -> list[str]:
         """Symbols with an order of unknown fate."""
         return sorted(self._unknown)
+
+    @property
+    def lost(self) -> list[Order]:
+        """Orders of unknown fate of which the venue must be asked; what rests as a limit is cancelled instead."""
+        sent = (doubt.sent for doubt in self._unknown.values())
+        return [order for order in sent if order.kind not in _CANCELS and order.limit_price is None]
+
+    def stops_again(self, slot: int) -> list[Order]:
+        """Return the cancels of stops again whose outcome is not known, each noted as on its way."""
+        failed = [doubt.sent for doubt in self._unknown.values() if doubt.sent.kind is OrderKind.CANCEL_STOP]
+        return [self._noted(self._order(slot, one)) for one in sorted(failed, key=lambda one: one.symbol)]
+
+    def _order(self, slot: int, like: Order) -> Order:
+        return order_of(
+            self._run, self._session, slot, like.symbol, int(like.kind), like.side, like.qty, int(like.reason), 0.0
+        )
+
+    def answered(self, cancel: Order) -> None:
+        """Note that the outcome of a cancel is known: it is among the updates taken."""
+        doubt = self._unknown.get(cancel.symbol)
+        if doubt is not None and doubt.sent.kind is cancel.kind:
+            self._free(cancel.symbol)
+
+    def _free(self, symbol: str) -> None:
+        del self._unknown[symbol]
+        self._guard(symbol)
 
     def on_the_way(self, besides: Order) -> npt.NDArray[np.int64]:
         """Return the signed shares that other entries and hedges on their way may still buy or sell `[symbol]`."""
@@ -66,20 +102,21 @@ class OpenOrders:
             i, kind, side = int(out.symbol[k]), int(out.kind[k]), int(out.side[k])
             qty, reason, price = int(out.qty[k]), int(out.reason[k]), float(out.price[k])
             order = order_of(self._run, self._session, slot, self._symbols[i], kind, side, qty, reason, price)
-            order = replace(order, client_order_id=self._unused(order.client_order_id))
-            self._note(order)
-            orders.append(order)
+            orders.append(self._noted(order))
         return orders
 
-    def _note(self, order: Order) -> None:
+    def _noted(self, order: Order) -> Order:
+        order = replace(order, client_order_id=self._unused(order.client_order_id))
         self._sent[order.client_order_id] = order
         if order.kind is OrderKind.CANCEL_STOP:
-            self._stops.pop(order.symbol, None)
+            if order.symbol in self._stops:
+                self._cancelled_stops[order.symbol] = self._stops.pop(order.symbol)
         elif order.kind is OrderKind.STOP:
             self._stops[order.symbol] = order.client_order_id
         elif order.kind is not OrderKind.CANCEL:
             self._working[order.client_order_id] = order
             self._guard(order.symbol)
+        return order
 
     def _guard(self, symbol: str) -> None:
         """Tell the book what may be sent in `symbol`.
@@ -108,9 +145,9 @@ class OpenOrders:
             if event.event in _EXECUTIONS and event.execution_id not in self._executions:
                 self._executions.add(event.execution_id)
                 fills.append(self._fill(order, slot, phase, event))
-            if self._unknown.get(order.symbol) == order.client_order_id and _tells_fate(order, event.event):
-                del self._unknown[order.symbol]
-                self._guard(order.symbol)
+            doubt = self._unknown.get(order.symbol)
+            if doubt is not None and doubt.awaited == order.client_order_id and _tells_fate(doubt, event.event):
+                self._free(order.symbol)
             if event.event in _ENDS and self._ended(order, event.event):
                 faults.append(f"{order.client_order_id} {event.event} by the venue")
         return fills, faults
@@ -162,17 +199,17 @@ class OpenOrders:
     def block(self, order: Order) -> None:
         """Keep hands off the symbol of an order with an unknown fate, until an update tells it.
 
-        Of a cancel it is the fate of the stop or the limit that is not known; a limit is cancelled again a bar later.
+        Of a cancel it is the fate of the stop or the limit that is not known; both are cancelled again a bar later.
         """
-        awaited = order
+        awaited = order.client_order_id
         if order.kind is OrderKind.CANCEL_STOP:
-            stops = (sent for sent in reversed(self._sent.values()) if _is_stop_of(order.symbol, sent))
-            awaited = next(stops, order)
+            awaited = self._cancelled_stops.get(order.symbol, awaited)
         elif order.kind is OrderKind.CANCEL:
             limits = (sent for sent in self._working.values() if sent.symbol == order.symbol)
-            awaited, i = next(limits, order), self._column[order.symbol]
-            self._book.limit_kind[i], self._book.limit_qty[i] = int(awaited.kind), order.side * order.qty
-        self._unknown[order.symbol] = awaited.client_order_id
+            limit, i = next(limits, order), self._column[order.symbol]
+            awaited = limit.client_order_id
+            self._book.limit_kind[i], self._book.limit_qty[i] = int(limit.kind), order.side * order.qty
+        self._unknown[order.symbol] = _Doubt(order, awaited)
         self._guard(order.symbol)
 
     def forget_failed_stops(self) -> None:
@@ -184,10 +221,10 @@ class OpenOrders:
         self._failed.clear()
 
 
-def _is_stop_of(symbol: str, order: Order) -> bool:
-    return order.kind is OrderKind.STOP and order.symbol == symbol
+def _tells_fate(doubt: _Doubt, event: str) -> bool:
+    """Return whether an update says where an order stands: of what is to rest that it does, of all else that it ended.
 
-
-def _tells_fate(order: Order, event: str) -> bool:
-    """Return whether an update says where an order stands: of what rests that it does, of any other that it ended."""
-    return order.kind is OrderKind.STOP or order.limit_price is not None or event in _ENDS
+    What is being cancelled may well say once more that it rests.
+    """
+    rests = doubt.sent.kind is OrderKind.STOP or doubt.sent.limit_price is not None
+    return rests or event in _ENDS

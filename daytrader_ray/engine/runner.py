@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import compress
 
 import numpy as np
 import numpy.typing as npt
@@ -14,12 +15,12 @@ from daytrader_ray.domain.ports import Account, Broker, Clock, Journal, LiveBar,
 from daytrader_ray.domain.trading import Fill, Order, OrderKind, Phase
 from daytrader_ray.engine.budgets import Allocation
 from daytrader_ray.engine.market import Conditions
-from daytrader_ray.engine.session import Mark, SessionEngine, Sized
+from daytrader_ray.engine.session import HALT, Mark, SessionEngine, Sized
 
 Float64 = npt.NDArray[np.float64]
 
 CASH_TOLERANCE_USD = 0.01
-FLATTEN_SECONDS = 8.0
+FLATTEN_SECONDS = 12.0
 STALE = "stale"
 """What a feed calls the reason for which a symbol is frozen of which it is not known what it did."""
 OPEN_HINT = (
@@ -114,6 +115,7 @@ class _Loop:
 
     async def end_bar(self, tick: Tick, feed: MarketFeed, scorer: Scorer) -> None:
         """Do all that belongs to the close of a bar, in the order of `docs/fills.md`."""
+        await self._ask()
         await self._release(tick)
         await self.send(tick, self.engine.protect(tick.slot, leaving_too=False))
         bars = await feed.bars(tick.n_bars)
@@ -129,15 +131,24 @@ class _Loop:
         if made is not None:
             self.journal.note("budget", made.told(self.engine.symbols))
 
+    async def _ask(self) -> None:
+        """Ask the venue what became of orders of unknown fate; what it cannot say yet is asked at the next close."""
+        lost = self.engine.orders.lost
+        for answer in await asyncio.gather(*(self.broker.ask(order) for order in lost), return_exceptions=True):
+            if isinstance(answer, BaseException) and not isinstance(answer, BrokerError):
+                raise answer
+
     async def _release(self, tick: Tick) -> None:
-        """Cancel what is left of limits, all at once, and go on when every outcome is known."""
+        """Cancel what is left of limits, and again what could not be cancelled, all at once; await every outcome."""
         cancels = self.engine.release(tick.slot)
-        if cancels:
-            for order in cancels:
-                self.journal.order(order)
-                self.result.orders.append(order)
-            await asyncio.gather(*(self._submit(order) for order in cancels))
+        for order in cancels:
+            self.journal.order(order)
+            self.result.orders.append(order)
+        known = await asyncio.gather(*(self._submit(order) for order in cancels))
+        if cancels or self.engine.orders.unknown:
             await self.take_events(tick, None)
+        for order in compress(cancels, known):
+            self.engine.orders.answered(order)
 
     def _mark(self, slot: int) -> None:
         """Note the books; what a session that is begun again must know is among it."""
@@ -148,7 +159,8 @@ class _Loop:
     def freeze(self, slot: int, frozen: Mapping[str, str]) -> None:
         """Hold entries in these symbols, in all of them while half are stale; what changes is noted."""
         self.engine.freeze(frozen)
-        stale, n = sum(why == STALE for why in frozen.values()), int(self.engine.market.tradable.sum())
+        tradable = self.engine.tradable
+        stale, n = sum(why == STALE and symbol in tradable for symbol, why in frozen.items()), len(tradable)
         if stale and 2 * stale >= n:
             self.engine.reduce("feed", f"{stale} of {n} stocks are stale")
         else:
@@ -156,6 +168,8 @@ class _Loop:
         if (why := self.engine.reducing) != self.reducing:
             self.reducing = why
             self.journal.note("reducing", {"slot": slot, "why": why})
+            if why:
+                self._alarm(slot, f"nothing is opened: {'; '.join(why)}")
         if frozen != self.frozen:
             self.frozen = dict(frozen)
             self.journal.note("frozen", {"slot": slot, "symbols": self.frozen})
@@ -222,13 +236,16 @@ class _Loop:
     def _has_gone(self, order: Order) -> bool:
         return order.kind in (OrderKind.EXIT, OrderKind.STOP) and order.symbol not in self.engine.positions
 
-    async def _submit(self, order: Order) -> None:
+    async def _submit(self, order: Order) -> bool:
+        """Send an order; return whether what it is to the venue is known."""
         try:
             await self.broker.submit(order)
         except BrokerError as error:
             self.engine.orders.block(order)
             self.named.add(order.client_order_id)
             self._alarm(order.slot, f"{order.client_order_id}: fate unknown, {order.symbol} blocked: {error}")
+            return False
+        return True
 
     def close(self, account: Account) -> SessionResult:
         self.result.cash, self.result.conditions = self.engine.cash, self.engine.conditions
@@ -245,7 +262,8 @@ class _Loop:
             self._alarm(-1, f"{symbol} was not scored in {n} bars")
         carried = {symbol: kept._asdict() for symbol, kept in self.engine.carried.items()}
         for symbol, kept in carried.items():
-            self._alarm(-1, f"{symbol} {kept['qty']:+d} could not be sold: it is carried into the next session")
+            why = "halted" if self.frozen.get(symbol) == HALT else "not halted: it should have been sold"
+            self._alarm(-1, f"{symbol} {kept['qty']:+d} is held through the close, {why}")
         flat = self.result.flat_at_close
         self.journal.note("close", {"cash": self.engine.cash, "flat": flat, "carried": carried})
         return self.result
@@ -253,7 +271,7 @@ class _Loop:
     async def abort(self, why: str) -> str:
         """Have the broker close everything and note the end; return `why` and what was open, "" if nothing was."""
         positions, unanswered = self.engine.positions, self.engine.orders.unanswered
-        asked = await self._flatten() if self.result.orders else []
+        asked = await self._flatten() if self.result.orders or positions else []
         with suppress(OSError):  # a full disk may be what ended it
             noted = {"why": why, "positions": positions, "unanswered": unanswered, "asked": asked}
             self.journal.note("aborted", noted)
@@ -264,11 +282,17 @@ class _Loop:
         return "; ".join([why, *parts]) if parts else ""
 
     async def _flatten(self) -> list[str]:
+        """Have the broker close everything; return all that was done, also where it came to no end."""
+        done: list[str] = []
         try:
             async with asyncio.timeout(FLATTEN_SECONDS):
-                return list(await self.broker.flatten())
-        except (TimeoutError, DaytraderError, OSError) as error:
-            return [f"nothing: it could not be reached ({type(error).__name__})"]
+                async for said in self.broker.flatten():
+                    done.append(said)
+        except TimeoutError:
+            done.append(f"not finished after {FLATTEN_SECONDS:g} s: what was asked for last may still be done")
+        except (DaytraderError, OSError) as error:
+            done.append(f"no further: {error}")
+        return done
 
     def _alarm(self, slot: int, text: str) -> None:
         self.result.alarms.append(text)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from daytrader_ray.domain.budget import CONFIDENCE
+from daytrader_ray.domain.errors import BrokerError
 from daytrader_ray.domain.ports import BrokerEvent, LiveBar
 from daytrader_ray.domain.trading import MEMBERS, Fill, Order, OrderKind, Phase, Reason
 from daytrader_ray.engine.book import CASH, EQUITY, HALTED, PEAK, START_EQUITY, new_book, open_session, restate
@@ -128,11 +129,20 @@ class SessionEngine:
         """Begin the day; one that had begun before goes on from its own start, and a halt in it holds."""
         self._book = book = new_book(len(self.symbols), start.cash, start.peak)
         for symbol, kept in start.carried.items():
+            if symbol not in self.symbols:
+                raise BrokerError(
+                    f"the session before left {symbol} {kept.qty:+d}: expected one of the bundle's {len(self.symbols)}",
+                    f"close {symbol} in the broker's account, or trade a bundle that knows it",
+                )
             i = self.symbols.index(symbol)
-            book.qty[i], book.entry_price[i], book.stop_price[i], book.atr[i] = kept
-            book.mark[i] = self.market.history.close[-1, i]
+            book.qty[i], book.entry_price[i], book.stop_price[i], book.atr[i], book.mark[i] = kept
         restate(book, self.market.share_factor / self.market.history.share_factor[-1])
         open_session(book)
+        if not np.isfinite(self.equity):
+            raise BrokerError(
+                f"the equity at the start is {self.equity}: expected a number, the day's loss is counted from it",
+                "close what the session before left in the broker's account",
+            )
         if start.start_equity is not None:
             book.money[START_EQUITY] = start.start_equity
         if start.halted:
@@ -163,12 +173,17 @@ class SessionEngine:
         return {symbol: int(qty) for symbol, qty in zip(self.symbols, self._book.qty, strict=True) if qty}
 
     @property
+    def tradable(self) -> frozenset[str]:
+        """Symbols that may be entered today."""
+        return frozenset(np.array(self.symbols)[self.market.tradable].tolist())
+
+    @property
     def carried(self) -> dict[str, Carried]:
         """Every open position as the next session must know it."""
         book, found = self._book, {}
         for symbol, qty in self.positions.items():
             i = self.symbols.index(symbol)
-            prices = (float(values[i]) for values in (book.entry_price, book.stop_price, book.atr))
+            prices = (float(values[i]) for values in (book.entry_price, book.stop_price, book.atr, book.mark))
             found[symbol] = Carried(qty, *prices)
         return found
 
@@ -272,8 +287,9 @@ class SessionEngine:
         return self.budgets.allocate(slot, self._signal, np.ascontiguousarray(self.inputs.aux[:, 2]))
 
     def release(self, slot: int) -> list[Order]:
-        """Return the cancels of what is left of limits: their bar is over."""
-        return self.orders.of(slot, self._out, release(self._book, self._out))
+        """Return the cancels of what is left of limits, whose bar is over, and of stops that were not cancelled yet."""
+        limits = self.orders.of(slot, self._out, release(self._book, self._out))
+        return limits + self.orders.stops_again(slot)
 
     def protect(self, slot: int, leaving_too: bool) -> list[Order]:
         """Return the stops that positions need now, each after the cancel of one for another quantity.
@@ -318,7 +334,8 @@ class SessionEngine:
         return refuse(order, exposure)
 
     def _reasons(self, slot: int, orders: Sequence[Order]) -> dict[str, str]:
-        strong = np.flatnonzero(np.abs(self._signal) >= self.thresholds[slot])
+        signal = self._scratch.signal if self.budgets.budget.neutral else self._signal
+        strong = np.flatnonzero(np.abs(signal) >= self.thresholds[slot])
         reasons = {self.symbols[i]: Reason(self._scratch.verdict[i]).name for i in strong}
         reasons |= {symbol: f"FROZEN ({self._frozen[symbol]})" for symbol in self._frozen if symbol in reasons}
         return reasons | {order.symbol: order.reason.name for order in orders}

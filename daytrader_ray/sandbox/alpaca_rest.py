@@ -9,7 +9,7 @@ from aiohttp import web
 from daytrader_ray.sandbox.alpaca_stream import AlpacaStream
 from daytrader_ray.sandbox.doors import NEW_YORK, alpaca_door, alpaca_error, json_response
 from daytrader_ray.sandbox.exchange import Exchange, moment
-from daytrader_ray.sandbox.orders import Refusal, VenueOrder, asset_id, money, read_request
+from daytrader_ray.sandbox.orders import OrderRequest, Refusal, VenueOrder, asset_id, money, read_request
 from daytrader_ray.sandbox.traits import KNOWN_SYMBOL
 
 DEFAULT_LIMIT, MAX_LIMIT = 50, 500
@@ -33,8 +33,10 @@ class AlpacaRest:
             web.get("/v2/orders:by_client_order_id", alpaca_door(self._by_client_order_id)),
             web.get("/v2/orders/{id}", alpaca_door(self._order)),
             web.delete("/v2/orders/{id}", alpaca_door(self._cancel)),
+            web.delete("/v2/orders", alpaca_door(self._cancel_all)),
             web.get("/v2/positions", alpaca_door(self._positions)),
             web.get("/v2/positions/{symbol}", alpaca_door(self._position)),
+            web.delete("/v2/positions", alpaca_door(self._close_all)),
             web.get("/v2/clock", alpaca_door(self._clock)),
             web.get("/v2/assets", alpaca_door(self._assets)),
             web.get("/v2/assets/{symbol}", alpaca_door(self._asset)),
@@ -60,6 +62,28 @@ class AlpacaRest:
             return alpaca_error(refusal)
         await self._stream.send_updates()
         return web.Response(status=204)
+
+    async def _cancel_all(self, _: web.Request) -> web.Response:
+        names = [order.id for order in self._exchange.orders.values() if order.is_open]
+        answers = [(name, self._exchange.cancel(name)) for name in names]
+        await self._stream.send_updates()
+        told = [{"id": name, "status": 200 if refusal is None else refusal.http_status} for name, refusal in answers]
+        return json_response(told, 207)
+
+    async def _close_all(self, request: web.Request) -> web.Response:
+        """Sell every position at market; what open orders claim is refused, unless they are cancelled first."""
+        if request.query.get("cancel_orders", "").lower() == "true":
+            await self._cancel_all(request)
+        told = []
+        for symbol, position in sorted(self._exchange.account.positions.items()):
+            self._generated += 1
+            name, side = f"generated-{self._generated:06d}", -1 if position.qty > 0 else 1
+            asked = OrderRequest(name, symbol, side, abs(int(position.qty)), "market", "day", None, None)
+            outcome = self._exchange.submit(asked)
+            status = outcome.http_status if isinstance(outcome, Refusal) else 200
+            told.append({"symbol": symbol, "status": status, "body": outcome.body()})
+        await self._stream.send_updates()
+        return json_response(told, 207)
 
     async def _order(self, request: web.Request) -> web.Response:
         return self._found(request.match_info["id"])

@@ -20,12 +20,23 @@ class Venue:
     def __init__(self):
         self.orders, self.sockets, self.posts, self.cancels = {}, [], [], []
         self.post_answer = self.cancel_answer = None
-        self.account_status = 200
+        self.account_status, self.deaf = 200, False
+        self.held, self.cancel_looks, self.too_often, self.requests = {"MSFT": 7, "AAPL": -3}, 0, [], 0
 
     def app(self):
-        app = web.Application()
+        @web.middleware
+        async def throttle(request, handler):
+            self.requests += 1
+            if self.too_often:
+                return web.json_response({"code": 42910000}, status=429, headers=self.too_often.pop())
+            return await handler(request)
+
+        app = web.Application(middlewares=[throttle])
         app.router.add_get("/v2/account", self.account)
         app.router.add_get("/v2/positions", self.positions)
+        app.router.add_delete("/v2/positions", self.close_all)
+        app.router.add_get("/v2/orders", self.open_orders)
+        app.router.add_delete("/v2/orders", self.cancel_all)
         app.router.add_get("/v2/assets", self.assets)
         app.router.add_post("/v2/orders", self.post)
         app.router.add_get("/v2/orders:by_client_order_id", self.by_client_id)
@@ -37,8 +48,28 @@ class Venue:
         return web.json_response({"id": "x", "cash": "99000.25", "equity": "100000.5"}, status=self.account_status)
 
     async def positions(self, request):
-        long = {"symbol": "MSFT", "qty": "7", "side": "long"}
-        return web.json_response([long, {"symbol": "AAPL", "qty": "-3", "side": "short"}])
+        held = self.held.items()
+        return web.json_response(
+            [{"symbol": s, "qty": str(qty), "side": "long" if qty > 0 else "short"} for s, qty in held]
+        )
+
+    async def open_orders(self, request):
+        """Cancels take effect some looks after they were asked for; a page has 50 orders unless more are asked for."""
+        if self.cancel_looks:
+            self.cancel_looks -= 1
+            if not self.cancel_looks:
+                self.orders.clear()
+        return web.json_response(list(self.orders.values())[: int(request.query.get("limit", 50))])
+
+    async def cancel_all(self, request):
+        self.cancel_looks = self.cancel_looks or 3 * (not self.deaf)
+        return web.json_response([{"id": o["id"], "status": 200} for o in self.orders.values()], status=207)
+
+    async def close_all(self, request):
+        claimed = {o["symbol"] for o in self.orders.values()}
+        told = [{"symbol": s, "status": 403 if s in claimed else 200, "body": {}} for s in self.held]
+        self.held = {s: qty for s, qty in self.held.items() if s in claimed}
+        return web.json_response(told, status=207)
 
     async def assets(self, request):
         self.assets_asked = request.query
@@ -97,10 +128,12 @@ async def url(venue):
 
 @pytest.fixture
 def broker(url):
-    from daytrader_ray.adapters.alpaca_broker import AlpacaBroker, BrokerConfig
+    from daytrader_ray.adapters.alpaca_broker import AlpacaBroker
+    from daytrader_ray.adapters.alpaca_http import BrokerConfig
 
     def make(**options):
         limits = {"answer_seconds": 1.0, "update_seconds": 0.5, "ready_seconds": 2.0, "pause_seconds": 0.01}
+        limits |= {"arrival_seconds": 0.0, "cancel_seconds": 0.5}
         values = {"url": url, "stream_url": f"ws{url[4:]}/stream", "key": "k", "secret": "s"}
         return AlpacaBroker(BrokerConfig(**(values | limits | options)))
 
@@ -313,6 +346,69 @@ async def test_a_gateway_timeout_is_repeated_and_makes_one_order(venue, broker):
     assert len(venue.posts) == 2 and list(venue.orders) == ["c1"]
 
 
+async def test_a_lost_order_is_asked_for_until_it_has_had_the_time_to_arrive(venue, broker):
+    async def lose(body):
+        return web.Response(status=500, text="oops")
+
+    venue.post_answer = lose
+    async with broker(arrival_seconds=0.3) as account:
+        with pytest.raises(BrokerError, match="not found"):
+            await account.submit(order())
+        with pytest.raises(BrokerError, match="order c1: not at the venue"):
+            await account.ask(order())
+        await asyncio.sleep(0.3)
+        await account.ask(order())
+        await account.ask(order())
+        assert [(event.event, event.client_order_id) for event in await account.events(0)] == [("rejected", "c1")]
+
+
+async def test_a_cancel_whose_update_was_lost_is_looked_up(venue, broker):
+    async with broker(cancel_seconds=0.05) as account:
+        await account.submit(order(OrderKind.STOP, "stop-1", stop=98.7))
+        with pytest.raises(BrokerError, match=r"waited 0.05 s for the outcome of canceling stop-1"):
+            await account.submit(order(OrderKind.CANCEL_STOP, "x"))
+        venue.orders["stop-1"]["status"] = "canceled"
+        await account.submit(order(OrderKind.CANCEL_STOP, "x2"))
+        assert [(event.event, event.client_order_id) for event in await account.events(0)] == [("canceled", "stop-1")]
+
+
+async def test_who_asks_too_often_waits_as_long_as_the_venue_says_and_makes_one_order(venue, broker, monkeypatch):
+    slept = []
+    monkeypatch.setattr("daytrader_ray.adapters.alpaca_http.time.sleep", slept.append)
+    async with broker() as account:
+        venue.too_often = [{"Retry-After": "7"}, {}, {}]
+        await account.submit(order())
+        assert slept == [1.0, 2.0, 7.0] and list(venue.orders) == ["c1"]
+        venue.too_often = [{}] * 50
+        with pytest.raises(BrokerError, match="HTTP 429"):
+            await account.snapshot()
+        assert sum(slept[3:]) <= 60.0
+
+
+async def test_sixty_positions_are_closed_when_the_orders_that_claim_them_have_ended(venue, broker):
+    venue.held = {f"S{k:02d}": 5 if k % 2 else -5 for k in range(60)}
+    for symbol in venue.held:
+        venue.accept({"client_order_id": f"stop-{symbol}", "symbol": symbol, "qty": 5})
+    async with broker() as account:
+        before = venue.requests
+        done = [said async for said in account.flatten()]
+    assert done[:60] == [f"cancel stop-S{k:02d}" for k in range(60)]
+    assert done[60:] == [f"close S{k:02d} {'+' if k % 2 else '-'}5" for k in range(60)]
+    assert not venue.held and not venue.orders and venue.requests - before < 12
+
+
+async def test_what_cannot_be_cancelled_or_closed_is_said_and_the_rest_is_closed(venue, broker):
+    venue.accept({"client_order_id": "stop", "symbol": "AAPL", "qty": 3})
+
+    venue.deaf, done = True, []
+    async with broker() as account:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1.0):
+                async for said in account.flatten():
+                    done.append(said)
+    assert done == ["cancel stop", "close MSFT +7", "close AAPL -3: refused"]
+
+
 async def test_a_missing_update_is_an_error_that_names_the_counts(broker):
     async with broker(update_seconds=0.1) as account:
         with pytest.raises(BrokerError, match=r"waited 0.1 s for trade update 2; 0 updates have arrived"):
@@ -347,7 +443,7 @@ async def test_closing_takes_less_than_a_second(broker):
 
 
 async def test_keys_do_not_show_in_the_config(url):
-    from daytrader_ray.adapters.alpaca_broker import BrokerConfig
+    from daytrader_ray.adapters.alpaca_http import BrokerConfig
 
     config = BrokerConfig(url=url, stream_url="ws://x/stream", key="visible-key", secret="visible-secret")
     assert "visible" not in repr(config)

@@ -11,7 +11,7 @@ import pytest
 import structlog
 from ray.exceptions import ActorDiedError, GetTimeoutError, RayTaskError
 
-from daytrader_ray.adapters.alpaca_broker import BrokerConfig
+from daytrader_ray.adapters.alpaca_http import BrokerConfig
 from daytrader_ray.adapters.live_config import FeedConfig
 from daytrader_ray.cluster.spec import SessionSpec
 from daytrader_ray.domain.costs import CostConfig

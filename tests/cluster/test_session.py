@@ -48,7 +48,7 @@ def test_positions_that_no_session_of_ours_has_left_are_named_and_refused():
 
 
 async def test_a_position_that_a_halt_kept_through_the_close_is_taken_over(tmp_path):
-    carried = {"AAPL": Carried(3, 190.0, 188.5, 0.75)}
+    carried = {"AAPL": Carried(3, 190.0, 188.5, 0.75, 190.5)}
     with open_journal(str(tmp_path), dt.date(2025, 3, 10), "live") as journal:
         journal.note("mark", {"peak": 1_200.0, "start_equity": 1_100.0, "state": 2})
         journal.note("close", {"cash": 500.0, "carried": {"AAPL": carried["AAPL"]._asdict()}})

@@ -25,7 +25,7 @@ async def test_flatten_cancels_what_rests_and_closes_what_is_held(profile, excha
                     assert (await broker.snapshot()).positions == {"AAPL": 5}
                     await broker.submit(order(OrderKind.STOP, -1, "stop", 1.0))
                 if minute == 3 and phase == 2:
-                    done = await broker.flatten()
+                    done = [said async for said in broker.flatten()]
                     assert done == ["cancel flatten-test-stop", "close AAPL +5"]
                 await clock.done(tick)
         await asyncio.sleep(0)

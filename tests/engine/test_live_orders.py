@@ -12,7 +12,7 @@ from daytrader_ray.adapters.journal import FileJournal, journal_path, start_of
 from daytrader_ray.domain.errors import BrokerError, FeedError
 from daytrader_ray.domain.fakes import FakeBroker, FakeJournal, FakeScorer
 from daytrader_ray.domain.ports import BrokerEvent, LiveBar
-from daytrader_ray.domain.trading import Order, OrderKind, Reason
+from daytrader_ray.domain.trading import Order, OrderKind, Phase, Reason
 from daytrader_ray.engine.book import ACTIVE, HALTED
 from daytrader_ray.engine.config import KernelConfig
 from daytrader_ray.engine.market import Carried, Start, Terms
@@ -151,6 +151,16 @@ async def test_told_to_reduce_a_session_sells_and_opens_nothing() -> None:
     assert here.conditions.reducing[:9].all()
 
 
+async def test_stale_indices_that_are_not_traded_stop_no_entries() -> None:
+    market = engine().market
+    market = dataclasses.replace(market, tradable=np.array([True, True, False]))
+    here = SessionEngine(bundle(), market, Terms(KernelConfig(orders="market")), Start(100_000.0), "run")
+    feed, journal = Minutes(), FakeJournal()
+    feed.stopped = {"S02": "stale", "I:VIX": "stale"}
+    await session(FakeBroker(), FakeScorer([1.0] * 5), journal, feed=feed, here=here, minutes=3)
+    assert not [values for kind, values in journal.records if kind == "reducing"]
+
+
 @pytest.mark.parametrize(("stale", "opens"), [(1, True), (2, False)])
 async def test_a_feed_of_which_half_is_stale_lets_nothing_be_opened(stale: int, opens: bool) -> None:
     feed, broker, journal = Minutes(), FakeBroker(), FakeJournal()
@@ -216,7 +226,8 @@ def test_what_was_paid_in_since_moves_the_highest_equity(tmp_path: Path) -> None
 
 
 async def test_a_position_that_a_halt_carried_is_sold_whole_at_the_first_close() -> None:
-    here = begun(Start(50_000.0, carried={"S01": Carried(40, 100.0, 98.0, 1.0)}), PATIENT)
+    last = float(engine().market.history.close[-1, 1])
+    here = begun(Start(50_000.0, carried={"S01": Carried(40, 100.0, 98.0, 1.0, last)}), PATIENT)
     broker = FakeBroker(reply=filled)
     await session(broker, FakeScorer([0.0] * 5), here=here, minutes=9)
     stop, cancel, sold = broker.submitted
@@ -226,12 +237,54 @@ async def test_a_position_that_a_halt_carried_is_sold_whole_at_the_first_close()
     assert sold.client_order_id.endswith("-flat") and sold.limit_price is None
 
 
+def test_a_stop_that_moved_and_could_not_be_cancelled_is_the_one_that_is_waited_for() -> None:
+    here = engine()
+    orders, book = here.orders, here._book
+    book.qty[0], book.entry_price[0], book.atr[0], book.mark[0] = 54, 100.0, 1.0, 100.0
+    (old,) = here.protect(5, leaving_too=True)
+    book.qty[0], book.stop_price[0] = 109, 0.0
+    cancel, new = here.protect(6, leaving_too=True)
+    orders.block(cancel)
+    orders.not_sent(new)
+    (again,) = here.release(7)
+    assert (again.kind, again.symbol, again.slot) == (OrderKind.CANCEL_STOP, "S00", 7)
+    still_rests, canceled = (
+        BrokerEvent(name, old.client_order_id, "S00", -1, 0, 0.0, "") for name in ("new", "canceled")
+    )
+    orders.take(7, Phase.CLOSE, [still_rests])
+    assert orders.unknown == ["S00"] and here.protect(7, leaving_too=True) == []
+    orders.take(7, Phase.CLOSE, [canceled])
+    assert orders.unknown == [] and here.release(8) == []
+    (stop,) = here.protect(8, leaving_too=True)
+    assert (stop.kind, stop.qty) == (STOP, 109)
+
+
+async def test_a_carried_stock_without_a_bar_in_the_last_session_does_not_switch_the_daily_halt_off() -> None:
+    market = engine().market
+    close = market.history.close.copy()
+    close[-1, 1] = np.nan
+    market = dataclasses.replace(market, history=dataclasses.replace(market.history, close=close))
+    start = Start(100_000.0, carried={"S01": Carried(4, 100.0, 98.0, 1.0, 97.0)})
+    here = SessionEngine(bundle(), market, Terms(KernelConfig(orders="market")), start, "run")
+    await session(FakeBroker(reply=filled), FakeScorer([1.0] * 5), feed=Crash(), here=here, minutes=12)
+    mark = here.mark(11)
+    assert mark.start_equity == 100_388.0 and mark.state == HALTED
+
+
+def test_a_start_that_cannot_be_valued_or_is_not_known_is_refused() -> None:
+    with pytest.raises(BrokerError, match="equity at the start is nan: expected a number"):
+        begun(Start(50_000.0, carried={"S01": Carried(40, 100.0, 98.0, 1.0, float("nan"))}))
+    with pytest.raises(BrokerError, match=r"left GONE \+40: expected one of the bundle's 3") as failure:
+        begun(Start(50_000.0, carried={"GONE": Carried(40, 100.0, 98.0, 1.0, 99.0)}))
+    assert "close GONE" in failure.value.hint
+
+
 def test_carried_shares_are_restated_over_a_split() -> None:
     here = engine()
     split = dataclasses.replace(here.market, share_factor=np.array([1.0, 2.0, 1.0]))
-    start = Start(50_000.0, carried={"S01": Carried(40, 100.0, 98.0, 1.0)})
+    start = Start(50_000.0, carried={"S01": Carried(40, 100.0, 98.0, 1.0, 99.0)})
     twice = SessionEngine(bundle(), split, Terms(), start, "run")
-    assert twice.carried == {"S01": Carried(80, 50.0, 49.0, 0.5)}
+    assert twice.carried == {"S01": Carried(80, 50.0, 49.0, 0.5, 49.5)}
     assert twice.equity == pytest.approx(begun(start).equity)
 
 

@@ -419,19 +419,63 @@ async def test_a_rejected_entry_leaves_no_position_and_no_stop(n: int) -> None:
     assert result.fills == [] and result.flat_at_close
 
 
-async def test_nothing_is_sold_when_the_cancel_of_the_stop_before_it_failed() -> None:
-    class Deaf(FakeBroker):
-        async def submit(self, order: Order) -> None:
-            await super().submit(order)
-            if order.kind is OrderKind.CANCEL_STOP:
-                raise BrokerError("no outcome")
+class Deaf(FakeBroker):
+    """Does not answer the first `n` orders of one kind for S00; with `told`, `ask` says that they never arrived."""
 
-    broker, journal = Deaf(reply=filled), FakeJournal()
-    result = await session(broker, Scores({k: 1.0 for k in range(3)}, 0.0), journal)
-    cancels = [order for order in broker.submitted if order.kind is OrderKind.CANCEL_STOP]
-    skipped = {values["client_order_id"] for kind, values in journal.records if kind == "skipped"}
-    assert cancels and not any(order.kind is OrderKind.EXIT for order in [*broker.submitted, *result.orders])
-    assert skipped == {order.client_order_id.replace("cancel_stop", "exit") for order in cancels}
+    def __init__(self, kind: OrderKind, n: int, told: bool = False) -> None:
+        super().__init__(reply=filled)
+        self._kind, self._left, self._told = kind, n, told
+
+    async def submit(self, order: Order) -> None:
+        if order.symbol == "S00" and order.kind is self._kind and self._left:
+            self._left -= 1
+            self.submitted.append(order)
+            raise BrokerError("no outcome")
+        await super().submit(order)
+
+    async def ask(self, order: Order) -> None:
+        await super().ask(order)
+        if self._told:
+            self.push(event("rejected", order))
+
+    def of(self, symbol: str) -> list[Order]:
+        return [order for order in self.submitted if order.symbol == symbol]
+
+
+async def test_a_stop_whose_cancel_failed_is_cancelled_at_each_close_until_it_is_and_the_position_is_sold() -> None:
+    broker, journal = Deaf(OrderKind.CANCEL_STOP, 3), FakeJournal()
+    result = await session(broker, Scores({0: 1.0}, 0.0), journal)
+    orders = broker.of("S00")
+    first = orders[2].slot
+    assert [(order.kind, order.slot - first) for order in orders[2:]] == [
+        (OrderKind.CANCEL_STOP, 0), (OrderKind.CANCEL_STOP, 1), (OrderKind.CANCEL_STOP, 2),
+        (OrderKind.CANCEL_STOP, 3), (OrderKind.EXIT, 3),
+    ]  # fmt: skip
+    assert result.flat_at_close
+    whys = [(values["slot"] - first, len(values["why"])) for kind, values in journal.records if kind == "reducing"]
+    assert whys == [(0, 1), (3, 0)] or whys == [(1, 1), (3, 0)]
+    assert any(alarm.startswith("nothing is opened: the fate of an order of S00") for alarm in result.alarms)
+
+
+async def test_nothing_is_sold_while_the_stop_before_it_may_still_rest() -> None:
+    broker, journal = Deaf(OrderKind.CANCEL_STOP, 1000), FakeJournal()
+    result = await session(broker, Scores({0: 1.0}, 0.0), journal)
+    cancels = [order for order in broker.of("S00") if order.kind is OrderKind.CANCEL_STOP]
+    skipped = [values["client_order_id"] for kind, values in journal.records if kind == "skipped"]
+    assert len(cancels) > 100 and not any(order.kind is OrderKind.EXIT for order in broker.of("S00"))
+    assert skipped == [cancels[0].client_order_id.replace("cancel_stop", "exit")]
+    assert not result.flat_at_close
+    assert any(alarm.endswith("is held through the close, not halted: it should have been sold")
+               for alarm in result.alarms)  # fmt: skip
+
+
+async def test_an_exit_that_never_arrived_is_found_out_at_the_next_close_and_sent_again() -> None:
+    broker = Deaf(OrderKind.EXIT, 1, told=True)
+    result = await session(broker, Scores({0: 1.0}, 0.0))
+    orders = broker.of("S00")
+    lost, again = (order for order in orders if order.kind is OrderKind.EXIT)
+    assert broker.asked == [lost] and again.slot == lost.slot + 1
+    assert result.flat_at_close
 
 
 async def test_a_position_filled_in_pieces_has_one_stop_for_the_whole() -> None:

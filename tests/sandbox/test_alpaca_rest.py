@@ -127,3 +127,12 @@ def test_account_clock_and_asset_are_what_the_client_expects(client: TradingClie
     assert not any(symbol.startswith("I:") for symbol in listed)
     assert refusal(client, limit(20.0, OrderSide.SELL, symbol="GME"))[2] == 'asset "GME" cannot be sold short'
     assert client.get_all_positions() == []
+
+
+def test_one_request_cancels_all_that_is_open(client: TradingClient) -> None:
+    kept = [client.submit_order(limit(1.0)), client.submit_order(limit(1.5))]
+    told = client.cancel_orders()
+    assert {order.id for order in kept} <= {answer.id for answer in told}
+    assert {answer.status for answer in told} == {200}
+    assert client.get_orders() == [] and client.cancel_orders() == []
+    assert client.close_all_positions(cancel_orders=True) == []

@@ -28,7 +28,7 @@ class LiveBudgets:
             self.budget = self._made.pop(due)
 
     def allocate(self, slot: int, signal: Float64, sigma_30: Float64) -> Allocation | None:
-        """Take in the signals of a close; return what is said at a slow slot, in force five minutes later, else None."""
+        """Take in a close's signals; return what is said at a slow slot, in force five minutes later, or None."""
         self._signal[slot] = signal
         if slot not in self._slots:
             return None

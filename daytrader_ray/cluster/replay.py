@@ -30,7 +30,7 @@ from daytrader_ray.walkforward.trade import Said, Traded, adjusted_closes
 def replay(spec: SessionSpec, bundle: Bundle, cash: float, known: Conditions | None = None) -> Traded:
     """Backtest the session of `spec` on the batch features and scores of the store's bars.
 
-    `known` is what the traded session was told beside them; None: all may be sold short and nothing was halted.
+    `known` is what the traded session was told beside them; None: nothing was halted.
     """
     frames = frames_until(spec, bundle)
     panel, grid, symbols = frames.panel, frames.panel.grid, frames.panel.symbols
@@ -52,7 +52,7 @@ def replay(spec: SessionSpec, bundle: Bundle, cash: float, known: Conditions | N
         event_scale=event_scales(store, symbols, grid.part(*block), spec.kernel.events),
         sizing=ensemble.sizing if spec.kernel.sizing == "kelly" else CONFIDENCE,
         budgets=budgets,
-        shortable=~np.isin(symbols, known.hard_to_borrow if known else ()),
+        shortable=~np.isin(symbols, known.hard_to_borrow if known else spec.kernel.hard_to_borrow),
         halts={spec.date: known.halts} if known else {},
         reducing={spec.date: known.reducing} if known else {},
     )

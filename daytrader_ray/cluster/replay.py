@@ -30,8 +30,8 @@ from daytrader_ray.walkforward.trade import Said, Traded, adjusted_closes
 def replay(spec: SessionSpec, bundle: Bundle, start: Start, known: Conditions | None = None) -> Traded:
     """Backtest the session of `spec` on the batch features and scores of the store's bars.
 
-    It begins where the traded session did, at `start`; `known` is what that was told beside bars, None: all may be sold
-    short and nothing was halted.
+    It begins where the traded session did, at `start`; `known` is what that was told beside bars, None: nothing was
+    halted.
     """
     frames = frames_until(spec, bundle)
     panel, grid, symbols = frames.panel, frames.panel.grid, frames.panel.symbols
@@ -53,7 +53,7 @@ def replay(spec: SessionSpec, bundle: Bundle, start: Start, known: Conditions | 
         event_scale=event_scales(store, symbols, grid.part(*block), spec.kernel.events),
         sizing=ensemble.sizing if spec.kernel.sizing == "kelly" else CONFIDENCE,
         budgets=budgets,
-        shortable=~np.isin(symbols, known.hard_to_borrow if known else ()),
+        shortable=~np.isin(symbols, known.hard_to_borrow if known else spec.kernel.hard_to_borrow),
         halts={spec.date: known.halts} if known else {},
         reducing={spec.date: known.reducing} if known else {},
         carried=start.carried,

@@ -1,5 +1,6 @@
 """A live session from the first bar to the store: real time, only faster, on the exchange that plays it."""
 
+import asyncio
 import io
 import json
 import os
@@ -9,6 +10,7 @@ import sys
 import time
 import urllib.request
 from collections import Counter
+from contextlib import nullcontext
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,13 +18,16 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from typer.testing import CliRunner
 
 from daytrader_ray.adapters import bar_buffer, run_store
-from daytrader_ray.adapters.journal import journal_path, read
+from daytrader_ray.adapters.journal import journal_path, open_journal, read
 from daytrader_ray.adapters.store import ParquetStore
+from daytrader_ray.cli.main import build
 from daytrader_ray.cli.profile import load
 from daytrader_ray.cli.session_spec import live_spec
 from daytrader_ray.domain.errors import ConfigError
+from daytrader_ray.domain.fakes import FakeScorer
 from tests.e2e.conftest import FEATURES, SANDBOX, SYMBOLS, UNIVERSE
 
 KEYS = {"POLYGON_API_KEY": "poly", "ALPACA_API_KEY": "alp", "ALPACA_SECRET_KEY": "paca"}
@@ -117,6 +122,27 @@ async def test_a_live_session_trades_ends_flat_and_is_in_the_store_afterwards(da
     run = run_store.load(data)
     assert run.manifest.kind == "live" and len(run.orders) == len(result.orders)
     assert run.session_equity[-1] == pytest.approx(result.cash)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")  # Ray's own imports
+@pytest.mark.parametrize(("state", "said"), [(2, "was halted"), (0, "had begun and ended early")])
+def test_a_day_that_had_begun_is_told_and_not_gone_on_with(data, file, play, day, monkeypatch, state, said):
+    from daytrader_ray.cluster import live, runtime
+    from daytrader_ray.cluster.session import trade
+
+    play(60.0, -100.0)
+    with open_journal(data, day.session, "live") as journal:
+        journal.note("open", {})
+        journal.note("mark", {"peak": 101_000.0, "start_equity": 100_000.0, "state": state})
+    monkeypatch.setattr(runtime, "started", lambda **_: nullcontext())
+    monkeypatch.setattr(live, "serve_and_trade", lambda spec, _: asyncio.run(trade(spec, FakeScorer([1.0] * 5))))
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
+    done = CliRunner().invoke(build(), ["live", "--profile", file, "--data", data, "--json"])
+    assert done.exit_code == 0, done.output
+    assert f"the session of {day.session} {said}: nothing more is opened before the next one" in done.output
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert (told["orders"], told["flat"]) == (0, True)
 
 
 def test_an_exchange_that_plays_nothing_is_named(data, file, play, exchange, day):

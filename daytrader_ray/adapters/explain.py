@@ -1,4 +1,7 @@
-"""Why an order of a stored run was sent, and what came of it: bar, features, scores, sizing, fills and profit."""
+"""Why an order of a stored run was sent, and what came of it: bar, features, scores, sizing, fills and profit.
+
+It reads tables of one month and imports neither calendar nor kernels: the answer is asked for many times in a row.
+"""
 
 import datetime as dt
 import re
@@ -8,8 +11,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from daytrader_ray.adapters import run_store
-from daytrader_ray.adapters.frames import built_last
-from daytrader_ray.adapters.store import ParquetStore
+from daytrader_ray.adapters.feature_parts import stored_row
+from daytrader_ray.adapters.table_store import TableStore
 from daytrader_ray.analytics.run import Decisions, Fills, Manifest, Orders, Table, Trades
 from daytrader_ray.domain.budget import ROOMS, SIZING_STEPS
 from daytrader_ray.domain.errors import DataError
@@ -46,7 +49,7 @@ def explain(root: str, order_id: str, run_id: str | None = None) -> dict[str, An
         "fills": [_told(fill, manifest) for fill in _lines(fills.where(fills.client_order_id == order_id))],
         "trade": None if trade is None else _trade_told(trade, manifest),
         "bar": _bar(root, manifest, session, symbol, order["slot"]),
-        "features": _features(root, session, symbol, order["slot"]),
+        **_features(root, manifest, symbol, _start(session, order["slot"], manifest)),
     }
 
 
@@ -97,24 +100,25 @@ def _decision(root: str, manifest: Manifest, entry: str) -> dict[str, Any] | Non
 
 def _bar(root: str, manifest: Manifest, session: dt.date, symbol: str, slot: int) -> dict[str, Any] | None:
     """Return the bar at whose close the order was decided; None where the symbol did not trade, or it is not stored."""
-    start = _start(session, slot, manifest)
-    table = ParquetStore(root).bars(symbol, session, session)
-    for bar in table.filter(
-        table["timestamp"].to_numpy() == np.datetime64(start.astimezone(dt.UTC).replace(tzinfo=None))
-    ).to_pylist():
+    start = _utc(_start(session, slot, manifest))
+    table = TableStore(root).minutes(symbol, f"{session:%Y-%m}")
+    for bar in table.filter(table["timestamp"].to_numpy() == start).to_pylist():
         return {name: bar[name] for name in ("open", "high", "low", "close", "volume", "vwap")}
     return None
 
 
-def _features(root: str, session: dt.date, symbol: str, slot: int) -> dict[str, float | None]:
-    """Return the symbol's features at that bar, of the set that was built last; empty where it has none."""
-    manifest = built_last(ParquetStore(root))
-    dates = [] if manifest is None else [day.date for day in manifest.grid.sessions]
-    if manifest is None or symbol not in manifest.parts or session not in dates:
-        return {}
-    row = int(manifest.grid.first_row[dates.index(session)]) + slot
-    values = manifest.matrix(root, (symbol,))[row : row + 1, 0][0]
-    return {name: _plain(value) for name, value in zip(manifest.names, values.tolist(), strict=True)}
+def _features(root: str, manifest: Manifest, symbol: str, start: dt.datetime) -> dict[str, Any]:
+    """Return the symbol's `features` at that bar (empty: none stored) and `features_of`, which build they are of."""
+    found, values = stored_row(TableStore(root), manifest.features, symbol, _utc(start), f"{start:%Y-%m}")
+    same = bool(values) and found == manifest.features
+    return {
+        "features": {name: _plain(value) for name, value in values.items()},
+        "features_of": "the run" if same else "another build" if values else None,
+    }
+
+
+def _utc(when: dt.datetime) -> np.datetime64:
+    return np.datetime64(when.astimezone(dt.UTC).replace(tzinfo=None))
 
 
 def _lines(table: Table) -> list[dict[str, Any]]:

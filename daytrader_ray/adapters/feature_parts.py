@@ -38,6 +38,9 @@ KERNEL = "kernel"
 """What one symbol's own bars say."""
 VALUES, INPUTS, STATE = "values", "inputs", "state"
 HINT = "run `daytrader features` again"
+LATEST = f"{FOLDER}/latest.json"
+SETS = f"{FOLDER}/sets/{{}}.json"
+"""Where a set of features is described."""
 _PARTS = "_parts.json"
 _AHEAD = 2
 """Parts that may wait for the disk while others are computed."""
@@ -176,8 +179,40 @@ class Layer:
         except (OSError, ValueError) as error:
             raise DataError(f"{self.store.path(place)}: no feature file: {str(error).splitlines()[0]}", HINT) from None
 
+    def place(self, month: str, key: str, end: str) -> str:
+        """Return where a file of a part is."""
+        return self._place(_file(month, key, end))
+
     def _place(self, name: str) -> str:
         return f"{FOLDER}/{self.name}/symbol={self.symbol}/{name}"
+
+
+def built(store: Folder, name: str = "") -> str:
+    """Return by which `set/content` features are known: of the set built last, or of the set `name`; empty for none."""
+    chosen = name or str(store.read_cache(LATEST).get("set", ""))
+    content = store.read_cache(SETS.format(chosen)).get("content") if chosen else None
+    return f"{chosen}/{content}" if content else ""
+
+
+def stored_row(
+    store: Folder, build: str, symbol: str, start: np.datetime64, month: str
+) -> tuple[str, dict[str, float]]:
+    """Return a symbol's features at the bar that starts at `start` (UTC), by name, and the build that they are of.
+
+    The set is that of `build`, as it is now, or the one built last where there is no such set any more; no features
+    where the set has none of that bar.
+    """
+    found = built(store, build.partition("/")[0]) or built(store)
+    name = store.read_cache(SETS.format(found.partition("/")[0])).get("table") if found else None
+    layer = Layer(store, str(name), symbol)
+    part = layer.contents().get(month)
+    content = store.read(layer.place(month, part.keys[-1], "parquet")) if part else None
+    if content is None:
+        return found, {}
+    table = pq.read_table(pa.BufferReader(content), use_threads=False)
+    rows = np.flatnonzero(table["timestamp"].to_numpy() == start)
+    values = table.drop_columns("timestamp").slice(rows[0], 1).to_pylist() if len(rows) else [{}]
+    return found, values[0]
 
 
 def _part(dates: str, keys: str, marks: str, **others: Any) -> Part:

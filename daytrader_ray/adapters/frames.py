@@ -22,7 +22,7 @@ import numpy as np
 
 from daytrader_ray.adapters.calendar import session_grid
 from daytrader_ray.adapters.feature_matrix import MappedMatrix, PartRows
-from daytrader_ray.adapters.feature_parts import FOLDER, Layer
+from daytrader_ray.adapters.feature_parts import FOLDER, LATEST, SETS, Layer
 from daytrader_ray.adapters.folder import Folder, local_root
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.domain.errors import DataError
@@ -33,7 +33,6 @@ from daytrader_ray.features.step import NAMES
 from daytrader_ray.market_data.statistics import session_statistics
 
 _HINT = "run `daytrader features` first"
-_LATEST = f"{FOLDER}/latest.json"
 KEPT_SETS = 8
 
 
@@ -102,12 +101,12 @@ def publish(store: Folder, manifest: Manifest) -> None:
         },
     }
     store.write_json(_place(manifest.name), values)
-    latest = store.read_cache(_LATEST)
+    latest = store.read_cache(LATEST)
     there = [path.rpartition("/")[2].removesuffix(".json") for path in store.find(_place("*"))]
     listed = [name for name in (latest.get("set"), *latest.get("before", ())) if name in there]
     before = [name for name in dict.fromkeys([*listed, *there]) if name != manifest.name]
     kept, gone = before[: KEPT_SETS - 1], before[KEPT_SETS - 1 :]
-    store.write_json(_LATEST, {"set": manifest.name, "before": kept})
+    store.write_json(LATEST, {"set": manifest.name, "before": kept})
     for name in gone:
         _remove(store, name, [manifest.name, *kept])
     for path in store.find(f"{FOLDER}/*/manifest.json"):
@@ -201,7 +200,7 @@ def load_frames(root: str, symbols: Collection[str] | None = None, name: str | N
 
 def built_last(store: Folder) -> Manifest | None:
     """Return the manifest of the set that was built last; None where there is none."""
-    return find_manifest(store, str(store.read_cache(_LATEST).get("set", "none")))
+    return find_manifest(store, str(store.read_cache(LATEST).get("set", "none")))
 
 
 def _manifest(store: Folder, name: str | None) -> Manifest:
@@ -224,4 +223,4 @@ def _shared(panel: Panel) -> tuple[int, int]:
 
 
 def _place(name: str) -> str:
-    return f"{FOLDER}/sets/{name}.json"
+    return SETS.format(name)

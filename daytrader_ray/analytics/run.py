@@ -148,9 +148,10 @@ class Manifest:
     """Where a run comes from.
 
     `subject` is what traded ("bundle ab12...", "mask 9 of search-..."), `members` its models; `data` the fingerprint of
-    what it read, `commit` that of the program, `config` the profile in plain values. `notices` are sentences that stand
-    above every figure (a planted market; sessions that chose the ensemble); `denied` counts wishes by the reason that
-    denied them, `budgets` the slow loop's answers by the step of its ladder.
+    the bars that it read, `features` the build of its features (empty: the session made its own), `commit` that of the
+    program, `config` the profile in plain values. `notices` are sentences that stand above every figure (a planted
+    market; sessions that chose the ensemble); `denied` counts wishes by the reason that denied them, `budgets` the slow
+    loop's answers by the step of its ladder.
     """
 
     kind: Kind
@@ -164,6 +165,7 @@ class Manifest:
     data: str
     versions: Mapping[str, str]
     config: Mapping[str, Any]
+    features: str = ""
     notices: tuple[str, ...] = ()
     denied: Mapping[str, int] = field(default_factory=dict)
     budgets: Mapping[str, int] = field(default_factory=dict)

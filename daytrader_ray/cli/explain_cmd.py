@@ -31,7 +31,7 @@ def command(
     from rich.console import Console
 
     from daytrader_ray.adapters.explain import explain
-    from daytrader_ray.cli.profile import data_root
+    from daytrader_ray.cli.roots import data_root
 
     told = explain(data_root(data), order, run)
     show(Console(stderr=True, highlight=False), told)
@@ -61,7 +61,7 @@ def show(console: "Console", told: Mapping[str, Any]) -> None:
     _rows(console, "fills", {str(k + 1): fill for k, fill in enumerate(fills)})
     if told["trade"] is not None:
         _rows(console, "trade", _trade(told["trade"]))
-    _features(console, told["features"])
+    _features(console, told["features"], told["features_of"])
 
 
 def _decision(console: "Console", decision: Mapping[str, Any], order_id: str) -> None:
@@ -104,7 +104,7 @@ def _trade(trade: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _features(console: "Console", features: Mapping[str, float | None]) -> None:
+def _features(console: "Console", features: Mapping[str, float | None], whose: str | None) -> None:
     from rich.table import Table
 
     if not features:
@@ -117,7 +117,8 @@ def _features(console: "Console", features: Mapping[str, float | None]) -> None:
     cells = [(name, _number(value, 5)) for name, value in features.items()]
     for k in range(0, len(cells), n):
         table.add_row(*(text for cell in cells[k : k + n] for text in cell))
-    console.print(f"[bold]features[/] ({len(features)}, of the set built last)")
+    warned = "" if whose == "the run" else "; of another build than the run's: they may differ from what it saw"
+    console.print(f"[bold]features[/] ({len(features)}{warned})", soft_wrap=True)
     console.print(table)
 
 

@@ -9,6 +9,7 @@ import yaml
 from pydantic import Field, SecretStr, model_validator
 
 from daytrader_ray.adapters.live_config import LiveConfig
+from daytrader_ray.cli.roots import data_root
 from daytrader_ray.domain.config import Config, refusal
 from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.errors import ConfigError
@@ -111,12 +112,6 @@ def find(name: str) -> Path:
         if path.suffix in {".yaml", ".yml"} and path.is_file():
             return path
     raise ConfigError(f"profile '{name}' not found", "profiles are sandbox and paper, or the path of a YAML file")
-
-
-def data_root(data: str | None, environ: Mapping[str, str] = os.environ) -> str:
-    """Return the store's root: `--data`, else `DAYTRADER_DATA`, else `data/` here; absolute, or a URL as given."""
-    root = data or environ.get("DAYTRADER_DATA") or "data"
-    return root if "://" in root else str(Path(root).expanduser().resolve())
 
 
 class _Once(yaml.SafeLoader):

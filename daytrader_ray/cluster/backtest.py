@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from daytrader_ray.adapters import model_store
+from daytrader_ray.adapters.feature_parts import built
+from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.analytics.measure import Estimate, measure
 from daytrader_ray.analytics.performance import plain
 from daytrader_ray.analytics.run import Run
@@ -173,7 +175,8 @@ def _source(
     request: SearchRequest, subject: str, mask: int, cash: float, frames: Frames, notices: tuple[str, ...]
 ) -> Source:
     config = request.model_dump(mode="json", exclude={"root"})
-    return Source("backtest", subject, mask, cash, request.config.seed, digest_of_panel(frames.panel), config, notices)
+    bars, features = digest_of_panel(frames.panel), built(ParquetStore(request.root))
+    return Source("backtest", subject, mask, cash, request.config.seed, bars, config, features, notices)
 
 
 def _kept(request: SearchRequest, source: Source, parts: Sequence[Traded]) -> Backtested:

@@ -38,7 +38,8 @@ NO_WISHES = {Reason.DENIED_THRESHOLD, Reason.DENIED_SESSION, Reason.DENIED_REDUC
 class Source:
     """What traded (`subject` in words, `mask` its members), from which `cash` in USD, and on what.
 
-    `data` is the fingerprint of the bars, `config` what it was told in plain values; `notices` stand above all figures.
+    `data` is the fingerprint of the bars, `features` their build where it is a stored one, `config` what it was told in
+    plain values; `notices` stand above all figures.
     """
 
     kind: Kind
@@ -48,6 +49,7 @@ class Source:
     seed: int
     data: str
     config: Mapping[str, Any]
+    features: str = ""
     notices: tuple[str, ...] = ()
 
 
@@ -76,6 +78,7 @@ def keep(root: str, source: Source, parts: Sequence[Traded], universe: UniverseC
         data=source.data,
         versions={"daytrader-ray": __version__} | versions_of(LIBRARIES),
         config=source.config,
+        features=source.features,
         notices=tuple(filter(None, (market_notice(ParquetStore(root).market()), *source.notices))),
         denied=dict(denied),
         budgets=dict(Counter(str(one.step) for part in parts for one in part.allocations if one.step)),

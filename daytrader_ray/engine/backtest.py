@@ -181,7 +181,7 @@ def day_of(
     """Return the arrays of one session; `budgets` are its own rows, `hedges` those of `hedge_caps`.
 
     A session that ends early in the data (an import that stops at 11:00) still has the calendar's length: its missing
-    minutes have no price, and what is open then is sold in the last bar at the last known close.
+    minutes have no price, and what is open then is carried as a halted position is.
     """
     grid, panel = frames.panel.grid, frames.panel
     rows = slice(int(grid.first_row[session]), int(grid.first_row[session + 1]))

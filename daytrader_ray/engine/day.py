@@ -113,8 +113,8 @@ def run_day(
     quiet, resting, restricted = day.quiet, day.resting, day.short_sales.restricted
     pending = first_pending = n_resting = 0
     for t in range(n_slots):
-        bar = Bar(day.open[t], day.high[t], day.low[t], day.volume[t], book.mark)
-        last, halted = t == n_slots - 1, day.halted[t]
+        bar = Bar(day.open[t], day.high[t], day.low[t], day.volume[t], book.mark, quiet)
+        halted = day.halted[t]
 
         # A: orders decided at the last close meet the open; then every position gets its stop.
         for k in range(pending):
@@ -124,7 +124,7 @@ def run_day(
             qty, price, reason = 0, 0.0, out.reason[k]
             if halted[i]:
                 pass
-            elif limit > 0.0 and not last:
+            elif limit > 0.0:
                 qty, price = limit_at_open(i, side, asked, limit, t, bar, day.liquidity, costs)
             else:
                 qty, price = market_fill(i, kind, side, asked, reason, t, n_slots, bar, day.liquidity, costs)

@@ -8,7 +8,17 @@ from daytrader_ray.domain.trading import OrderKind, Reason
 from daytrader_ray.engine.book import EQUITY, F8, FREE, PEAK, START_EQUITY, Book
 from daytrader_ray.engine.orders import emit
 from daytrader_ray.engine.rounding import to_tick, whole
-from daytrader_ray.engine.values import BETA, GROSS, NET, Intents, Rules, Scratch, Snapshot
+from daytrader_ray.engine.values import (
+    BETA_DOWN,
+    BETA_UP,
+    GROSS,
+    NET_DOWN,
+    NET_UP,
+    Intents,
+    Rules,
+    Scratch,
+    Snapshot,
+)
 
 ENTRY = int(OrderKind.ENTRY)
 SIGNAL = int(Reason.SIGNAL)
@@ -45,6 +55,13 @@ NO_ROOM = (
 def beta_of(budget: Budget, i: int) -> float:
     """Return a symbol's beta to SPY; 1 where it is unknown."""
     return float(budget.beta[i]) if np.isfinite(budget.beta[i]) else 1.0
+
+
+@njit_flat
+def count_sent(scratch: Scratch, usd: float, beta: float) -> None:
+    """Count what has been sent, signed USD, on the side to which it moves net and net beta: it may fill alone."""
+    scratch.exposure[NET_UP if usd > 0.0 else NET_DOWN] += usd
+    scratch.exposure[BETA_UP if usd * beta > 0.0 else BETA_DOWN] += usd * beta
 
 
 @njit_flat
@@ -135,14 +152,15 @@ def rank_entries(
 def write_rooms(book: Book, i: int, side: int, now: Snapshot, rules: Rules, scratch: Scratch, row: F8) -> None:
     """Write what each limit leaves for an entry: sector, gross, net, beta and power in USD, volume in shares."""
     equity, sector, beta = book.money[EQUITY], now.sector[i], beta_of(now.budget, i)
-    gross, net, net_beta = scratch.exposure[GROSS], scratch.exposure[NET], scratch.exposure[BETA]
+    exposure = scratch.exposure
+    gross, ahead = exposure[GROSS], exposure[NET_UP] if side > 0 else -exposure[NET_DOWN]
     row[FIRST_ROOM] = min(rules.max_sector, now.sector_limit[sector]) * equity - scratch.sector_gross[sector]
     row[FIRST_ROOM + 1] = rules.max_gross * now.budget.gross_scale * equity - gross
-    row[FIRST_ROOM + 2] = rules.max_net * equity - side * net
+    row[FIRST_ROOM + 2] = rules.max_net * equity - ahead
     row[FIRST_ROOM + 3] = np.inf
     if beta != 0.0:
-        towards = side if beta > 0.0 else -side
-        row[FIRST_ROOM + 3] = (rules.max_beta * equity - towards * net_beta) / abs(beta)
+        ahead = exposure[BETA_UP] if side * beta > 0.0 else -exposure[BETA_DOWN]
+        row[FIRST_ROOM + 3] = (rules.max_beta * equity - ahead) / abs(beta)
     row[FIRST_ROOM + 4] = rules.buying_power * min(equity, book.money[START_EQUITY]) - gross
     row[FIRST_ROOM + VOLUME] = rules.participation * now.expected_volume[i]
 
@@ -169,7 +187,6 @@ def enter(
     book: Book,
     slot: int,
     now: Snapshot,
-    signal: F8,
     threshold: float,
     scale: float,
     sizing: Sizing,
@@ -179,6 +196,7 @@ def enter(
     n: int,
 ) -> int:
     """Write the entries behind the first `n` intents, strongest first; return how many intents there are."""
+    signal = scratch.signal
     n_entries = rank_entries(book, slot, now, signal, threshold, sizing, rules, scratch)
     if n_entries == 0:
         return n
@@ -204,7 +222,6 @@ def enter(
             book.limit_kind[i], book.limit_qty[i], book.limit_price[i] = ENTRY, side * qty, price
         usd = qty * close
         scratch.exposure[GROSS] += usd
-        scratch.exposure[NET] += side * usd
-        scratch.exposure[BETA] += side * usd * beta_of(now.budget, i)
+        count_sent(scratch, side * usd, beta_of(now.budget, i))
         scratch.sector_gross[now.sector[i]] += usd
     return n

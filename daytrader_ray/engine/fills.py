@@ -12,15 +12,20 @@ from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.jit import njit_flat, plain
 from daytrader_ray.domain.panel import Frames
 from daytrader_ray.domain.trading import OrderKind, Reason, is_urgent
-from daytrader_ray.engine.book import F8, Book
+from daytrader_ray.engine.book import F8, I8, Book
 from daytrader_ray.engine.rounding import round_half_even, whole
 
 EXIT = int(OrderKind.EXIT)
+HALT_MINUTES = 5
+"""Without a trade for this long up to the close a symbol is taken for halted in the session's last bar."""
 URGENT = tuple(int(reason) for reason in Reason if is_urgent(reason))
 
 
 class Costs(NamedTuple):
-    """`CostConfig` of one session as plain arrays: spread table (descending USD ADV, bps) and factor per bar."""
+    """`CostConfig` of one session as plain arrays: spread table (descending USD ADV, bps) and factor per bar.
+
+    `halt_bars` is HALT_MINUTES.
+    """
 
     min_half_spread: float
     table_adv_usd: F8
@@ -31,12 +36,13 @@ class Costs(NamedTuple):
     sec_per_usd: float
     taf_per_share: float
     taf_cap: float
+    halt_bars: int
 
 
 class Bar(NamedTuple):
     """One bar of all symbols `[symbol]`: raw USD prices (NaN: outside the session) and shares.
 
-    `last_close` is the latest close before this bar (NaN: none yet).
+    Before this bar, `last_close` is the latest close (NaN: none yet) and `quiet` the bars since the last trade.
     """
 
     open: F8
@@ -44,6 +50,7 @@ class Bar(NamedTuple):
     low: F8
     volume: F8
     last_close: F8
+    quiet: I8
 
 
 class Liquidity(NamedTuple):
@@ -74,6 +81,7 @@ def costs_of(config: CostConfig, date: dt.date, n_slots: int, bar_minutes: int) 
         fees.sec_usd_per_million / 1e6,
         fees.taf_usd_per_share,
         fees.taf_cap_usd,
+        -(-HALT_MINUTES // bar_minutes),
     )
 
 
@@ -134,7 +142,7 @@ def market_fill(
     """Return (filled shares, price) of a market order at the open of bar `slot`; the rest is canceled by the venue."""
     traded = bar.volume[i] > 0.0
     last = slot == n_slots - 1
-    if kind == EXIT and last:
+    if kind == EXIT and last and (traded or bar.quiet[i] + 1 < costs.halt_bars):
         base = bar.open[i] if traded else bar.last_close[i]
         price = fill_price(base, side, qty, impact_volume(i, True, bar.volume[i], n_slots, at), i, slot, at, costs)
         return qty, price

@@ -5,24 +5,32 @@ import numpy as np
 from daytrader_ray.domain.jit import njit_flat
 from daytrader_ray.domain.trading import OrderKind, Reason
 from daytrader_ray.engine.book import ACTIVE, EQUITY, FREE, START_EQUITY, Book
-from daytrader_ray.engine.entries import beta_of
+from daytrader_ray.engine.entries import beta_of, count_sent
 from daytrader_ray.engine.orders import emit
 from daytrader_ray.engine.rounding import whole
-from daytrader_ray.engine.values import BETA, GROSS, NET, STOCK_BETA, Intents, Rules, Scratch, Snapshot
+from daytrader_ray.engine.values import BETA, GROSS, Intents, Rules, Scratch, Snapshot
 
 KIND = int(OrderKind.HEDGE)
 HEDGE = int(Reason.HEDGE)
 
 
 @njit_flat
-def hedge_target(i: int, equity: float, now: Snapshot, scratch: Scratch) -> float:
-    """Return what is to be held of a hedge instrument in USD, cut to its cap."""
+def hedge_target(i: int, held: float, equity: float, now: Snapshot, scratch: Scratch) -> float:
+    """Return what is to be held of a hedge instrument in USD, cut to its cap; the one of beta hedges all but itself."""
     target = now.budget.hedge_weight[i] * equity
     if i == now.budget.hedge:
         beta = beta_of(now.budget, i)
-        target = -scratch.marked[STOCK_BETA] / beta if beta > 0.0 else 0.0
+        target = -(scratch.marked[BETA] - held * beta) / beta if beta > 0.0 else 0.0
     most = now.hedge_cap[i] * equity
     return float(min(max(target, -most), most))
+
+
+@njit_flat
+def hedge_band(i: int, equity: float, now: Snapshot, rules: Rules) -> float:
+    """Return the distance from its target in USD that is not traded; none of a hedge that is wanted no longer."""
+    if i != now.budget.hedge and now.budget.hedge_weight[i] == 0.0:
+        return 0.0
+    return float(min(rules.hedge_band, now.hedge_cap[i] / 2.0) * equity)
 
 
 @njit_flat
@@ -44,8 +52,9 @@ def hedge(book: Book, closing: bool, now: Snapshot, rules: Rules, scratch: Scrat
         if not now.is_hedge[i] or book.blocked[i] != FREE or book.leaving[i] != 0 or not np.isfinite(now.close[i]):
             continue
         close = now.close[i]
-        gap = hedge_target(i, equity, now, scratch) - book.qty[i] * close
-        if abs(gap) <= min(rules.hedge_band, now.hedge_cap[i] / 2.0) * equity:
+        held = book.qty[i] * close
+        gap = hedge_target(i, held, equity, now, scratch) - held
+        if abs(gap) <= hedge_band(i, equity, now, rules):
             continue
         side, shares = 1 if gap > 0.0 else -1, whole(abs(gap) / close)
         grows = book.qty[i] * side >= 0
@@ -62,6 +71,5 @@ def hedge(book: Book, closing: bool, now: Snapshot, rules: Rules, scratch: Scrat
         n = emit(out, n, KIND, i, side, shares, HEDGE, 0.0)
         usd = shares * close
         exposure[GROSS] += usd * grows
-        exposure[NET] += side * usd
-        exposure[BETA] += side * usd * beta_of(now.budget, i)
+        count_sent(scratch, side * usd, beta_of(now.budget, i))
     return n

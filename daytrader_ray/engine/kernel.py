@@ -22,11 +22,24 @@ from daytrader_ray.engine.book import (
     Book,
 )
 from daytrader_ray.engine.book import HALTED as STATE_HALTED
-from daytrader_ray.engine.entries import STOP_ATTEMPTS, beta_of, enter
+from daytrader_ray.engine.entries import STOP_ATTEMPTS, beta_of, count_sent, enter
 from daytrader_ray.engine.hedges import hedge
 from daytrader_ray.engine.orders import emit
 from daytrader_ray.engine.rounding import WHOLE, to_tick
-from daytrader_ray.engine.values import BETA, GROSS, HEDGED, NET, STOCK_BETA, Intents, Rules, Scratch, Snapshot
+from daytrader_ray.engine.values import (
+    BETA,
+    BETA_DOWN,
+    BETA_UP,
+    GROSS,
+    HEDGED,
+    NET,
+    NET_DOWN,
+    NET_UP,
+    Intents,
+    Rules,
+    Scratch,
+    Snapshot,
+)
 
 CANCEL_STOP, EXIT, _, STOP, CANCEL, _ = (int(k) for k in OrderKind)
 
@@ -76,17 +89,24 @@ def mark_to_market(book: Book, now: Snapshot, n_held: int, scratch: Scratch) -> 
         if now.is_hedge[i]:
             marked[HEDGED] += usd
         else:
-            marked[STOCK_BETA] += usd * beta_of(now.budget, i)
             scratch.sector_gross[now.sector[i]] += abs(usd)
-    for k in range(marked.size):
-        scratch.exposure[k] = marked[k]
+    scratch.exposure[GROSS] = marked[GROSS]
+    scratch.exposure[NET_UP] = scratch.exposure[NET_DOWN] = marked[NET]
+    scratch.exposure[BETA_UP] = scratch.exposure[BETA_DOWN] = marked[BETA]
     book.money[EQUITY] = equity
     book.money[PEAK] = max(book.money[PEAK], equity)
 
 
 @njit_flat
-def demean(now: Snapshot, scratch: Scratch) -> None:
-    """Write each stock's signal less the mean of the known ones of its sector, clipped to [-1, 1]."""
+def set_signal(now: Snapshot, scratch: Scratch) -> None:
+    """Write the signals that enter: as they are, in sector-neutral mode less the mean of their sector.
+
+    Of a stock that is the mean of the known ones, where they are two or more; what is left is clipped to [-1, 1].
+    """
+    for i in range(now.signal.size):
+        scratch.signal[i] = now.signal[i]
+    if not now.budget.neutral:
+        return
     scratch.sector_sum[:] = 0.0
     scratch.sector_known[:] = 0
     for i in range(now.signal.size):
@@ -94,18 +114,17 @@ def demean(now: Snapshot, scratch: Scratch) -> None:
             scratch.sector_sum[now.sector[i]] += now.signal[i]
             scratch.sector_known[now.sector[i]] += 1
     for i in range(now.signal.size):
-        scratch.signal[i] = now.signal[i]
-        if now.is_hedge[i]:
+        known = scratch.sector_known[now.sector[i]]
+        if now.is_hedge[i] or known < 2 or not np.isfinite(now.signal[i]):
             continue
-        mean = scratch.sector_sum[now.sector[i]] / max(1, scratch.sector_known[now.sector[i]])
-        scratch.signal[i] = min(1.0, max(-1.0, now.signal[i] - mean)) if np.isfinite(now.signal[i]) else np.nan
+        scratch.signal[i] = min(1.0, max(-1.0, now.signal[i] - scratch.sector_sum[now.sector[i]] / known))
 
 
 @njit_flat
 def exit_reason(
-    book: Book, i: int, slot: int, flatten: bool, is_hedge: bool, signal: float, threshold: float, rules: Rules
+    book: Book, i: int, slot: int, flatten: bool, is_hedge: bool, ours: float, threshold: float, rules: Rules
 ) -> int:
-    """Return why position `i` is to be sold at the close of `slot`, 0 to keep it."""
+    """Return why position `i` is to be sold at the close of `slot`, 0 to keep it; `ours` its side times its signal."""
     if book.state[0] == STATE_HALTED:
         return HALTED
     if flatten:
@@ -121,9 +140,8 @@ def exit_reason(
     held = slot - book.entry_slot[i] + 1
     if held >= rules.time_exit_bars:
         return TIME_EXIT
-    if not np.isfinite(signal) or not np.isfinite(threshold):
+    if not np.isfinite(ours) or not np.isfinite(threshold):
         return 0
-    ours = signal if book.qty[i] > 0 else -signal
     if ours <= -threshold:
         return REVERSED
     if ours < rules.hysteresis * threshold and held >= rules.min_hold_bars:
@@ -213,22 +231,23 @@ def step(
         book.state[0] = STATE_HALTED
     elif book.state[0] != STATE_HALTED:
         book.state[0] = REDUCING if now.reducing else ACTIVE
+    set_signal(now, scratch)
     if slot >= n_slots - 1:
         scratch.verdict[:] = DENIED_SESSION
         return 0
-    signal = now.signal
-    if now.budget.neutral:
-        demean(now, scratch)
-        signal = scratch.signal
 
     n, flatten = 0, slot >= n_slots - 1 - rules.flat_bars
     for k in range(n_held):
         i = scratch.held[k]
         if book.blocked[i] != FREE:
             continue
-        reason = exit_reason(book, i, slot, flatten, now.is_hedge[i], signal[i], threshold, rules)
+        # A sector's mean may open a position, but neither it nor its end sells one.
+        side = 1.0 if book.qty[i] > 0 else -1.0
+        ours = max(side * now.signal[i], side * scratch.signal[i])
+        reason = exit_reason(book, i, slot, flatten, now.is_hedge[i], ours, threshold, rules)
         if reason != 0:
             n = leave(book, i, reason, rules, out, n)
+            count_sent(scratch, -book.qty[i] * book.mark[i], beta_of(now.budget, i))
     if rules.trailing:
         n = trail(book, slot, now, rules, n_held, scratch, out, n)
 
@@ -238,7 +257,7 @@ def step(
     if closing or book.state[0] != ACTIVE:
         scratch.verdict[:] = DENIED_SESSION if closing else HALTED if book.state[0] == STATE_HALTED else DENIED_REDUCING
         return n
-    return enter(book, slot, now, signal, threshold, scale, sizing, rules, scratch, out, n)
+    return enter(book, slot, now, threshold, scale, sizing, rules, scratch, out, n)
 
 
 @njit_flat

@@ -88,10 +88,10 @@ class OpenOrders:
         self._guard(symbol)
 
     def on_the_way(self, besides: Order) -> npt.NDArray[np.int64]:
-        """Return the signed shares that other entries and hedges on their way may still buy or sell `[symbol]`."""
+        """Return the signed shares that other orders on their way may still buy or sell `[symbol]`, stops apart."""
         shares = np.zeros(len(self._symbols), dtype=np.int64)
         for name, order in self._working.items():
-            if order.kind is not OrderKind.EXIT and name != besides.client_order_id:
+            if name != besides.client_order_id:
                 shares[self._column[order.symbol]] += order.side * (order.qty - self._filled[name])
         return shares
 

@@ -305,11 +305,11 @@ class SessionEngine:
     def refuse(self, order: Order) -> str | None:
         """Return why our own limits forbid sending `order`, None if they do not.
 
-        All that is on its way beside it counts as bought or sold: the kernel decides on the orders of a close together.
+        All that is on its way beside it counts, in net and net beta what moves them the same way: it may fill alone.
         """
         book, kernel, i = self._book, self._kernel, self.symbols.index(order.symbol)
-        shares = book.qty + self.orders.on_the_way(besides=order)
-        gross = np.maximum(np.abs(book.qty), np.abs(shares)) * book.mark  # what is sold frees no room before it is
+        held, moves = book.qty * book.mark, self.orders.on_the_way(besides=order) * book.mark
+        gross = np.maximum(np.abs(held), np.abs(held + moves))  # what is sold frees no room before it is
         beta, may_short = np.nan_to_num(self.budgets.budget.beta, nan=1.0), self._shortable & ~self._restricted
         sector = (self.market.sector == self.market.sector[i]) & ~self._is_hedge
         exposure = Exposure(
@@ -322,8 +322,8 @@ class SessionEngine:
             may_short=bool(may_short[i] and (kernel.allow_short or self._is_hedge[i])),
             sector_gross=float(gross[sector].sum()),
             gross=float(gross.sum()),
-            net=float((shares * book.mark).sum()),
-            net_beta=float((shares * book.mark * beta).sum()),
+            net=float((held + np.where(moves * order.side > 0, moves, 0.0)).sum()),
+            net_beta=float(((held + np.where(moves * beta * order.side * beta[i] > 0, moves, 0.0)) * beta).sum()),
             max_position=float(self._hedge_cap[i]) if self._is_hedge[i] else kernel.max_position,
             max_sector=min(kernel.max_sector, float(self.market.sector_limit[self.market.sector[i]])),
             max_gross=kernel.max_gross * self.budgets.budget.gross_scale,

@@ -90,9 +90,9 @@ class Scratch(NamedTuple):
 
     Numbers of symbols: `held` those with a position, `wishes` those whose signal is over the threshold, `rank` those
     that may enter, strongest first. `verdict` `[symbol]` why no entry, the last time; `signal` `[symbol]` as it is
-    traded. `marked` (gross, net, net beta, net of the hedges, net beta of the stocks) in USD on the marks, `exposure`
-    with what has been sent since; `sector_gross` `[sector]` of the stocks in USD; `sector_sum`, `sector_known`
-    `[sector]` of the signals.
+    entered. `marked` (gross, net, net beta, net of the hedges) in USD on the marks; `exposure` gross with what has been
+    sent since, and net and net beta twice: as if only that of it filled which raises, or only what lowers them;
+    `sector_gross` `[sector]` of the stocks in USD; `sector_sum`, `sector_known` `[sector]` of the signals.
     """
 
     held: I8
@@ -107,8 +107,10 @@ class Scratch(NamedTuple):
     sector_known: I8
 
 
-GROSS, NET, BETA, HEDGED, STOCK_BETA = range(5)
-"""Of `Scratch.marked` and `exposure`."""
+GROSS, NET, BETA, HEDGED = range(4)
+"""Of `Scratch.marked`."""
+NET_UP, NET_DOWN, BETA_UP, BETA_DOWN = range(1, 5)
+"""Of `Scratch.exposure`, beside GROSS."""
 
 
 def rules_of(config: KernelConfig, participation: float, bar_minutes: int) -> Rules:
@@ -149,6 +151,6 @@ def new_scratch(sector: npt.NDArray[np.int64]) -> Scratch:
     n, n_sectors = sector.size, int(sector.max()) + 1 if sector.size else 0
     return Scratch(
         np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n),
-        np.zeros(STOCK_BETA + 1), np.zeros(STOCK_BETA + 1),
+        np.zeros(HEDGED + 1), np.zeros(BETA_DOWN + 1),
         np.zeros(n_sectors), np.zeros(n_sectors), np.zeros(n_sectors, dtype=np.int64),
     )  # fmt: skip

@@ -17,12 +17,12 @@ OPENS = (OrderKind.ENTRY, OrderKind.HEDGE)
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """The book as the checks see it, with all other orders on their way counted in; USD.
+    """The book as the checks see it, with the other orders on their way counted in; USD.
 
     `state` 0 where entries are allowed; `held` signed shares of the order's symbol, `price` its last close, `beta` its
-    beta to the market, `may_short` whether it may be sold short; `sector_gross` of its sector's stocks, `gross`, `net`
-    and `net_beta` of the book. `max_...` are fractions of equity, `buying_power` one of the lower of equity now and at
-    the session's start.
+    beta to the market, `may_short` whether it may be sold short; `sector_gross` of its sector's stocks, `gross` of the
+    book; in `net` and `net_beta` only those orders count that move them the same way as this one. `max_...` are
+    fractions of equity, `buying_power` one of the lower of equity now and at the session's start.
     """
 
     state: int

@@ -19,6 +19,8 @@ HISTORY = 20
 LEAST_HISTORY = 3
 PRICE_STEP = Decimal("0.0001")
 FEE_STEP = Decimal("0.01")
+HALT_MINUTES = 5
+"""Without a trade for this long up to the close a symbol is taken for halted in the session's last bar."""
 _HALF, _TIE = Decimal("0.5"), Decimal("1e-6")
 
 
@@ -86,8 +88,8 @@ class Matcher:
     def fill_at_open(self, order_id: str, symbol: str, side: int, qty: int, slot: int) -> Execution | None:
         """Fill a market order at the open of bar `slot`, as far as the bar's volume lets it; None: not a share.
 
-        An id that ends in `-flat` is filled whole, and in the last bar so is one that ends in `-exit`. Nothing fills
-        in a halt.
+        An id that ends in `-flat` is filled whole, and in the last bar so is one that ends in `-exit`, unless nothing
+        has traded since HALT_MINUTES. Nothing fills in a halt.
         """
         if self.is_halted(symbol, slot):
             return None
@@ -95,7 +97,8 @@ class Matcher:
         volume = _dec(bars.volume[slot])
         traded = volume > 0
         whole = order_id.endswith("-flat")
-        if slot == self.n_slots - 1 and order_id.endswith(("-flat", "-exit")):
+        recently = bool(bars.volume[max(0, slot + 1 - HALT_MINUTES) : slot + 1].any())
+        if slot == self.n_slots - 1 and recently and order_id.endswith(("-flat", "-exit")):
             base = _dec(bars.open[slot]) if traded else self.last_close(symbol, slot)
             return self._execution(symbol, side, qty, base, slot, volume, urgent=True) if base is not None else None
         if not traded:

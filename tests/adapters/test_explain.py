@@ -1,8 +1,11 @@
 """Why an order of a stored run was sent."""
 
 import dataclasses
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from daytrader_ray.adapters import run_store
@@ -11,6 +14,7 @@ from daytrader_ray.analytics.run import Run
 from daytrader_ray.domain.budget import ROOMS
 from daytrader_ray.domain.errors import DataError
 from daytrader_ray.domain.trading import OrderKind
+from tests.adapters.built import N_FEATURES, stored_month
 from tests.dashboard.runs import made_run
 
 
@@ -38,7 +42,7 @@ def test_an_entry_has_its_members_its_size_and_what_bound_it(stored: tuple[str, 
     assert trade["entry_order"] == name
     assert trade["gross_usd"] == trade["pnl_usd"] + trade["fees_usd"] + trade["spread_usd"] + trade["impact_usd"]
     assert [fill["client_order_id"] for fill in told["fills"]] == [name]
-    assert told["bar"] is None and told["features"] == {}
+    assert told["bar"] is None and told["features"] == {} and told["features_of"] is None
 
 
 def test_a_stop_shows_the_position_that_it_protected(stored: tuple[str, Run]) -> None:
@@ -62,3 +66,30 @@ def test_an_order_that_is_not_there_is_named_with_those_that_are(stored: tuple[s
         explain(root, "nonsense")
     with pytest.raises(DataError, match="no run in"):
         explain(str(tmp_path), "bt-20240103-001-AAPL-entry")
+
+
+@pytest.mark.parametrize(("content", "whose"), [("c0ffee", "the run"), ("decaf", "another build")])
+def test_features_say_whether_they_are_those_of_the_run(tmp_path: Path, content: str, whose: str) -> None:
+    made = made_run(n_sessions=2, a_day=4)
+    run = run_store.save(
+        str(tmp_path), dataclasses.replace(made, manifest=dataclasses.replace(made.manifest, features="made/c0ffee"))
+    )
+    order = run.orders.where(np.array([0]))
+    stored_month(str(tmp_path), order.symbol[0], order.session[0].item(), content)
+    told = explain(str(tmp_path), str(order.client_order_id[0]))
+    assert told["features_of"] == whose and len(told["features"]) == N_FEATURES
+    assert told["bar"]["close"] == pytest.approx(
+        50.0 + 0.001 * (390 * (order.session[0].item().day == 3) + order.slot[0])
+    )
+
+
+def test_nothing_heavy_is_imported_to_explain_an_order(tmp_path: Path) -> None:
+    order = run_store.save(str(tmp_path), made_run(n_sessions=2, a_day=4)).orders.client_order_id[0]
+    code = (
+        "import sys; from daytrader_ray.cli.main import build; from typer.testing import CliRunner;"
+        f"done = CliRunner().invoke(build(), ['explain', '{order}', '--data', '{tmp_path}']);"
+        "assert done.exit_code == 0, done.output;"
+        "sys.exit(', '.join({'numba', 'scipy', 'exchange_calendars', 'ray', 'torch'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stderr.strip() == ""

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from daytrader_ray.cli.profile import data_root, load
+from daytrader_ray.cli.profile import load
+from daytrader_ray.cli.roots import data_root
 from daytrader_ray.domain.errors import ConfigError
 
 

@@ -30,8 +30,9 @@ def test_a_run_says_which_market_it_is_of_what_made_it_and_which_wishes_were_den
     traded = replace(traded, result=replace(traded.result, verdicts=counts))
     ParquetStore(str(tmp_path)).claim("sandbox seed 7 strength 1 first 2025-01-02")
     config = {"kernel": study.kernel.model_dump(mode="json")}
-    source = Source("backtest", "mask 3", 0b00011, 1e5, 7, "f00d", config, ("Chosen on these days.",))
+    source = Source("backtest", "mask 3", 0b00011, 1e5, 7, "f00d", config, "set/1", ("Chosen on these days.",))
     made = keep(str(tmp_path), source, [traded], UniverseConfig(sectors={"one": ["AAA"]}), study.costs).manifest
+    assert made.features == "set/1"
     assert made.denied == {"gross": 3}
     assert made.versions["daytrader-ray"] == __version__
     assert made.notices[0].startswith("Synthetic market (sandbox seed 7") and made.notices[1:] == source.notices

@@ -93,8 +93,10 @@ def _session(books: Books, s: int, start: float, equity: Iterator[float]) -> flo
         books.say(abs(books.cash + held - now) <= TINY, "cash + positions = equity", s, t, now)
         halted = halted or now <= (1 - case.kernel.max_daily_loss) * start
         _decisions(books, s, t, (now, start), halted and t < n - 1)
+    quiet = -(-5 // panel.grid.bar_minutes)
     for i, qty in books.qty.items():
-        carried = halts is not None and bool(halts[n - 1, i])
+        silent = not (panel.volume[first + max(0, n - quiet) : first + n, i] > 0).any()
+        carried = silent or (halts is not None and bool(halts[n - 1, i]))
         books.say(not qty or carried, "a position survives the close", s, panel.symbols[i], qty)
     return now
 
@@ -155,7 +157,8 @@ def _decisions(books: Books, s: int, t: int, equity: tuple[float, float], halted
     case, (now, start) = books.case, equity
     panel, plan, kernel = case.frames.panel, case.plan, case.kernel
     row = int(panel.grid.first_row[s]) + t
-    budget = plan.budgets.items[plan.budgets.at[row]] if plan.budgets else unlimited(len(panel.symbols), 1.0)
+    same = unlimited(len(panel.symbols), kernel.max_position)
+    budget = plan.budgets.items[plan.budgets.at[row]] if plan.budgets else same
     orders = books.orders.get((s, t), [])
     for order in orders:
         i = panel.column(order.symbol)
@@ -169,32 +172,39 @@ def _decisions(books: Books, s: int, t: int, equity: tuple[float, float], halted
         sold = {o.symbol for o in orders if o.kind is OrderKind.EXIT and o.reason is Reason.HALTED}
         held = {panel.symbols[i] for i, qty in books.qty.items() if qty}
         books.say(held == sold, "a halted book sells all", s, t, held, sold)
+    reducing = plan.reducing.get(panel.grid.sessions[s].date)
+    entered = [o for o in orders if o.kind is OrderKind.ENTRY]
+    books.say(reducing is None or not reducing[t] or not entered, "an entry while exits alone are allowed", entered)
     _limits(books, s, row, orders, budget, (now, start, kernel.max_position))
 
 
 def _limits(
     books: Books, s: int, row: int, orders: list[Order], budget: Budget, usd: tuple[float, float, float]
 ) -> None:
-    """No entry takes a position, its sector or the book over a limit."""
+    """No entry takes a position, its sector or the book over a limit, whichever of the orders of its close fill."""
     case, (now, start, cap) = books.case, usd
     panel, plan, kernel = case.frames.panel, case.plan, case.kernel
     worth = {i: qty * books.mark[i] for i, qty in books.qty.items() if qty}
     beta = [1.0 if math.isnan(b) else b for b in budget.beta.tolist()]
     hedges = {i for i, symbol in enumerate(panel.symbols) if symbol in kernel.hedge.caps}
     gross = math.fsum(abs(w) for w in worth.values())
-    net, net_beta = math.fsum(worth.values()), math.fsum(w * beta[i] for i, w in worth.items())
+    net = [math.fsum(worth.values())]
+    net_beta = [math.fsum(w * beta[i] for i, w in worth.items())]
     sector: Counter[int] = Counter()
     for i, w in worth.items():
         if i not in hedges:
             sector[int(plan.sector[i])] += abs(w)
     most = kernel.max_gross * budget.gross_scale * now
     for order in orders:
-        if order.kind not in (OrderKind.ENTRY, OrderKind.HEDGE):
+        if order.kind not in (OrderKind.EXIT, OrderKind.ENTRY, OrderKind.HEDGE):
             continue
         i = panel.column(order.symbol)
         more = order.side * order.qty * books.mark[i]
+        net, net_beta = [*net, more], [*net_beta, more * beta[i]]
+        if order.kind is OrderKind.EXIT:
+            continue
         grows = order.kind is OrderKind.ENTRY or more * worth.get(i, 0.0) >= 0
-        gross, net, net_beta = gross + abs(more) * grows, net + more, net_beta + more * beta[i]
+        gross += abs(more) * grows
         books.say(not grows or gross <= most + TINY * now, "gross", order, gross, most)
         if order.kind is OrderKind.HEDGE:
             after = abs(worth.get(i, 0.0) + more)
@@ -202,18 +212,23 @@ def _limits(
             continue
         of = int(plan.sector[i])
         sector[of] += abs(more)
-        toward = 1 if order.side * beta[i] > 0 else -1
         limits = {
             "position": (abs(more) + abs(worth.get(i, 0.0)), cap * now),
-            "cap of the slow loop": (abs(more), max(budget.cap[i], cap) * now),
+            "cap of the slow loop": (abs(more), budget.cap[i] * now),
             "sector": (sector[of], min(kernel.max_sector, plan.sector_limit[s, of]) * now),
-            "net": (order.side * net, kernel.max_net * now),
-            "beta": (toward * net_beta if beta[i] else 0.0, kernel.max_beta * now),
+            "net": (_worst(net), kernel.max_net * now),
+            "beta": (_worst(net_beta) if beta[i] else 0.0, kernel.max_beta * now),
             "buying power": (gross, kernel.buying_power * min(now, start)),
             "share of the expected volume": (order.qty, case.costs.participation * _expected(case, s, row, i)),
         }
         for name, (value, limit) in limits.items():
             books.say(value <= limit + TINY * now, f"{name} limit", order, value, limit)
+
+
+def _worst(moves: list[float]) -> float:
+    """Return how far the last of the orders can take what is held (the first) to its side, whichever others fill."""
+    side = math.copysign(1.0, moves[-1])
+    return side * moves[0] + math.fsum(max(0.0, side * move) for move in moves[1:])
 
 
 def _expected(case: Case, s: int, row: int, i: int) -> float:

@@ -62,15 +62,15 @@ class Reference(Venue):
             self.record.verdicts[Reason.DENIED_SESSION] += len(self.symbols)
             return
         signal = self.signal(t)
+        self.exposure(t)
         self.exits(t, signal)
         if self.kernel.trailing:
             self.trail(t)
-        self.exposure(t)
         self.hedge(t)
         self.enter(t, signal)
 
     def signal(self, t: int) -> list[float]:
-        """Signals of all symbols; in sector-neutral mode less the mean of the sector's known ones."""
+        """Signals that enter; in sector-neutral mode less the mean of the sector's known ones, if two or more."""
         raw, sector = self.bars.signal[t], self.plan.sector
         if not self.bars.budget[t].neutral:
             return raw
@@ -82,13 +82,14 @@ class Reference(Venue):
         for i in self.all:
             if i not in self.hedges and not math.isnan(raw[i]):
                 of = known[int(sector[i])]
-                out[i] = min(1.0, max(-1.0, raw[i] - sum(of) / len(of)))
+                if len(of) >= 2:
+                    out[i] = min(1.0, max(-1.0, raw[i] - sum(of) / len(of)))
         return out
 
     def exits(self, t: int, signal: list[float]) -> None:
         for i in sorted(self.held):
             held = self.held[i]
-            reason = self.why_out(t, i, signal[i])
+            reason = self.why_out(t, i, (self.bars.signal[t][i], signal[i]))
             if not reason:
                 continue
             first = not held.leaving
@@ -97,9 +98,10 @@ class Reference(Venue):
             limit = to_increment(self.bars.close[t][i]) if patient else None
             self.pending.append(self.send(t, i, EXIT, -held.side, abs(held.qty), limit, reason))
             held.leaving = reason
+            self.moves(i, -held.side, abs(held.qty) * self.last[i])
 
-    def why_out(self, t: int, i: int, signal: float) -> Reason:
-        """First reason that holds."""
+    def why_out(self, t: int, i: int, signals: tuple[float, float]) -> Reason:
+        """First reason that holds; for the signal those that hold for it as it is and less its sector's mean."""
         held, kernel, threshold = self.held[i], self.kernel, self.bars.threshold[t]
         if self.halted:
             return Reason.HALTED
@@ -114,11 +116,11 @@ class Reference(Venue):
         age = t - held.first + 1
         if age >= self.in_bars(kernel.time_exit_minutes):
             return Reason.TIME_EXIT
-        if math.isnan(signal) or not math.isfinite(threshold):
+        if math.isnan(signals[0]) or not math.isfinite(threshold):
             return Reason.NONE
-        if held.side * signal <= -threshold:
+        if all(held.side * signal <= -threshold for signal in signals):
             return Reason.REVERSED
-        faded = held.side * signal < kernel.exit_hysteresis * threshold
+        faded = all(held.side * signal < kernel.exit_hysteresis * threshold for signal in signals)
         return Reason.SIGNAL_EXIT if faded and age >= self.in_bars(kernel.min_hold_minutes) else Reason.NONE
 
     def trail(self, t: int) -> None:
@@ -139,18 +141,20 @@ class Reference(Venue):
                 self.place_stop(t, i, Reason.TRAIL)
 
     def exposure(self, t: int) -> None:
-        """Sums over all positions on the mark; entries and hedges of this step are added as they are sent."""
+        """Sums over all positions on the mark; orders of this step are added as they are sent."""
         self.budget = self.bars.budget[t]
-        self.gross = self.net = self.net_beta = self.stocks_beta = 0.0
+        self.gross = net = beta = 0.0
         self.by_sector: Counter[int] = Counter()
         for i, held in sorted(self.held.items()):
             worth = held.qty * self.last[i]
             self.gross += abs(worth)
-            self.net += worth
-            self.net_beta += worth * beta_of(self.budget, i)
+            net += worth
+            beta += worth * beta_of(self.budget, i)
             if i not in self.hedges:
-                self.stocks_beta += worth * beta_of(self.budget, i)
                 self.by_sector[int(self.plan.sector[i])] += abs(worth)
+        self.net_beta = beta
+        self.net_towards = {1: net, -1: -net}
+        self.beta_towards = {1: beta, -1: -beta}
 
     def hedge(self, t: int) -> None:
         if self.halted or t >= self.bars.n - 1 - self.in_bars(self.kernel.flat_minutes):
@@ -161,8 +165,10 @@ class Reference(Venue):
             qty = self.held[i].qty if i in self.held else 0
             if math.isnan(close) or (i in self.held and self.held[i].leaving):
                 continue
-            held, target = qty * close, self.hedge_target(i)
+            held, target = qty * close, self.hedge_target(i, qty * close)
             band = min(self.kernel.hedge.band, self.kernel.hedge.caps[self.symbols[i]] / 2)
+            if i != self.budget.hedge and self.budget.hedge_weight[i] == 0:
+                band = 0.0
             if abs(target - held) <= band * self.equity:
                 continue
             side, shares = (1 if target > held else -1), whole(abs(target - held) / close)
@@ -176,19 +182,20 @@ class Reference(Venue):
             if shares < 1:
                 continue
             self.pending.append(self.send(t, i, HEDGE, side, shares, None, Reason.HEDGE))
-            self.add(i, side, shares * close, frees=closing)
+            self.gross += 0.0 if closing else shares * close
+            self.moves(i, side, shares * close)
 
     def frozen(self, t: int, i: int, side: int) -> bool:
         """Return whether a hedge may not grow."""
         hard = self.bars.restricted[t][i] or not self.plan.shortable[i]
         return self.bars.halted[t][i] or (side < 0 and hard)
 
-    def hedge_target(self, i: int) -> float:
-        budget = self.budget
+    def hedge_target(self, i: int, held: float) -> float:
+        budget, beta = self.budget, beta_of(self.budget, i)
         weight = float(budget.hedge_weight[i])
         target = weight * self.equity
         if i == budget.hedge:
-            target = -self.stocks_beta / beta_of(self.budget, i) if beta_of(self.budget, i) > 0 else 0.0
+            target = -(self.net_beta - held * beta) / beta if beta > 0 else 0.0
         cap = self.kernel.hedge.caps[self.symbols[i]] * self.equity
         return min(cap, max(-cap, target))
 
@@ -277,7 +284,8 @@ class Reference(Venue):
             "room_volume_shares": volume,
             "bound": -1 if wish <= rooms[smallest] else ROOMS.index(smallest),
         }
-        self.add(i, side, shares * close)
+        self.gross += shares * close
+        self.moves(i, side, shares * close)
         self.by_sector[int(self.plan.sector[i])] += shares * close
         return Reason.NONE
 
@@ -289,8 +297,8 @@ class Reference(Venue):
         return {
             "sector": most * equity - self.by_sector[sector],
             "gross": self.gross_room(),
-            "net": kernel.max_net * equity - side * self.net,
-            "beta": (kernel.max_beta * equity - toward * self.net_beta) / abs(beta) if beta else math.inf,
+            "net": kernel.max_net * equity - self.net_towards[side],
+            "beta": (kernel.max_beta * equity - self.beta_towards[toward]) / abs(beta) if beta else math.inf,
             "power": self.power(),
         }
 
@@ -300,7 +308,8 @@ class Reference(Venue):
     def power(self) -> float:
         return self.kernel.buying_power * min(self.equity, self.equity_at_start) - self.gross
 
-    def add(self, i: int, side: int, usd: float, frees: bool = False) -> None:
-        self.gross += 0.0 if frees else usd
-        self.net += side * usd
-        self.net_beta += side * usd * beta_of(self.budget, i)
+    def moves(self, i: int, side: int, usd: float) -> None:
+        """What was sent may fill alone: it counts only on the side to which it moves net and net beta."""
+        beta = side * usd * beta_of(self.budget, i)
+        self.net_towards[side] += usd
+        self.beta_towards[1 if beta > 0 else -1] += abs(beta)

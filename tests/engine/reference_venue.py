@@ -59,6 +59,8 @@ class Venue:
         volume, last = self.volume(t, i), t == self.bars.n - 1
         if self.bars.halted[t][i] or (volume == 0 and not (last and sent.kind is EXIT)):
             return
+        if volume == 0 and t - self.traded_at.get(i, -1) >= self.in_bars(5):
+            return
         if sent.kind is EXIT and (sent.reason in URGENT or last):
             base = self.bars.open[t][i] if volume else self.last[i]
             self.fill(t, "A", sent, sent.qty, self.price(t, i, base, sent.side, sent.qty, urgent=True))

@@ -183,6 +183,17 @@ def test_what_a_halt_carries_is_marked_flagged_and_sold_from_the_next_first_clos
     assert result.verdicts[Reason.DENIED_SESSION] > 0
 
 
+@pytest.mark.parametrize(("since", "carried"), [(54, True), (55, True), (56, False)])
+def test_what_does_not_trade_for_five_minutes_up_to_the_close_is_carried(since: int, carried: bool) -> None:
+    silent: Bars = {row: {"volume": 0.0} for row in range(since, N)}
+    result = traded({11: {"open": 49.98}} | silent, BUY, n_sessions=2, flat_minutes=1)
+    (trade,) = result.trades
+    assert trade.carried == carried
+    assert trade.reason is (Reason.CARRIED if carried else Reason.FLATTEN)
+    last = result.fills[-1]
+    assert (last.session, last.slot) == ((FIRST + dt.timedelta(days=1), 1) if carried else (FIRST, N - 1))
+
+
 def test_a_halt_in_an_entry_fills_nothing_and_denies_the_next() -> None:
     halts = {FIRST: (np.arange(N)[:, None] >= 11) & (np.arange(N)[:, None] < 14)}
     result = traded({11: {"open": 49.0}}, {10: 1.0 / 1.5, 14: 0.0}, plan={"halts": halts})

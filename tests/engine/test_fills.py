@@ -17,8 +17,10 @@ DEEP = Liquidity(np.array([10e6]), np.array([0.02]), np.array([np.nan]))
 ENTRY, EXIT = int(OrderKind.ENTRY), int(OrderKind.EXIT)
 
 
-def bar(open_: float = 100.0, high: float = 101.0, low: float = 99.0, volume: float = 4000.0) -> Bar:
-    return Bar(np.array([open_]), np.array([high]), np.array([low]), np.array([volume]), np.array([99.5]))
+def bar(open_: float = 100.0, high: float = 101.0, low: float = 99.0, volume: float = 4000.0, quiet: int = 0) -> Bar:
+    return Bar(
+        np.array([open_]), np.array([high]), np.array([low]), np.array([volume]), np.array([99.5]), np.array([quiet])
+    )
 
 
 def test_the_price_is_open_plus_half_spread_plus_square_root_impact() -> None:
@@ -45,10 +47,18 @@ def test_nothing_fills_in_a_minute_without_a_trade() -> None:
     assert market_fill(0, EXIT, -1, 300, int(Reason.FLATTEN), 60, 390, bar(volume=0.0), DEEP, COSTS)[0] == 0
 
 
-def test_in_the_last_bar_an_exit_fills_whole_at_the_last_close_if_nothing_trades() -> None:
-    qty, price = market_fill(0, EXIT, -1, 300, int(Reason.TIME_EXIT), 389, 390, bar(volume=0.0), DEEP, COSTS)
+def test_in_the_last_bar_an_exit_fills_whole_at_the_last_close_if_nothing_trades_there() -> None:
+    silent = bar(volume=0.0, quiet=3)
+    qty, price = market_fill(0, EXIT, -1, 300, int(Reason.TIME_EXIT), 389, 390, silent, DEEP, COSTS)
     assert qty == 300
     assert 99.0 < price < 99.5
+
+
+def test_in_the_last_bar_nothing_fills_of_what_has_not_traded_for_five_minutes() -> None:
+    for volume, qty in ((0.0, 0), (1.0, 300)):
+        silent = bar(volume=volume, quiet=4)
+        assert market_fill(0, EXIT, -1, 300, int(Reason.FLATTEN), 389, 390, silent, DEEP, COSTS)[0] == qty
+    assert [costs_of(CostConfig(), DATE, 78, minutes).halt_bars for minutes in (1, 2, 5, 15)] == [5, 3, 1, 1]
 
 
 @pytest.mark.parametrize(

@@ -303,6 +303,27 @@ async def test_what_must_not_be_sold_short_is_not(change: dict[str, object], den
     assert here.refuse(short) == "it may not be sold short"
 
 
+@pytest.mark.parametrize(("kernel", "word"), [({"max_beta": 9.0}, "net exposure"), ({"max_net": 9.0}, "net beta")])
+def test_in_the_last_look_nothing_on_its_way_frees_room_for_the_other_side(kernel: dict[str, float], word: str) -> None:
+    wide = {"max_position": 1.0, "max_sector": 4.0, "max_net": 0.5, "max_beta": 0.5}
+    here = begun(Start(100_000.0), KernelConfig(**(wide | kernel)))
+    date, book = here.market.session.date, here._book
+    book.mark[:] = 50.0
+    long, short = (Order(date, 0, symbol, ENTRY, side, 600, None, Reason.SIGNAL, symbol)
+                   for symbol, side in (("S00", 1), ("S01", -1)))  # fmt: skip
+    book.qty[2] = -800
+    here.orders._noted(long)
+    assert f"{word} of 70000.00 USD, at most 50000.00 USD" in (here.refuse(short) or "")
+    assert here.refuse(long) is None
+    book.qty[2] = -400
+    assert here.refuse(short) is None
+    here.orders.not_sent(long)
+    book.qty[:] = 800, 0, -800
+    assert here.refuse(short) is None
+    here.orders._noted(Order(date, 0, "S00", EXIT, -1, 800, None, Reason.TIME_EXIT, "out"))
+    assert f"{word} of 70000.00 USD" in (here.refuse(short) or "")
+
+
 async def test_every_entry_tells_how_it_got_its_size_and_every_close_where_the_books_stand() -> None:
     result = await session(FakeBroker(reply=filled), Scores({0: 1.0}, 0.0), minutes=30)
     entries = [order for order in result.orders if order.kind is ENTRY]

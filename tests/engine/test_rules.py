@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from daytrader_ray.domain.budget import CONFIDENCE, Sizing, unlimited
+from daytrader_ray.domain.budget import Sizing
 from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.panel import Panel
 from daytrader_ray.domain.sessions import Session, SessionGrid
-from daytrader_ray.domain.trading import OrderKind, Reason
+from daytrader_ray.domain.trading import Reason
 from daytrader_ray.engine.book import (
     ACTIVE,
     ENTERING,
@@ -19,13 +19,11 @@ from daytrader_ray.engine.book import (
     PEAK,
     REDUCING,
     START_EQUITY,
-    Book,
     apply_fill,
     new_book,
     open_session,
     restate,
 )
-from daytrader_ray.engine.config import KernelConfig
 from daytrader_ray.engine.fills import (
     Bar,
     Liquidity,
@@ -37,76 +35,22 @@ from daytrader_ray.engine.fills import (
     market_fill,
     stop_fill,
 )
-from daytrader_ray.engine.kernel import protect, release, step
+from daytrader_ray.engine.kernel import release
 from daytrader_ray.engine.short_sales import short_sales
-from daytrader_ray.engine.values import Intents, Scratch, Snapshot, new_intents, new_scratch, rules_of
-
-CANCEL_STOP, EXIT, ENTRY, STOP, CANCEL, HEDGE = OrderKind
-N = 390
-LINE = tuple[OrderKind, int, int, int, Reason, float]
-
-
-def snapshot(n: int, **other: Any) -> Snapshot:
-    """Symbols at 50.00, tradable, without a signal; the last one is a hedge where `hedges` says so."""
-    values = {
-        "close": np.full(n, 50.0),
-        "signal": np.zeros(n),
-        "atr": np.full(n, 0.5),
-        "expected_volume": np.full(n, 1e6),
-        "sector": np.arange(n),
-        "tradable": np.ones(n, dtype=np.bool_),
-        "quiet": np.zeros(n, dtype=np.int64),
-        "event_scale": np.ones(n),
-        "sector_limit": np.full(n, np.inf),
-        "high": np.full(n, 50.1),
-        "low": np.full(n, 49.9),
-        "halted": np.zeros(n, dtype=np.bool_),
-        "shortable": np.ones(n, dtype=np.bool_),
-        "restricted": np.zeros(n, dtype=np.bool_),
-        "reducing": 0,
-        "budget": unlimited(n, 0.05),
-        "is_hedge": np.zeros(n, dtype=np.bool_),
-        "hedge_cap": np.zeros(n),
-    }
-    return Snapshot(**(values | other))
-
-
-def lines(out: Intents, n: int) -> list[LINE]:
-    return [
-        (OrderKind(out.kind[k]), int(out.symbol[k]), int(out.side[k]), int(out.qty[k]), Reason(out.reason[k]),
-         float(out.price[k]))
-        for k in range(n)
-    ]  # fmt: skip
-
-
-def decide(
-    book: Book,
-    now: Snapshot,
-    slot: int = 100,
-    learned: Sizing = CONFIDENCE,
-    scratch: Scratch | None = None,
-    **kernel: Any,
-) -> list[LINE]:
-    n = now.close.size
-    out = new_intents(n)
-    rules = rules_of(KernelConfig(**({"sizing": "confidence", "orders": "market"} | kernel)), 0.05, 1)
-    scratch = scratch or new_scratch(now.sector)
-    return lines(out, step(book, slot, N, now, 0.5, 1.0, learned, rules, scratch, out))
-
-
-def protected(book: Book, leaving_too: bool = True) -> list[LINE]:
-    out = new_intents(book.qty.size)
-    return lines(out, protect(book, rules_of(KernelConfig(), 0.05, 1), leaving_too, out))
-
-
-def holding(n: int, qty: int, cash: float = 100_000.0) -> Book:
-    """A book that has held `qty` of symbol 0 at 50.00 since bar 90, with a stop."""
-    book = new_book(n, cash)
-    open_session(book)
-    apply_fill(book, 0, ENTRY, 1 if qty > 0 else -1, abs(qty), 50.0, 0.0, 90, 5)
-    book.atr[0] = 0.5
-    protected(book)
-    return book
+from daytrader_ray.engine.values import new_intents, new_scratch
+from tests.engine.deciding import (
+    CANCEL,
+    CANCEL_STOP,
+    ENTRY,
+    EXIT,
+    STOP,
+    N,
+    decide,
+    holding,
+    lines,
+    protected,
+    snapshot,
+)
 
 
 def test_a_symbol_whose_order_has_an_unknown_fate_is_left_alone() -> None:
@@ -356,89 +300,6 @@ def test_a_stop_that_is_carried_over_a_split_lies_on_the_increment() -> None:
     assert book.money[0] == pytest.approx(cash - 0.5 * 50.0 / 1.5)
 
 
-def test_neutral_signals_lose_the_mean_of_their_sector_and_hedges_keep_theirs() -> None:
-    now = snapshot(
-        4,
-        signal=np.array([0.9, 0.1, np.nan, 0.7]),
-        sector=np.zeros(4, dtype=np.int64),
-        is_hedge=np.array([False, False, False, True]),
-        hedge_cap=np.array([0.0, 0.0, 0.0, 0.5]),
-        budget=unlimited(4, 0.05)._replace(neutral=1),
-    )
-    scratch = new_scratch(now.sector)
-    decide(new_book(4, 100_000.0), now, scratch=scratch)
-    np.testing.assert_allclose(scratch.signal, [0.4, -0.4, np.nan, 0.7])
-
-
-def hedged(beta: float = np.nan, **other: Any) -> tuple[Book, Snapshot]:
-    """100 shares of symbol 0 at 50.00 held, symbol 1 to hedge them."""
-    now = snapshot(
-        2,
-        signal=np.array([0.4, np.nan]),
-        is_hedge=np.array([False, True]),
-        hedge_cap=np.array([0.0, 0.5]),
-        budget=unlimited(2, 0.05)._replace(hedge=1, beta=np.array([2.0, beta])),
-    )
-    return holding(2, 100), now._replace(**other)
-
-
-def test_the_beta_hedge_is_traded_to_its_target_outside_the_band() -> None:
-    book, now = hedged()
-    assert decide(book, now) == [(HEDGE, 1, -1, 200, Reason.HEDGE, 0.0)]
-    apply_fill(book, 1, HEDGE, -1, 101, 50.0, 0.0, 101, 5)
-    assert decide(book, now) == []
-    book, now = hedged()
-    apply_fill(book, 1, HEDGE, -1, 99, 50.0, 0.0, 101, 5)
-    assert decide(book, now) == [(HEDGE, 1, -1, 101, Reason.HEDGE, 0.0)]
-    assert protected(book) == []
-
-
-def test_a_hedge_on_the_wrong_side_is_first_closed() -> None:
-    book, now = hedged()
-    apply_fill(book, 1, HEDGE, 1, 30, 50.0, 0.0, 99, 5)
-    assert decide(book, now) == [(HEDGE, 1, -1, 30, Reason.HEDGE, 0.0)]
-
-
-@pytest.mark.parametrize("beta", [0.0, -1.0])
-def test_an_instrument_without_a_positive_beta_hedges_nothing(beta: float) -> None:
-    book, now = hedged(beta)
-    assert decide(book, now) == []
-    apply_fill(book, 1, HEDGE, -1, 200, 50.0, 0.0, 99, 5)
-    assert decide(book, now) == [(HEDGE, 1, 1, 200, Reason.HEDGE, 0.0)]
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        {"reducing": 1},
-        {"halted": np.array([False, True])},
-        {"shortable": np.array([True, False])},
-        {"restricted": np.array([False, True])},
-        {"close": np.array([50.0, np.nan])},
-    ],
-)
-def test_a_hedge_does_not_grow_where_it_may_not(other: dict[str, Any]) -> None:
-    book, now = hedged(**other)
-    assert decide(book, now) == []
-
-
-def test_a_hedge_whose_order_has_an_unknown_fate_is_left_alone() -> None:
-    book, now = hedged()
-    book.blocked[1] = HANDS_OFF
-    assert decide(book, now) == []
-
-
-@pytest.mark.parametrize(("kernel", "qty"), [({"max_gross": 0.1}, 100), ({"buying_power": 0.08}, 60)])
-def test_a_hedge_is_cut_to_the_rooms_in_gross_and_buying_power(kernel: dict[str, float], qty: int) -> None:
-    book, now = hedged()
-    assert decide(book, now, **kernel) == [(HEDGE, 1, -1, qty, Reason.HEDGE, 0.0)]
-
-
-def test_a_hedge_is_cut_to_its_cap() -> None:
-    book, now = hedged(hedge_cap=np.array([0.0, 0.06]))
-    assert decide(book, now) == [(HEDGE, 1, -1, 120, Reason.HEDGE, 0.0)]
-
-
 @pytest.mark.parametrize(("low", "falls"), [(18.10, False), (18.09, True)])
 def test_rule_201_counts_a_fall_of_just_ten_percent(low: float, falls: bool) -> None:
     days = tuple(Session(dt.date(2025, 11, 3) + dt.timedelta(days=k), 1440 * k, 2) for k in range(3))
@@ -458,7 +319,9 @@ DEEP = Liquidity(np.array([10e6]), np.array([0.02]), np.array([np.nan]))
 
 
 def bar(open_: float, low: float, high: float, volume: float = 4_000.0) -> Bar:
-    return Bar(np.array([open_]), np.array([high]), np.array([low]), np.array([volume]), np.array([50.0]))
+    return Bar(
+        np.array([open_]), np.array([high]), np.array([low]), np.array([volume]), np.array([50.0]), np.array([0])
+    )
 
 
 @pytest.mark.parametrize(

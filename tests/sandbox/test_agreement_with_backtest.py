@@ -88,7 +88,9 @@ def binary(history, session: int, slot: int):
     earlier = panel.close[first:row]
     known = [column[np.isfinite(column)] for column in earlier.T]
     last_close = np.array([column[-1] if column.size else np.nan for column in known])
-    bar = Bar(panel.open[row], panel.high[row], panel.low[row], panel.volume[row], last_close)
+    volumes = panel.volume[first:row] > 0
+    quiet = np.array([slot - 1 - max(np.flatnonzero(column), default=-1) for column in volumes.T])
+    bar = Bar(panel.open[row], panel.high[row], panel.low[row], panel.volume[row], last_close, quiet)
     day = GRID.sessions[session]
     return (
         bar,

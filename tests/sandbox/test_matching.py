@@ -130,6 +130,14 @@ def test_the_last_bar_fills_every_exit_whole_but_no_entry_beyond_its_share(match
     assert matcher.fill_at_open("x-entry", "AAPL", 1, 300, last) is None
 
 
+def test_what_has_not_traded_for_five_minutes_does_not_fill_in_the_last_bar(matcher: Matcher, market: Bars) -> None:
+    for slot in range(SLOTS - 4, SLOTS):
+        market.quiet(slot)
+    assert all(matcher.fill_at_open(f"x-{word}", "AAPL", -1, 300, SLOTS - 1) for word in ("exit", "flat"))
+    market.quiet(SLOTS - 5)
+    assert not any(matcher.fill_at_open(f"x-{word}", "AAPL", -1, 300, SLOTS - 1) for word in ("exit", "flat"))
+
+
 @pytest.mark.parametrize(
     ("side", "stop", "bar", "base"),
     [

@@ -70,7 +70,8 @@ def bar_of(bars: list[SessionBars], slot: int) -> Bar:
 
     before = [b.close[:slot][b.traded[:slot]] for b in bars]
     last = np.array([closes[-1] if closes.size else np.nan for closes in before])
-    return Bar(column("open"), column("high"), column("low"), column("volume"), last)
+    quiet = np.array([slot - 1 - max(np.flatnonzero(b.volume[:slot]), default=-1) for b in bars])
+    return Bar(column("open"), column("high"), column("low"), column("volume"), last, quiet)
 
 
 def agree(found: Execution | None, qty: int, price: float, side: int, costs: Costs) -> None:

@@ -48,7 +48,7 @@ def command(
         console.print(alarm, style="red")
     console.print(
         f"{spec.date}: {len(result.orders)} orders, {len(result.fills)} fills, cash {result.cash:,.2f} USD, "
-        f"{'flat' if result.flat_at_close else 'NOT FLAT, close what is left'} at the close"
+        f"{'flat at the close' if result.flat_at_close else 'NOT FLAT: close what is left now'}"
     )
     for alarm in (kept := keep_live(spec, result)):  # takes minutes: after all that may need a hand now
         console.print(alarm, style="red")

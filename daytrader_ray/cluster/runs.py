@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from daytrader_ray import __version__
 import structlog
 
+from daytrader_ray import __version__
 from daytrader_ray.adapters import run_store
 from daytrader_ray.adapters.libraries import commit, versions_of
 from daytrader_ray.adapters.store import ParquetStore

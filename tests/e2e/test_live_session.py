@@ -23,10 +23,11 @@ from typer.testing import CliRunner
 from daytrader_ray.adapters import bar_buffer, run_store
 from daytrader_ray.adapters.journal import journal_path, open_journal, read
 from daytrader_ray.adapters.store import ParquetStore
+from daytrader_ray.cli import live_cmd
 from daytrader_ray.cli.main import build
 from daytrader_ray.cli.profile import load
 from daytrader_ray.cli.session_spec import live_spec
-from daytrader_ray.domain.errors import ConfigError
+from daytrader_ray.domain.errors import BrokerError, ConfigError
 from daytrader_ray.domain.fakes import FakeScorer
 from tests.e2e.conftest import FEATURES, SANDBOX, SYMBOLS, UNIVERSE
 
@@ -174,3 +175,26 @@ def test_the_command_practises_a_session_that_the_exchange_plays_with_faults(dat
     assert (told["session"], told["flat"]) == (str(day.session), True) and told["orders"] > 5
     assert len(Counter(entry["kind"] for entry in log)) >= 3
     stored_as_made(data, day)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")  # Ray's own imports
+def test_a_session_that_is_not_flat_is_told_before_it_is_stored(tmp_path, monkeypatch, capsys):
+    from daytrader_ray.cluster import live, runs, runtime
+    from daytrader_ray.engine.runner import SessionResult
+
+    def keep(_, __):
+        told.append(capsys.readouterr().err)
+        return ["the session is not stored as a run: disk full"]
+
+    told = []
+    names = {"POLYGON_API_KEY": "poly-1", "ALPACA_API_KEY": "alp-1", "ALPACA_SECRET_KEY": "alp-2"}
+    for name, value in names.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(runtime, "started", lambda **_: nullcontext())
+    monkeypatch.setattr(live, "serve_and_trade", lambda *_: SessionResult(alarms=["S00 +5 is held"], cash=9.0))
+    monkeypatch.setattr(runs, "keep_live", keep)
+    with pytest.raises(BrokerError, match="did not end flat"):
+        live_cmd.command("paper", "0123456789abcdef", str(tmp_path), json=True)
+    assert "S00 +5 is held" in told[0] and "NOT FLAT: close what is left now" in told[0]
+    after = capsys.readouterr()
+    assert "disk full" in after.err and '"alarms":2' in after.out

@@ -9,9 +9,9 @@ from rich.console import Console
 
 from benchmarks.registry import Result, benchmark
 from daytrader_ray.domain.trading import Reason
-from daytrader_ray.engine.backtest import backtest
-from tests.engine.cases import Case, Size, case
+from tests.engine.cases import Size, case
 from tests.engine.conservation import LIVE_ONLY, coverage, violations
+from tests.engine.turning import differences, run
 
 MARKETS = 10_000
 
@@ -27,8 +27,9 @@ def conservation() -> list[Result]:
     @given(st.integers(0, 2**32 - 1), sizes)
     def holds(seed: int, size: Size) -> None:
         drawn = case(seed, size)
-        result = _run(drawn)
+        result = run(drawn)
         assert not violations(drawn, result)
+        assert not differences(drawn, seed)
         seen.update(coverage(result))
         seen["markets"] += 1
 
@@ -40,7 +41,3 @@ def conservation() -> list[Result]:
     missing = {reason.name for reason in Reason} - {reason.name for reason in LIVE_ONLY} - reached
     assert not missing, f"never reached: {sorted(missing)}"
     return [Result("engine.conservation_markets", seen["markets"], "markets", f"{wall:.0f} s", None, None, 0.0, 1)]
-
-
-def _run(case: Case):
-    return backtest(case.frames, case.signals, case.scale, case.plan, case.kernel, case.costs, case.sessions, case.cash)

@@ -188,8 +188,12 @@ def number_of(run: Run, session: npt.NDArray[np.datetime64]) -> Int64:
 
 def held_minutes(run: Run, trades: Trades) -> Float64:
     """Return how long trades were held, in minutes of the session; a carried one also through the rest of its first."""
-    bars = trades.exit_slot - trades.entry_slot + trades.carried * (SESSION_MINUTES // run.manifest.bar_minutes)
-    return np.asarray(bars * run.manifest.bar_minutes, dtype=np.float64)
+    return minutes_between(trades.entry_slot, trades.exit_slot, trades.carried, run.manifest.bar_minutes)
+
+
+def minutes_between(entry: npt.ArrayLike, exit_: npt.ArrayLike, carried: npt.ArrayLike, bar_minutes: int) -> Float64:
+    """Return the minutes of the session between two slots, of which the second is in the next one where `carried`."""
+    return np.asarray(np.subtract(exit_, entry) * bar_minutes + np.asarray(carried) * SESSION_MINUTES, dtype=np.float64)
 
 
 def _held(run: Run) -> Float64:

@@ -20,17 +20,16 @@ DAYS_A_YEAR = 252
 class TradeTable:
     """Closed round trips of a curve, one entry each `[trade]`.
 
-    `pnl_usd` net of costs; `notional_usd` the entry's value, unsigned; `minutes` held.
+    `pnl_usd` net of costs; `minutes` held.
     """
 
     pnl_usd: Float64
-    notional_usd: Float64
     minutes: Float64
 
     @classmethod
     def empty(cls) -> "TradeTable":
         """Return the table of a curve that never traded."""
-        return cls(np.empty(0), np.empty(0), np.empty(0))
+        return cls(np.empty(0), np.empty(0))
 
 
 @dataclass(frozen=True)

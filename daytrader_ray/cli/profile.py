@@ -56,6 +56,13 @@ class ProfileConfig(Config):
     live: LiveConfig = LiveConfig()
 
     @model_validator(mode="after")
+    def _borrows_are_known(self) -> Self:
+        known = {*self.universe.references, *(stock for stocks in self.universe.sectors.values() for stock in stocks)}
+        if strange := sorted(set(self.kernel.hard_to_borrow) - known):
+            raise refusal(f"kernel.hard_to_borrow names {', '.join(strange)}: expected symbols of the universe", "")
+        return self
+
+    @model_validator(mode="after")
     def _hedges_are_followed(self) -> Self:
         references, hold = set(self.universe.references), self.portfolio.fear.hold
         needs = {SPY} if self.portfolio.beta_hedge else set()

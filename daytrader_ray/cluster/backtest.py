@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from daytrader_ray.adapters import model_store
@@ -180,5 +180,7 @@ def _source(
 
 
 def _kept(request: SearchRequest, source: Source, parts: Sequence[Traded]) -> Backtested:
+    fees = request.costs.unsure_of([date for part in parts for date in part.result.dates])
+    source = replace(source, notices=(*source.notices, *filter(None, (fees,))))
     run = keep(request.root, source, parts, request.universe, request.costs)
     return Backtested(run, measure(run))

@@ -18,6 +18,7 @@ from daytrader_ray.cluster.spec import SessionSpec, session_of
 from daytrader_ray.domain.errors import ConfigError, DataError, LockstepError
 from daytrader_ray.domain.trading import OrderKind, Reason
 from daytrader_ray.engine.backtest import BacktestResult
+from daytrader_ray.engine.market import Start
 from daytrader_ray.engine.runner import SessionResult
 from daytrader_ray.execution.agreement import differences
 from daytrader_ray.models.bundle import Bundle
@@ -97,7 +98,7 @@ def rehearse(spec: SessionSpec, scorer: ScorerName = "process", one_replica: boo
         result = serve_and_trade(spec, one_replica, MEMBER_SECONDS)
     else:
         result = asyncio.run(trade(spec, ProcessScorer(bundle)))
-    beside = replay(spec, bundle, spec.cash, result.conditions)
+    beside = replay(spec, bundle, result.start or Start(spec.cash), result.conditions)
     run, backtest = keep_session(spec, bundle, result, beside)
     return replace(compare(spec, result, beside.result), runs=(run.manifest.id, backtest.manifest.id))
 

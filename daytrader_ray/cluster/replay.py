@@ -13,7 +13,7 @@ from daytrader_ray.domain.indices import SPY
 from daytrader_ray.domain.panel import Bool, Frames
 from daytrader_ray.engine.backtest import Plan, backtest
 from daytrader_ray.engine.budgets import Allocator, budgets_of
-from daytrader_ray.engine.market import Conditions
+from daytrader_ray.engine.market import Conditions, Start
 from daytrader_ray.market_data.statistics import session_statistics
 from daytrader_ray.models.bundle import Bundle
 from daytrader_ray.models.ensemble import Ensemble, new_state, rules_of, signals, weights_in_force
@@ -27,10 +27,11 @@ from daytrader_ray.walkforward.replay import bundle_scores, caught_up
 from daytrader_ray.walkforward.trade import Said, Traded, adjusted_closes
 
 
-def replay(spec: SessionSpec, bundle: Bundle, cash: float, known: Conditions | None = None) -> Traded:
+def replay(spec: SessionSpec, bundle: Bundle, start: Start, known: Conditions | None = None) -> Traded:
     """Backtest the session of `spec` on the batch features and scores of the store's bars.
 
-    `known` is what the traded session was told beside them; None: all may be sold short and nothing was halted.
+    It begins where the traded session did, at `start`; `known` is what that was told beside bars, None: nothing was
+    halted.
     """
     frames = frames_until(spec, bundle)
     panel, grid, symbols = frames.panel, frames.panel.grid, frames.panel.symbols
@@ -52,13 +53,14 @@ def replay(spec: SessionSpec, bundle: Bundle, cash: float, known: Conditions | N
         event_scale=event_scales(store, symbols, grid.part(*block), spec.kernel.events),
         sizing=ensemble.sizing if spec.kernel.sizing == "kelly" else CONFIDENCE,
         budgets=budgets,
-        shortable=~np.isin(symbols, known.hard_to_borrow if known else ()),
+        shortable=~np.isin(symbols, known.hard_to_borrow if known else spec.kernel.hard_to_borrow),
         halts={spec.date: known.halts} if known else {},
         reducing={spec.date: known.reducing} if known else {},
+        carried=start.carried,
     )
     signal, scale = np.full(panel.close.shape, np.nan), np.zeros(grid.n_rows)
     signal[rows], scale[rows] = said.signal, entry_scale(said.regime, spec.regime)
-    result = backtest(frames, signal, scale, plan, spec.kernel, spec.costs, block, cash, spec.run)
+    result = backtest(frames, signal, scale, plan, spec.kernel, spec.costs, block, start.cash, spec.run, start.peak)
     spy, columns = adjusted_closes(panel, SPY, block), np.arange(len(symbols))
     return Traded(cut(frames, block), said, columns, may_trade[slice(*block)], result, spy, allocations)
 

@@ -19,6 +19,7 @@ from daytrader_ray.cluster.replay import replay
 from daytrader_ray.cluster.spec import SessionSpec
 from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.trading import Reason, members_of
+from daytrader_ray.engine.market import Start
 from daytrader_ray.engine.runner import SessionResult
 from daytrader_ray.models.bundle import Bundle
 from daytrader_ray.universe.config import UniverseConfig
@@ -98,13 +99,21 @@ def keep_session(spec: SessionSpec, bundle: Bundle, result: SessionResult, besid
     return keep(spec.root, replace(source, kind=kind), [lived], spec.universe, spec.costs), backtest
 
 
+def _start_of(result: SessionResult) -> Start:
+    """Return where the backtest of a session begins: of one that was begun again, at its own first start, flat."""
+    start, first = result.start, result.marks[0]
+    if start is None or start.start_equity is not None:
+        return Start(first.start_equity, first.peak)
+    return start
+
+
 def keep_live(spec: SessionSpec, result: SessionResult) -> list[str]:
     """Store a live session and its backtest, if it traded; return an alarm where that fails."""
     if not result.marks:
         return []
     try:
         bundle = load_bundle(spec)
-        beside = replay(spec, bundle, result.marks[0].start_equity, result.conditions)
+        beside = replay(spec, bundle, _start_of(result), result.conditions)
         keep_session(spec, bundle, result, beside)
     except Exception as error:  # the session has ended: how it did is told all the same
         log.error("the session is not stored as a run", session=str(spec.date), exc_info=error)

@@ -162,8 +162,7 @@ def search(request: SearchRequest, progress: Progress = silent) -> SearchReport:
         for window, path in zip(found, paths, strict=True)
     ]
     results = run_trials(study, files, progress)
-    minutes = float(frames.panel.grid.bars_per_session.mean()) * frames.panel.grid.bar_minutes
-    trials = [stitch(mask, results[mask], minutes) for mask in sorted(results)]
+    trials = [stitch(mask, results[mask]) for mask in sorted(results)]
     result = _result(request, market, study, jobs, files, trials)
     path = f"{request.root}/{REPORTS}/{result['id']}.json"
     atomic_write_json(path, result)

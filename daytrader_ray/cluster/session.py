@@ -82,7 +82,8 @@ async def trade(spec: SessionSpec, scorer: Scorer) -> SessionResult:
         bundle = load_bundle(spec)
         market, behind = await asyncio.to_thread(market_before, spec, bundle)
         stocks = [symbol for symbol in market.history.symbols if not is_index(symbol)]
-        market = replace(market, hard_to_borrow=tuple(await broker.hard_to_borrow(stocks)))
+        told = await broker.hard_to_borrow(stocks)
+        market = replace(market, hard_to_borrow=(*told, *spec.kernel.hard_to_borrow))
         bundle = await asyncio.to_thread(learnt_since, spec, bundle, market)
         terms = Terms(spec.kernel, spec.costs, spec.regime, spec.portfolio)
         engine = SessionEngine(bundle, market, terms, start, spec.run)

@@ -1,6 +1,7 @@
 """What a fill costs: the numbers that both matchers read (`docs/fills.md` has the formulas)."""
 
 import datetime as dt
+from collections.abc import Collection
 from typing import Literal
 
 from pydantic import Field
@@ -45,6 +46,7 @@ class CostConfig(Config):
 
     Impact is the square-root law of Torre (1997) and Toth et al. (2011): `impact_factor * sigma_day * sqrt(q / ADV)`.
     Fees are dated public facts, gathered from the agencies' notices by hand: check them against your broker's schedule.
+    They begin in April 2019; the SEC's rate moved several times in the years before, and a run there says so.
     """
 
     spread: Literal["table", "estimated", "quoted"] = Field(
@@ -68,7 +70,6 @@ class CostConfig(Config):
     impact_factor: float = Field(default=0.5, ge=0)
     participation: float = Field(default=0.05, gt=0, le=1)
     fees: tuple[FeeSchedule, ...] = (
-        _fee("2012-07-01", 22.40, 0.000119, 5.95),
         _fee("2019-04-16", 20.70, 0.000119, 5.95),
         _fee("2020-02-18", 22.10, 0.000119, 5.95),
         _fee("2021-02-25", 5.10, 0.000119, 5.95),
@@ -88,3 +89,10 @@ class CostConfig(Config):
         ordered = sorted(self.fees, key=lambda schedule: schedule.from_date)
         known = [schedule for schedule in ordered if schedule.from_date <= date]
         return known[-1] if known else ordered[0]
+
+    def unsure_of(self, dates: Collection[dt.date]) -> str:
+        """Return in a sentence on how many of `dates` the fees are not known; empty on none."""
+        first = min(schedule.from_date for schedule in self.fees)
+        early = sum(date < first for date in dates)
+        told = f"On {early} of the {len(dates)} sessions fees are those of {first}: earlier ones are not in costs.fees."
+        return told if early else ""

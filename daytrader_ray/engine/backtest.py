@@ -11,15 +11,16 @@ import numpy.typing as npt
 from daytrader_ray.domain.budget import CONFIDENCE, Budgets, Sizing, unlimited
 from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.jit import plain
-from daytrader_ray.domain.panel import Frames
+from daytrader_ray.domain.panel import Frames, Panel
 from daytrader_ray.domain.trading import Fill, Order, Reason
-from daytrader_ray.engine.book import B1, F8, I8, new_book, restate
+from daytrader_ray.engine.book import B1, CASH, F8, I8, Book, new_book, restate
 from daytrader_ray.engine.config import KernelConfig
 from daytrader_ray.engine.day import N_CURVES, BudgetTable, Day, run_day, stacked
 from daytrader_ray.engine.fills import costs_of, liquidity_of
 from daytrader_ray.engine.log import Log, kept, new_log, read_fills, read_orders, read_sizing
+from daytrader_ray.engine.market import Carried
 from daytrader_ray.engine.short_sales import short_sales
-from daytrader_ray.engine.trades import Trade, round_trips
+from daytrader_ray.engine.trades import Trade, carried_fill, round_trips
 from daytrader_ray.engine.values import hedge_caps, new_intents, new_scratch, rules_of
 from daytrader_ray.models.thresholds import thresholds
 
@@ -35,7 +36,8 @@ class Plan:
 
     `sizing` is what trades on like signals earned; `budgets` those of the slow loop (None: `max_position` for all);
     `shortable` `[symbol]` what is easy to borrow (left out: all); `halts` by date `[slot, symbol]` what is halted and
-    `reducing` by date `[slot]` when exits alone are allowed (no date: never).
+    `reducing` by date `[slot]` when exits alone are allowed (no date: never). `carried` are positions that the first
+    session begins with, by symbol.
     """
 
     tradable: npt.NDArray[np.bool_]
@@ -49,6 +51,7 @@ class Plan:
     shortable: npt.NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, dtype=np.bool_))
     halts: Mapping[dt.date, npt.NDArray[np.bool_]] = field(default_factory=dict)
     reducing: Mapping[dt.date, npt.NDArray[np.bool_]] = field(default_factory=dict)
+    carried: Mapping[str, Carried] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.shortable.size == 0:
@@ -62,7 +65,8 @@ class BacktestResult:
     USD at the close of each bar `[row from the first session's first]`: `equity`, `cash`, `gross_usd` and `net_usd` of
     all positions, `beta_usd` net and times beta to SPY, `hedge_usd` net of the hedges. `session_equity` USD before the
     first session and after each `[session + 1]`. `sizing` `[step]` of each entry by client order id
-    (`domain.budget.SIZING_STEPS`). `verdicts` counts by `Reason`.
+    (`domain.budget.SIZING_STEPS`). `verdicts` counts by `Reason`. `carried` are the positions that the first session
+    began with, as if bought at their mark at its open.
     """
 
     dates: tuple[dt.date, ...]
@@ -78,6 +82,7 @@ class BacktestResult:
     trades: tuple[Trade, ...]
     sizing: Mapping[str, npt.NDArray[np.float64]]
     verdicts: dict[Reason, int]
+    carried: tuple[Fill, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,8 @@ class Record:
     logs: tuple[Log, ...]
     curve: npt.NDArray[np.float64]
     session_equity: npt.NDArray[np.float64]
+    carried: tuple[tuple[int, int, float], ...] = ()
+    """Symbol, signed shares and mark in USD of what the first session began with."""
 
 
 def backtest(
@@ -128,9 +135,10 @@ def backtest(
         sizing |= read_sizing(log, sent)
     verdicts = {Reason(k): int(n) for k, n in enumerate(record.logs[-1].verdicts) if n} if record.logs else {}
     equity, cash_usd, gross, net, beta, hedge = record.curve.T.copy()
+    carried = tuple(carried_fill(dates[0], frames.panel.symbols[i], qty, mark) for i, qty, mark in record.carried)
     return BacktestResult(
         dates, equity, cash_usd, gross, net, beta, hedge, record.session_equity, tuple(orders), tuple(fills),
-        round_trips(fills, orders, kernel.hedge.caps), sizing, verdicts,
+        round_trips([*carried, *fills], orders, kernel.hedge.caps), sizing, verdicts, carried,
     )  # fmt: skip
 
 
@@ -152,7 +160,9 @@ def trade(
     log = new_log(int(grid.bars_per_session[start:stop].max(initial=1)), len(symbols))
     first = int(grid.first_row[start])
     curve = np.empty((int(grid.first_row[stop]) - first, N_CURVES), dtype=np.float64)
-    session_equity, logs = [cash], []
+    _begin_with(book, plan.carried, frames.panel, start)
+    carried = tuple((int(i), int(book.qty[i]), float(book.mark[i])) for i in np.flatnonzero(book.qty))
+    session_equity, logs = [float(book.money[CASH]) + sum(qty * mark for _, qty, mark in carried)], []
     at, budgets = _budgets_of(plan, kernel, len(curve))
     hedges = hedge_caps(kernel, symbols)
     sizing = Sizing(plain(plan.sizing.edges), plain(plan.sizing.weight), float(plan.sizing.fraction))
@@ -166,7 +176,16 @@ def trade(
         run_day(book, day, sizing, rules, day_costs, scratch, out, log, curve[inside])
         session_equity.append(float(curve[inside.stop - 1, 0]))
         logs.append(kept(log))
-    return Record(tuple(logs), curve, np.array(session_equity))
+    return Record(tuple(logs), curve, np.array(session_equity), carried)
+
+
+def _begin_with(book: Book, carried: Mapping[str, Carried], panel: Panel, session: int) -> None:
+    """Put what a halt has carried into the first session into the book, by the shares of that day."""
+    for symbol, position in carried.items():
+        i = panel.column(symbol)
+        book.qty[i], book.entry_price[i], book.stop_price[i], book.atr[i], book.mark[i] = position
+    if carried:
+        restate(book, panel.share_factor[session] / panel.share_factor[session - 1])
 
 
 def day_of(

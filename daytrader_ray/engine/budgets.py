@@ -117,13 +117,16 @@ class Allocator:
             return self._allocate(OPEN, self._covariance, latest[0] if len(latest) else unknown, unknown, unknown)
 
     def at(self, slot: int, close: Float64, signal: Float64, sigma_30: Float64) -> Allocation:
-        """Return what is said on the bars up to the close of `slot`: `close` `[bar, symbol]` of the session so far.
+        """Return what is said on the bars up to the close of `slot`.
 
-        `signal` and `sigma_30` `[symbol]` are those of that close (NaN: none).
+        `close` and `signal` `[bar, symbol]` are those of the session so far: of signals the latest one known in the
+        last hour counts; `sigma_30` `[symbol]` is that of this close (NaN: none).
         """
         with _threads().limit(limits=1):
             today = five_minute_returns(close[: slot + 1], self._bar_minutes)[:, self._used]
-            return self._allocate(slot, updated(self._covariance, today), close[slot], signal, sigma_30)
+            every = max(1, EVERY_MINUTES // self._bar_minutes)
+            recent = _latest_known(signal[max(0, slot + 1 - every) : slot + 1])
+            return self._allocate(slot, updated(self._covariance, today), close[slot], recent, sigma_30)
 
     def _measure(self, returns: Float64, tradable: Bool) -> None:
         """Measure on the `returns` `[row, symbol]` of the sessions before what stands for the whole day."""
@@ -150,8 +153,10 @@ class Allocator:
             budget, size = self._free._replace(cap=self._caps(answer.weights)), np.abs(answer.weights)
             found = found._replace(budget=budget, step=answer.step, refused=answer.refused)
         fear = is_fear(self._value(close, VIX), self._value(close, VIX3M), config.fear)
+        scale = config.fear.gross if fear else 1.0
         budget = found.budget._replace(
-            gross_scale=config.fear.gross if fear else 1.0,
+            cap=found.budget.cap * scale,
+            gross_scale=scale,
             neutral=int(found.crowding > config.crowded),
             hedge=self._hedge(covariance, wish, size),
             hedge_weight=self._held_in_fear() if fear else self._free.hedge_weight,
@@ -219,9 +224,15 @@ def budgets_of(
         made.append(allocator.begin(days[max(0, s - SESSIONS) - before : s - before], latest, tradable[s]))
         today[:] = len(made) - 1
         for slot in allocator.slots(len(close)):
-            made.append(allocator.at(slot, close, signal[rows][slot], sigma_30[rows][slot]))
+            made.append(allocator.at(slot, close, signal[rows], sigma_30[rows][slot]))
             today[allocator.in_force(slot) :] = len(made) - 1
     return Budgets(at, tuple(one.budget for one in made)), tuple(made)
+
+
+def _latest_known(values: Float64) -> Float64:
+    """Return the last known of `values` `[bar, symbol]` by symbol; NaN where there is none."""
+    back = np.isfinite(values)[::-1].argmax(axis=0)  # 0 too where none is known: the last, unknown one
+    return np.asarray(values[len(values) - 1 - back, np.arange(values.shape[1])])
 
 
 @functools.cache

@@ -57,5 +57,9 @@ class KernelConfig(Config):
     exit_hysteresis: float = Field(default=0.25, ge=0, le=1, description="exit below this share of the threshold")
     max_quiet_minutes: int = Field(default=5, ge=1, description="no entry in a stock without a trade for this long")
     allow_short: bool = Field(default=True, description="sell stocks short on negative signals")
+    hard_to_borrow: tuple[str, ...] = Field(
+        default=(),
+        description="never sold short; live also what the broker says is hard to borrow, which history lacks",
+    )
     events: EventRule = EventRule()
     hedge: HedgeRule = HedgeRule()

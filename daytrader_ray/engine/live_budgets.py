@@ -18,6 +18,7 @@ class LiveBudgets:
         self.budget: Budget = self.opened.budget
         self._slots: Sequence[int] = allocator.slots(n_slots)
         self._close = np.full((n_slots, len(history.symbols)), np.nan)
+        self._signal = np.full((n_slots, len(history.symbols)), np.nan)
         self._made: dict[int, Budget] = {}
 
     def take(self, slot: int, close: Float64) -> None:
@@ -27,9 +28,10 @@ class LiveBudgets:
             self.budget = self._made.pop(due)
 
     def allocate(self, slot: int, signal: Float64, sigma_30: Float64) -> Allocation | None:
-        """Return what is said at a slow slot, to be in force five minutes later; None at any other."""
+        """Take in a close's signals; return what is said at a slow slot, in force five minutes later, or None."""
+        self._signal[slot] = signal
         if slot not in self._slots:
             return None
-        made = self._allocator.at(slot, self._close, signal, sigma_30)
+        made = self._allocator.at(slot, self._close, self._signal, sigma_30)
         self._made[self._allocator.in_force(slot)] = made.budget
         return made

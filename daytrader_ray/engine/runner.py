@@ -12,9 +12,9 @@ import numpy.typing as npt
 
 from daytrader_ray.domain.errors import BrokerError, DaytraderError
 from daytrader_ray.domain.ports import Account, Broker, Clock, Journal, LiveBar, MarketFeed, Scorer, Tick
-from daytrader_ray.domain.trading import Fill, Order, OrderKind, Phase
+from daytrader_ray.domain.trading import Fill, Order, OrderKind, Phase, Reason
 from daytrader_ray.engine.budgets import Allocation
-from daytrader_ray.engine.market import Conditions
+from daytrader_ray.engine.market import Conditions, Start
 from daytrader_ray.engine.session import HALT, Mark, SessionEngine, Sized
 
 Float64 = npt.NDArray[np.float64]
@@ -35,15 +35,19 @@ class SessionResult:
 
     `latency_ms` is, per order, the time from the last bar of its minute being read to the order being handed to the
     broker's connection (orders decided at a close only). `alarms` name everything that should not have happened.
-    `marks` are the books at each close, `sized` says how each entry got its size, `conditions` what the session knew
-    beside bars and fills.
+    `marks` are the books at each close, `sized` says how each entry got its size, `start` where the session began,
+    `conditions` what it knew beside bars and fills, `allocations` what the slow loop answered; `verdicts` count symbols
+    by the last word on them at each close.
     """
 
     orders: list[Order] = field(default_factory=list)
     fills: list[Fill] = field(default_factory=list)
     marks: list[Mark] = field(default_factory=list)
     sized: list[Sized] = field(default_factory=list)
+    start: Start | None = None
     conditions: Conditions | None = None
+    allocations: list[Allocation] = field(default_factory=list)
+    verdicts: dict[Reason, int] = field(default_factory=dict)
     latency_ms: list[float] = field(default_factory=list)
     alarms: list[str] = field(default_factory=list)
     cash: float = 0.0
@@ -143,6 +147,7 @@ class _Loop:
     def note_budget(self, made: Allocation | None) -> None:
         """Note what the slow loop has said, if it was asked."""
         if made is not None:
+            self.result.allocations.append(made)
             self.journal.note("budget", made.told(self.engine.symbols))
 
     async def _ask(self) -> None:
@@ -263,6 +268,7 @@ class _Loop:
 
     def close(self, account: Account) -> SessionResult:
         self.result.cash, self.result.conditions = self.engine.cash, self.engine.conditions
+        self.result.start, self.result.verdicts = self.engine.start, self.engine.verdicts
         self.result.flat_at_close = self.engine.is_flat and not any(account.positions.values())
         difference = account.cash - self.engine.cash
         # A paper account charges no fees: a difference of exactly our fees is no alarm.

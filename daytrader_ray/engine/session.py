@@ -1,5 +1,6 @@
 """One trading day, live: bars and updates in, orders out. Synchronous, without any input or output of its own."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
@@ -101,6 +102,7 @@ class SessionEngine:
         self.n_slots = market.session.n_minutes // grid.bar_minutes
         self._kernel, self._regimes = terms.kernel, terms.regime
         self._rules = rules_of(terms.kernel, terms.costs.participation, grid.bar_minutes)
+        self.start = start
         self._open_book(start)
         date, cooldown = market.session.date, self._rules.cooldown_bars
         costs = costs_of(terms.costs, date, self.n_slots, grid.bar_minutes)
@@ -119,6 +121,7 @@ class SessionEngine:
         self._signal_rules = signal_rules(ensemble, strategy_table(terms.regime), grid.bar_minutes)
         self._signal_state = new_state(ensemble, n, grid.bar_minutes)
         self._announced = np.full(len(MEMBERS), np.nan)
+        self._verdicts = Counter[int]()
         self.thresholds = thresholds(ensemble.threshold, ensemble.hours, self.n_slots, grid.bar_minutes)
         halts, reducing = np.zeros((self.n_slots, n), dtype=np.bool_), np.zeros(self.n_slots, dtype=np.bool_)
         self.conditions = Conditions(market.hard_to_borrow, halts, reducing)
@@ -188,6 +191,11 @@ class SessionEngine:
         return found
 
     @property
+    def verdicts(self) -> dict[Reason, int]:
+        """How often each was the last word on a symbol at a close."""
+        return {Reason(code): n for code, n in sorted(self._verdicts.items())}
+
+    @property
     def reducing(self) -> list[str]:
         """Why exits alone are allowed; empty while they are not."""
         unknown = [f"the fate of an order of {symbol} is not known" for symbol in self.orders.unknown]
@@ -247,6 +255,7 @@ class SessionEngine:
             self._book, slot, self.n_slots, self._snapshot(slot), float(self.thresholds[slot]),
             self._regimes.trading(self.inputs.regime).scale, self._sizing, self._rules, self._scratch, self._out,
         )  # fmt: skip
+        self._verdicts.update(self._scratch.verdict.tolist())
         orders = self.orders.of(slot, self._out, n)
         sized = self._sized(orders, table)
         return Decision(orders, self._reasons(slot, orders), self._missing(table), self._moved(), sized)

@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from daytrader_ray.domain.trading import Fill, Order, OrderKind, Reason
+from daytrader_ray.domain.trading import Fill, Order, OrderKind, Phase, Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +12,8 @@ class Trade:
     """One position from first to last fill: `pnl_usd` is net of spread, impact and `fees_usd`; `qty` shares entered.
 
     `hedge` is one in a hedge instrument; `carried` one that a halt kept through a close: `session` and `entry_slot` are
-    those of its entry, `exit_slot` of a later session.
+    those of its entry, `exit_slot` of a later session. Of what was entered before the first session (`carried_fill`)
+    the result counts from its mark at the open of that session.
     """
 
     session: dt.date
@@ -30,12 +31,17 @@ class Trade:
     carried: bool = False
 
 
+def carried_fill(session: dt.date, symbol: str, qty: int, mark: float) -> Fill:
+    """Return a position of `qty` signed shares that a session began with as a fill at its mark, of no order."""
+    return Fill(session, 0, Phase.OPEN, symbol, OrderKind.ENTRY, 1 if qty > 0 else -1, abs(qty), mark, 0.0, "")
+
+
 def legs_of(fills: Sequence[Fill]) -> list[list[int]]:
     """Return the numbers of the fills of each closed round trip, in the order in which they closed.
 
     A round trip lasts from a flat position to the next one, however often it grows and shrinks between. What a halt has
     carried into another session is sold in one piece, whatever a split has made of its number of shares. The exit of a
-    position that these fills did not open (a session that began with it) is part of none.
+    position that these fills did not open is part of none.
     """
     book: dict[str, list[int]] = {}
     left: dict[str, int] = {}
@@ -78,5 +84,5 @@ def _trade(legs: Sequence[Fill], why: Mapping[str, Reason], hedges: Collection[s
         pnl_usd=first.side * (got - paid) - fees,
         reason=Reason.STOP if last.kind is OrderKind.STOP else why.get(last.client_order_id, Reason.NONE),
         hedge=first.symbol in hedges,
-        carried=last.session != first.session,
+        carried=last.session != first.session or not first.client_order_id,
     )

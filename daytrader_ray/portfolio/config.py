@@ -12,13 +12,13 @@ Neutrality = Literal["net", "beta", "sector"]
 
 
 class FearRule(Config):
-    """What fear of the market, as its indices of volatility tell it, does to the book."""
+    """What fear of the market, as its indices of volatility tell it, does to entries; what is held stays."""
 
     enabled: bool = Field(
-        default=False, description="cut the book while VIX is high or above VIX3M (needs both indices)"
+        default=False, description="smaller entries while VIX is high or above VIX3M (needs both indices)"
     )
     vix: float = Field(default=30.0, gt=0, description="VIX above this is fear")
-    gross: float = Field(default=0.5, ge=0, le=1, description="factor of kernel.max_gross meanwhile")
+    gross: float = Field(default=0.5, ge=0, le=1, description="factor of every cap and of kernel.max_gross meanwhile")
     hold: Mapping[str, float] = Field(
         default={}, description="what is held meanwhile, as signed fractions of equity: VIXY: 0.02"
     )

@@ -157,7 +157,8 @@ def _with_thresholds(study: Study, block: Block, b: Scored, ensemble: Ensemble) 
     if study.kernel.sizing == "confidence":
         return EnsembleFit(ensemble, break_even, trips, None)
     kelly = fit_kelly(bound.frames, signal, study.columns, partial(bound.result, threshold, hours))
-    return EnsembleFit(replace(ensemble, sizing=kelly.sizing), break_even, trips, kelly)
+    note = "; ".join(filter(None, (ensemble.note, kelly.note if math.isfinite(threshold) else "")))
+    return EnsembleFit(replace(ensemble, sizing=kelly.sizing, note=note), break_even, trips, kelly)
 
 
 def _hours(study: Study, b: Scored, signal: Float64, net: Float64, threshold: float) -> Float64:

@@ -1,5 +1,6 @@
 """How much validation B says to bet: Kelly's fractions by |signal| from the kernel's own trades there (METHODS 8)."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -7,13 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from daytrader_ray.analytics.performance import daily_returns, plain, sharpe
+from daytrader_ray.analytics.performance import daily_returns, plain
 from daytrader_ray.domain.budget import CONFIDENCE, Sizing
 from daytrader_ray.domain.panel import Frames
 from daytrader_ray.engine.backtest import BacktestResult
 from daytrader_ray.engine.budgets import five_minute_returns
 from daytrader_ray.portfolio.covariance import ledoit_wolf, mean_correlation
-from daytrader_ray.portfolio.kelly import Buckets, buckets_of, sizing_of, true_kelly
+from daytrader_ray.portfolio.kelly import FEWEST, Buckets, buckets_of, sizing_of, true_kelly
 
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
@@ -34,6 +35,12 @@ class Kelly:
     at_once: float
     correlation: float
 
+    @property
+    def note(self) -> str:
+        """Return why entries are not sized by the trades on B; empty where they are."""
+        n = int(self.buckets.n.sum())
+        return f"sized by |signal| alone: {n} of {FEWEST} trades on B" if n < FEWEST else ""
+
     def as_dict(self) -> dict[str, Any]:
         """Return plain values by bucket, with the true Kelly fraction of equity for bets like these side by side."""
         p, win, loss = (part.tolist() for part in (self.buckets.p, self.buckets.win, self.buckets.loss))
@@ -53,15 +60,17 @@ class Kelly:
 def fit_kelly(frames: Frames, signal: Float64, columns: Int64, simulate: Simulate) -> Kelly:
     """Return what the trades that the kernel makes on B, sized by |signal| alone, say about size.
 
-    `signal` `[row, symbol]` and `frames` are B's, `columns` the stocks; `simulate` trades B with a sizing.
+    `signal` `[row, symbol]` and `frames` are B's, `columns` the stocks; `simulate` trades B with a sizing. The fraction
+    is the one with which equity grew most there, the smaller of equals.
     """
     found = simulate(CONFIDENCE)
     strength, net = _bets(frames, signal, found)
     buckets = buckets_of(strength, net)
-    fraction = FRACTIONS[0]
-    if sizing_of(buckets, fraction).weight.any():
-        fraction = max(FRACTIONS, key=lambda one: (_sharpe(simulate(sizing_of(buckets, one))), -one))
-    return Kelly(sizing_of(buckets, fraction), buckets, _at_once(frames, found), _correlation(frames, columns))
+    sizing = sizing_of(buckets, FRACTIONS[0])
+    if len(net) >= FEWEST and sizing.weight.any():
+        choices = [sizing_of(buckets, fraction) for fraction in FRACTIONS]
+        sizing = max(choices, key=lambda one: (_growth(simulate(one)), -one.fraction))
+    return Kelly(sizing, buckets, _at_once(frames, found), _correlation(frames, columns))
 
 
 def _bets(frames: Frames, signal: Float64, found: BacktestResult) -> tuple[Float64, Float64]:
@@ -74,8 +83,10 @@ def _bets(frames: Frames, signal: Float64, found: BacktestResult) -> tuple[Float
     return strength, np.array(net, dtype=np.float64)
 
 
-def _sharpe(found: BacktestResult) -> float:
-    return float(np.nan_to_num(sharpe(daily_returns(found.session_equity))))
+def _growth(found: BacktestResult) -> float:
+    """Return the mean logarithmic growth of equity in a session; -inf where all was lost."""
+    returns = daily_returns(found.session_equity)
+    return float(np.log1p(returns).mean()) if (returns > -1.0).all() else -math.inf
 
 
 def _at_once(frames: Frames, found: BacktestResult) -> float:
@@ -84,6 +95,8 @@ def _at_once(frames: Frames, found: BacktestResult) -> float:
     first = {session.date: int(row) for session, row in zip(grid.sessions, grid.first_row[:-1], strict=True)}
     change = np.zeros(grid.n_rows + 1)
     for trade in found.trades:
+        if trade.carried:  # into another session, whose slots mean other rows
+            continue
         change[first[trade.session] + trade.entry_slot] += 1.0
         change[first[trade.session] + trade.exit_slot] -= 1.0
     held = change.cumsum()

@@ -27,7 +27,7 @@ from daytrader_ray.analytics.run import (
 from daytrader_ray.domain.budget import SIZING_STEPS
 from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.sessions import SessionGrid
-from daytrader_ray.domain.trading import SCORERS, Order, OrderKind
+from daytrader_ray.domain.trading import SCORERS, Fill, Order, OrderKind
 from daytrader_ray.engine.trades import legs_of
 from daytrader_ray.walkforward.costs import fill_costs, round_trip_costs
 from daytrader_ray.walkforward.trade import Traded
@@ -65,10 +65,13 @@ class _Tables(NamedTuple):
 def _tables(manifest: Manifest, part: Traded, sectors: Mapping[str, str], costs: CostConfig) -> _Tables:
     result, rows = part.result, _Rows(part)
     cost = fill_costs(part.frames, result.fills, result.orders, costs)
-    legs = legs_of(result.fills)
-    openers = [result.fills[trip[0]].client_order_id for trip in legs]
+    filled = [*result.carried, *result.fills]
+    legs = legs_of(filled)
+    openers = [filled[trip[0]] for trip in legs]
+    free = np.zeros(len(result.carried))
     by_trip = {
-        name: _floats([getattr(cost, name)[trip].sum() for trip in legs]) for name in ("spread_usd", "impact_usd")
+        name: _floats([np.concatenate([free, getattr(cost, name)])[trip].sum() for trip in legs])
+        for name in ("spread_usd", "impact_usd")
     }
     sent = {order.client_order_id: order for order in result.orders}
     trades = _of(
@@ -76,8 +79,8 @@ def _tables(manifest: Manifest, part: Traded, sectors: Mapping[str, str], costs:
         result.trades,
         sector=_text(["hedge" if trade.hedge else sectors.get(trade.symbol, "") for trade in result.trades]),
         exit_reason=_ints([trade.reason for trade in result.trades]),
-        regime=rows.regimes([sent[name] for name in openers]),
-        entry_order=_text(openers),
+        regime=rows.regimes([sent.get(fill.client_order_id, fill) for fill in openers]),
+        entry_order=_text([fill.client_order_id for fill in openers]),
         **by_trip,
     )
     fees = _floats([fill.fee for fill in result.fills])
@@ -107,12 +110,12 @@ class _Rows:
             **{name: getattr(result, name) for name in names},
         )
 
-    def rows(self, orders: Sequence[Order]) -> Int64:
-        """Return the rows at whose closes orders were decided `[order]`."""
+    def rows(self, orders: Sequence[Order | Fill]) -> Int64:
+        """Return the rows at whose closes orders were decided `[order]`, or of fills."""
         first = {session.date: row for session, row in zip(self._grid.sessions, self._grid.first_row, strict=False)}
         return _ints([first[order.session] + order.slot for order in orders])
 
-    def regimes(self, orders: Sequence[Order]) -> Int64:
+    def regimes(self, orders: Sequence[Order | Fill]) -> Int64:
         return self.part.said.regime[self.rows(orders)].astype(np.int64)
 
     def decisions(self, members: tuple[str, ...]) -> Decisions:

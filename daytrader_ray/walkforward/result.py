@@ -30,19 +30,17 @@ class TrialResult:
         return 0.0 if math.isnan(self.performance.sharpe) else self.performance.sharpe
 
 
-def stitch(mask: int, windows: Sequence[WindowResult], session_minutes: float) -> TrialResult:
-    """Lay the steps of the windows end to end; `session_minutes` is the mean length of a session."""
+def stitch(mask: int, windows: Sequence[WindowResult]) -> TrialResult:
+    """Lay the steps of the windows end to end."""
     equity = np.array([windows[0].equity[0], *(value for window in windows for value in window.equity[1:])])
     trades = TradeTable(
         np.array([value for window in windows for value in window.trade_pnl_usd], dtype=np.float64),
-        np.array([value for window in windows for value in window.trade_notional_usd], dtype=np.float64),
         np.array([value for window in windows for value in window.trade_minutes], dtype=np.float64),
     )
     costs = CostTotals()
     for window in windows:
         costs = costs.plus(CostTotals(**window.costs))
-    held = float((trades.notional_usd * trades.minutes).sum())
-    exposure = held / (session_minutes * (len(equity) - 1) * float(equity.mean()))
+    exposure = float(np.mean([value for window in windows for value in window.held]))
     return TrialResult(mask, tuple(equity.tolist()), performance(equity, trades, costs, exposure), tuple(windows))
 
 
@@ -83,7 +81,7 @@ def trial_dict(trial: TrialResult, trials: Sequence[TrialResult]) -> dict[str, A
 
     Only one of `trials`, from which the best is chosen, has a deflated Sharpe ratio.
     """
-    skip = {"trade_pnl_usd", "trade_notional_usd", "trade_minutes"}
+    skip = {"trade_pnl_usd", "trade_minutes", "held"}
     windows = [{key: value for key, value in w.as_dict().items() if key not in skip} for w in trial.windows]
     return {
         "mask": trial.mask,

@@ -16,7 +16,7 @@ BOOKS = ("equity", "cash", "gross_usd", "net_usd", "beta_usd", "hedge_usd")
 def as_traded(session: SessionResult, beside: Traded, hedges: Collection[str]) -> Traded:
     """Return what a session did, with bars and signals of its backtest `beside` it; `hedges` are symbols.
 
-    Where the session noted no books (it ended early), those of the bar before stand.
+    Both began alike. Where the session noted no books (it ended early), those of the bar before stand.
     """
     marks = {mark.slot: mark for mark in session.marks}
     last = session.marks[0]._replace(equity=session.marks[0].start_equity)
@@ -28,11 +28,12 @@ def as_traded(session: SessionResult, beside: Traded, hedges: Collection[str]) -
         session_equity=np.array([session.marks[0].start_equity, books["equity"][-1]]),
         orders=tuple(session.orders),
         fills=tuple(session.fills),
-        trades=round_trips(session.fills, session.orders, hedges),
+        trades=round_trips([*beside.result.carried, *session.fills], session.orders, hedges),
         sizing={sized.order.client_order_id: sized.steps for sized in session.sized},
-        verdicts={},
+        verdicts=session.verdicts,
+        carried=beside.result.carried,
     )
-    return replace(beside, said=_said(session, beside), result=result)
+    return replace(beside, said=_said(session, beside), result=result, allocations=tuple(session.allocations))
 
 
 def _said(session: SessionResult, beside: Traded) -> Said:

@@ -48,6 +48,7 @@ def simulate(study: Study, block: Block, signal: Float64, scale: Float64, terms:
         event_scale=study.event_scale,
         sizing=terms.sizing if study.kernel.sizing == "kelly" else CONFIDENCE,
         budgets=terms.budgets,
+        shortable=~np.isin(study.frames.panel.symbols, study.kernel.hard_to_borrow),
     )
     padding = (before.stop - before.start, 0)
     return backtest(

@@ -1,6 +1,5 @@
 """The trials of a search: one ensemble of members weighed, combined and traded through every window."""
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -9,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from daytrader_ray.analytics.measure import minutes_between
 from daytrader_ray.analytics.performance import TradeTable, max_drawdown, performance, plain
 from daytrader_ray.domain.budget import ROOMS, SIZING_STEPS
 from daytrader_ray.domain.panel import Frames
@@ -38,7 +38,8 @@ class WindowResult:
     `rank_ic` is the signal's in the test and `member_ic` `[member]` the members' own in the step (NaN: no scores).
     `test` are the metrics of the whole test; `equity` USD before the first and after each session of the step, the part
     that enters the stitched curve, with its closed trades and costs; `highs`, `lows` and `falls` are the highest and
-    the lowest equity and the deepest fall (a fraction) at bar closes inside each of these sessions.
+    the lowest equity and the deepest fall (a fraction) at bar closes inside each of these sessions, `held` the mean
+    gross position over equity in them. Trades are those in stocks, costs those of all fills.
     """
 
     index: int
@@ -63,7 +64,7 @@ class WindowResult:
     lows: list[float]
     falls: list[float]
     trade_pnl_usd: list[float]
-    trade_notional_usd: list[float]
+    held: list[float]
     trade_minutes: list[float]
     costs: dict[str, float]
 
@@ -115,11 +116,11 @@ def _run_window(here: Prepared, study: Study, purse: Purse) -> WindowResult:
     n_step = window.step[1] - window.step[0]
     days = np.split(result.equity, frames.panel.grid.first_row[1:-1])[:n_step]
     paid, dates = fill_costs(frames, result.fills, result.orders, study.costs), set(result.dates[:n_step])
+    held = held_by_session(result, frames)
     trades = trade_table(result, frames, n_step)
     costs = totals_of([fill for fill in result.fills if fill.session in dates], paid)
     all_trades = trade_table(result, frames, n_sessions)
-    held = exposure(all_trades, result, frames, n_sessions)
-    test = performance(result.session_equity, all_trades, totals_of(result.fills, paid), held)
+    test = performance(result.session_equity, all_trades, totals_of(result.fills, paid), float(held.mean()))
     return WindowResult(
         index=window.index,
         weights=here.said.weights.mean(axis=0).tolist(),
@@ -143,7 +144,7 @@ def _run_window(here: Prepared, study: Study, purse: Purse) -> WindowResult:
         lows=[float(day.min()) for day in days],
         falls=[max_drawdown(day)[0] for day in days],
         trade_pnl_usd=trades.pnl_usd.tolist(),
-        trade_notional_usd=trades.notional_usd.tolist(),
+        held=held[:n_step].tolist(),
         trade_minutes=trades.minutes.tolist(),
         costs=asdict(costs),
     )
@@ -167,22 +168,21 @@ def caps_of(traded: Traded) -> dict[str, Any]:
 
 
 def trade_table(result: BacktestResult, frames: Frames, n_sessions: int) -> TradeTable:
-    """Return the closed trades of the first sessions of a backtest as columns."""
+    """Return the closed trades in stocks of the first sessions of a backtest as columns."""
     dates = set(result.dates[:n_sessions])
-    trades = [trade for trade in result.trades if trade.session in dates]
-    minutes = frames.panel.grid.bar_minutes
+    trades = [trade for trade in result.trades if trade.session in dates and not trade.hedge]
+    slots = np.array([(trade.entry_slot, trade.exit_slot, trade.carried) for trade in trades], dtype=np.int64)
+    entry, exit_, carried = slots.reshape(-1, 3).T
     return TradeTable(
         np.array([trade.pnl_usd for trade in trades], dtype=np.float64),
-        np.array([trade.qty * trade.entry_price for trade in trades], dtype=np.float64),
-        np.array([(trade.exit_slot - trade.entry_slot) * minutes for trade in trades], dtype=np.float64),
+        minutes_between(entry, exit_, carried, frames.panel.grid.bar_minutes),
     )
 
 
-def exposure(trades: TradeTable, result: BacktestResult, frames: Frames, n_sessions: int) -> float:
-    """Return the mean gross position over equity, in minutes of the session."""
-    minutes = float(frames.panel.grid.bars_per_session[:n_sessions].sum()) * frames.panel.grid.bar_minutes
-    held = float((trades.notional_usd * trades.minutes).sum())
-    return held / (minutes * float(result.session_equity.mean())) if minutes else math.nan
+def held_by_session(result: BacktestResult, frames: Frames) -> Float64:
+    """Return the mean gross position over equity at the closes of each session `[session]`."""
+    gross = np.split(result.gross_usd / result.equity, frames.panel.grid.first_row[1:-1])
+    return np.array([day.mean() for day in gross])
 
 
 def session_ics(found: Scored, scores: Float64, rows: slice) -> Float64:

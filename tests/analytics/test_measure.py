@@ -23,7 +23,7 @@ def test_a_run_has_the_figures_of_its_curve_its_trades_and_its_costs(run: Run) -
         fills.spread_usd.sum(), fills.impact_usd.sum(), fills.fee_usd.sum(), (fills.qty * fills.price).sum()
     )
     held = (stocks.exit_slot - stocks.entry_slot).astype(np.float64)
-    wanted = performance(run.session_equity, TradeTable(stocks.pnl_usd, stocks.notional_usd, held), costs)
+    wanted = performance(run.session_equity, TradeTable(stocks.pnl_usd, held), costs)
     got = measure(run)
     for key, value in dataclasses.asdict(wanted).items():
         if key not in ("days", "trades", "exposure", "turnover", "capacity_usd"):

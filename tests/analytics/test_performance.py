@@ -6,7 +6,7 @@ import pytest
 from daytrader_ray.analytics.performance import CostTotals, TradeTable, performance, sharpe
 
 EQUITY = np.array([100.0, 110.0, 99.0, 104.0, 104.0, 120.0])
-TRADES = TradeTable(np.array([10.0, -5.0, 15.0]), np.array([50.0, 50.0, 60.0]), np.array([20.0, 30.0, 40.0]))
+TRADES = TradeTable(np.array([10.0, -5.0, 15.0]), np.array([20.0, 30.0, 40.0]))
 
 
 def test_the_figures_of_a_small_curve_are_those_of_pencil_and_paper() -> None:

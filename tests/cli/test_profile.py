@@ -128,3 +128,10 @@ def test_a_section_that_is_refused_as_a_whole_is_not_printed(tmp_path: Path) -> 
     with pytest.raises(ConfigError, match="listed twice") as caught:
         load(write(tmp_path, "universe:\n  sectors: {Tech: [AAPL], Consumer: [AAPL]}\n"), environ={})
     assert "found" not in caught.value.message
+
+
+def test_a_name_that_is_hard_to_borrow_but_in_no_list_is_a_mistake(tmp_path: Path) -> None:
+    path = write(tmp_path, UNIVERSE + "kernel: {hard_to_borrow: [AAPL, APPL]}\n")
+    with pytest.raises(ConfigError, match=r"kernel\.hard_to_borrow names APPL: expected symbols of the universe"):
+        load(path, environ={})
+    assert {"GME", "AMC", "NVAX", "MARA"} <= set(load("paper", environ={}).kernel.hard_to_borrow)

@@ -111,7 +111,7 @@ def test_workers_change_nothing_one_process_gives_the_same_bits(report: SearchRe
     regimes = list(Path(request_.root, "processed/signals").glob("*.npy"))
     file = WindowFiles(found[0], tuple(job.path for job in jobs), str(regimes[0]))
     results = list(run_trial(31, study_of(request_, market), [read_inputs(file, 31)]))
-    trial = stitch(31, results, float(frames.panel.grid.bars_per_session.mean()))
+    trial = stitch(31, results)
     expected = report.result["trials"][31]
     assert list(trial.equity) == expected["equity"]
     assert trial.performance.as_dict() == {k: v for k, v in expected["metrics"].items() if k != "intraday_drawdown"}

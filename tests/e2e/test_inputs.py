@@ -19,6 +19,7 @@ from daytrader_ray.domain.errors import BundleError, DataError
 from daytrader_ray.domain.panel import FeatureMatrix, Frames
 from daytrader_ray.domain.selection import Choice, Selection
 from daytrader_ray.domain.trading import OrderKind, Reason
+from daytrader_ray.engine.market import Start
 from daytrader_ray.features.compute import compute
 from daytrader_ray.features.feature_set import FeaturesConfig
 from daytrader_ray.features.step import NAMES
@@ -107,7 +108,7 @@ def test_a_session_of_quotes_trades_and_events_has_no_difference_to_its_backtest
         found = rehearse(spec)
     assert found.differences == () and found.alarms == ()
     assert found.orders >= 6
-    backtested = replay(spec, load_bundle(spec), 100_000.0).result
+    backtested = replay(spec, load_bundle(spec), Start(100_000.0)).result
     entries = [order.slot for order in backtested.orders if order.kind is OrderKind.ENTRY]
     assert entries and not [slot for slot in entries if at - 30 <= slot + 1 < at + 30]
     assert backtested.verdicts[Reason.DENIED_EVENT] > 0

@@ -71,9 +71,10 @@ def test_the_slow_loop_says_the_same_to_the_last_bit_in_the_rehearsal_and_in_its
 ):
     from daytrader_ray.cluster.before import load_bundle
     from daytrader_ray.cluster.replay import replay
+    from daytrader_ray.engine.market import Start
 
     spec = rehearsal_spec(profile, day.session, "latest", exchange)
-    traded = replay(spec, load_bundle(spec), spec.cash)
+    traded = replay(spec, load_bundle(spec), Start(spec.cash))
     told = [json.loads(json.dumps(one.told(traded.frames.panel.symbols))) for one in traded.allocations]
     noted = [
         record for record in read(journal_path(Path(day.root), day.session, "rehearsal")) if record["kind"] == "budget"
@@ -88,13 +89,16 @@ def test_another_threshold_on_one_side_is_found_as_a_difference(profile, exchang
     from daytrader_ray.cluster.before import load_bundle
     from daytrader_ray.cluster.rehearsal import compare
     from daytrader_ray.cluster.replay import replay
+    from daytrader_ray.engine.market import Start
     from daytrader_ray.engine.runner import SessionResult
 
     spec = rehearsal_spec(profile, day.session, "latest", exchange)
     bundle = load_bundle(spec)
-    one = replay(spec, bundle, spec.cash).result
+    one = replay(spec, bundle, Start(spec.cash)).result
     other = replay(
-        spec, dataclasses.replace(bundle, ensemble=dataclasses.replace(bundle.ensemble, threshold=0.5)), spec.cash
+        spec,
+        dataclasses.replace(bundle, ensemble=dataclasses.replace(bundle.ensemble, threshold=0.5)),
+        Start(spec.cash),
     ).result
     found = compare(spec, SessionResult(orders=list(one.orders), fills=list(one.fills)), other)
     with pytest.raises(LockstepError, match=r"differ .* first at minute"):

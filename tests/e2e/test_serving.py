@@ -45,10 +45,11 @@ def test_a_session_in_the_actor_with_serve_has_no_difference_from_the_backtest(s
     from daytrader_ray.cluster.live import trade_in_actor
     from daytrader_ray.cluster.rehearsal import compare
     from daytrader_ray.cluster.replay import replay
+    from daytrader_ray.engine.market import Start
 
     spec = rehearsal_spec(profile, day.session, "latest", exchange)
     result = trade_in_actor(spec)
-    rehearsal = compare(spec, result, replay(spec, load_bundle(spec), spec.cash).result)
+    rehearsal = compare(spec, result, replay(spec, load_bundle(spec), Start(spec.cash)).result)
     assert rehearsal.differences == () and rehearsal.alarms == ()
     assert rehearsal.fills >= 20 and rehearsal.flat_at_close
 

@@ -11,5 +11,5 @@ def test_limits_hold_through_a_crisis(name: str) -> None:
         outcome = met(name, book, n_stocks=10)
         assert outcome.entries > 5
         assert not outcome.wrong
-        assert outcome.worst < 0.05
-        assert outcome.flat_after is None or outcome.flat_after <= 20
+        assert outcome.worst < (0.025 if book == "reckless" else 0.008)
+        assert outcome.flat_after is None or outcome.flat_after <= 2

@@ -67,7 +67,7 @@ def test_what_is_said_of_a_session_has_the_same_bits_alone_and_among_others_and_
     signal, sigma = signals(market)
     so_far = np.full((120, len(SYMBOLS)), np.nan)
     so_far[:60] = market.close[first : first + 60]
-    hourly = live.at(59, so_far, signal[first + 59], sigma[first + 59])
+    hourly = live.at(59, so_far, signal[first : first + 60], sigma[first + 59])
     assert same(opened, among[-2]) and same(hourly, among[-1])
 
 
@@ -86,14 +86,27 @@ def test_live_has_the_budget_in_force_that_the_backtest_has_at_every_close() -> 
         live.allocate(slot, signal[first + slot], sigma[first + slot])
 
 
+def test_a_stock_without_a_signal_in_the_full_hours_minute_is_weighed_by_those_of_its_hour() -> None:
+    market, risky = panel(5), PortfolioConfig(scheme="min_variance")
+    first, (signal, sigma) = int(market.grid.first_row[21]), signals(market)
+    signal[first : first + 60, 0], signal[first + 30 :, 0] = 0.9, np.nan
+    one, none = allocator(risky), allocator(risky)
+    for each in (one, none):
+        each.open(market.part(0, 21), STOCKS)
+    said = one.at(59, market.close[first:], signal[first:], sigma[first + 59]).budget.cap
+    signal[first : first + 60, 0] = np.nan
+    assert said[0] > 0.0125
+    assert none.at(59, market.close[first:], signal[first:], sigma[first + 59]).budget.cap[0] == 0.0125
+
+
 def test_a_copy_goes_on_where_the_original_was_left_and_neither_moves_the_other() -> None:
     market = panel(6, n_slots=390)
     signal, sigma = signals(market)
     one, row = allocator(), int(market.grid.first_row[21])
     one.open(market.part(0, 21), STOCKS)
-    one.at(59, market.close[row:], signal[row + 59], sigma[row + 59])
+    one.at(59, market.close[row:], signal[row:], sigma[row + 59])
     copies = [copy.deepcopy(one), pickle.loads(pickle.dumps(one))]
-    found = [each.at(119, market.close[row:], signal[row + 119], sigma[row + 119]) for each in (one, *copies)]
+    found = [each.at(119, market.close[row:], signal[row:], sigma[row + 119]) for each in (one, *copies)]
     assert same(found[1], found[2]) and found[0].budget.cap == pytest.approx(found[1].budget.cap, abs=1e-6)
 
 
@@ -101,6 +114,7 @@ def test_fear_cuts_the_book_and_buys_what_the_rule_names_within_its_cap() -> Non
     market = panel(7)
     market.close[int(market.grid.first_row[21]) + 30 :, VIX] = 35.0
     _, (calm, afraid) = block(market, 21, 22)
+    assert calm.budget.cap.min() == 0.0125 and afraid.budget.cap.min() == 0.00625
     assert not calm.fear and calm.budget.gross_scale == 1.0 and not calm.budget.hedge_weight.any()
     assert afraid.fear and afraid.budget.gross_scale == 0.5
     held = dict(zip(SYMBOLS, afraid.budget.hedge_weight.tolist(), strict=True))

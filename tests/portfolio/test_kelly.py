@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daytrader_ray.portfolio.kelly import buckets_of, scores, sizing_of, true_kelly
+from daytrader_ray.portfolio.kelly import FEWEST, UNPROVEN, buckets_of, scores, sizing_of, true_kelly
 
 
 def trades(rng: np.random.Generator, n: int, edge: float) -> tuple[np.ndarray, np.ndarray]:
@@ -22,7 +22,29 @@ def test_stronger_signals_with_more_edge_have_more_weight_and_the_strongest_all_
 
 def test_without_an_edge_of_the_strongest_nothing_is_entered() -> None:
     strength, net = trades(np.random.default_rng(2), 5_000, -0.3)
-    assert sizing_of(buckets_of(strength, net), 0.5).weight.tolist() == [0.0] * 5
+    assert sizing_of(buckets_of(strength, net), 0.5).weight.max() == 0.0
+
+
+def allowed(n: int, edge: float) -> float:
+    """Return in which share of draws of n trades of this mean, scattered by 40 bps, anything is entered."""
+    rng, draws = np.random.default_rng(11), 300
+    made = (sizing_of(buckets_of(rng.uniform(0.5, 1.0, n), rng.normal(edge, 0.004, n)), 0.5) for _ in range(draws))
+    return sum(bool(one.weight.any()) for one in made) / draws
+
+
+def test_how_often_noise_is_taken_for_an_edge_and_an_edge_for_noise() -> None:
+    assert 0.4 < allowed(150, 0.0) < 0.6 and 0.6 < allowed(500, 0.0) < 0.85
+    assert allowed(150, 0.0006) > 0.93 and allowed(500, 0.0006) > 0.98
+    assert allowed(150, -0.0006) < 0.08 and allowed(500, -0.0006) < 0.13
+
+
+def test_a_bucket_that_paid_less_than_the_weaker_one_is_joined_to_it() -> None:
+    strength = np.repeat([0.2, 0.5, 0.8], [99, 100, 101])
+    net = np.concatenate([np.tile([0.02, -0.01], 50), np.tile([0.01, -0.01], 50), np.tile([0.03, -0.01], 50)])
+    found = buckets_of(strength, net)
+    assert found.edges.tolist() == [0.0, 0.8] and found.n.tolist() == [199.0, 101.0]
+    alike = buckets_of(strength, net[::-1])
+    assert alike.edges.tolist() == [0.0] and sizing_of(alike, 0.5).weight.tolist() == [1.0]
 
 
 def test_a_bucket_by_hand() -> None:
@@ -41,11 +63,13 @@ def test_pseudo_trades_alone_have_no_edge_and_many_trades_outweigh_them() -> Non
     assert few == pytest.approx(0.0, abs=1e-12) and many == pytest.approx(0.6 - 0.4 / 1.5)
 
 
-def test_few_trades_make_fewer_buckets_and_none_no_entries() -> None:
+def test_few_trades_make_fewer_buckets_and_fewer_than_that_say_nothing() -> None:
     rng = np.random.default_rng(3)
-    assert len(buckets_of(*trades(rng, 220, 0.3)).edges) == 2
-    nothing = buckets_of(np.empty(0), np.empty(0))
-    assert sizing_of(nothing, 0.5).weight.tolist() == [0.0] and nothing.n.tolist() == [0.0]
+    assert len(buckets_of(*trades(rng, 220, 0.6)).edges) == 2
+    lost = np.full(FEWEST, -0.01)
+    assert sizing_of(buckets_of(np.ones(FEWEST), lost), 0.5).weight.tolist() == [0.0]
+    for few in (buckets_of(np.empty(0), np.empty(0)), buckets_of(np.ones(FEWEST - 1), lost[1:])):
+        assert sizing_of(few, 0.5) is UNPROVEN and UNPROVEN.fraction == 0.25 and UNPROVEN.weight.tolist() == [1.0]
 
 
 def test_a_bucket_without_losses_takes_the_mean_loss_of_all() -> None:
@@ -62,7 +86,8 @@ def test_whatever_the_trades_weights_are_within_0_and_1_and_edges_ascend(
     strength, net = np.array(made).reshape(-1, 2).T
     sizing = sizing_of(buckets_of(strength, net), fraction)
     assert ((sizing.weight >= 0) & (sizing.weight <= 1)).all() and (np.diff(sizing.edges) > 0).all()
-    assert sizing.edges.shape == sizing.weight.shape and sizing.fraction == fraction
+    assert (np.diff(sizing.weight) >= 0).all() and sizing.edges.shape == sizing.weight.shape
+    assert sizing.fraction == (fraction if len(made) >= FEWEST else 0.25)
 
 
 def test_true_kelly_maximises_growth_and_falls_with_correlated_positions() -> None:

@@ -1,13 +1,16 @@
 """A run is what was traded: to the cent, with a cause for each USD."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from daytrader_ray.analytics.run import Manifest, Run
 from daytrader_ray.domain.budget import SIZING_STEPS
-from daytrader_ray.domain.trading import OrderKind
+from daytrader_ray.domain.trading import Fill, Order, OrderKind, Phase, Reason
 from daytrader_ray.engine.runner import SessionResult
 from daytrader_ray.engine.session import Mark, Sized
+from daytrader_ray.engine.trades import carried_fill, round_trips
 from daytrader_ray.walkforward.fit import Market
 from daytrader_ray.walkforward.record import run_of
 from daytrader_ray.walkforward.session_record import as_traded
@@ -120,9 +123,30 @@ def test_a_session_over_the_ports_is_the_run_of_its_backtest(study: Study, ready
               one.said.scores[order.slot, symbols.index(order.symbol)], one.said.weights[order.slot])
         for order in result.orders if order.kind is OrderKind.ENTRY
     ]  # fmt: skip
-    lived = SessionResult(orders=list(result.orders), fills=list(result.fills), marks=marks, sized=sized)
-    mine, other = stored(study, [as_traded(lived, one, ())]), stored(study, [one])
+    lived = SessionResult(
+        orders=list(result.orders), fills=list(result.fills), marks=marks, sized=sized,
+        allocations=["mine"], verdicts={Reason.DENIED_GROSS: 3},  # type: ignore[list-item]
+    )  # fmt: skip
+    own = as_traded(lived, one, ())
+    assert own.allocations == ("mine",) and own.result.verdicts == {Reason.DENIED_GROSS: 3}
+    mine, other = stored(study, [own]), stored(study, [one])
     for name in ("curve", "orders", "fills", "trades", "decisions"):
         for column, values in vars(getattr(other, name)).items():
             np.testing.assert_array_equal(getattr(getattr(mine, name), column), values)
     np.testing.assert_array_equal(mine.session_equity, other.session_equity)
+
+
+def test_what_a_session_began_with_is_a_carried_trade_from_its_mark_on(study: Study, ready: Prepared) -> None:
+    day = ready.window.test[0], ready.window.test[0] + 1
+    first = int(study.frames.panel.grid.bars_per_session[day[0]])
+    one = trade(study, day, ready.fit.ensemble, ready.said.part(slice(0, first)), Purse(CASH, CASH))
+    date, symbol = one.result.dates[0], one.frames.panel.symbols[0]
+    brought = carried_fill(date, symbol, -7, 50.0)
+    sold = Fill(date, 3, Phase.OPEN, symbol, OrderKind.EXIT, 1, 7, 49.0, 0.5, "bt-sold")
+    order = Order(date, 2, symbol, OrderKind.EXIT, 1, 7, None, Reason.CARRIED, "bt-sold")
+    result = replace(
+        one.result, orders=(order,), fills=(sold,), carried=(brought,), trades=round_trips([brought, sold], [order])
+    )
+    trades = stored(study, [replace(one, result=result)]).trades
+    assert (trades.carried.tolist(), trades.entry_order.tolist(), trades.side.tolist()) == ([True], [""], [-1])
+    assert trades.pnl_usd[0] == 7 * 1.0 - 0.5 and Reason(trades.exit_reason[0]) is Reason.CARRIED

@@ -8,7 +8,10 @@ import pytest
 from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.panel import Frames
 from daytrader_ray.domain.regime import Regime
+from daytrader_ray.domain.trading import Reason
+from daytrader_ray.engine.backtest import BacktestResult
 from daytrader_ray.engine.config import KernelConfig
+from daytrader_ray.engine.trades import Trade
 from daytrader_ray.portfolio.config import PortfolioConfig
 from daytrader_ray.regime.config import RegimeConfig
 from daytrader_ray.walkforward.config import SearchConfig
@@ -16,11 +19,12 @@ from daytrader_ray.walkforward.costs import fill_costs, round_trip_costs
 from daytrader_ray.walkforward.cut import cut, without_features
 from daytrader_ray.walkforward.fit import Market, score
 from daytrader_ray.walkforward.result import judge, select_best, stitch, trial_dict
+from daytrader_ray.walkforward.simulate import Purse, Terms, simulate
 from daytrader_ray.walkforward.study import Study, WindowInputs, scored
-from daytrader_ray.walkforward.trial import WindowResult, run_trial, session_ics
+from daytrader_ray.walkforward.trial import WindowResult, held_by_session, run_trial, session_ics, trade_table
 from daytrader_ray.walkforward.view import view_of
 from daytrader_ray.walkforward.windows import WindowSpec, windows
-from tests.walkforward.markets import N_SLOTS, LastRow, market, planted
+from tests.walkforward.markets import LastRow, market, planted
 
 CONFIG = SearchConfig(trips_a_day=4000.0)
 
@@ -87,7 +91,7 @@ def test_the_member_that_sees_the_plant_earns_and_the_blind_one_does_not_trade_m
 def test_equity_carries_from_step_to_step_and_stitches_to_one_curve(results: dict[int, list[WindowResult]]) -> None:
     for before, after in zip(results[1], results[1][1:], strict=False):
         assert after.equity[0] == before.equity[-1]
-    trial = stitch(1, results[1], N_SLOTS)
+    trial = stitch(1, results[1])
     assert len(trial.equity) == 1 + 8
     assert trial.performance.trades == sum(len(window.trade_pnl_usd) for window in results[1])
     gained = sum(pnl for window in results[1] for pnl in window.trade_pnl_usd)
@@ -136,7 +140,7 @@ def test_round_trips_cost_more_at_the_open_and_unknown_volume_pays_the_widest_sp
 def test_the_best_is_the_highest_sharpe_and_the_verdict_says_too_short(
     results: dict[int, list[WindowResult]],
 ) -> None:
-    trials = [stitch(mask, windows, N_SLOTS) for mask, windows in results.items()]
+    trials = [stitch(mask, windows) for mask, windows in results.items()]
     best = select_best(trials)
     assert best.mask != 0
     assert best.sharpe == max(trial.sharpe for trial in trials if trial.mask)
@@ -185,3 +189,39 @@ def test_a_score_of_zero_counts_in_the_test_as_it_does_on_b(here: Market) -> Non
     found = scored(study, scores, np.full(len(scores), Regime.UNKNOWN, dtype=np.int8), block)
     assert 0.1 < (scores == 0.0).mean() < 0.9
     np.testing.assert_allclose(session_ics(found, found.scores, slice(None)), found.skill)
+
+
+def test_trades_of_hedges_are_no_trades_of_the_search_and_what_is_held_is_the_whole_book(here: Market) -> None:
+    made = replace(simulated(here), session_equity=np.array([1000.0, 1000.0, 1000.0]))
+    frames = cut(here.frames, (0, 2))
+    dates = [session.date for session in frames.panel.grid.sessions]
+    one = Trade(dates[0], "AAA", 1, 10, 100, 110, 10.0, 11.0, 0.0, 10.0, Reason.TIME_EXIT)
+    told = replace(made, trades=(one, replace(one, hedge=True), replace(one, carried=True, exit_slot=1)))
+    table = trade_table(told, frames, 1)
+    assert table.pnl_usd.tolist() == [10.0, 10.0] and table.minutes.tolist() == [10.0, 291.0]
+    assert held_by_session(told, frames).tolist() == pytest.approx([1.5, 1.5])
+
+
+def simulated(here: Market) -> BacktestResult:
+    """Return a backtest of two sessions without an order, that has held half as much again as it owned."""
+    study, rows = study_of(here), study_of(here).rows((0, 2))
+    shape = here.frames.panel.close[rows].shape
+    terms = Terms(math.inf, np.ones(2))
+    made = simulate(study, (0, 2), np.full(shape, np.nan), np.ones(shape[0]), terms, Purse(1000.0, 1000.0))
+    return replace(made, gross_usd=1.5 * made.equity)
+
+
+def test_what_is_hard_to_borrow_is_never_sold_short_in_the_search(here: Market) -> None:
+    symbols = here.frames.panel.symbols
+    study, block = study_of(here), (6, 8)
+    signal = np.full(here.frames.panel.close[study.rows(block)].shape, -0.9)
+
+    def sides(*names: str) -> set[tuple[str, int]]:
+        told = replace(study, kernel=KernelConfig(sizing="confidence", hard_to_borrow=names))
+        made = simulate(told, block, signal, np.ones(len(signal)), Terms(0.5, np.ones(2)), Purse(1e5, 1e5))
+        return {(trade.symbol, trade.side) for trade in made.trades}
+
+    short = sides()
+    assert short and {side for _, side in short} == {-1}
+    name = min(short)[0]
+    assert name in symbols and sides(name) == short - {(name, -1)}

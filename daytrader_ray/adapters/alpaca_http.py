@@ -33,7 +33,7 @@ class BrokerConfig(Config):
     update_seconds: float = Field(default=25.0, gt=0, description="for a trade update that must come")
     cancel_seconds: float = Field(default=10.0, gt=0, description="for the outcome of a cancel")
     arrival_seconds: float = Field(default=10.0, ge=0, description="after which an order not found never arrived")
-    patience_seconds: float = Field(default=60.0, ge=0, description="for a request answered 429, repeats included")
+    patience_seconds: float = Field(default=30.0, ge=0, description="of waits after 429 for one request")
     retries: int = Field(default=2, ge=0, description="repeats of a request answered 504")
     look_ups: int = Field(default=3, ge=1, description="searches for an order whose answer was lost")
     pause_seconds: float = Field(default=0.5, ge=0, description="between those repeats and searches")

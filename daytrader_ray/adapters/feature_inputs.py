@@ -1,4 +1,4 @@
-"""What features and rules read beside bars: quotes and trades of minutes, spreads, and the calendar of events."""
+"""What features and rules read beside bars: quotes and trades of minutes, and the calendar of events."""
 
 import datetime as dt
 import difflib
@@ -11,15 +11,13 @@ import structlog
 
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.adapters.tables import Kind
-from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.indices import SPY
-from daytrader_ray.domain.panel import Float64, Panel
+from daytrader_ray.domain.panel import Float64
 from daytrader_ray.domain.sessions import US_PER_MINUTE, SessionGrid
 from daytrader_ray.engine.config import EventRule
 from daytrader_ray.engine.events import entry_scale
 from daytrader_ray.features.bar import EVENTS, TICKS, without
 from daytrader_ray.features.events import event_minutes
-from daytrader_ray.market_data.spreads import estimated_half_spreads, quoted_half_spreads
 
 QUOTE_COLUMNS = ("spread_mean_bps", "imbalance", "order_flow")
 TRADE_COLUMNS = ("tick_imbalance", "trades", "mean_size")
@@ -66,20 +64,6 @@ def tick_panel(
     """Return `tick_rows` of all symbols `[row, symbol, 6]`, of those in `quotes` and `trades`; None for nothing."""
     rows = [tick_rows(store, one, grid, quotes=one in quotes, trades=one in trades) for one in symbols]
     return _side_by_side(rows, without(grid.n_rows, TICKS))
-
-
-def half_spreads(store: ParquetStore, panel: Panel, costs: CostConfig) -> Float64:
-    """Return the symbols' own half-spreads in bps before each session `[session, symbol]`; NaN: that of the table."""
-    if costs.spread == "table":
-        return np.full(panel.price_factor.shape, np.nan)
-    if costs.spread == "estimated":
-        return estimated_half_spreads(panel)
-    told = np.full(panel.close.shape, np.nan)
-    for i, symbol in enumerate(panel.symbols):
-        rows = tick_rows(store, symbol, panel.grid, quotes=True, trades=False)
-        if rows is not None:
-            told[:, i] = rows[:, QUOTE_COLUMNS.index("spread_mean_bps")]
-    return quoted_half_spreads(told, panel.grid.first_row)
 
 
 def event_panel(store: ParquetStore, symbols: Sequence[str], grid: SessionGrid) -> Float64 | None:

@@ -1,6 +1,7 @@
 """The journal on disk: one JSON line for each order, fill and note, an order's line safe before the order leaves."""
 
 import datetime as dt
+import errno
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ import orjson
 
 from daytrader_ray.adapters.atomic import atomic_write_bytes
 from daytrader_ray.adapters.folder import local_root
+from daytrader_ray.domain.errors import DataError
 from daytrader_ray.domain.trading import Fill, Order
 from daytrader_ray.engine.book import HALTED
 from daytrader_ray.engine.market import Carried, Start
@@ -19,14 +21,18 @@ class FileJournal:
     """Appends to the file `path`; `fresh` begins a new one.
 
     Orders reach the disk (fsync) before `order` returns; fills and notes are handed to the system at once and reach
-    the disk with the next order, or on `close`. `copy_to` is a URL at which the whole journal is left on `close`.
+    the disk with the next order, or on `close`. `copy_to` is a URL at which the whole journal is left on `close`. What
+    a crash has left of a last line becomes a note `torn`.
     """
 
     def __init__(self, path: Path, fresh: bool = False, copy_to: str = "") -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
         self._copy_to = copy_to
+        torn = b"" if fresh else _cut(path)
         self._file = path.open("wb" if fresh else "ab", buffering=0)
+        if torn:
+            self.note("torn", {"text": torn.decode(errors="replace")})
 
     def order(self, order: Order) -> None:
         """Write the order and wait for the disk."""
@@ -57,7 +63,19 @@ class FileJournal:
 
     def _write(self, kind: str, values: Mapping[str, Any]) -> None:
         line = orjson.dumps({"kind": kind, **values}, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_SERIALIZE_NUMPY)
-        self._file.write(line)
+        end = self._file.seek(0, os.SEEK_END)
+        if self._file.write(line) != len(line):
+            self._file.truncate(end)
+            raise OSError(errno.ENOSPC, "the journal could not be written whole", str(self.path))
+
+
+def _cut(path: Path) -> bytes:
+    """Take what follows the last whole line off a journal and return it."""
+    whole = path.read_bytes() if path.exists() else b""
+    end = whole.rfind(b"\n") + 1
+    if end < len(whole):
+        os.truncate(path, end)
+    return whole[end:]
 
 
 def open_journal(root: str, session: dt.date, name: str, fresh: bool = False) -> FileJournal:
@@ -74,6 +92,13 @@ def journal_path(root: str | Path, session: dt.date, name: str) -> Path:
 def reduce_path(root: str | Path) -> Path:
     """Return the file that, while it is there, lets no session open anything (`daytrader reduce`)."""
     return local_root(root) / "journal" / "reduce"
+
+
+def under_way(root: str | Path) -> str:
+    """Return the day of the last live session under a data root if it has begun and not told its end, else ""."""
+    days = sorted((local_root(root) / "journal").glob("*/live.jsonl"))
+    told = _last(read(days[-1]), "open", "close", "aborted") if days else None
+    return days[-1].parent.name if told is not None and told["kind"] == "open" else ""
 
 
 def start_of(root: str | Path, session: dt.date, name: str, cash: float) -> Start:
@@ -100,8 +125,8 @@ def _records(path: Path) -> list[dict[str, Any]]:
     return read(path) if path.exists() else []
 
 
-def _last(records: list[dict[str, Any]], kind: str) -> dict[str, Any] | None:
-    return next((record for record in reversed(records) if record["kind"] == kind), None)
+def _last(records: list[dict[str, Any]], *kinds: str) -> dict[str, Any] | None:
+    return next((record for record in reversed(records) if record["kind"] in kinds), None)
 
 
 def _place(session: dt.date, name: str) -> str:
@@ -109,9 +134,21 @@ def _place(session: dt.date, name: str) -> str:
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    """Return all whole lines of a journal; a last line cut by a crash is left out."""
+    """Return all whole lines of a journal, without a last one cut by a crash; `DataError` for one that is none."""
     lines = path.read_bytes().split(b"\n")
-    return [orjson.loads(line) for line in lines[:-1] if line]
+    return [_record(path, number, line) for number, line in enumerate(lines[:-1], 1) if line]
+
+
+def _record(path: Path, number: int, line: bytes) -> dict[str, Any]:
+    try:
+        record: dict[str, Any] = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        found = line[:60].decode(errors="replace")
+        raise DataError(
+            f"{path}, line {number}: expected a JSON object, found {found!r}",
+            "mend or take out that line; what it recorded is in the broker's account",
+        ) from None
+    return record
 
 
 def _order_values(order: Order) -> dict[str, Any]:

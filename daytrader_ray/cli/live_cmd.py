@@ -43,16 +43,17 @@ def command(
     logs.configure(secrets=spec.secrets)
     with started(data_root=loaded.root):
         result = serve_and_trade(spec, one_replica)
-    result.alarms += keep_live(spec, result)
-    console = Console(stderr=True)
+    console = Console(stderr=True, soft_wrap=True, markup=False)
     for alarm in result.alarms:
-        console.print(alarm, style="red", markup=False, soft_wrap=True)
+        console.print(alarm, style="red")
     console.print(
         f"{spec.date}: {len(result.orders)} orders, {len(result.fills)} fills, cash {result.cash:,.2f} USD, "
-        f"{'flat' if result.flat_at_close else 'NOT FLAT'} at the close"
+        f"{'flat at the close' if result.flat_at_close else 'NOT FLAT: close what is left now'}"
     )
+    for alarm in (kept := keep_live(spec, result)):  # takes minutes: after all that may need a hand now
+        console.print(alarm, style="red")
     if json:
-        counts = {"orders": len(result.orders), "fills": len(result.fills), "alarms": len(result.alarms)}
+        counts = {"orders": len(result.orders), "fills": len(result.fills), "alarms": len(result.alarms) + len(kept)}
         values = {"session": spec.date.isoformat(), **counts, "cash": result.cash, "flat": result.flat_at_close}
         typer.echo(orjson.dumps(values).decode())
     if not result.flat_at_close:

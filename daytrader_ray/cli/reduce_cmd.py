@@ -18,13 +18,17 @@ def command(
     """
     from rich.console import Console
 
-    from daytrader_ray.adapters.journal import reduce_path
+    from daytrader_ray.adapters.journal import reduce_path, under_way
     from daytrader_ray.cli.profile import load
 
-    path = reduce_path(load(profile, data).root)
+    root = load(profile, data).root
+    path = reduce_path(root)
     if off:
         path.unlink(missing_ok=True)
     else:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
-    Console(stderr=True).print("entries are allowed" if off else "exits alone are allowed, until `--off`")
+    day = under_way(root)
+    said = "entries are allowed" if off else "exits alone are allowed, until `--off`"
+    heard = f"the session of {day}, which has told no end, follows within seconds" if day else "no session is under way"
+    Console(stderr=True, soft_wrap=True).print(f"{said} ({path})\n{root}: {heard}", markup=False, highlight=False)

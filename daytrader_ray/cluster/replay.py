@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from daytrader_ray.adapters.feature_inputs import event_panel, event_scales, half_spreads, tick_panel
+from daytrader_ray.adapters.feature_inputs import event_panel, event_scales, tick_panel
 from daytrader_ray.adapters.market_caps import market_caps
+from daytrader_ray.adapters.spreads import half_spreads
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.cluster.before import job_of
 from daytrader_ray.cluster.feature_state import computed, warmed

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import structlog
+
 from daytrader_ray import __version__
 from daytrader_ray.adapters import run_store
 from daytrader_ray.adapters.libraries import commit, versions_of
@@ -16,7 +18,6 @@ from daytrader_ray.cluster.content import digest_of_panel
 from daytrader_ray.cluster.replay import replay
 from daytrader_ray.cluster.spec import SessionSpec
 from daytrader_ray.domain.costs import CostConfig
-from daytrader_ray.domain.errors import DaytraderError
 from daytrader_ray.domain.trading import Reason, members_of
 from daytrader_ray.engine.market import Start
 from daytrader_ray.engine.runner import SessionResult
@@ -25,6 +26,8 @@ from daytrader_ray.universe.config import UniverseConfig
 from daytrader_ray.walkforward.record import run_of
 from daytrader_ray.walkforward.session_record import as_traded
 from daytrader_ray.walkforward.trade import Traded
+
+log = structlog.get_logger(__name__)
 
 LIBRARIES = ("cvxpy", "numba", "numpy", "scipy")
 
@@ -105,11 +108,14 @@ def _start_of(result: SessionResult) -> Start:
 
 
 def keep_live(spec: SessionSpec, result: SessionResult) -> list[str]:
-    """Store a live session and its backtest; return an alarm where that fails: its own end is told all the same."""
+    """Store a live session and its backtest, if it traded; return an alarm where that fails."""
+    if not result.marks:
+        return []
     try:
         bundle = load_bundle(spec)
         beside = replay(spec, bundle, _start_of(result), result.conditions)
         keep_session(spec, bundle, result, beside)
-    except DaytraderError as error:
-        return [f"the session is not stored as a run: {error.message}"]
+    except Exception as error:  # the session has ended: how it did is told all the same
+        log.error("the session is not stored as a run", session=str(spec.date), exc_info=error)
+        return [f"the session is not stored as a run: {error}"]
     return []

@@ -20,10 +20,11 @@ from typing import Any
 import numpy as np
 
 from daytrader_ray.adapters.atomic import atomic_write_json
-from daytrader_ray.adapters.feature_inputs import event_scales, half_spreads
+from daytrader_ray.adapters.feature_inputs import event_scales
 from daytrader_ray.adapters.frames import load_frames
 from daytrader_ray.adapters.libraries import versions_of
 from daytrader_ray.adapters.market_caps import market_caps
+from daytrader_ray.adapters.spreads import half_spreads
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.cluster.content import digest_of_arrays, digest_of_panel, key_of
 from daytrader_ray.cluster.features import FeatureRequest, build, without_absent_indices
@@ -98,7 +99,7 @@ STUDY_SOURCES = (
     "universe",
     "walkforward",
 )
-STUDY_LIBRARIES = ("cvxpy", "numba", "numpy", "optuna", "osqp", "scipy")
+STUDY_LIBRARIES = ("numba", "numpy", "optuna", "osqp", "scipy", "threadpoolctl")
 """What trials compute with."""
 
 

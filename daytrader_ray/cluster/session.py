@@ -26,14 +26,14 @@ from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.cluster.before import awaited, check_known, last_prices, learnt_since, load_bundle, market_before
 from daytrader_ray.cluster.ingest import market_at
 from daytrader_ray.cluster.practice import practise
-from daytrader_ray.cluster.spec import SessionSpec
+from daytrader_ray.cluster.spec import SessionSpec, session_of
 from daytrader_ray.domain.errors import BrokerError, FeedError, LockstepError
 from daytrader_ray.domain.indices import is_index
 from daytrader_ray.domain.ports import Broker, Journal, Scorer
 from daytrader_ray.domain.sessions import Session
 from daytrader_ray.domain.trading import Fill, Order
 from daytrader_ray.engine.market import Start, Terms
-from daytrader_ray.engine.runner import OPEN_HINT, SessionResult, run_session
+from daytrader_ray.engine.runner import OPEN_HINT, SessionResult, flatten, run_session
 from daytrader_ray.engine.session import SessionEngine
 
 log = structlog.get_logger(__name__)
@@ -44,7 +44,7 @@ HEED_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Told:
-    """A journal whose notes of weights that moved are logged as well."""
+    """A journal whose alarms and notes of weights that moved are logged as well."""
 
     journal: Journal
 
@@ -61,19 +61,24 @@ class Told:
         self.journal.note(kind, values)
         if kind == "weights":
             log.info("weights moved", **values)
+        elif kind == "alarm":
+            log.warning(values["text"], slot=values["slot"])
 
 
 async def trade(spec: SessionSpec, scorer: Scorer) -> SessionResult:
     """Trade the session of `spec` and return what happened.
 
     Bars and trade updates are subscribed, and every kernel and member is warm, before the clock starts. What was
-    received live is in the store afterwards; what an earlier session could not store is brought there first.
+    received live is in the store afterwards; what an earlier session could not store is brought there first. A session
+    that had begun and was left flat is not gone on with: it has not seen the bars between.
     """
     if not spec.sandbox_url:
         await asyncio.to_thread(_bring_in, spec)
     async with AsyncExitStack() as stack:
         broker = await stack.enter_async_context(AlpacaBroker(spec.broker))
         start, held = await starting(spec, broker) if spec.cash is None else (Start(spec.cash), {})
+        if start.start_equity is not None and not held and _missed(spec):
+            return await _not_resumed(spec, broker, start)
         bundle = load_bundle(spec)
         market, behind = await asyncio.to_thread(market_before, spec, bundle)
         stocks = [symbol for symbol in market.history.symbols if not is_index(symbol)]
@@ -105,6 +110,21 @@ async def trade(spec: SessionSpec, scorer: Scorer) -> SessionResult:
     if not rehearses:
         result.alarms += await asyncio.to_thread(_put_away, spec)
     return result
+
+
+def _missed(spec: SessionSpec) -> bool:
+    """Return whether bars of the session have ended already."""
+    return spec.pace.now() >= 60.0 * (session_of(spec).open_minute + 1)
+
+
+async def _not_resumed(spec: SessionSpec, broker: Broker, start: Start) -> SessionResult:
+    """Cancel what the session may have left at the broker and tell where it stands."""
+    done = await flatten(broker)
+    account = await broker.snapshot()
+    why = "was halted" if start.halted else "had begun and ended early"
+    alarms = [f"the session of {spec.date} {why}: nothing more is opened before the next one"]
+    alarms += [f"left at the broker: {', '.join(done)}"] if done else []
+    return SessionResult(alarms=alarms, cash=account.cash, flat_at_close=not any(account.positions.values()))
 
 
 def _clock_of(spec: SessionSpec, session: Session) -> Callable[[], float]:

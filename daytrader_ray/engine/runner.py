@@ -93,6 +93,20 @@ async def run_session(
         raise kind(held, OPEN_HINT) from error
 
 
+async def flatten(broker: Broker) -> list[str]:
+    """Have the broker close everything; return all that was done, also where it came to no end."""
+    done: list[str] = []
+    try:
+        async with asyncio.timeout(FLATTEN_SECONDS):
+            async for said in broker.flatten():
+                done.append(said)
+    except TimeoutError:
+        done.append(f"not finished after {FLATTEN_SECONDS:g} s: what was asked for last may still be done")
+    except (DaytraderError, OSError) as error:
+        done.append(f"no further: {error}")
+    return done
+
+
 class _Loop:
     """The thin place that performs what the engine decided."""
 
@@ -277,7 +291,7 @@ class _Loop:
     async def abort(self, why: str) -> str:
         """Have the broker close everything and note the end; return `why` and what was open, "" if nothing was."""
         positions, unanswered = self.engine.positions, self.engine.orders.unanswered
-        asked = await self._flatten() if self.result.orders or positions else []
+        asked = await flatten(self.broker) if self.result.orders or positions else []
         with suppress(OSError):  # a full disk may be what ended it
             noted = {"why": why, "positions": positions, "unanswered": unanswered, "asked": asked}
             self.journal.note("aborted", noted)
@@ -286,19 +300,6 @@ class _Loop:
         parts += [f"orders without an answer: {', '.join(unanswered)}"] if unanswered else []
         parts += [f"asked of the broker: {', '.join(asked)}"] if asked and parts else []
         return "; ".join([why, *parts]) if parts else ""
-
-    async def _flatten(self) -> list[str]:
-        """Have the broker close everything; return all that was done, also where it came to no end."""
-        done: list[str] = []
-        try:
-            async with asyncio.timeout(FLATTEN_SECONDS):
-                async for said in self.broker.flatten():
-                    done.append(said)
-        except TimeoutError:
-            done.append(f"not finished after {FLATTEN_SECONDS:g} s: what was asked for last may still be done")
-        except (DaytraderError, OSError) as error:
-            done.append(f"no further: {error}")
-        return done
 
     def _alarm(self, slot: int, text: str) -> None:
         self.result.alarms.append(text)

@@ -382,7 +382,7 @@ async def test_who_asks_too_often_waits_as_long_as_the_venue_says_and_makes_one_
         venue.too_often = [{}] * 50
         with pytest.raises(BrokerError, match="HTTP 429"):
             await account.snapshot()
-        assert sum(slept[3:]) <= 60.0
+        assert sum(slept[3:]) <= 30.0
 
 
 async def test_sixty_positions_are_closed_when_the_orders_that_claim_them_have_ended(venue, broker):

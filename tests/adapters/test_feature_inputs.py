@@ -12,11 +12,11 @@ from daytrader_ray.adapters.feature_inputs import (
     event_panel,
     event_rows,
     event_scales,
-    half_spreads,
     tick_panel,
     tick_rows,
     unknown_kinds,
 )
+from daytrader_ray.adapters.spreads import half_spreads
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.adapters.tables import EVENTS, QUOTE_BARS, TRADE_BARS, Kind
 from daytrader_ray.domain.costs import CostConfig

@@ -2,8 +2,10 @@ import datetime as dt
 import os
 
 import fsspec
+import pytest
 
 from daytrader_ray.adapters.journal import FileJournal, journal_path, open_journal, read
+from daytrader_ray.domain.errors import DataError
 from daytrader_ray.domain.trading import Fill, Order, OrderKind, Phase, Reason
 
 DAY = dt.date(2025, 12, 2)
@@ -41,6 +43,44 @@ def test_a_journal_is_continued_and_a_line_cut_by_a_crash_is_left_out(tmp_path):
     with journal.path.open("ab") as file:
         file.write(b'{"kind":"or')
     assert [record["kind"] for record in read(journal.path)] == ["order", "fill"]
+
+
+def test_what_a_crash_left_of_a_line_is_noted_when_the_journal_goes_on_and_it_can_be_read(tmp_path):
+    path = tmp_path / "x.jsonl"
+    with FileJournal(path) as journal:
+        journal.order(ORDER)
+    with path.open("ab") as file:
+        file.write(b'{"kind":"mark","pe')
+    with FileJournal(path) as journal:
+        journal.fill(FILL)
+    assert [record["kind"] for record in read(path)] == ["order", "torn", "fill"]
+    assert read(path)[1]["text"] == '{"kind":"mark","pe'
+
+
+def test_a_line_that_is_none_is_named(tmp_path):
+    path = tmp_path / "x.jsonl"
+    path.write_bytes(b'{"kind":"open"}\n{"kind":"mark","pe{"kind":"open"}\n')
+    with pytest.raises(DataError, match=r"x\.jsonl, line 2: expected a JSON object, found"):
+        read(path)
+
+
+def test_a_line_that_the_disk_takes_in_part_is_taken_back_and_an_error(tmp_path):
+    journal = FileJournal(tmp_path / "x.jsonl")
+    journal.order(ORDER)
+    whole, file = journal.path.read_bytes(), journal._file
+
+    class Full:
+        def __getattr__(self, name):
+            return getattr(file, name)
+
+        def write(self, line):
+            return file.write(line[:7])
+
+    journal._file = Full()
+    with pytest.raises(OSError, match="could not be written whole"):
+        journal.fill(FILL)
+    assert journal.path.read_bytes() == whole
+    journal.close()
 
 
 def test_a_rehearsal_begins_a_fresh_journal(tmp_path):

@@ -56,6 +56,7 @@ def test_a_download_job_asks_for_complete_days_only_and_starts_the_built_in_exch
     monkeypatch.setenv("DAYTRADER__UNIVERSE__REFERENCES", "[]")
     monkeypatch.setenv("DAYTRADER__UNIVERSE__PROXIES", "{}")
     monkeypatch.setenv("DAYTRADER__UNIVERSE__PINNED", "[AAPL]")
+    monkeypatch.setenv("DAYTRADER__PORTFOLIO", "{}")  # no hedges without references
     monkeypatch.setattr(
         sys, "argv", ["download.py", "--profile", "sandbox", "--data", str(tmp_path), "--end", "2025-10-31"]
     )

@@ -157,6 +157,12 @@ def test_a_session_in_which_nothing_could_be_scored_is_refused_with_the_features
     check_known(SimpleNamespace(root="data"), engine)
 
 
+def test_alarms_are_logged_when_they_come():
+    with capture_logs() as logs:
+        session.Told(FakeJournal()).note("alarm", {"slot": 59, "text": "nothing is opened: by command"})
+    assert [(entry["event"], entry["log_level"]) for entry in logs] == [("nothing is opened: by command", "warning")]
+
+
 def test_weights_that_moved_are_logged_beside_the_journal():
     journal = FakeJournal()
     with capture_logs() as logs:

@@ -1,5 +1,6 @@
 """A live session from the first bar to the store: real time, only faster, on the exchange that plays it."""
 
+import asyncio
 import io
 import json
 import os
@@ -9,6 +10,7 @@ import sys
 import time
 import urllib.request
 from collections import Counter
+from contextlib import nullcontext
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,13 +18,17 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from typer.testing import CliRunner
 
 from daytrader_ray.adapters import bar_buffer, run_store
-from daytrader_ray.adapters.journal import journal_path, read
+from daytrader_ray.adapters.journal import journal_path, open_journal, read
 from daytrader_ray.adapters.store import ParquetStore
+from daytrader_ray.cli import live_cmd
+from daytrader_ray.cli.main import build
 from daytrader_ray.cli.profile import load
 from daytrader_ray.cli.session_spec import live_spec
-from daytrader_ray.domain.errors import ConfigError
+from daytrader_ray.domain.errors import BrokerError, ConfigError
+from daytrader_ray.domain.fakes import FakeScorer
 from tests.e2e.conftest import FEATURES, SANDBOX, SYMBOLS, UNIVERSE
 
 KEYS = {"POLYGON_API_KEY": "poly", "ALPACA_API_KEY": "alp", "ALPACA_SECRET_KEY": "paca"}
@@ -119,6 +125,27 @@ async def test_a_live_session_trades_ends_flat_and_is_in_the_store_afterwards(da
     assert run.session_equity[-1] == pytest.approx(result.cash)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")  # Ray's own imports
+@pytest.mark.parametrize(("state", "said"), [(2, "was halted"), (0, "had begun and ended early")])
+def test_a_day_that_had_begun_is_told_and_not_gone_on_with(data, file, play, day, monkeypatch, state, said):
+    from daytrader_ray.cluster import live, runtime
+    from daytrader_ray.cluster.session import trade
+
+    play(60.0, -100.0)
+    with open_journal(data, day.session, "live") as journal:
+        journal.note("open", {})
+        journal.note("mark", {"peak": 101_000.0, "start_equity": 100_000.0, "state": state})
+    monkeypatch.setattr(runtime, "started", lambda **_: nullcontext())
+    monkeypatch.setattr(live, "serve_and_trade", lambda spec, _: asyncio.run(trade(spec, FakeScorer([1.0] * 5))))
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
+    done = CliRunner().invoke(build(), ["live", "--profile", file, "--data", data, "--json"])
+    assert done.exit_code == 0, done.output
+    assert f"the session of {day.session} {said}: nothing more is opened before the next one" in done.output
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert (told["orders"], told["flat"]) == (0, True)
+
+
 def test_an_exchange_that_plays_nothing_is_named(data, file, play, exchange, day):
     play(1.0, 60.0)
     sent(f"{exchange}/_sandbox/play", method="DELETE")
@@ -148,3 +175,26 @@ def test_the_command_practises_a_session_that_the_exchange_plays_with_faults(dat
     assert (told["session"], told["flat"]) == (str(day.session), True) and told["orders"] > 5
     assert len(Counter(entry["kind"] for entry in log)) >= 3
     stored_as_made(data, day)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")  # Ray's own imports
+def test_a_session_that_is_not_flat_is_told_before_it_is_stored(tmp_path, monkeypatch, capsys):
+    from daytrader_ray.cluster import live, runs, runtime
+    from daytrader_ray.engine.runner import SessionResult
+
+    def keep(_, __):
+        told.append(capsys.readouterr().err)
+        return ["the session is not stored as a run: disk full"]
+
+    told = []
+    names = {"POLYGON_API_KEY": "poly-1", "ALPACA_API_KEY": "alp-1", "ALPACA_SECRET_KEY": "alp-2"}
+    for name, value in names.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(runtime, "started", lambda **_: nullcontext())
+    monkeypatch.setattr(live, "serve_and_trade", lambda *_: SessionResult(alarms=["S00 +5 is held"], cash=9.0))
+    monkeypatch.setattr(runs, "keep_live", keep)
+    with pytest.raises(BrokerError, match="did not end flat"):
+        live_cmd.command("paper", "0123456789abcdef", str(tmp_path), json=True)
+    assert "S00 +5 is held" in told[0] and "NOT FLAT: close what is left now" in told[0]
+    after = capsys.readouterr()
+    assert "disk full" in after.err and '"alarms":2' in after.out

@@ -332,3 +332,17 @@ async def test_every_entry_tells_how_it_got_its_size_and_every_close_where_the_b
     assert [mark.slot for mark in result.marks] == list(range(30))
     assert result.marks[-1].equity == result.marks[-1].cash == pytest.approx(result.cash)
     assert max(mark.gross_usd for mark in result.marks) == pytest.approx(15_000, rel=0.05)
+
+
+async def test_the_journal_gives_reasons_by_the_signal_that_was_decided_on() -> None:
+    """In sector-neutral mode 0.45, 0 and -1 are 0.63, 0.18 and -0.82 away from their mean."""
+    here, journal = engine(), FakeJournal()
+    here.budgets.budget = here.budgets.budget._replace(neutral=1)
+
+    class Apart(FakeScorer):
+        async def score(self, windows: np.ndarray) -> np.ndarray:
+            return np.repeat(np.array([0.45, 0.0, -1.0])[:, None], 5, axis=1)
+
+    await session(FakeBroker(), Apart([]), journal, here=here, minutes=1)
+    reasons = next(values["reasons"] for kind, values in journal.records if kind == "decision")
+    assert set(reasons) == {"S00", "S02"}

@@ -13,8 +13,8 @@ from daytrader_ray.adapters.atomic import atomic_write_bytes
 from daytrader_ray.adapters.folder import local_root
 from daytrader_ray.domain.errors import DataError
 from daytrader_ray.domain.trading import Fill, Order
-from daytrader_ray.engine.book import HALTED
-from daytrader_ray.engine.market import Carried, Start
+from daytrader_ray.engine.book import HALTED, Carried
+from daytrader_ray.engine.market import Start
 
 
 class FileJournal:

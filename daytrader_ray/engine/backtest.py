@@ -13,12 +13,11 @@ from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.jit import plain
 from daytrader_ray.domain.panel import Frames, Panel
 from daytrader_ray.domain.trading import Fill, Order, Reason
-from daytrader_ray.engine.book import B1, CASH, F8, I8, Book, new_book, restate
+from daytrader_ray.engine.book import B1, CASH, F8, I8, Book, Carried, new_book, restate
 from daytrader_ray.engine.config import KernelConfig
 from daytrader_ray.engine.day import N_CURVES, BudgetTable, Day, run_day, stacked
 from daytrader_ray.engine.fills import costs_of, liquidity_of
 from daytrader_ray.engine.log import Log, kept, new_log, read_fills, read_orders, read_sizing
-from daytrader_ray.engine.market import Carried
 from daytrader_ray.engine.short_sales import short_sales
 from daytrader_ray.engine.trades import Trade, carried_fill, round_trips
 from daytrader_ray.engine.values import hedge_caps, new_intents, new_scratch, rules_of

@@ -63,6 +63,16 @@ class Book(NamedTuple):
     state: I8
 
 
+class Carried(NamedTuple):
+    """A position kept through a close: signed shares; average entry price, last stop, ATR_5 and last close in USD."""
+
+    qty: int
+    entry_price: float
+    stop_price: float
+    atr: float
+    mark: float
+
+
 def new_book(n_symbols: int, cash: float, peak: float | None = None) -> Book:
     """Return an empty book with `cash` USD; `peak` is the highest equity before it (None: there was none higher)."""
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +10,7 @@ from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.panel import Panel, SessionStatistics
 from daytrader_ray.domain.peers import Peers
 from daytrader_ray.domain.sessions import Session
+from daytrader_ray.engine.book import Carried
 from daytrader_ray.engine.config import KernelConfig
 from daytrader_ray.features.extras import Extra
 from daytrader_ray.features.live import Warmed
@@ -61,16 +61,6 @@ class Terms:
     costs: CostConfig = field(default_factory=CostConfig)
     regime: RegimeConfig = field(default_factory=RegimeConfig)
     portfolio: PortfolioConfig = field(default_factory=PortfolioConfig)
-
-
-class Carried(NamedTuple):
-    """A position kept through a close: signed shares; average entry price, last stop, ATR_5 and last close in USD."""
-
-    qty: int
-    entry_price: float
-    stop_price: float
-    atr: float
-    mark: float
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,23 @@ from daytrader_ray.domain.budget import CONFIDENCE
 from daytrader_ray.domain.errors import BrokerError
 from daytrader_ray.domain.ports import BrokerEvent, LiveBar
 from daytrader_ray.domain.trading import MEMBERS, Fill, Order, OrderKind, Phase, Reason
-from daytrader_ray.engine.book import CASH, EQUITY, HALTED, PEAK, START_EQUITY, new_book, open_session, restate
+from daytrader_ray.engine.book import (
+    CASH,
+    EQUITY,
+    HALTED,
+    PEAK,
+    START_EQUITY,
+    Carried,
+    new_book,
+    open_session,
+    restate,
+)
 from daytrader_ray.engine.budgets import Allocation, Allocator
 from daytrader_ray.engine.fills import costs_of
 from daytrader_ray.engine.kernel import protect, release, step
 from daytrader_ray.engine.live_budgets import LiveBudgets
 from daytrader_ray.engine.live_inputs import NO_TICKS, LiveInputs
-from daytrader_ray.engine.market import Carried, Conditions, Market, Start, Terms
+from daytrader_ray.engine.market import Conditions, Market, Start, Terms
 from daytrader_ray.engine.open_orders import OpenOrders
 from daytrader_ray.engine.short_sales import short_sales
 from daytrader_ray.engine.values import (

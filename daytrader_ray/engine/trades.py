@@ -12,8 +12,9 @@ class Trade:
     """One position from first to last fill: `pnl_usd` is net of spread, impact and `fees_usd`; `qty` shares entered.
 
     `hedge` is one in a hedge instrument; `carried` one that a halt kept through a close: `session` and `entry_slot` are
-    those of its entry, `exit_slot` of a later session. Of what was entered before the first session (`carried_fill`)
-    the result counts from its mark at the open of that session.
+    those of its entry, `exit_slot` of a later session. The fraction of a share that a split then pays out is cash and
+    part of no trade. Of what was entered before the first session (`carried_fill`) the result counts from its mark at
+    the open of that session.
     """
 
     session: dt.date

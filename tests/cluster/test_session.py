@@ -20,8 +20,9 @@ from daytrader_ray.cluster.session import check_positions, starting
 from daytrader_ray.domain.errors import BrokerError, DataError
 from daytrader_ray.domain.fakes import FakeBroker, FakeJournal
 from daytrader_ray.domain.ports import Account
+from daytrader_ray.engine.book import Carried
 from daytrader_ray.engine.config import KernelConfig
-from daytrader_ray.engine.market import Carried, Start
+from daytrader_ray.engine.market import Start
 from daytrader_ray.features.feature_set import FeatureSet
 from daytrader_ray.universe.config import UniverseConfig
 

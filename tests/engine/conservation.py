@@ -30,6 +30,8 @@ class Books:
     qty: Counter[int] = field(default_factory=Counter)
     mark: dict[int, float] = field(default_factory=dict)
     stops: dict[int, Order] = field(default_factory=dict)
+    paid_out: bool = False
+    """A split has paid out a fraction of a carried share: cash that no trade earned."""
     wrong: list[str] = field(default_factory=list)
 
     @cached_property
@@ -68,7 +70,7 @@ def violations(case: Case, result: BacktestResult) -> list[str]:
     ids = Counter(order.client_order_id for order in result.orders)
     books.say(max(ids.values(), default=1) == 1, "an id names two orders", [k for k, n in ids.items() if n > 1])
     _fills_fit_their_orders(books)
-    if not any(trade.carried for trade in result.trades) and not any(books.qty.values()):
+    if not books.paid_out and not any(trade.carried for trade in result.trades) and not any(books.qty.values()):
         earned = math.fsum(trade.pnl_usd for trade in result.trades)
         books.say(abs(case.cash + earned - books.cash) <= 1e-6, "the trades earn what the cash gains", earned)
     return books.wrong
@@ -110,6 +112,7 @@ def _restate(books: Books, s: int) -> None:
             books.mark[i] /= ratio
             books.qty[i] = int(math.copysign(math.floor(abs(qty) * ratio + 1e-9), qty))
             books.cash += (qty * ratio - books.qty[i]) * books.mark[i]
+            books.paid_out = True
 
 
 def _fills_of_bar(books: Books, s: int, t: int, n: int) -> None:

@@ -8,8 +8,8 @@ import pytest
 
 from daytrader_ray.domain.trading import Reason
 from daytrader_ray.engine.backtest import Plan, backtest
+from daytrader_ray.engine.book import Carried
 from daytrader_ray.engine.config import KernelConfig
-from daytrader_ray.engine.market import Carried
 from tests.engine.test_day import BUY, FIRST, FREE, N, market
 
 

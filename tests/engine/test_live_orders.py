@@ -13,9 +13,9 @@ from daytrader_ray.domain.errors import BrokerError, FeedError
 from daytrader_ray.domain.fakes import FakeBroker, FakeJournal, FakeScorer
 from daytrader_ray.domain.ports import BrokerEvent, LiveBar
 from daytrader_ray.domain.trading import Order, OrderKind, Phase, Reason
-from daytrader_ray.engine.book import ACTIVE, HALTED
+from daytrader_ray.engine.book import ACTIVE, HALTED, Carried
 from daytrader_ray.engine.config import KernelConfig
-from daytrader_ray.engine.market import Carried, Start, Terms
+from daytrader_ray.engine.market import Start, Terms
 from daytrader_ray.engine.session import SessionEngine
 from tests.engine.test_runner import FULL, LAST, Minutes, Scores, bundle, engine, event, session
 

@@ -59,7 +59,7 @@ def configure(secrets: Iterable[str] = (), level: str = "info", stream: TextIO |
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.PrintLoggerFactory(file=stream or sys.stderr),
+        logger_factory=lambda *_: structlog.PrintLogger(stream or sys.stderr),  # the stderr of the moment
         cache_logger_on_first_use=False,
     )
 

@@ -29,7 +29,7 @@ from daytrader_ray.walkforward.trade import Traded
 
 log = structlog.get_logger(__name__)
 
-LIBRARIES = ("cvxpy", "numba", "numpy", "scipy")
+LIBRARIES = ("numba", "numpy", "osqp", "scipy", "threadpoolctl")
 
 NO_WISHES = {Reason.DENIED_THRESHOLD, Reason.DENIED_SESSION, Reason.DENIED_REDUCING}
 """Verdicts on symbols without a signal over the threshold, or on all of them at once."""

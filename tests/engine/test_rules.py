@@ -36,7 +36,7 @@ from daytrader_ray.engine.fills import (
     stop_fill,
 )
 from daytrader_ray.engine.kernel import release
-from daytrader_ray.engine.short_sales import short_sales
+from daytrader_ray.engine.short_sales import fall_from, short_sales
 from daytrader_ray.engine.values import new_intents, new_scratch
 from tests.engine.deciding import (
     CANCEL,
@@ -312,6 +312,11 @@ def test_rule_201_counts_a_fall_of_just_ten_percent(low: float, falls: bool) -> 
     assert [bool(day.restricted[0]) for day in before] == [False, False, falls]
     assert np.isnan(before[0].limit[0])
     assert bool(low <= before[1].limit[0]) == falls
+
+
+@pytest.mark.parametrize("cents", range(1, 4001, 7))
+def test_the_limit_of_rule_201_is_not_below_ninety_percent_of_a_price_in_cents(cents: int) -> None:
+    assert 0.09 * cents <= fall_from(np.array([cents / 10.0]))[0] < 0.09 * cents + 1e-9
 
 
 COSTS = costs_of(CostConfig(), dt.date(2024, 6, 3), N, 1)

@@ -81,7 +81,7 @@ async def test_the_dry_run_scores_in_every_minute_and_the_session_does_not_notic
     real = engine("lag.return_1", feature)
     before = state_of(real)
     await practise(real, FakeScorer([0.0] * len(MEMBERS)))
-    assert Scores.asked == [len(SYMBOLS)] * practice.N_BARS
+    assert Scores.asked == [len(SYMBOLS)] * (1 + practice.BARS_AFTER)
     assert state_of(real) == before
     assert (real.thresholds == 0.5).all() and real.is_flat and not real.orders._sent
 

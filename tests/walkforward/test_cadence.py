@@ -10,6 +10,7 @@ from daytrader_ray.domain.cadence import is_scored
 from daytrader_ray.domain.errors import ConfigError
 from daytrader_ray.domain.sessions import SessionGrid
 from daytrader_ray.domain.trading import OrderKind, Reason
+from daytrader_ray.models.labels import NO_LABEL
 from daytrader_ray.walkforward.fit import Market, score
 from daytrader_ray.walkforward.simulate import Purse
 from daytrader_ray.walkforward.study import Study, WindowInputs, scored_block
@@ -57,7 +58,7 @@ def test_nothing_is_learnt_from_bars_without_a_score(here: Market, study: Study)
     given = next(inputs_of(here, 5))
     b = scored_block(study, given, given.window.b)
     scored = is_scored(b.slot, 5)
-    assert np.isnan(b.forward[~scored]).all() and (b.label[~scored] == -128).all()
+    assert np.isnan(b.forward[~scored]).all() and (b.label[~scored] == NO_LABEL).all()
     assert np.isfinite(b.forward[scored]).any()
 
 

@@ -27,7 +27,6 @@ from daytrader_ray.adapters.market_caps import market_caps
 from daytrader_ray.adapters.spreads import half_spreads
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.analytics.verdict import Stands, verdict
-from daytrader_ray.cluster.content import digest_of_arrays, digest_of_panel, key_of
 from daytrader_ray.cluster.features import FeatureRequest, build, without_absent_indices
 from daytrader_ray.cluster.fits import (
     Job,
@@ -41,6 +40,7 @@ from daytrader_ray.cluster.fits import (
 from daytrader_ray.cluster.kept import exists, load_array, load_json, load_view, save_array
 from daytrader_ray.cluster.trials import N_ENSEMBLES, WindowFiles, run_trials
 from daytrader_ray.domain.config import Config
+from daytrader_ray.domain.content import digest_of_arrays, digest_of_panel, key_of
 from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.errors import DataError
 from daytrader_ray.domain.panel import Frames

@@ -5,9 +5,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from daytrader_ray.models.bundle import SearchVerdict
 
-PROVED = "significant"
-"""The label of a search that found more than luck."""
-
 
 def verdict_of(root: str, bundle_id: str) -> "SearchVerdict":
     """Return the verdict inside a bundle, of which two files are read; a `BundleError` where it is refused."""
@@ -28,7 +25,9 @@ def sentence(verdict: "SearchVerdict") -> str:
 
 def warning(verdict: "SearchVerdict") -> str:
     """Return one plain line where nothing proves that a bundle earns anything; empty where its search found more."""
-    if verdict.label == PROVED:
+    from daytrader_ray.analytics.verdict import SIGNIFICANT
+
+    if verdict.label == SIGNIFICANT:
         return ""
     found = f"the verdict of its search is '{verdict.label}'" if verdict.search else "no search has tested it"
     return f"WARNING: nothing proves that this bundle earns money, {found}: expect to lose what trading costs"

@@ -19,5 +19,5 @@ def test_the_sentence_names_the_search_that_says_it():
 
 
 def test_a_bundle_that_is_refused_has_no_verdict(tmp_path):
-    with pytest.raises(BundleError, match="manifest.json is missing"):
+    with pytest.raises(BundleError, match=r"manifest\.json is missing"):
         verdict_of(str(tmp_path), "0123456789abcdef")

@@ -5,6 +5,7 @@ from typing import Any
 
 from daytrader_ray.adapters import run_store
 from daytrader_ray.adapters.folder import Folder
+from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.analytics.measure import Estimate, measure, measure_returns
 from daytrader_ray.analytics.performance import daily_returns, plain
 from daytrader_ray.analytics.run import Manifest
@@ -75,6 +76,7 @@ def _search(result: Mapping[str, Any]) -> dict[str, Any]:
         "sentence": result["verdict"]["sentence"],
         "notices": [],
         "data": {
+            "market": result["market"],
             "fingerprint": result["bars"],
             "first": result["dates"][0],
             "last": result["dates"][-1],
@@ -107,6 +109,7 @@ def _run(root: str, name: str, whole: bool) -> dict[str, Any]:
         "sentence": judged.sentence,
         "notices": list(manifest.notices),
         "data": {
+            "market": ParquetStore(root).market(),
             "fingerprint": manifest.data,
             "first": str(dates[0]) if len(dates) else None,
             "last": str(dates[-1]) if len(dates) else None,

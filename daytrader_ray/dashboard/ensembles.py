@@ -76,7 +76,7 @@ def _ensemble_row(result: Mapping[str, Any], index: int, chosen: int, sheets: Ma
     cells += [cell(values["total_return"], gain), *(cell(swept.get(factor), gain) for factor, _ in FACTORS)]
     cells += [cell(values[key], form) for key, _, form in COLUMNS]
     mark = " class='chosen'" if trial["mask"] == chosen else ""
-    what = _baseline(called(trial)) if trial["baseline"] else chips(trial["members"], result["members"])
+    what = _baseline(trial["name"]) if trial["baseline"] else chips(trial["members"], result["members"])
     return (
         f"<tr{mark} data-trace='{index}'><td data-value='{trial['mask']}'>{what}</td>{''.join(cells)}"
         f"<td>{_sheet(trial, sheets)}</td></tr>"
@@ -109,13 +109,6 @@ def _sheet(trial: Mapping[str, Any], sheets: Mapping[int, Sheet]) -> str:
 
 def _baseline(name: str) -> str:
     return f"<span class='chips'><i class='cash'>baseline</i></span> {escape(name)}"
-
-
-def called(trial: Mapping[str, Any]) -> str:
-    """Return what a trial is called in a list."""
-    if trial["baseline"] and len(trial["members"]) > 1:
-        return "equal"
-    return " + ".join(trial["members"]) or "cash"
 
 
 def letter(name: str) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from daytrader_ray.dashboard.ensembles import NAMES, by_rank, called, letter
+from daytrader_ray.dashboard.ensembles import NAMES, by_rank, letter
 from daytrader_ray.dashboard.figures import CHOSEN, LOSS, html_of, test_ticks
 from daytrader_ray.dashboard.markup import chart, section
 
@@ -45,7 +45,7 @@ def _figure(
     height: int,
 ) -> str:
     values = [[_per_cent(window["test"]["total_return"]) for window in trial["windows"]] for trial in trials]
-    names = [[called(trial)] * len(windows) for trial in trials]
+    names = [[trial["name"]] * len(windows) for trial in trials]
     most = max((abs(value) for row in values for value in row if value is not None), default=1.0) or 1.0
     figure = go.Figure()
     figure.add_heatmap(
@@ -68,5 +68,5 @@ def _per_cent(value: float | None) -> float | None:
 def _label(trial: Mapping[str, Any], members: Sequence[str]) -> str:
     """Return the letters of a trial's members, a dot for each that is not in it; a baseline and cash by name."""
     if trial["baseline"] or not trial["mask"]:
-        return called(trial)
+        return str(trial["name"])
     return "".join(letter(name) if name in trial["members"] else "·" for name in members)

@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from daytrader_ray.analytics.verdict import MIN_DAYS
+from daytrader_ray.analytics.assessment import P_BELOW
+from daytrader_ray.analytics.verdict import DSR_ABOVE, MIN_DAYS
 from daytrader_ray.dashboard.figures import CHOSEN, LOSS, html_of
 from daytrader_ray.dashboard.formats import number, share, text, whole
 from daytrader_ray.dashboard.markup import chart, section
 
-SURE, RARE, HALF = 0.95, 0.05, 0.5
-"""What DSR, the p value and PBO are held against (METHODS 11)."""
+HALF = 0.5
+"""From this probability of overfitting on the choice of the best is worth nothing."""
 
 
 def numbers_section(result: Mapping[str, Any]) -> str:
@@ -22,7 +23,7 @@ def numbers_section(result: Mapping[str, Any]) -> str:
     cards = (_deflated(found), _superior(result, found), _overfitted(found), _record(found), _interval(found))
     return (
         f"<div class='numbers'>{''.join(cards)}</div><p class='muted rule'>Significant only where the first is over "
-        f"{SURE:g}, the second under {RARE:g}, the mean day gains after costs, and there are {MIN_DAYS} days at least. "
+        f"{DSR_ABOVE:g}, the second under {P_BELOW:g}, the mean day gains after costs, and there are {MIN_DAYS} days at least. "
         "The other three say how far to trust that.</p>"
     )
 
@@ -52,7 +53,7 @@ def _deflated(found: Mapping[str, Any]) -> str:
         f"shows: {found['n_search']} of this search{ledger}, all on these days."
     )
     return _card(
-        text(value, number), "deflated Sharpe ratio", _held(value, (value or 0.0) > SURE, f"over {SURE:g}"), meaning
+        text(value, number), "deflated Sharpe ratio", _held(value, (value or 0.0) > DSR_ABOVE, f"over {DSR_ABOVE:g}"), meaning
     )
 
 
@@ -62,7 +63,7 @@ def _superior(result: Mapping[str, Any], found: Mapping[str, Any]) -> str:
         f"How often the best of {result['ensembles'] - 1} ensembles would look this good if none earned more than cash "
         "(Hansen's test for superior predictive ability)."
     )
-    return _card(text(value, number), "p value", _held(value, (value or 0.0) < RARE, f"under {RARE:g}"), meaning)
+    return _card(text(value, number), "p value", _held(value, (value or 0.0) < P_BELOW, f"under {P_BELOW:g}"), meaning)
 
 
 def _overfitted(found: Mapping[str, Any]) -> str:

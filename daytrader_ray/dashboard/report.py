@@ -15,7 +15,7 @@ from daytrader_ray.analytics.paths import Band
 from daytrader_ray.analytics.verdict import SELECTED
 from daytrader_ray.dashboard.baselines import baselines_section
 from daytrader_ray.dashboard.best import band_of, best_of, figures_of
-from daytrader_ray.dashboard.ensembles import Sheet, called, chips, ensembles_section
+from daytrader_ray.dashboard.ensembles import Sheet, chips, ensembles_section
 from daytrader_ray.dashboard.expenses import expenses_section
 from daytrader_ray.dashboard.figures import equity_figure
 from daytrader_ray.dashboard.formats import depth, gain, number, share, text
@@ -132,7 +132,7 @@ def _card(value: str, what: str, kind: str = "") -> str:
 
 
 def _curves(result: Mapping[str, Any], best: Mapping[str, Any], band: Band | None) -> str:
-    trials = {called(trial): trial for trial in result["trials"]}
+    trials = {trial["name"]: trial for trial in result["trials"]}
     figure = equity_figure(trials, result["dates"], best["mask"], band)
     told = " The band: on other days like these 95 of 100 curves of the best one would be inside it at that day."
     return (

@@ -9,7 +9,6 @@ import numpy as np
 from daytrader_ray.analytics.measure import Estimate
 from daytrader_ray.analytics.paths import Band
 from daytrader_ray.analytics.performance import plain
-from daytrader_ray.dashboard.ensembles import called
 from daytrader_ray.dashboard.records import Column
 from daytrader_ray.domain.regime import Regime
 
@@ -80,7 +79,7 @@ def _columns(rows: Rows) -> Table:
 
 
 def _named(trial: Mapping[str, Any]) -> dict[str, Any]:
-    return {"mask": trial["mask"], "ensemble": called(trial)}
+    return {"mask": trial["mask"], "ensemble": trial["name"]}
 
 
 def _trials(result: Mapping[str, Any]) -> Rows:
@@ -96,7 +95,7 @@ def _trials(result: Mapping[str, Any]) -> Rows:
             for name in ("total_return", "sharpe")
         }
         kind = {"kind": "baseline" if trial["baseline"] else "ensemble"}
-        yield _named(trial) | kind | trial["metrics"] | {k: trial[k] for k in ("psr", "dsr")} | intervals | swept
+        yield _named(trial) | kind | trial["metrics"] | {k: trial[k] for k in ("psr", "dsr", "key")} | intervals | swept
 
 
 def _baselines(result: Mapping[str, Any]) -> Rows:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from daytrader_ray.analytics.performance import CostTotals, TradeTable, performance
-from daytrader_ray.domain.trading import MEMBERS, SCORERS, members_of
+from daytrader_ray.domain.trading import MEMBERS, SCORERS, members_of, name_of
 
 
 def result(label: str = "too short", sentence: str = "Too short: 4 days.") -> dict[str, Any]:
@@ -16,7 +16,7 @@ def result(label: str = "too short", sentence: str = "Too short: 4 days.") -> di
     for mask in (*range(32), 32, 64, 159):
         equity = [100_000.0 + 10.0 * (mask % 33) * k * (-1) ** k for k in range(5)]
         measured = performance(np.array(equity), TradeTable.empty(), CostTotals())
-        members = members_of(mask & 127)
+        members = members_of(mask)
         weights = [float(name in members) / max(len(members), 1) for name in SCORERS]
         window = {
             "index": 0,
@@ -51,6 +51,7 @@ def result(label: str = "too short", sentence: str = "Too short: 4 days.") -> di
         trials.append(
             {
                 "mask": mask,
+                "name": name_of(mask),
                 "members": list(members),
                 "equity": equity,
                 "metrics": measured.as_dict() | {"intraday_drawdown": 0.01},
@@ -71,6 +72,7 @@ def result(label: str = "too short", sentence: str = "Too short: 4 days.") -> di
         "id": "search-0123456789abcdef",
         "schema": 5,
         "bars": "b" * 16,
+        "market": "polygon",
         "spec": "train 6 sessions, test 2 sessions, step 2 sessions",
         "symbols": ["AAPL", "SPY"],
         "traded": ["AAPL"],
@@ -185,8 +187,8 @@ def statistics(days: int, sharpe: Sequence[float] | None, total: Sequence[float]
         "dsr": 0.41 if known else None,
         "sr0": 0.09 if known else None,
         "spa": 0.21 if known else None,
-        "spa_against": {row["name"]: row["p"] for row in baselines()} if known else {},
-        "ahead_bps": {row["name"]: row["gap_bps"] for row in baselines()} if known else {},
+        "spa_against": {row["name"]: row["p"] for row in baselines() if row["name"] != "cash"} if known else {},
+        "ahead_bps": {row["name"]: row["gap_bps"] for row in baselines() if row["name"] != "cash"} if known else {},
         "pbo": {
             "value": 0.38 if known else None,
             "blocks": 16 if known else 0,
@@ -220,7 +222,7 @@ def baselines() -> list[dict[str, Any]]:
         }
         for name, members, sharpe, total, trades, p, gap, error in (
             ("cash", [], None, 0.0, 0, 0.21, 3.2, 2.0),
-            ("SPY", ["SPY"], 0.92, 0.114, 1, 0.62, -1.1, 6.4),
+            ("SPY", [], 0.92, 0.114, 1, 0.62, -1.1, 6.4),
             ("equal", list(MEMBERS), 0.71, 0.048, 4120, 0.34, 1.3, 1.1),
             ("logistic", ["logistic"], -0.42, -0.021, 2210, 0.18, 4.0, 2.2),
             ("boosting", ["boosting"], 0.15, 0.006, 3904, 0.24, 2.9, 2.1),

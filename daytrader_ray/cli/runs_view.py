@@ -46,7 +46,8 @@ def description(found: Mapping[str, Any]) -> "Iterator[Table | str]":
     yield ""
     yield f"{found['id']}: {found['kind']} of {found['subject']}"
     data = found["data"]
-    yield f"{data['sessions']} sessions, {data['first']} to {data['last']}, market {data['market'] or DASH}, bars {data['fingerprint']}"
+    yield f"{data['sessions']} sessions, {data['first']} to {data['last']}"
+    yield f"market {data['market'] or DASH}, bars {data['fingerprint']}"
     yield f"symbols ({len(data['symbols'])}): {' '.join(data['symbols']) or DASH}"
     yield from (f"{name}: {text}" for name, text in found["made"].items())
     table = _table("figure", "value", "95 % interval")

@@ -23,8 +23,8 @@ def numbers_section(result: Mapping[str, Any]) -> str:
     cards = (_deflated(found), _superior(result, found), _overfitted(found), _record(found), _interval(found))
     return (
         f"<div class='numbers'>{''.join(cards)}</div><p class='muted rule'>Significant only where the first is over "
-        f"{DSR_ABOVE:g}, the second under {P_BELOW:g}, the mean day gains after costs, and there are {MIN_DAYS} days at "
-        "least. The other three say how far to trust that.</p>"
+        f"{DSR_ABOVE:g}, the second under {P_BELOW:g}, the mean day gains after costs, and there are {MIN_DAYS} days "
+        "at least. The other three say how far to trust that.</p>"
     )
 
 

@@ -96,7 +96,7 @@ def _weights(result: Mapping[str, Any], found: Sequence[Mapping[str, Any]]) -> s
                 marker={"color": COLORS[k % len(COLORS)], "line": {"width": 0}}, customdata=spans,
                 hovertemplate="%{customdata}: %{y:.0f} %<extra>%{fullData.name}</extra>",
             )  # fmt: skip
-    figure.update_layout(barmode="stack", bargap=0.08, legend=LEGEND, showlegend=True)
+    figure.update_layout(barmode="stack", bargap=0.0, legend=LEGEND, showlegend=True)
     return html_of(figure, "weights", 280, test_ticks(result["windows"]), " %")
 
 

@@ -25,7 +25,7 @@ from daytrader_ray.adapters.libraries import versions_of
 from daytrader_ray.analytics.assessment import P_BELOW, assess
 from daytrader_ray.analytics.performance import DAYS_A_YEAR
 from daytrader_ray.analytics.verdict import DSR_ABOVE, SIGNIFICANT, Stands, verdict
-from daytrader_ray.cluster.content import key_of
+from daytrader_ray.domain.content import key_of
 from daytrader_ray.domain.sources import digest_of_sources
 
 Float64 = npt.NDArray[np.float64]

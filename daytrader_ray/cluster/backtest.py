@@ -124,8 +124,8 @@ def backtest_mask(request: SearchRequest, mask: int, span: Span = Span(), progre
     Nothing is fitted but the ensemble, as in the search: it trades on what the members said there out of sample.
     """
     if mask not in MASKS[1:]:
-        others = ", ".join(f"{one} ({name_of(one)})" for one in MASKS[N_ENSEMBLES:])
-        expected = f"expected 1 to {N_ENSEMBLES - 1}, one bit for each member, or a baseline: {others}"
+        beside = ", ".join(f"{one} ({name_of(one)})" for one in MASKS[N_ENSEMBLES:])
+        expected = f"expected 1 to {N_ENSEMBLES - 1}, one bit for each member, or a baseline: {beside}"
         raise ConfigError(f"mask {mask}: {expected}", "see `daytrader search`")
     result = load_result(request.root)
     if others := unlike(result, request):

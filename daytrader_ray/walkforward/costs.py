@@ -8,6 +8,7 @@ from itertools import groupby
 import numpy as np
 import numpy.typing as npt
 
+from daytrader_ray.analytics.measure import added
 from daytrader_ray.analytics.performance import CostTotals
 from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.panel import Frames
@@ -95,7 +96,7 @@ def paid_by_session(fills: Sequence[Fill], costs: FillCosts, dates: Sequence[dt.
         "fees_usd": np.array([fill.fee for fill in fills]),
         "traded_usd": np.array([fill.price * fill.qty for fill in fills]),
     }
-    return {name: np.bincount(at, weights=each, minlength=len(dates)) for name, each in usd.items()}
+    return {name: added(at, each, len(dates)) for name, each in usd.items()}
 
 
 def totals_of(paid: Mapping[str, Float64], n_sessions: int) -> CostTotals:

@@ -46,7 +46,8 @@ class TrialResult:
 
     def paid(self, *names: str) -> Float64:
         """Return what each session paid in USD `[T]`, of the costs of these names together."""
-        return np.sum([[usd for window in self.windows for usd in window.paid[name]] for name in names], axis=0)
+        parts = [[usd for window in self.windows for usd in window.paid[name]] for name in names]
+        return np.asarray(np.array(parts).sum(axis=0), dtype=np.float64)
 
 
 def stitch(mask: int, windows: Sequence[WindowResult]) -> TrialResult:

@@ -49,8 +49,8 @@ def test_the_sentence_says_what_traded_with_its_interval_on_which_data_and_with_
         "days (95 % interval +2.00% to +18.00%, after selection, not corrected). With no skill in any ensemble the "
         "best would look this good in 37.4 in 100 histories like this; its Sharpe ratio, deflated for 43 different "
         "trials (12 of them of earlier searches), is 0.610. Significant is fewer than 5 in 100 and more than 0.95. "
-        "Beyond luck it beats cash (p 0.010) and SPY (p 0.020). Simulated on 2 symbols of the market polygon, 2024-01-02 "
-        "to 2024-12-30."
+        "Beyond luck it beats cash (p 0.010) and SPY (p 0.020). Simulated on 2 symbols of the market polygon, "
+        "2024-01-02 to 2024-12-30."
     )
 
 

@@ -12,7 +12,7 @@ from daytrader_ray.dashboard.markup import below, chart, section, table
 CAUSES, TRADED = ("spread_usd", "impact_usd", "fees_usd"), "traded_usd"
 
 
-def expenses_section(best: Mapping[str, Any], capacity: Mapping[str, Any] | None) -> str:
+def expenses_section(best: Mapping[str, Any], capacity: Mapping[str, Any]) -> str:
     """Return the costs of the best ensemble, what others would leave of it, and how far it grows."""
     rows = [
         (f"x {told['factor']:g}", text(told["total_return"], gain), text(told["sharpe"], number))
@@ -30,7 +30,7 @@ def expenses_section(best: Mapping[str, Any], capacity: Mapping[str, Any] | None
 
 
 def _paid(best: Mapping[str, Any]) -> str:
-    paid = {name: sum(sum(window["paid"][name]) for window in best["windows"]) for name in (*CAUSES, TRADED)}
+    paid = {name: sum(window["costs"][name] for window in best["windows"]) for name in (*CAUSES, TRADED)}
     traded = paid[TRADED]
     total = sum(paid[name] for name in CAUSES)
     heads = ("Spread USD", "Impact USD", "Fees USD", "All USD", "Traded USD", "bps", "Of gross profit")
@@ -39,8 +39,8 @@ def _paid(best: Mapping[str, Any]) -> str:
     return table(heads, [(*cells, text(best["metrics"]["cost_share"], share))])
 
 
-def _capacity(best: Mapping[str, Any], capacity: Mapping[str, Any] | None) -> tuple[str, ...]:
-    if capacity is None or not any(value is not None for value in capacity["sharpe"]):
+def _capacity(best: Mapping[str, Any], capacity: Mapping[str, Any]) -> tuple[str, ...]:
+    if not any(value is not None for value in capacity["sharpe"]):
         return (below("Capacity", "Too few sessions for a Sharpe ratio that size could halve."),)
     equity, crossing = best["equity"][0], capacity["crossing"]
     half = "Impact alone does not halve the Sharpe ratio here, or there is none to halve."

@@ -150,6 +150,7 @@ def _windows(result: Mapping[str, Any]) -> Rows:
         lists = {"hours": ("first_hour", "last_hour"), "timeframes": ("now", "mean_5", "mean_15")}
         parts = {name: value for key, names in lists.items() for name, value in zip(names, found[key], strict=True)}
         test = {f"test_{name}": value for name, value in found["test"].items()}
+        test |= {f"step_{name}": value for name, value in found["costs"].items()}
         single = {name: found.get(name) for name in PLAIN}
         yield _named(trial) | {"window": window["index"] + 1} | spans | single | parts | test | {"note": found["note"]}
 
@@ -180,7 +181,7 @@ def _curves(result: Mapping[str, Any], band: Band | None) -> Rows:
             yield _named(trial) | {"session": session, "equity": equity} | costs | ends
 
 
-PAID = ("spread_usd", "impact_usd", "fees_usd", "traded_usd")
+PAID = ("spread_usd", "impact_usd", "fees_usd")
 
 
 def _logits(histogram: Mapping[str, Sequence[float]]) -> Rows:
@@ -189,11 +190,10 @@ def _logits(histogram: Mapping[str, Sequence[float]]) -> Rows:
         yield {"logit_over": low, "logit_up_to": high, "splits": count}
 
 
-def _capacity(capacity: Mapping[str, Any] | None) -> Rows:
-    if capacity is not None:
-        names = ("factor", "total_return", "annual_return", "sharpe")
-        for values in zip(*(capacity[name] for name in names), strict=True):
-            yield dict(zip(names, values, strict=True))
+def _capacity(capacity: Mapping[str, Any]) -> Rows:
+    names = ("factor", "total_return", "annual_return", "sharpe")
+    for values in zip(*(capacity[name] for name in names), strict=True):
+        yield dict(zip(names, values, strict=True))
 
 
 def _regime_results(result: Mapping[str, Any]) -> Rows:

@@ -39,8 +39,8 @@ def result(label: str = "too short", sentence: str = "Too short: 4 days.") -> di
                 "spread_usd": [1.0, 3.0],
                 "impact_usd": [1.0, 1.0],
                 "fees_usd": [0.25, 0.75],
-                "traded_usd": [4_000.0, 6_000.0],
             },
+            "costs": {"spread_usd": 4.0, "impact_usd": 2.0, "fees_usd": 1.0, "traded_usd": 10_000.0},
             "by_regime": {
                 "unknown": {"trades": 0, "pnl_usd": 0.0},
                 "trending": {"trades": 3, "pnl_usd": 12.0},
@@ -311,6 +311,7 @@ def _drawn_trial(trial: dict[str, Any], rng: np.random.Generator, shared: Any) -
                 | {"total_return": total, "trades": int(rng.integers(100, 300)) if mask else 0},
                 "equity": equity[k * step : (k + 1) * step + 1].tolist(),
                 "paid": paid,
+                "costs": {name: sum(usd) for name, usd in paid.items()} | {"traded_usd": 6e5 if mask else 0.0},
                 "by_regime": _drawn_regimes(rng) if mask else {},
             }
         )
@@ -330,7 +331,7 @@ def _drawn_trial(trial: dict[str, Any], rng: np.random.Generator, shared: Any) -
     }
 
 
-_PAID = {"spread_usd": 20.0, "impact_usd": 9.0, "fees_usd": 1.0, "traded_usd": 120_000.0}
+_PAID = {"spread_usd": 20.0, "impact_usd": 9.0, "fees_usd": 1.0}
 _NOTHING_PAID: Mapping[str, list[float]] = {name: [0.0] * SPREAD_OF_WINDOWS[1] for name in _PAID}
 
 

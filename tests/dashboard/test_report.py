@@ -169,7 +169,7 @@ def test_costs_of_no_and_of_double_size_and_the_capacity_are_told(large: report.
         "Spread USD Impact USD Fees USD All USD Traded USD bps Of gross profit 8.00 4.00 2.00 14.00 20,000 7.00" in told
     )
     none = result()
-    none["best"]["capacity"] = None
+    none["best"]["capacity"]["sharpe"] = [None] * 4
     assert "Too few sessions for a Sharpe ratio that size could halve" in render(none).text
 
 

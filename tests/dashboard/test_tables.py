@@ -71,7 +71,7 @@ def test_the_csv_in_the_page_has_the_same_rows(page: Page) -> None:
 
 def test_what_a_short_search_cannot_know_is_an_empty_table() -> None:
     found = result()
-    found["best"]["capacity"] = found["regime"]["now"] = None
+    found["regime"]["now"] = None
     tables = render(found).tables
-    assert tables["logits"] == tables["capacity"] == {}
+    assert tables["logits"] == {}
     assert set(tables["regime_model"]["figure"]) == {"in force in the test"}

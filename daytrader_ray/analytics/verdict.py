@@ -82,11 +82,11 @@ def _label(assessment: Assessment) -> str:
 
 def _result(assessment: Assessment, members: Sequence[str]) -> str:
     total = assessment.intervals["total_return"]
-    best = f"he best of {_count(assessment.n_search, 'ensemble')}, {' + '.join(members)},"
+    best = f"best of {_count(assessment.n_search, 'ensemble')}, {' + '.join(members)},"
     days = _days(assessment.days)
     if total.value == 0:
-        return f"T{best} made no money and lost none in {days}: it found nothing to trade."
-    said = f"T{best} made" if total.value > 0 else f"Even t{best} lost"
+        return f"The {best} made no money and lost none in {days}: it found nothing to trade."
+    said = f"The {best} made" if total.value > 0 else f"Even the {best} lost"
     return f"{said} {_size(total.value)} after costs in {days}{_interval(total)}."
 
 

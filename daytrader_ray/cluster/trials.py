@@ -54,10 +54,10 @@ def run_trials(
     `paths` say by mask where a trial is kept; one that is there is not run again.
     """
     missing = [mask for mask, path in paths.items() if not exists(path)]
+    for file in files if missing else ():
+        read_inputs(file, (1 << len(SCORERS)) - 1)  # a damaged file is named here, and not by every trial that reads it
     progress("trials", (len(paths) - len(missing)) * len(files), len(paths) * len(files))
     if missing:
-        for file in files:
-            read_inputs(file, (1 << len(SCORERS)) - 1)  # a damaged file is named here, and not by every trial
         _tuned(study, files, {mask: paths[mask] for mask in missing}, len(paths), progress)
     return {mask: load_trial(path, len(files)) for mask, path in paths.items()}
 

@@ -1,5 +1,6 @@
 import datetime as dt
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -192,6 +193,7 @@ def test_a_damaged_file_of_a_search_is_named_before_any_trial(
     path = next(Path(request_.root, "processed/signals").glob(f"*.{kind}"))
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
+    shutil.rmtree(Path(request_.root, "processed/trials"), ignore_errors=True)
     told = Interrupt(after=-1)
     with pytest.raises(DataError, match=rf"^{path}: ") as caught:
         search(request_, told)

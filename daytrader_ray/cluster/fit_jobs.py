@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from daytrader_ray.adapters.libraries import versions_of
-from daytrader_ray.cluster.content import add_arrays, key_of
 from daytrader_ray.cluster.kept import exists
+from daytrader_ray.domain.content import add_arrays, key_of
 from daytrader_ray.domain.sources import digest_of_sources
 from daytrader_ray.domain.trading import MEMBERS, SCORERS
 from daytrader_ray.walkforward.config import SearchConfig

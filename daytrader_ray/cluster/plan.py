@@ -21,9 +21,9 @@ from daytrader_ray.cluster.search import (
     regime_paths,
     stored_grid,
 )
-from daytrader_ray.cluster.trials import MASKS
 from daytrader_ray.domain.panel import Frames
 from daytrader_ray.domain.sessions import SessionGrid
+from daytrader_ray.domain.trading import MASKS
 from daytrader_ray.walkforward.cut import without_features
 from daytrader_ray.walkforward.fit import bytes_of_fit
 from daytrader_ray.walkforward.windows import Window, dated

@@ -10,25 +10,18 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-import numba
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import vectorbt as vbt
-from vectorbt.portfolio.enums import SignalContext
 
 from benchmarks.registry import Result, benchmark, compared
-from daytrader_ray.domain.costs import CostConfig, CurveStep, FeeSchedule, SpreadStep
 from daytrader_ray.domain.panel import FeatureMatrix, Frames, Panel
 from daytrader_ray.domain.sessions import Session, SessionGrid
 from daytrader_ray.domain.trading import OrderKind
 from daytrader_ray.engine.backtest import Plan, Record, trade
-from daytrader_ray.engine.config import KernelConfig
+from tests.engine.vectorbt_rules import BPS, COSTS, FLAT, KERNEL, N_SLOTS, SHARES, THRESHOLD, Float64, rules
 
-Float64 = npt.NDArray[np.float64]
-
-N_SESSIONS, N_SLOTS, N_SYMBOLS = 60, 390, 100
-SHARES, THRESHOLD, BPS, TIME_EXIT, MIN_HOLD, FLAT = 100, 0.5, 3.0, 40, 15, 5
+N_SESSIONS, N_SYMBOLS = 60, 100
 ENTRY = int(OrderKind.ENTRY)
 TICK = 1.01e-4
 """Fills are rounded to 0.0001 USD here and not at all there."""
@@ -56,7 +49,7 @@ def given(seed: int = 0) -> Given:
     panel = Panel(grid, symbols, open_, high, low, close, deep, close, np.ones(shape, dtype=np.bool_))
     atr, known = 0.003 * close, np.ones((N_SESSIONS, N_SYMBOLS))
     features = FeatureMatrix((), np.empty((*shape, 0), dtype=np.float32), atr, atr, atr)
-    expected = np.full(shape, SHARES / CostConfig().participation)
+    expected = np.full(shape, SHARES / COSTS.participation)
     signal = np.zeros(shape)
     for row in range(1, len(signal)):
         signal[row] = 0.97 * signal[row - 1] + rng.normal(0, 0.058, N_SYMBOLS)
@@ -65,43 +58,12 @@ def given(seed: int = 0) -> Given:
 
 def ours(one: Given) -> Record:
     """Trade with what vectorbt lacks switched off."""
-    costs = CostConfig(
-        min_half_spread_usd=0.0,
-        spread_table=(SpreadStep(adv_usd=0.0, half_spread_bps=BPS),),
-        minute_curve=(CurveStep(from_minute=0, factor=1.0),),
-        impact_factor=0.0,
-        fees=(FeeSchedule(from_date=dt.date(2020, 1, 1), sec_usd_per_million=0, taf_usd_per_share=0, taf_cap_usd=0),),
-    )
-    kernel = KernelConfig(
-        max_position=1.0, max_sector=4.0, max_gross=4.0, max_net=4.0, max_beta=4.0, buying_power=4.0,
-        sizing="confidence", orders="market", max_daily_loss=0.99, flat_minutes=FLAT, min_hold_minutes=MIN_HOLD,
-        time_exit_minutes=TIME_EXIT, cooldown_minutes=0, max_trades_per_symbol=N_SLOTS,
-    )  # fmt: skip
     plan = Plan(
         np.ones((N_SESSIONS, N_SYMBOLS), dtype=np.bool_), np.arange(N_SYMBOLS), np.full(N_SESSIONS, THRESHOLD),
         np.full((N_SESSIONS, N_SYMBOLS), np.inf),
     )  # fmt: skip
     scale = np.ones(len(one.signal))
-    return trade(one.frames, one.signal, scale, plan, kernel, costs, (0, N_SESSIONS), 1e9)
-
-
-@numba.njit  # type: ignore[untyped-decorator]
-def rules(c: SignalContext, signal: Float64, entered: npt.NDArray[np.int64]) -> tuple[bool, bool, bool, bool]:
-    """Long entry, long exit, short entry, short exit at a row: those of the last close, at the row of an open."""
-    t = c.i // 2 - 1
-    if c.i % 2 == 1 or t < 0:
-        return False, False, False, False
-    now, slot = signal[t, c.col], t % N_SLOTS
-    side = 1 if c.position_now > 0 else -1
-    if c.position_now != 0:
-        age = t - entered[c.col] + 1
-        out = slot >= N_SLOTS - 1 - FLAT or age >= TIME_EXIT or side * now <= -THRESHOLD
-        out = out or (side * now < 0.25 * THRESHOLD and age >= MIN_HOLD)
-        return False, out and side > 0, False, out and side < 0
-    enter = abs(now) >= THRESHOLD and slot + 1 < N_SLOTS - 1 - FLAT
-    if enter:
-        entered[c.col] = t + 1
-    return enter and now > 0, False, enter and now < 0, False
+    return trade(one.frames, one.signal, scale, plan, KERNEL, COSTS, (0, N_SESSIONS), 1e9)
 
 
 def theirs(one: Given) -> Callable[[], vbt.Portfolio]:
@@ -112,9 +74,9 @@ def theirs(one: Given) -> Callable[[], vbt.Portfolio]:
         return pd.DataFrame(np.stack([opens, whole], axis=1).reshape(2 * len(opens), N_SYMBOLS))
 
     side = np.vstack([np.zeros((1, N_SYMBOLS)), np.sign(one.signal[:-1])])
-    paid = np.round(panel.open * (1 + side * cost), 4)
+    paid = panel.open * (1 + side * cost)
     before = np.vstack([one.frames.features.atr_5[:1], one.frames.features.atr_5[:-1]])
-    distance = np.abs(paid - np.round(paid - side * 2.0 * before, 2)) / paid
+    distance = np.abs(paid - np.round(np.round(paid, 4) - side * 2.0 * before, 2)) / paid
     opens, whole = rows(panel.open, panel.open), rows(panel.open, panel.close)
     high, low, stop = rows(panel.open, panel.high), rows(panel.open, panel.low), rows(distance, distance)
 

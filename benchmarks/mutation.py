@@ -32,7 +32,12 @@ from rich.table import Table
 
 ROOT = Path(__file__).parent.parent
 REFERENCE = "tests/engine/test_reference.py::test_random_sessions_are_decided_and_filled_as_the_page_says"
-RULES = (f"{REFERENCE}[0]", "tests/engine/test_rules.py", *(f"{REFERENCE}[{block}]" for block in (1, 2)))
+RULES = (
+    f"{REFERENCE}[0]",
+    "tests/engine/test_rules.py",
+    "tests/engine/test_sides.py",
+    *(f"{REFERENCE}[{block}]" for block in (1, 2)),
+)
 FILLS = ("tests/engine/test_fills.py", *RULES)
 TESTS = {
     "daytrader_ray/risk/checks.py": ("tests/risk",),

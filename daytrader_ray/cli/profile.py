@@ -59,7 +59,10 @@ class ProfileConfig(Config):
     def _borrows_are_known(self) -> Self:
         known = {*self.universe.references, *(stock for stocks in self.universe.sectors.values() for stock in stocks)}
         if strange := sorted(set(self.kernel.hard_to_borrow) - known):
-            raise refusal(f"kernel.hard_to_borrow names {', '.join(strange)}: expected symbols of the universe", "")
+            raise refusal(
+                f"kernel.hard_to_borrow names {', '.join(strange)}: expected symbols of the universe",
+                "add them to universe.sectors, or take them out of the list",
+            )
         return self
 
     @model_validator(mode="after")

@@ -12,7 +12,6 @@ from daytrader_ray.analytics.measure import Estimate, measure
 from daytrader_ray.analytics.performance import plain
 from daytrader_ray.analytics.run import Run
 from daytrader_ray.analytics.verdict import Verdict, run_verdict
-from daytrader_ray.cluster.content import digest_of_panel
 from daytrader_ray.cluster.fits import Progress, silent
 from daytrader_ray.cluster.runs import Source, keep
 from daytrader_ray.cluster.search import (
@@ -26,6 +25,7 @@ from daytrader_ray.cluster.search import (
 )
 from daytrader_ray.cluster.train import unlike
 from daytrader_ray.cluster.trials import MASKS, read_inputs
+from daytrader_ray.domain.content import digest_of_panel
 from daytrader_ray.domain.errors import BundleError, ConfigError, DataError
 from daytrader_ray.domain.panel import Frames
 from daytrader_ray.features.feature_set import feature_set

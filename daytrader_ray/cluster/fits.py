@@ -18,8 +18,8 @@ import numpy.typing as npt
 from daytrader_ray.adapters.atomic import atomic_write_json
 from daytrader_ray.adapters.libraries import versions_of
 from daytrader_ray.adapters.score_tables import ScoreTable
-from daytrader_ray.cluster.content import digest_of_arrays, key_of
 from daytrader_ray.cluster.kept import exists, load_view
+from daytrader_ray.domain.content import digest_of_arrays, key_of
 from daytrader_ray.domain.errors import ConfigError, DaytraderError
 from daytrader_ray.domain.sources import digest_of_sources
 from daytrader_ray.domain.trading import SCORERS

@@ -26,7 +26,7 @@ from daytrader_ray.adapters.libraries import versions_of
 from daytrader_ray.adapters.market_caps import market_caps
 from daytrader_ray.adapters.spreads import half_spreads
 from daytrader_ray.adapters.store import ParquetStore
-from daytrader_ray.cluster.content import digest_of_arrays, digest_of_panel, key_of
+from daytrader_ray.analytics.verdict import Stands, verdict
 from daytrader_ray.cluster.features import FeatureRequest, build, without_absent_indices
 from daytrader_ray.cluster.fits import (
     Job,
@@ -40,6 +40,7 @@ from daytrader_ray.cluster.fits import (
 from daytrader_ray.cluster.kept import exists, load_array, load_json, load_view, save_array
 from daytrader_ray.cluster.trials import N_ENSEMBLES, WindowFiles, run_trials
 from daytrader_ray.domain.config import Config
+from daytrader_ray.domain.content import digest_of_arrays, digest_of_panel, key_of
 from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.errors import DataError
 from daytrader_ray.domain.panel import Frames
@@ -59,7 +60,7 @@ from daytrader_ray.walkforward.config import SearchConfig
 from daytrader_ray.walkforward.cut import without_features
 from daytrader_ray.walkforward.fit import Market, class_shares
 from daytrader_ray.walkforward.regimes import regime_result, window_states
-from daytrader_ray.walkforward.result import TrialResult, judge, select_best, selection_dict, stitch, trial_dict
+from daytrader_ray.walkforward.result import TrialResult, assessed, select_best, selection_dict, stitch, trial_dict
 from daytrader_ray.walkforward.study import Study
 from daytrader_ray.walkforward.windows import Window, WindowSpec, windows
 
@@ -302,7 +303,17 @@ def _result(
     left_out = {name for window in told for name in window["left_out"]}
     used = [file.window for file in files]
     tested = [date for window in used for date in dates[slice(*window.step)]]
-    judged = judge(ensembles, hindsight(request.universe, tested))
+    found = assessed(ensembles, baselines, np.empty(0), config.seed)
+    traded = [symbol for symbol in panel.symbols if symbol in request.universe.stocks]
+    stands = Stands(
+        members=members_of(best.mask),
+        first=tested[0],
+        last=tested[-1],
+        symbols=traded,
+        market=ParquetStore(request.root).market(),
+        hindsight=hindsight(request.universe, tested),
+    )
+    judged = verdict(found, stands)
     steps = sum(window.step[1] - window.step[0] for window in used)
     tests = sum(window.test[1] - window.test[0] for window in used)
     settings = {
@@ -331,7 +342,7 @@ def _result(
         "schema": SCHEMA,
         "spec": str(request.spec),
         "symbols": list(panel.symbols),
-        "traded": [symbol for symbol in panel.symbols if symbol in request.universe.stocks],
+        "traded": traded,
         "sessions": {"first": dates[0], "last": dates[-1], "n": len(dates)},
         "dates": tested,
         "windows": [
@@ -351,6 +362,7 @@ def _result(
         "fits": fits_in(jobs),
         "ensembles": len(ensembles),
         "best": {"mask": best.mask, "members": list(members_of(best.mask)), "sharpe": trial_sharpe(best)},
+        "statistics": found.as_dict(),
         "verdict": {"label": judged.label, "sentence": judged.sentence},
         "baselines": comparison(best, len(ensembles) - 1, baselines),
         "labels": class_shares(market, (used[0].train[0], used[-1].test[1])),

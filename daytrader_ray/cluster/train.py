@@ -12,9 +12,9 @@ import numpy.typing as npt
 
 from daytrader_ray.adapters import model_store
 from daytrader_ray.adapters.store import ParquetStore
-from daytrader_ray.cluster.content import digest_of_panel
 from daytrader_ray.cluster.fits import Progress, fit_tasks, silent, unordered
 from daytrader_ray.cluster.search import SearchRequest, frames_of, load_result, market_of, study_of
+from daytrader_ray.domain.content import digest_of_panel
 from daytrader_ray.domain.errors import ConfigError, DataError
 from daytrader_ray.domain.trading import MEMBERS, members_of
 from daytrader_ray.features.feature_set import feature_set

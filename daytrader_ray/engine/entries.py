@@ -168,15 +168,13 @@ def write_rooms(book: Book, i: int, side: int, now: Snapshot, rules: Rules, scra
 @njit_flat
 def size_entry(wish: float, close: float, row: F8) -> tuple[int, int]:
     """Return (shares, reason why there are none) of a wish in USD, and note in `row` which room binds."""
-    smallest, bound, usd = np.inf, -1, wish
+    smallest, bound = np.inf, -1
     for k in range(VOLUME + 1):
         room = row[FIRST_ROOM + k] * (close if k == VOLUME else 1.0)
         if room < smallest:
             smallest, bound = room, k
-        if k != VOLUME:
-            usd = min(usd, room)
     row[FIRST_ROOM + VOLUME + 1] = bound if smallest < wish else -1
-    qty = min(whole(usd / close), whole(row[FIRST_ROOM + VOLUME]))
+    qty = min(whole(min(wish, smallest) / close), whole(row[FIRST_ROOM + VOLUME]))
     if qty >= 1:
         return qty, 0
     return 0, NO_ROOM[bound] if whole(wish / close) >= 1 else DENIED_SIZE

@@ -351,8 +351,7 @@ class SessionEngine:
         return refuse(order, exposure)
 
     def _reasons(self, slot: int, orders: Sequence[Order]) -> dict[str, str]:
-        signal = self._scratch.signal if self.budgets.budget.neutral else self._signal
-        strong = np.flatnonzero(np.abs(signal) >= self.thresholds[slot])
+        strong = np.flatnonzero(np.abs(self._scratch.signal) >= self.thresholds[slot])
         reasons = {self.symbols[i]: Reason(self._scratch.verdict[i]).name for i in strong}
         reasons |= {symbol: f"FROZEN ({self._frozen[symbol]})" for symbol in self._frozen if symbol in reasons}
         return reasons | {order.symbol: order.reason.name for order in orders}

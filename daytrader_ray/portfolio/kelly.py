@@ -61,8 +61,7 @@ def buckets_of(strength: Float64, net: Float64) -> Buckets:
     while (falls := np.flatnonzero(found.score[1:] < found.score[:-1])).size:
         edges = np.delete(edges, falls[0] + 1)
         found = _counted(edges, strength, net)
-    edges[0] = 0.0
-    return found
+    return found._replace(edges=np.append(0.0, edges[1:]))
 
 
 def _counted(edges: Float64, strength: Float64, net: Float64) -> Buckets:

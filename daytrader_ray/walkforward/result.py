@@ -1,4 +1,4 @@
-"""What a search found: the stitched curve of each ensemble, the best one, and the verdict."""
+"""What a search found: the stitched curve of each ensemble, the best one, and what can be said of it."""
 
 import math
 from collections.abc import Sequence
@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from daytrader_ray.analytics.assessment import Assessment, assess
 from daytrader_ray.analytics.overfitting import daily_sharpe, dsr, psr
 from daytrader_ray.analytics.performance import CostTotals, Performance, TradeTable, daily_returns, performance, plain
-from daytrader_ray.analytics.verdict import Evidence, Verdict, verdict
 from daytrader_ray.domain.selection import Selection, stability
 from daytrader_ray.domain.trading import members_of
 from daytrader_ray.walkforward.trial import WindowResult
+
+Float64 = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -62,18 +65,22 @@ def select_best(trials: Sequence[TrialResult]) -> TrialResult:
     return max((t for t in trials if t.mask), key=lambda t: (t.sharpe, -t.mask.bit_count(), -t.mask))
 
 
-def judge(trials: Sequence[TrialResult], hindsight: str = "") -> Verdict:
-    """Return the verdict on the best of `trials`."""
-    best = select_best(trials)
-    n_trials = sum(trial.mask != 0 for trial in trials)
-    value = deflated(best, trials)
-    return verdict(Evidence(best.performance.days, best.performance.total_return, value, n_trials, hindsight))
+def assessed(
+    ensembles: Sequence[TrialResult], baselines: Sequence[TrialResult], ledger: Float64, seed: int
+) -> Assessment:
+    """Return what can be said of the best of `ensembles` (`select_best`); `ledger` has other trials' daily ratios."""
+    ordered = sorted((t for t in ensembles if t.mask), key=lambda t: (t.mask.bit_count(), t.mask))
+    named = {" + ".join(members_of(trial.mask)): _returns(trial) for trial in baselines}
+    return assess(np.column_stack([_returns(trial) for trial in ordered]), named, ledger, seed)
 
 
 def deflated(trial: TrialResult, trials: Sequence[TrialResult]) -> float:
     """Return the deflated Sharpe ratio of one trial among all non-cash ones."""
-    ratios = np.array([daily_sharpe(daily_returns(np.array(t.equity))) for t in trials if t.mask])
-    return dsr(daily_returns(np.array(trial.equity)), ratios)
+    return dsr(_returns(trial), np.array([daily_sharpe(_returns(t)) for t in trials if t.mask]))
+
+
+def _returns(trial: TrialResult) -> Float64:
+    return daily_returns(np.array(trial.equity))
 
 
 def trial_dict(trial: TrialResult, trials: Sequence[TrialResult]) -> dict[str, Any]:
@@ -88,7 +95,7 @@ def trial_dict(trial: TrialResult, trials: Sequence[TrialResult]) -> dict[str, A
         "members": list(members_of(trial.mask)),
         "equity": list(trial.equity),
         "metrics": trial.performance.as_dict() | {"intraday_drawdown": intraday_drawdown(trial.windows)},
-        "psr": plain(psr(daily_returns(np.array(trial.equity)))),
+        "psr": plain(psr(_returns(trial))),
         "dsr": plain(deflated(trial, trials)) if trial.mask and trial in trials else None,
         "windows": windows,
     }

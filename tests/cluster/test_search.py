@@ -11,7 +11,6 @@ from daytrader_ray.adapters import run_store
 from daytrader_ray.adapters.explain import explain
 from daytrader_ray.adapters.score_tables import ScoreTable
 from daytrader_ray.cluster.backtest import Span, backtest_bundle, backtest_mask
-from daytrader_ray.cluster.content import digest_of_arrays, key_of
 from daytrader_ray.cluster.fits import jobs_of, run_fits
 from daytrader_ray.cluster.kept import load_view
 from daytrader_ray.cluster.search import (
@@ -25,6 +24,7 @@ from daytrader_ray.cluster.search import (
 )
 from daytrader_ray.cluster.train import Trained, train
 from daytrader_ray.cluster.trials import WindowFiles, read_inputs
+from daytrader_ray.domain.content import digest_of_arrays, key_of
 from daytrader_ray.domain.errors import BundleError, ConfigError, DataError
 from daytrader_ray.domain.sources import digest_of_sources
 from daytrader_ray.domain.trading import BASELINES, MEMBERS, SCORERS

@@ -97,3 +97,13 @@ def test_stop_prices_are_whole_cents_and_below_a_dollar_hundredths_of_a_cent() -
     assert to_tick(101.23456) == 101.23
     assert to_tick(0.123456) == 0.1235
     assert to_tick(-3.0) == 0.0001
+
+
+@pytest.mark.parametrize(("adv", "sigma"), [(np.nan, 0.02), (10e6, np.nan), (np.nan, np.nan)])
+def test_without_volume_or_volatility_the_widest_spread_is_paid_and_no_impact(adv: float, sigma: float) -> None:
+    half_known = Liquidity(np.array([adv]), np.array([sigma]), np.array([np.nan]))
+    assert fill_price(100.0, 1, 100, 10e6, 0, 60, half_known, COSTS) == pytest.approx(100.0 + 100.0 * 5e-4)
+
+
+def test_no_sale_is_below_a_hundredth_of_a_cent() -> None:
+    assert fill_price(0.002, -1, 100, 10e6, 0, 60, DEEP, COSTS) == 0.0001

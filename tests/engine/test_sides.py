@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from daytrader_ray.domain.budget import unlimited
+from daytrader_ray.domain.budget import SIZING_STEPS, unlimited
 from daytrader_ray.domain.trading import Reason
 from daytrader_ray.engine.book import HANDS_OFF, Book, apply_fill, new_book, open_session
+from daytrader_ray.engine.entries import size_entry
 from daytrader_ray.engine.values import Snapshot, new_scratch
 from tests.engine.deciding import ENTRY, EXIT, HEDGE, decide, holding, protected, snapshot
 
@@ -79,6 +80,23 @@ def test_neutral_signals_lose_the_mean_of_their_sector_and_hedges_keep_theirs() 
     scratch = new_scratch(now.sector)
     decide(new_book(4, 100_000.0), now, scratch=scratch)
     np.testing.assert_allclose(scratch.signal, [0.4, -0.4, np.nan, 0.7])
+
+
+@pytest.mark.parametrize("side", [1, -1])
+def test_a_neutral_signal_is_clipped_to_one(side: int) -> None:
+    now = snapshot(
+        3, signal=side * np.array([0.9, -0.9, -0.9]), sector=np.zeros(3, dtype=np.int64),
+        budget=unlimited(3, 0.05)._replace(neutral=1),
+    )  # fmt: skip
+    scratch = new_scratch(now.sector)
+    decide(new_book(3, 100_000.0), now, scratch=scratch)
+    np.testing.assert_allclose(scratch.signal, side * np.array([1.0, -0.6, -0.6]))
+
+
+def test_what_is_held_beside_a_symbol_left_alone_is_still_sold() -> None:
+    book = book_of(2, {0: 100, 1: 100})
+    book.blocked[0] = HANDS_OFF
+    assert shares_of(decide(book, snapshot(2, signal=np.array([-1.0, -1.0]))), EXIT) == {1: -100}
 
 
 def hedged(beta: float = np.nan, **other: Any) -> tuple[Book, Snapshot]:
@@ -209,3 +227,29 @@ def test_a_hedge_that_is_wanted_no_longer_is_sold_however_little_it_is(side: int
         (now.budget._replace(hedge=-1, hedge_weight=np.array([0.0, 0.02])), {}),
     ):
         assert shares_of(decide(book, now._replace(budget=budget)), HEDGE) == sent
+
+
+def test_a_hedge_just_at_its_band_is_kept() -> None:
+    book, now = hedged()
+    apply_fill(book, 1, HEDGE, -1, 100, 50.0, 0.0, 101, 5)
+    assert decide(book, now) == []
+
+
+def test_a_short_hedge_that_grows_keeps_its_first_bar_and_takes_the_average_price() -> None:
+    book, _ = hedged()
+    for slot, (qty, price) in enumerate([(100, 50.0), (300, 52.0)]):
+        apply_fill(book, 1, HEDGE, -1, qty, price, 0.0, 90 + slot, 5)
+    assert (book.qty[1], book.entry_slot[1], book.entry_price[1], book.trades[1]) == (-400, 90, 51.5, 0)
+    apply_fill(book, 1, HEDGE, 1, 1, 60.0, 0.0, 95, 5)
+    assert (book.qty[1], book.entry_price[1]) == (-399, 51.5)
+    apply_fill(book, 1, HEDGE, 1, 398, 60.0, 0.0, 96, 5)
+    apply_fill(book, 1, HEDGE, 1, 1, 60.0, 0.0, 97, 5)
+    assert (book.qty[1], book.entry_price[1], book.entry_slot[1]) == (0, 51.5, 90)
+
+
+@pytest.mark.parametrize(("room", "bound"), [(2_000.0, 0), (5_000.0, -1), (6_000.0, -1)])
+def test_a_room_as_large_as_the_wish_does_not_bind(room: float, bound: int) -> None:
+    row = np.full(len(SIZING_STEPS), 1e9)
+    row[SIZING_STEPS.index("room_sector_usd")] = room
+    qty, _ = size_entry(5_000.0, 50.0, row)
+    assert (qty, row[-1]) == (min(room, 5_000.0) / 50.0, bound)

@@ -18,7 +18,7 @@ from daytrader_ray.walkforward.config import SearchConfig
 from daytrader_ray.walkforward.costs import fill_costs, round_trip_costs
 from daytrader_ray.walkforward.cut import cut, without_features
 from daytrader_ray.walkforward.fit import Market, score
-from daytrader_ray.walkforward.result import judge, select_best, stitch, trial_dict
+from daytrader_ray.walkforward.result import assessed, select_best, stitch, trial_dict
 from daytrader_ray.walkforward.simulate import Purse, Terms, simulate
 from daytrader_ray.walkforward.study import Study, WindowInputs, scored
 from daytrader_ray.walkforward.trial import WindowResult, held_by_session, run_trial, session_ics, trade_table
@@ -137,14 +137,16 @@ def test_round_trips_cost_more_at_the_open_and_unknown_volume_pays_the_widest_sp
     assert blind[60, 1] > got[60, 1]
 
 
-def test_the_best_is_the_highest_sharpe_and_the_verdict_says_too_short(
+def test_the_best_is_the_highest_sharpe_and_the_figures_are_its_own(
     results: dict[int, list[WindowResult]],
 ) -> None:
     trials = [stitch(mask, windows) for mask, windows in results.items()]
     best = select_best(trials)
     assert best.mask != 0
     assert best.sharpe == max(trial.sharpe for trial in trials if trial.mask)
-    assert judge(trials).label == "too short"
+    found = assessed(trials, [], np.empty(0), seed=1)
+    assert found.days == len(best.equity) - 1
+    assert found.intervals["total_return"].value == pytest.approx(best.performance.total_return)
     assert trial_dict(trials[0], trials)["metrics"]["sharpe"] is None
 
 

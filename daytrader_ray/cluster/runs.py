@@ -31,7 +31,7 @@ log = structlog.get_logger(__name__)
 
 LIBRARIES = ("numba", "numpy", "osqp", "scipy", "threadpoolctl")
 
-NO_WISHES = {Reason.DENIED_THRESHOLD, Reason.DENIED_SESSION, Reason.DENIED_REDUCING}
+NO_WISHES = {Reason.DENIED_THRESHOLD, Reason.DENIED_SESSION, Reason.DENIED_REDUCING, Reason.DENIED_HELD}
 """Verdicts on symbols without a signal over the threshold, or on all of them at once."""
 
 

@@ -39,6 +39,7 @@ from daytrader_ray.cluster.fits import (
 )
 from daytrader_ray.cluster.kept import exists, load_array, load_json, load_view, save_array
 from daytrader_ray.cluster.trials import N_ENSEMBLES, WindowFiles, run_trials
+from daytrader_ray.domain.cadence import bars_between
 from daytrader_ray.domain.config import Config
 from daytrader_ray.domain.content import digest_of_arrays, digest_of_panel, key_of
 from daytrader_ray.domain.costs import CostConfig
@@ -188,7 +189,11 @@ def frames_of(request: SearchRequest, progress: Progress = silent) -> Frames:
 
 
 def market_of(request: SearchRequest, frames: Frames) -> Market:
-    """Return what every fit reads: labels, and the columns of the stocks of the universe."""
+    """Return what every fit reads: labels, and the columns of the stocks of the universe.
+
+    A `ConfigError` where members would score at minutes that end no bar.
+    """
+    _ = bars_between(request.config.score_every_minutes, frames.panel.grid.bar_minutes)
     stocks = set(request.universe.stocks)
     columns = [i for i, symbol in enumerate(frames.panel.symbols) if symbol in stocks]
     labels = triple_barrier(frames, request.labels)

@@ -101,6 +101,8 @@ class Reason(IntEnum):
     """Trades at this |signal| had no edge on validation (Kelly weight 0)."""
     DENIED_HALT = 40
     """Trading in the symbol is halted."""
+    DENIED_HELD = 41
+    """The signal is that of an earlier bar: entries are decided at the bars at which members score."""
 
 
 class Phase(StrEnum):

@@ -35,6 +35,10 @@ N_DAYS, N_ENSEMBLES, DAILY_RISK, FREEDOM = 250, 31, 0.01, 4
 CORRELATIONS = (0.0, 0.5, 0.9)
 N_NULL, N_POWER, PART, CPUS = 2_000, 200, 100, 2
 MOST_SIGNIFICANT = 0.06
+SOURCES = tuple(
+    f"analytics/{name}.py"
+    for name in ("assessment", "bootstrap", "cscv", "measure", "overfitting", "performance", "spa", "verdict")
+)
 STANDS = Stands(("one",), "day 1", f"day {N_DAYS}", ("A",), "drawn at random")
 
 
@@ -123,7 +127,7 @@ def _part(folder: Path, kind: Kind, first: int) -> Found:
 
 def results_of(kinds: Sequence[Kind], n: int) -> dict[Kind, Found]:
     """Return what the verdict says of `n` matrices of each kind; parts not yet known are judged on all cores."""
-    sources = {"package": digest_of_sources(("analytics", "domain")), "own": Path(__file__).read_text(encoding="utf-8")}
+    sources = {"package": digest_of_sources(SOURCES), "own": Path(__file__).read_text(encoding="utf-8")}
     folder = FOLDER / key_of({**sources, "libraries": versions_of(("numpy", "scipy"))})[:16]
     folder.mkdir(parents=True, exist_ok=True)
     found = {}

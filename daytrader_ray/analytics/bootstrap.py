@@ -38,13 +38,15 @@ def block_length(values: Float64) -> float:
 
 def resampled(n: int, n_samples: int, length: float, rng: np.random.Generator) -> Int64:
     """Return numbers of sessions `[sample, n]`: blocks of geometric length, mean `length`, that wrap around."""
-    here = np.arange(n)
     begins = rng.random((n_samples, n)) < 1.0 / length
     begins[:, 0] = True
-    began = np.maximum.accumulate(np.where(begins, here, 0), axis=1)
-    first = np.take_along_axis(rng.integers(0, n, (n_samples, n)), began, axis=1)
-    found = first + here - began
-    return np.asarray(np.where(found < n, found, found - n), dtype=np.int64)
+    starts = np.flatnonzero(begins)
+    first = rng.integers(0, n, (n_samples, n)).ravel()[starts]
+    lengths = np.diff(starts, append=begins.size)
+    found: Int64 = np.repeat(first - starts, lengths)
+    found += np.arange(begins.size)
+    found[found >= n] -= n
+    return found.reshape(n_samples, n)
 
 
 def counted(chosen: Int64) -> Float64:

@@ -82,7 +82,5 @@ def _ratios(days: Float64, sums: Float64) -> Float64:
     """Return daily Sharpe ratios `[split, series]` from days `[split]` and sums of returns and their squares."""
     mean, square = sums / days[:, None]
     variance = square - mean**2
-    varies = variance > ROUNDING * square
-    found: Float64 = np.zeros_like(mean)
-    np.divide(mean, np.sqrt(variance, where=varies, out=np.ones_like(mean)), where=varies, out=found)
-    return found
+    variance[variance <= ROUNDING * square] = np.inf
+    return np.asarray(mean / np.sqrt(variance), dtype=np.float64)

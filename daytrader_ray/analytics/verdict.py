@@ -82,11 +82,11 @@ def _label(assessment: Assessment) -> str:
 
 def _result(assessment: Assessment, members: Sequence[str]) -> str:
     total = assessment.intervals["total_return"]
-    best = f"he best of {_count(assessment.n_search, 'ensemble')}, {' + '.join(members)},"
+    best = f"best of {_count(assessment.n_search, 'ensemble')}, {' + '.join(members)},"
     days = _days(assessment.days)
     if total.value == 0:
-        return f"T{best} made no money and lost none in {days}: it found nothing to trade."
-    said = f"T{best} made" if total.value > 0 else f"Even t{best} lost"
+        return f"The {best} made no money and lost none in {days}: it found nothing to trade."
+    said = f"The {best} made" if total.value > 0 else f"Even the {best} lost"
     return f"{said} {_size(total.value)} after costs in {days}{_interval(total)}."
 
 
@@ -96,22 +96,21 @@ def _interval(total: Estimate) -> str:
 
 
 def _luck(assessment: Assessment) -> str:
-    earlier = f" ({assessment.n_ledger} of them of earlier searches)" if assessment.n_ledger else ""
-    deflated = "not known" if math.isnan(assessment.dsr) else f"{assessment.dsr:.3f}"
+    trials = _count(assessment.n_trials, "different trial")
+    earlier = f" ({assessment.n_ledger} of them from earlier searches)" if assessment.n_ledger else ""
+    deflated = "unknown" if math.isnan(assessment.dsr) else f"{assessment.dsr:.3f}"
     return (
-        f"With no skill in any ensemble the best would look this good in {_odds(assessment.spa)}; its Sharpe ratio, "
-        f"deflated for {_count(assessment.n_trials, 'different trial')}{earlier}, is {deflated}. Significant is fewer "
-        f"than {100 * P_BELOW:.0f} in 100 and more than {DSR_ABOVE}."
+        f"Without any skill the best of them would look this good in {_odds(assessment.spa)} such histories (below "
+        f"{100 * P_BELOW:.0f} is significant); its Sharpe ratio deflated for {trials}"
+        f"{earlier} is {deflated} (above {DSR_ABOVE} is)."
     )
 
 
 def _odds(p: float) -> str:
     """Return a p-value as a trader says it."""
     if math.isnan(p):
-        return "an unknown share of histories like this"
-    if p < 0.001:
-        return "fewer than 1 in 1,000 histories like this"
-    return f"{100 * p:.1f} in 100 histories like this"
+        return "an unknown number of 100"
+    return f"{100 * p:.1f} of 100" if p >= 0.001 else "fewer than 0.1 of 100"
 
 
 def _against(assessment: Assessment) -> str:

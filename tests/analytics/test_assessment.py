@@ -31,7 +31,8 @@ def test_the_best_is_the_highest_sharpe_ratio_and_every_figure_is_that_of_its_fu
     assert found.dsr == dsr(best, np.array([*ratios, *ledger])) < found.psr
     assert found.track_record == minimum_track_record(best, found.sr0)
     assert found.spa == spa(curves, 3).p
-    assert found.spa_against == {"SPY": spa(curves - against[:, None], 3).p}
+    assert found.spa_against == {"cash": found.spa, "SPY": spa(curves - against[:, None], 3).p}
+    assert found.ahead_bps["cash"] == pytest.approx(1e4 * found.mean)
     assert found.ahead_bps["SPY"] == pytest.approx(1e4 * (best.mean() - against.mean()))
     assert found.pbo.value == pbo(curves).value
     measured = measure_returns(best, 3)
@@ -76,7 +77,7 @@ def test_one_trial_has_no_choice_to_correct_and_no_pbo() -> None:
 
 @pytest.mark.parametrize("days", [1, 2, 9, 15])
 def test_a_few_days_have_dashes_and_no_errors(days: int) -> None:
-    told = assess(returns(days), {"cash": np.zeros(days)}, NO_LEDGER, 1).as_dict()
+    told = assess(returns(days), {}, NO_LEDGER, 1).as_dict()
     assert told["days"] == days and told["pbo"]["value"] is None
     assert told["intervals"]["total_return"][1] is None or days >= 10
     json.dumps(told, allow_nan=False)

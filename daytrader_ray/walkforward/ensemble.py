@@ -17,6 +17,7 @@ from daytrader_ray.domain.budget import CONFIDENCE, Sizing
 from daytrader_ray.domain.cadence import bars_between, is_scored
 from daytrader_ray.domain.panel import Frames
 from daytrader_ray.domain.regime import Regime
+from daytrader_ray.domain.trading import EQUAL
 from daytrader_ray.engine.backtest import BacktestResult
 from daytrader_ray.models.ensemble import (
     Ensemble,
@@ -94,8 +95,8 @@ def validation_of(study: Study, given: WindowInputs, skills: Float64) -> Evidenc
 
 
 def weighed(mask: int, study: Study, evidence: Evidence) -> Ensemble:
-    """Return ensemble `mask` with the weights of the configured scheme, and no signal yet."""
-    scheme, n_members = study.config.ensemble.scheme, evidence.b.scores.shape[2]
+    """Return ensemble `mask` with the weights of the configured scheme (or EQUAL ones), and no signal yet."""
+    scheme, n_members = "equal" if mask & EQUAL else study.config.ensemble.scheme, evidence.b.scores.shape[2]
     nothing = Ensemble(scheme, mask, np.zeros((len(Regime), n_members)), NOW, 0.0, math.inf, ALWAYS)
     found = SCHEMES[scheme](evidence, nothing.inside, study.config.seed)
     note = found.note if nothing.inside.sum() > 1 else ""

@@ -10,15 +10,12 @@ from threadpoolctl import threadpool_limits
 
 from daytrader_ray.analytics.cscv import Pbo, pbo
 from daytrader_ray.analytics.measure import Estimate, key_figures
-from daytrader_ray.analytics.overfitting import daily_sharpe, expected_maximum, minimum_track_record, psr
+from daytrader_ray.analytics.overfitting import daily_sharpe, dsr, expected_maximum, minimum_track_record, psr
 from daytrader_ray.analytics.performance import plain
 from daytrader_ray.analytics.spa import spa
 from daytrader_ray.domain.errors import DataError
 
 Float64 = npt.NDArray[np.float64]
-
-CASH = "cash"
-"""The baseline that is always there."""
 
 P_BELOW = 0.05
 """A p-value below this is more than luck."""
@@ -38,9 +35,9 @@ class Assessment:
         Probability that its daily Sharpe ratio exceeds 0; the best daily ratio of so many trials without skill;
         probability that it exceeds that.
     spa, spa_against
-        Hansen's p-value of the best of all columns against cash; by name against cash and each baseline.
+        Hansen's p-value of the best of all columns against cash, and by name against each baseline.
     ahead_bps
-        The best column's mean daily return less that of each of them, in basis points.
+        The best column's mean daily return less that of each baseline, in basis points.
     pbo
         How often the choice of the best fails on other days; no evidence where nothing was earned.
     track_record
@@ -125,8 +122,6 @@ def _assessed(returns: Float64, baselines: Mapping[str, Float64], ledger: Float6
     distinct = np.sort(np.unique(returns, axis=1, return_index=True)[1])
     trials = np.concatenate([ratios[distinct], ledger])
     sr0 = expected_maximum(trials)
-    against = {CASH: np.zeros(len(returns)), **baselines}
-    p = {name: spa(returns - theirs[:, None], seed).p for name, theirs in against.items()}
     return Assessment(
         best=best,
         days=len(returns),
@@ -136,10 +131,10 @@ def _assessed(returns: Float64, baselines: Mapping[str, Float64], ledger: Float6
         n_trials=len(trials),
         psr=psr(winner),
         sr0=sr0,
-        dsr=psr(winner, sr0),
-        spa=p[CASH],
-        spa_against=p,
-        ahead_bps={name: 1e4 * float((winner - theirs).mean()) for name, theirs in against.items()},
+        dsr=dsr(winner, trials),
+        spa=spa(returns, seed).p,
+        spa_against={name: spa(returns - theirs[:, None], seed).p for name, theirs in baselines.items()},
+        ahead_bps={name: 1e4 * float((winner - theirs).mean()) for name, theirs in baselines.items()},
         pbo=pbo(returns[:, distinct]),
         track_record=minimum_track_record(winner, sr0),
         intervals=key_figures(winner, seed),

@@ -116,6 +116,8 @@ def _odds(p: float) -> str:
 def _against(assessment: Assessment) -> str:
     beaten = [name for name in assessment.spa_against if assessment.beats(name)]
     others = [name for name in assessment.spa_against if name not in beaten]
+    if not assessment.spa_against:
+        return ""
     if not beaten:
         return f"It is not proved to beat {_listed(assessment, others, 'or')}."
     but = f", but not {_listed(assessment, others, 'or')}" if others else ""

@@ -70,6 +70,7 @@ def test_a_baseline_is_beaten_only_by_more_than_luck_and_by_the_best_itself() ->
     assert "Beyond luck it beats cash (p 0.010), but not SPY (p 0.300) or equal (p 0.010)." in said
     none = assessment(spa_against={"cash": math.nan, "SPY": 0.3})
     assert "It is not proved to beat cash (p unknown) or SPY (p 0.300)." in verdict(none, STANDS).sentence
+    assert "beat" not in verdict(assessment(spa_against={}), STANDS).sentence
 
 
 def test_a_loss_is_called_a_loss_without_odds_and_hindsight_is_said_last() -> None:

@@ -96,8 +96,8 @@ def _interval(ends: Sequence[float | None]) -> str:
 
 
 def _sheet(trial: Mapping[str, Any], sheets: Mapping[int, Sheet]) -> str:
-    """Return a link where the page is there, else what makes it; cash and baselines have none."""
-    if trial["baseline"] or not trial["mask"]:
+    """Return a link where the page is there, else what makes it; cash has none."""
+    if not trial["mask"]:
         return DASH
     known = sheets.get(trial["mask"])
     if known is None:

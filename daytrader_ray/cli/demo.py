@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from daytrader_ray.domain.trading import MEMBERS, SCORERS
+from daytrader_ray.domain.trading import MEMBERS
 
 if TYPE_CHECKING:
     from daytrader_ray.analytics.run import Run
@@ -85,7 +85,7 @@ class Done:
             and rehearsal["orders"] > 0
             and rehearsal["flat_at_close"]
             and not self.rehearsal.alarms
-            and found["fits"] == len(SCORERS) * found["windows_used"]
+            and found["fits"] == len(MEMBERS) * found["windows_used"]
             and found["ensembles"] == 2 ** len(MEMBERS)
         )
         return {

@@ -31,10 +31,18 @@ def heat_section(result: Mapping[str, Any]) -> str:
     return section(
         "Every ensemble in every window",
         "Net return of each whole test, in per cent; the highest Sharpe ratio stands on top. One good column is a good "
-        "month for all, one good row would be a good ensemble. Tests overlap, so that one month colours several "
-        f"columns: {result['windows_used']} windows tell as much as {result['windows_effective']:g} that do not. "
-        f"{names}.",
+        f"month for all, one good row would be a good ensemble. {_overlap(result)}{names}.",
         chart(_figure(trials, members, result["windows"], height), height),
+    )
+
+
+def _overlap(result: Mapping[str, Any]) -> str:
+    used, effective = result["windows_used"], result["windows_effective"]
+    if effective >= used:
+        return ""
+    return (
+        "Tests overlap, so that one month colours several columns: "
+        f"{used} windows tell as much as {effective:g} that do not. "
     )
 
 

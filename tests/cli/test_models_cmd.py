@@ -211,7 +211,12 @@ def test_what_is_stale_is_told_in_sentences(ask, bundle, tmp_path, monkeypatch):
 
     profile = load(str(tmp_path / "mine.yaml"), str(tmp_path))
     universe = profile.universe.model_dump(mode="json")
-    plan = {**bundle.plan, "universe": universe, "config": {"train": "6m"}, "chosen_until": "2025-11-21"}
+    plan = {
+        **bundle.plan,
+        "universe": universe,
+        "config": {"train": "6m", "ensemble": {"scheme": "skill"}},
+        "chosen_until": "2025-11-21",
+    }
     old = model_store.save(dataclasses.replace(bundle, plan=plan), tmp_path)
     model_store.save(dataclasses.replace(bundle, seed=2), tmp_path)
     monkeypatch.setattr("daytrader_ray.adapters.store.ParquetStore", Store)

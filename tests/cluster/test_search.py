@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import psutil
 import pyarrow.parquet as pq
 import pytest
 
@@ -39,7 +40,7 @@ from daytrader_ray.walkforward.trial import run_trial
 from daytrader_ray.walkforward.view import view_of
 from daytrader_ray.walkforward.windows import windows
 from tests.cluster.sources import PACKAGE
-from tests.cluster.stores import SYMBOLS, fill, in_another_process
+from tests.cluster.stores import SYMBOLS, another_process, fill, in_another_process
 
 pytestmark = pytest.mark.ray
 
@@ -72,12 +73,30 @@ class Interrupt:
             raise KeyboardInterrupt
 
 
+class Kill:
+    """Kills one worker by its pid in the middle of a fit, after so many fits."""
+
+    def __init__(self, after: int) -> None:
+        self.after = after
+        self.pid: int | None = None
+
+    def __call__(self, stage: str, done: int, of: int) -> None:
+        if stage == "fits" and done == self.after and self.pid is None:
+            fitting = [one for one in psutil.Process().children(recursive=True) if one.name().startswith("ray::_timed")]
+            if fitting:
+                self.pid = fitting[0].pid
+                fitting[0].kill()
+
+
 @pytest.fixture(scope="module")
 def report(ray_cluster: int, request_: SearchRequest) -> SearchReport:
-    """The search, interrupted once after two fits and then asked again."""
+    """The search, interrupted once after two fits and then asked again, when a worker is killed after two more."""
     with pytest.raises(KeyboardInterrupt):
         search(request_, Interrupt(after=2))
-    return search(request_)
+    kill = Kill(after=4)
+    found = search(request_, kill)
+    assert kill.pid is not None
+    return found
 
 
 def test_an_interrupted_search_resumes_and_fits_nothing_twice(report: SearchReport) -> None:
@@ -123,8 +142,20 @@ def test_workers_change_nothing_one_process_gives_the_same_bits(report: SearchRe
 
 
 @pytest.mark.slow
-def test_one_worker_or_two_and_a_second_run_give_the_same_bytes_of_scores(report: SearchReport, tmp_path: Path) -> None:
+def test_one_worker_or_two_or_four_of_a_killed_driver_leave_the_same_bytes(
+    report: SearchReport, tmp_path: Path
+) -> None:
+    with another_process(PACKAGE.parent, str(tmp_path), "4") as killed:
+        deadline = time.monotonic() + 250
+        while not list(tmp_path.glob("processed/signals/*.scores.parquet")) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        killed.kill()
+    assert killed.returncode == -signal.SIGKILL
+    kept = {path: path.stat().st_mtime_ns for path in tmp_path.glob("processed/signals/[!.]*")}
     told = in_another_process(PACKAGE.parent, str(tmp_path), "1")
+    assert kept and all(
+        path.stat().st_mtime_ns == then for path, then in kept.items() if "importances" not in path.name
+    )
     assert told["id"] == report.result["id"]
     mine, other = (Path(root) / "processed/signals" for root in (Path(report.path).parents[1], tmp_path))
     files = sorted(path.name for path in other.iterdir())

@@ -20,10 +20,9 @@ from daytrader_ray.domain.errors import ConfigError, DataError
 from daytrader_ray.domain.trading import MEMBERS, members_of
 from daytrader_ray.features.feature_set import feature_set
 from daytrader_ray.models.bundle import Bundle, SearchVerdict, differences
-from daytrader_ray.models.calibration import Calibrated
 from daytrader_ray.universe.config import UniverseConfig
 from daytrader_ray.walkforward.cut import cut
-from daytrader_ray.walkforward.fit import Market, bytes_of_fit, fit_member, out_of_fold
+from daytrader_ray.walkforward.fit import Made, Market, bytes_of_fit, fit_member, out_of_fold
 from daytrader_ray.walkforward.train import Learned, assemble
 from daytrader_ray.walkforward.view import view_of
 from daytrader_ray.walkforward.windows import Window, folds_of, latest_train, training_window
@@ -173,7 +172,7 @@ def _learn(
     seen = (window, *folds_of(window, config.ensemble.stacking_folds))
     views = dict(unordered((k, partial(choose.remote, shared, part, config)) for k, part in enumerate(seen)))
     view, folds = views[0], [(part, views[k]) for k, part in enumerate(seen)][1:]
-    members: dict[str, Calibrated] = {}
+    members: dict[str, Made] = {}
     work = ((name, partial(fit[name].remote, shared, view, window, name, config)) for name in names)
     for name, fitted in unordered(work):
         members[name] = fitted

@@ -1,6 +1,8 @@
 import datetime as dt
 import json
 import shutil
+import signal
+import time
 from pathlib import Path
 
 import numpy as np
@@ -151,7 +153,7 @@ def test_one_worker_or_two_or_four_of_a_killed_driver_leave_the_same_bytes(
             time.sleep(0.05)
         killed.kill()
     assert killed.returncode == -signal.SIGKILL
-    kept = {path: path.stat().st_mtime_ns for path in tmp_path.glob("processed/signals/[!.]*")}
+    kept = {path: path.stat().st_mtime_ns for path in tmp_path.glob("processed/signals/*.scores.parquet")}
     told = in_another_process(PACKAGE.parent, str(tmp_path), "1")
     assert kept and all(
         path.stat().st_mtime_ns == then for path, then in kept.items() if "importances" not in path.name

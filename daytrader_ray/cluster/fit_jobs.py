@@ -7,7 +7,7 @@ overlap read them once.
 import hashlib
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from daytrader_ray.domain.trading import MEMBERS, SCORERS
 from daytrader_ray.models.members.surface import Continuing
 from daytrader_ray.walkforward.config import SearchConfig
 from daytrader_ray.walkforward.fit import CPU, Market, configured
+from daytrader_ray.walkforward.tuning import options_of, with_options
 from daytrader_ray.walkforward.windows import Block, Window, folds_of
 
 FIT_SOURCES = (
@@ -62,7 +63,8 @@ CHAIN = 13
 class Job:
     """One member to fit: on a window and on its folds, each with the file of what it sees; `path` gets the scores.
 
-    `inputs` is all that the key of the scores is made of. With a warm start `state` gets what the member has become,
+    `options` are those of candidate number `candidate`; `inputs` is all that the key of the scores is made of. With a
+    warm start `state` gets what the member has become,
     and `after` is that file of the window before, where the fit begins (None: anew). `refit` says that the window is
     fitted twice, the second time on all of its training span.
     """
@@ -71,6 +73,8 @@ class Job:
     sights: tuple[tuple[Window, str], ...]
     path: str
     inputs: Mapping[str, Any]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    candidate: int = 0
     state: str | None = None
     after: str | None = None
     refit: bool = False
@@ -131,10 +135,14 @@ def jobs_of(market: Market, windows: Sequence[Window], config: SearchConfig, lab
     """Return every fit of a search with the key of all that goes into it; nothing is computed yet."""
     folder, chain = f"{root}/processed/signals", CHAIN if config.warm_start else 1
     shared = _shared(market, config, label_config)
-    makers = [_Maker.of(name, config, folder) for name in SCORERS]
+    makers = [
+        _Maker.of(name, k, with_options(config, name, options), folder)
+        for name in SCORERS
+        for k, options in enumerate(options_of(name, config))
+    ]
     first = windows[0].train[0]
     sessions = digests_of_sessions(market, (first, windows[-1].test[1]))
-    jobs, before, chosen = list[Job](), dict[str, Job](), dict[str, Any]()
+    jobs, before, chosen = list[Job](), dict[_Maker, Job](), dict[str, Any]()
     for k, window in enumerate(windows):
         rows = key_of({"rows": sessions[window.train[0] - first : window.test[1] - first]})
         whole = (window, *folds_of(window, config.ensemble.stacking_folds))
@@ -145,8 +153,8 @@ def jobs_of(market: Market, windows: Sequence[Window], config: SearchConfig, lab
         sights = tuple((one, f"{folder}/{key_of(parts)}.view.json") for one, parts in zip(whole, seen, strict=True))
         for maker in makers:
             inputs = {"rows": rows, "blocks": _relative(window), "views": seen}
-            before[maker.member] = maker.job(sights, inputs, before.get(maker.member))
-            jobs.append(before[maker.member])
+            before[maker] = maker.job(sights, inputs, before.get(maker))
+            jobs.append(before[maker])
     return jobs
 
 
@@ -163,18 +171,20 @@ def _shared(market: Market, config: SearchConfig, label_config: Any) -> dict[str
     }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Maker:
-    """Makes the jobs of one member: what of its key is the same in every window, and whether its fits are chained."""
+    """Makes the jobs of one member and candidate: what is the same in every window's key, and whether they chain."""
 
     member: str
+    candidate: int
+    options: Mapping[str, Any]
     folder: str
     inputs: Mapping[str, Any]
     warm: bool
     refit: bool
 
     @classmethod
-    def of(cls, name: str, config: SearchConfig, folder: str) -> "_Maker":
+    def of(cls, name: str, candidate: int, config: SearchConfig, folder: str) -> "_Maker":
         kind: Any = configured(name, config)
         others = set(MEMBER_SOURCES.values()) - {MEMBER_SOURCES[name]}
         told = {"calibration", "importance_samples", "score_every_minutes", "refit_on_full_train"}
@@ -186,14 +196,14 @@ class _Maker:
             **config.model_dump(mode="json", include=told),
         }
         warm = config.warm_start and isinstance(kind, Continuing)
-        return cls(name, folder, inputs, warm, config.refit_on_full_train)
+        return cls(name, candidate, config.members.get(name, {}), folder, inputs, warm, config.refit_on_full_train)
 
     def job(self, sights: tuple[tuple[Window, str], ...], inputs: Mapping[str, Any], before: Job | None) -> Job:
         after = before.state if before is not None else None
         whole = {**inputs, **self.inputs, "after": after and after.rpartition("/")[2]}
         path = f"{self.folder}/{key_of(whole)}.scores.parquet"
         state = beside(path, "state.zip") if self.warm else None
-        return Job(self.member, sights, path, whole, state, after, self.refit)
+        return Job(self.member, sights, path, whole, self.options, self.candidate, state, after, self.refit)
 
 
 def digests_of_sessions(market: Market, block: Block) -> list[str]:

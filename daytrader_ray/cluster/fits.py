@@ -25,6 +25,7 @@ from daytrader_ray.models.scaling import View
 from daytrader_ray.walkforward.config import SearchConfig
 from daytrader_ray.walkforward.cut import only_features
 from daytrader_ray.walkforward.fit import CPU, GPU, Market, Sight, bytes_of_fit, configured, fit_and_score
+from daytrader_ray.walkforward.tuning import chosen, ic_on_b, with_options
 from daytrader_ray.walkforward.view import view_of
 from daytrader_ray.walkforward.windows import Window
 
@@ -60,8 +61,8 @@ def run_fits(
     fit = fit_tasks(_timed_fit, config, memory)
     shared = ray.put(for_fits(market))
     choose = ray.remote(num_cpus=1, memory=memory, max_retries=2)(_timed_view)
-    chosen = unordered((path, partial(choose.remote, shared, window, config)) for path, window in unseen)
-    for n, (path, (view, spent)) in enumerate(chosen, start=len(views) - len(unseen) + 1):
+    seen = unordered((path, partial(choose.remote, shared, window, config)) for path, window in unseen)
+    for n, (path, (view, spent)) in enumerate(seen, start=len(views) - len(unseen) + 1):
         seconds["view"] = spent
         atomic_write_json(path, view.as_dict())
         progress("selections", n, len(views))
@@ -81,6 +82,25 @@ def run_fits(
         progress("fits", n, len(jobs))
     keep_seconds(root, seconds)
     return missing
+
+
+def picked(market: Market, jobs: Sequence[Job]) -> list[dict[str, Job]]:
+    """Return by member, for each window, the fits that its ensembles trade: of the candidate that B has chosen so far.
+
+    What was fitted must be there.
+    """
+    windows = list({job.window.index: job.window for job in jobs}.values())
+    found: list[dict[str, Job]] = [{} for _ in windows]
+    for name in SCORERS:
+        mine = [[job for job in jobs if job.member == name and job.window is window] for window in windows]
+        tables = [[_ic(market, job) for job in some] if len(some) > 1 else [0.0] for some in mine]
+        for k, candidate in enumerate(chosen(np.array(tables))):
+            found[k][name] = mine[k][candidate]
+    return found
+
+
+def _ic(market: Market, job: Job) -> float:
+    return ic_on_b(market, job.window, ScoreTable.read(job.path).part("b"))
 
 
 def for_fits(market: Market) -> Market:
@@ -117,7 +137,7 @@ class Left(NamedTuple):
 def _told(job: Job, config: SearchConfig) -> tuple[Any, ...]:
     """Return what a worker is told of a fit: its windows, its member, where it begins and whether its state is kept."""
     sights = [(window, load_view(path)) for window, path in job.sights]
-    return sights, job.member, config, job.after, job.state is not None
+    return sights, job.member, with_options(config, job.member, job.options), job.after, job.state is not None
 
 
 def _timed_fit(

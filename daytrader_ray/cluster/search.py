@@ -31,7 +31,7 @@ from daytrader_ray.adapters.spreads import half_spreads
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.cluster.features import FeatureRequest, build, without_absent_indices
 from daytrader_ray.cluster.fit_jobs import FIT_SOURCES, LIBRARIES, MEMBER_SOURCES, Counts, Job, jobs_of
-from daytrader_ray.cluster.fits import Progress, run_fits, silent
+from daytrader_ray.cluster.fits import Progress, picked, run_fits, silent
 from daytrader_ray.cluster.kept import exists, keep_seconds, load_array, load_json, load_view, save_array
 from daytrader_ray.cluster.tasks import unordered
 from daytrader_ray.cluster.trials import WindowFiles, run_trials
@@ -44,7 +44,7 @@ from daytrader_ray.domain.errors import DataError
 from daytrader_ray.domain.panel import Frames
 from daytrader_ray.domain.sessions import SessionGrid
 from daytrader_ray.domain.sources import digest_of_sources
-from daytrader_ray.domain.trading import MASKS, SCORERS
+from daytrader_ray.domain.trading import MASKS, MEMBERS, SCORERS
 from daytrader_ray.engine.config import KernelConfig
 from daytrader_ray.features.feature_set import FeaturesConfig, feature_set
 from daytrader_ray.models.labels import LabelConfig, triple_barrier
@@ -174,19 +174,20 @@ def search(request: SearchRequest, progress: Progress = silent) -> SearchReport:
     made = run_fits(market, jobs, request.config, request.root, watch)
     run_regimes(request, market, found, paths, watch)
     study = study_of(request, market)
+    traded = picked(market, jobs)
     files = [
-        WindowFiles(window, tuple(job.path for job in jobs if job.window is window), path)
-        for window, path in zip(found, paths, strict=True)
+        WindowFiles(window, tuple(job.path for job in mine.values()), path)
+        for window, mine, path in zip(found, traded, paths, strict=True)
     ]
     asked = asked_of(request, frames)
     content = _content(study, asked, files)
     trials = run_trials(study, files, _trial_paths(request.root, content, files), watch)
     watch("verdict", 0, 1)
     _note(request.root, watch)
-    done = _done(jobs, files, trials)
+    done = _done(jobs, traded, files, trials)
     ledger = ledger_store.read(request.root)
     result = findings(market, study, asked, done, ledger, f"search-{key_of(content)[:16]}")
-    result["kept"] = [{"scores": [_name(path) for path in file.scores], "regime": _name(file.regime)} for file in files]
+    result["kept"] = [_kept(file, mine) for file, mine in zip(files, traded, strict=True)]
     ledger_store.write(request.root, entries_of(result))
     path = f"{request.root}/{REPORTS}/{result['id']}.json"
     atomic_write_json(path, result)
@@ -374,13 +375,26 @@ def _trial_paths(root: str, content: Mapping[str, Any], files: Sequence[WindowFi
     return found
 
 
-def _done(jobs: Sequence[Job], files: Sequence[WindowFiles], trials: Mapping[int, Sequence[WindowResult]]) -> Done:
-    used = [file.window for file in files]
-    mine = [[job for job in jobs if job.window is window] for window in used]
+def _kept(file: WindowFiles, traded: Mapping[str, Job]) -> dict[str, Any]:
+    """Return the names of a window's files, and with which options its members were fitted."""
+    return {
+        "view": _name(traded[MEMBERS[0]].view),
+        "scores": [_name(path) for path in file.scores],
+        "regime": _name(file.regime),
+        "options": {name: dict(traded[name].options) for name in MEMBERS},
+    }
+
+
+def _done(
+    jobs: Sequence[Job],
+    traded: Sequence[Mapping[str, Job]],
+    files: Sequence[WindowFiles],
+    trials: Mapping[int, Sequence[WindowResult]],
+) -> Done:
     return Done(
-        windows=used,
-        views=[load_view(some[0].view) for some in mine],
-        importances=[{job.member: load_json(job.beside) for job in some} for some in mine],
+        windows=[file.window for file in files],
+        views=[load_view(mine[MEMBERS[0]].view) for mine in traded],
+        importances=[{name: load_json(job.beside) for name, job in mine.items()} for mine in traded],
         regimes=[(load_array(file.regime), load_json(_beside(file.regime))) for file in files],
         trials=trials,
         fits=Counts.of(jobs).all,

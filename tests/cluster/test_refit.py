@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from daytrader_ray.cluster.fit_jobs import CHAIN, Counts, jobs_of
+from daytrader_ray.cluster.fits import picked, save_scores
 from daytrader_ray.cluster.kept import load_state, packed
+from daytrader_ray.domain.trading import MEMBERS, SCORERS
 from daytrader_ray.models.labels import LabelConfig
 from daytrader_ray.models.members.lstm import LSTM, LSTMConfig
 from daytrader_ray.models.members.xgboost import XGBoost, XGBoostConfig
@@ -95,6 +97,25 @@ def test_with_a_warm_start_fits_are_a_chain_on_the_features_of_its_first_window(
     firsts = [job.path for job in cold if job.window is FOUND[0]]
     assert firsts == [job.path for job in warm if job.window is FOUND[0]]
     assert not {job.path for job in cold[len(firsts) :]} & {job.path for job in warm}
+
+
+def test_candidates_are_fits_of_their_own_and_the_first_is_the_one_of_a_search_without_any() -> None:
+    plain, tuned = (jobs_of(HERE, FOUND[:1], told(tune_members=n), LabelConfig(), "root") for n in (1, 3))
+    assert (Counts.of(plain), Counts.of(tuned)) == (Counts(5, 2), Counts(15, 2))
+    assert [job.path for job in plain] == [job.path for job in tuned if job.candidate == 0]
+    assert len({job.path for job in tuned}) == 17 and len({job.view for job in tuned}) == 1
+
+
+def test_each_window_trades_the_candidates_that_b_has_chosen_so_far(tmp_path: Path) -> None:
+    jobs = jobs_of(HERE, FOUND, told(tune_members=2), LabelConfig(), str(tmp_path))
+    for job in jobs:
+        rows = HERE.rows((job.window.a[0], job.window.test[1]))
+        scores = HERE.labels.forward_return[rows][:, HERE.columns]
+        better = job.candidate if job.window.index else 1 - job.candidate  # the first wins the first window alone
+        save_scores(HERE, job, scores * (2.0 * better - 1.0) * (1 + job.window.index))
+    first, second, *_ = picked(HERE, jobs)
+    assert {job.candidate for name, job in first.items() if name in MEMBERS} == {0}
+    assert list(first) == list(SCORERS) and all(job.window is FOUND[1] for job in second.values())
 
 
 def test_a_refit_is_counted_as_the_fit_it_is_and_has_a_key_of_its_own() -> None:

@@ -7,7 +7,7 @@ training before them, skills from steps that are over.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -15,10 +15,10 @@ import numpy.typing as npt
 
 from daytrader_ray.domain.budget import CONFIDENCE, Sizing
 from daytrader_ray.domain.cadence import bars_between, is_scored
-from daytrader_ray.domain.panel import Frames
 from daytrader_ray.domain.regime import Regime
 from daytrader_ray.domain.trading import EQUAL
-from daytrader_ray.engine.backtest import BacktestResult
+from daytrader_ray.engine.backtest import Record
+from daytrader_ray.engine.trips import trips_of
 from daytrader_ray.models.ensemble import (
     Ensemble,
     Rules,
@@ -39,7 +39,7 @@ from daytrader_ray.regime.config import entry_scale, strategy_table
 from daytrader_ray.walkforward.costs import round_trip_costs
 from daytrader_ray.walkforward.cut import cut
 from daytrader_ray.walkforward.kelly import Kelly, fit_kelly
-from daytrader_ray.walkforward.simulate import Purse, Terms, simulate
+from daytrader_ray.walkforward.simulate import Purse, Stage, Terms, staged
 from daytrader_ray.walkforward.study import Study, WindowInputs, scored, scored_block
 from daytrader_ray.walkforward.windows import Block
 
@@ -127,6 +127,8 @@ def ensemble_signals(study: Study, found: Scored, ensemble: Ensemble) -> Float64
 
 def weights_at(study: Study, found: Scored, ensemble: Ensemble) -> Float64:
     """Return the weights in force at each bar of a block `[row, member]`."""
+    if ensemble.online is None:
+        return ensemble.weights[found.regime.astype(np.int64) + 1]
     return _over(study, found, ensemble, weights_in_force)
 
 
@@ -151,7 +153,7 @@ def _with_thresholds(study: Study, block: Block, b: Scored, ensemble: Ensemble) 
     cost = round_trip_costs(study.frames, block, study.costs, position_usd)[:, study.columns]
     mine = signal[:, study.columns]
     break_even = break_even_threshold(mine, b.forward, cost)
-    bound = _Bound(study, block, cut(study.frames, block), signal, entry_scale(b.regime, study.regime))
+    bound = _Bound(study, block, signal, entry_scale(b.regime, study.regime))
     threshold, trips = bound.threshold(break_even)
     hours = _hours(study, b, mine, np.sign(mine) * b.forward - cost, threshold)
     if (hours < 1.0).any():
@@ -160,7 +162,7 @@ def _with_thresholds(study: Study, block: Block, b: Scored, ensemble: Ensemble) 
     ensemble = replace(ensemble, threshold=threshold, hours=hours, ic=float(rank_ics(mine[:, :, None], b.forward)[0]))
     if study.kernel.sizing == "confidence":
         return EnsembleFit(ensemble, break_even, trips, None)
-    kelly = fit_kelly(bound.frames, signal, study.columns, partial(bound.result, threshold, hours))
+    kelly = fit_kelly(cut(study.frames, block), signal, study.columns, partial(bound.traded, threshold, hours))
     note = "; ".join(filter(None, (ensemble.note, kelly.note if math.isfinite(threshold) else "")))
     return EnsembleFit(replace(ensemble, sizing=kelly.sizing, note=note), break_even, trips, kelly)
 
@@ -184,9 +186,13 @@ class _Bound:
 
     study: Study
     block: Block
-    frames: Frames
     signal: Float64
     scale: Float64
+
+    @cached_property
+    def stage(self) -> Stage:
+        """Return B, ready to be traded."""
+        return staged(self.study, self.block, self.signal, self.scale)
 
     @property
     def most(self) -> float:
@@ -199,7 +205,7 @@ class _Bound:
 
         Infinity and 0 where there is none.
         """
-        grid, every = self.frames.panel.grid, self.study.config.score_every_minutes
+        grid, every = cut(self.study.frames, self.block).panel.grid, self.study.config.score_every_minutes
         said = self.signal[is_scored(grid.slot_of_row, bars_between(every, grid.bar_minutes))]
         sizes = np.abs(said[np.isfinite(said) & (said != 0.0)])
         if math.isinf(break_even) or not len(sizes):
@@ -211,16 +217,11 @@ class _Bound:
 
     def trips(self, threshold: float, hours: Float64) -> float:
         """Return the round trips a day that the kernel makes on B."""
-        return len(self.result(threshold, hours, CONFIDENCE).trades) / (self.block[1] - self.block[0])
+        found = self.traded(threshold, hours, CONFIDENCE)
+        return len(trips_of(found, self.signal.shape[1]).symbol) / (self.block[1] - self.block[0])
 
-    def result(self, threshold: float, hours: Float64, sizing: Sizing) -> BacktestResult:
+    def traded(self, threshold: float, hours: Float64, sizing: Sizing) -> Record:
         """Trade B, without a slow loop."""
         cash = self.study.config.cash
-        return simulate(
-            self.study,
-            self.block,
-            self.signal,
-            self.scale,
-            Terms(threshold, hours, sizing, score_every_minutes=self.study.config.score_every_minutes),
-            Purse(cash, cash),
-        )
+        terms = Terms(threshold, hours, sizing, score_every_minutes=self.study.config.score_every_minutes)
+        return self.stage.record(terms, Purse(cash, cash))

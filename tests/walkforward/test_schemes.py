@@ -13,7 +13,7 @@ from daytrader_ray.regime.config import entry_scale
 from daytrader_ray.walkforward.ensemble import EnsembleFit, ensemble_signals, fit_ensemble
 from daytrader_ray.walkforward.fit import Market
 from daytrader_ray.walkforward.kelly import FRACTIONS
-from daytrader_ray.walkforward.simulate import Purse, Terms, simulate
+from daytrader_ray.walkforward.simulate import Purse, Terms, staged
 from daytrader_ray.walkforward.study import Study, WindowInputs, scored_block
 from daytrader_ray.walkforward.trial import run_trial
 from tests.walkforward.markets import market, planted
@@ -77,7 +77,7 @@ def test_round_trips_a_day_are_those_of_the_threshold_and_the_hours_on_b(here: M
     b = scored_block(study, given, window.b)
     n_sessions, terms = window.b[1] - window.b[0], Terms(ensemble.threshold, ensemble.hours)
     signal, scale = ensemble_signals(study, b, ensemble), entry_scale(b.regime, study.regime)
-    made = simulate(study, window.b, signal, scale, terms, Purse(study.config.cash, study.config.cash))
+    made = staged(study, window.b, signal, scale).result(terms, Purse(study.config.cash, study.config.cash))
     assert trips == len(made.trades) / n_sessions > 0
     nothing = replace(given, scores=np.full_like(given.scores, np.nan))
     assert fit_ensemble(MASK, study, nothing, STEPS).trips_a_day == 0.0

@@ -34,15 +34,18 @@ from daytrader_ray.domain.errors import BundleError, ConfigError, DataError
 from daytrader_ray.domain.sources import digest_of_sources
 from daytrader_ray.domain.trading import BASELINES, MEMBERS, SCORERS
 from daytrader_ray.engine.config import KernelConfig
+from daytrader_ray.models.labels import LabelConfig
 from daytrader_ray.universe.config import UniverseConfig
 from daytrader_ray.walkforward.config import SearchConfig
 from daytrader_ray.walkforward.fit import fit_and_score
 from daytrader_ray.walkforward.result import stitch, trial_dict
 from daytrader_ray.walkforward.trial import run_trial
+from daytrader_ray.walkforward.tuning import with_options
 from daytrader_ray.walkforward.view import view_of
-from daytrader_ray.walkforward.windows import windows
+from daytrader_ray.walkforward.windows import WindowSpec, windows
 from tests.cluster.sources import PACKAGE
 from tests.cluster.stores import SYMBOLS, another_process, fill, in_another_process
+from tests.walkforward.markets import market, planted
 
 pytestmark = pytest.mark.ray
 
@@ -165,6 +168,23 @@ def test_one_worker_or_two_or_four_of_a_killed_driver_leave_the_same_bytes(
     assert files == sorted(path.name for path in mine.iterdir())
     assert [name for name in files if (mine / name).read_bytes() != (other / name).read_bytes()] == []
     assert Path(report.path).read_bytes() == Path(tmp_path, "reports", Path(report.path).name).read_bytes()
+
+
+def test_fits_of_a_chain_begin_where_the_one_before_ended_on_whatever_worker(ray_cluster: int, tmp_path: Path) -> None:
+    config = SearchConfig(
+        warm_start=True, tune_members=2, refit_on_full_train=True, importance_samples=0, max_samples=400
+    )
+    here = market(planted(n_sessions=10, n_symbols=2))
+    found = windows(here.frames.panel.grid, WindowSpec.parse("6s", "2s", "2s"))
+    jobs = [job for job in jobs_of(here, found, config, LabelConfig(), str(tmp_path)) if job.member == "xgboost"]
+    assert len(run_fits(here, jobs, config, str(tmp_path))) == len(jobs) == 2 * len(found)
+    assert run_fits(here, jobs, config, str(tmp_path)) == []
+    start, view = None, view_of(here, found[0], config)
+    for job in (job for job in jobs if job.candidate == 1):
+        own = with_options(config, job.member, job.options)
+        alone = fit_and_score(here, [(job.window, view)], job.member, own, start)
+        assert alone.scores.tobytes() == ScoreTable.read(job.path).values.tobytes()
+        start = alone.state
 
 
 def test_baselines_are_trials_of_their_own_and_never_the_best(report: SearchReport) -> None:

@@ -36,6 +36,8 @@ CONFIG = SearchConfig(train="6s", test="2s", step="2s", min_windows=1)
 KILLS, SEED = 12, 5
 CPUS = (1, 2, 4)
 VICTIMS = ("worker", "driver", "node")
+NO_WORKERS = ("ray::IDLE", "ray::Dashboard", "ray::RuntimeEnv")
+"""Without its agents a node's Ray ends."""
 MOST_SECONDS = 600.0
 """After all of Ray is gone a driver ends within this."""
 POLL_SECONDS = 0.05
@@ -86,7 +88,7 @@ def sigkill() -> list[Result]:
 def disturb(root: Path, rng: random.Random, victim: str) -> None:
     """Start a search and kill a part of it at a moment of its work; what can go on must end well."""
     cpus, target = rng.choice(CPUS), kept(root) + rng.randrange(5)
-    with started_search(root, cpus) as child:
+    with started_search(root, cpus) as child:  # what it says fits into the pipe that nobody reads meanwhile
         while child.poll() is None and kept(root) < target:
             time.sleep(POLL_SECONDS)
         time.sleep(rng.uniform(0.0, 3.0))
@@ -96,11 +98,12 @@ def disturb(root: Path, rng: random.Random, victim: str) -> None:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
         began = time.monotonic()
-        code = child.wait(MOST_SECONDS)
+        _, said = child.communicate(timeout=MOST_SECONDS)
+        code = child.returncode
     print(f"{victim} of {cpus} CPUs killed with {kept(root)} fits kept: {code} after {time.monotonic() - began:.0f} s")
     sys.stdout.flush()
     if victim == "worker" and code:
-        raise AssertionError("the loss of a worker ended the search")
+        raise AssertionError(f"the loss of a worker ended the search: {said[-2000:]}")
 
 
 def _is(process: psutil.Process, victim: str, driver: int) -> bool:
@@ -109,7 +112,7 @@ def _is(process: psutil.Process, victim: str, driver: int) -> bool:
         if victim == "driver":
             return process.pid == driver
         if victim == "worker":
-            return name.startswith("ray::") and not name.startswith("ray::IDLE")
+            return name.startswith("ray::") and not name.startswith(NO_WORKERS)
         return name in {"raylet", "gcs_server"} or name.startswith("ray::")
     return False
 
@@ -126,7 +129,7 @@ def started_search(root: Path, cpus: int) -> Iterator["subprocess.Popen[str]"]:
     """Run the search as a program; nothing of it is left after the block."""
     environ = {**os.environ, "RAY_AUTH_MODE": "disabled"}
     command = [sys.executable, "-m", "benchmarks.search_kill", str(root), str(cpus)]
-    child = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    child = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         yield child
     finally:
@@ -139,9 +142,9 @@ def started_search(root: Path, cpus: int) -> Iterator["subprocess.Popen[str]"]:
 def finished(root: Path, cpus: int) -> dict[str, Any]:
     """Let a search come to its end; return what it printed."""
     with started_search(root, cpus) as child:
-        out, _ = child.communicate(timeout=2 * MOST_SECONDS)
+        out, said = child.communicate(timeout=2 * MOST_SECONDS)
     if child.returncode:
-        raise AssertionError(f"the search ended with {child.returncode}")
+        raise AssertionError(f"the search ended with {child.returncode}: {said[-2000:]}")
     return dict(json.loads(out.strip().splitlines()[-1]))
 
 

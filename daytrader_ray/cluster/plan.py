@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import psutil
 
-from daytrader_ray.adapters.frames import load_frames
-from daytrader_ray.cluster.features import current_set, without_absent_indices
+from daytrader_ray.cluster.features import current_set
 from daytrader_ray.cluster.fit_jobs import Counts, Job, jobs_of
 from daytrader_ray.cluster.fits import for_fits
 from daytrader_ray.cluster.kept import exists, known_seconds
@@ -19,7 +18,9 @@ from daytrader_ray.cluster.search import (
     found_in,
     market_of,
     regime_paths,
+    stored_frames,
     stored_grid,
+    trials_of,
 )
 from daytrader_ray.domain.panel import Frames
 from daytrader_ray.domain.sessions import SessionGrid
@@ -106,7 +107,7 @@ def plan(request: SearchRequest, cpus: int | None = None) -> Plan:
     if name is None:
         grid = stored_grid(request)
         return Plan(str(request.spec), grid, found_in(grid, request), None, *machine)
-    frames = load_frames(request.root, without_absent_indices(request.root, request.universe.symbols), name)
+    frames = stored_frames(request, name)
     grid = frames.panel.grid
     found = found_in(grid, request)
     return Plan(str(request.spec), grid, found, _work(request, frames, found), *machine)
@@ -117,8 +118,12 @@ def _work(request: SearchRequest, frames: Frames, found: Sequence[Window]) -> Wo
     jobs = jobs_of(market, found, config, request.labels, request.root)
     missing = [job for job in jobs if not job.there]
     views = {path for job in jobs for _, path in job.sights if not exists(path)}
-    regimes = [path for path in regime_paths(request, frames, found) if not exists(path)]
-    to_do = {"view": len(views), "regime": len(regimes), "trial": len(MASKS) * len(found), **_by_member(missing)}
+    paths = regime_paths(request, frames, found)
+    regimes = [path for path in paths if not exists(path)]
+    trials = len(MASKS)
+    if not missing and not regimes:  # a trial has a key only when all that it is made of is there
+        trials = sum(not exists(path) for path in trials_of(request, market, jobs, paths).paths.values())
+    to_do = {"view": len(views), "regime": len(regimes), "trial": trials * len(found), **_by_member(missing)}
     return Work(
         fits=Counts.of(jobs),
         cached=Counts.of(job for job in jobs if job.there),

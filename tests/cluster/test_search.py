@@ -18,6 +18,7 @@ from daytrader_ray.cluster.backtest import Span, backtest_bundle, backtest_mask
 from daytrader_ray.cluster.fit_jobs import Counts, jobs_of
 from daytrader_ray.cluster.fits import run_fits
 from daytrader_ray.cluster.kept import load_view
+from daytrader_ray.cluster.plan import plan
 from daytrader_ray.cluster.search import (
     SearchReport,
     SearchRequest,
@@ -34,6 +35,7 @@ from daytrader_ray.domain.errors import BundleError, ConfigError, DataError
 from daytrader_ray.domain.sources import digest_of_sources
 from daytrader_ray.domain.trading import BASELINES, MASKS, MEMBERS, SCORERS
 from daytrader_ray.engine.config import KernelConfig
+from daytrader_ray.features.feature_set import FeaturesConfig
 from daytrader_ray.models.labels import LabelConfig
 from daytrader_ray.universe.config import UniverseConfig
 from daytrader_ray.walkforward.config import SearchConfig
@@ -142,6 +144,19 @@ def test_a_trial_that_is_gone_runs_again_alone_and_its_curve_is_in_the_ledger_on
     assert sorted(entry.mask for entry in entries) == list(range(1, 2 ** len(MEMBERS)))
     assert {entry.search for entry in entries} == {report.result["id"]}
     assert again.result["statistics"]["n_ledger"] == 0
+
+
+def test_a_dry_run_says_what_is_kept_and_what_is_not(report: SearchReport, request_: SearchRequest) -> None:
+    told = plan(request_, cpus=2)
+    assert told.work is not None and told.work.fits == told.work.cached == report.fits
+    assert (told.work.to_do, told.minutes, told.untimed) == ({}, 0.0, [])
+    tuned = request_.model_copy(update={"config": request_.config.model_copy(update={"tune_members": 2})})
+    more = plan(tuned, cpus=2)
+    assert more.work is not None and more.work.fits == Counts(10, 2) and more.work.cached == Counts(5, 2)
+    assert more.work.to_do == {"trial": len(MASKS), **dict.fromkeys(MEMBERS, 1)}
+    assert more.minutes is not None and more.minutes > 0.0 and more.gib is not None
+    other = request_.model_copy(update={"features": FeaturesConfig(extra=("CCI(20)",))})
+    assert plan(other).as_dict()["fits"] is None and len(plan(other).windows) == 1
 
 
 def test_workers_change_nothing_one_process_gives_the_same_bits(report: SearchReport, request_: SearchRequest) -> None:

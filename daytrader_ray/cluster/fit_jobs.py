@@ -16,7 +16,7 @@ from daytrader_ray.adapters.libraries import versions_of
 from daytrader_ray.cluster.kept import exists
 from daytrader_ray.domain.content import add_arrays, key_of
 from daytrader_ray.domain.sources import digest_of_sources
-from daytrader_ray.domain.trading import MEMBERS, SCORERS
+from daytrader_ray.domain.trading import BASELINES, MEMBERS, SCORERS
 from daytrader_ray.models.members.surface import Continuing
 from daytrader_ray.walkforward.config import SearchConfig
 from daytrader_ray.walkforward.fit import CPU, Market, configured
@@ -124,6 +124,14 @@ class Counts:
         for job in jobs:
             n[job.member in MEMBERS] += job.fits
         return cls(n[True], n[False])
+
+    @classmethod
+    def asked(cls, windows: Sequence[Window], config: SearchConfig) -> "Counts":
+        """Count the fits that a search needs on its windows, whatever is kept."""
+        each = sum(1 + len(folds_of(window, config.ensemble.stacking_folds)) for window in windows)
+        each += len(windows) * config.refit_on_full_train
+        n = {name: len(options_of(name, config)) * each for name in SCORERS}
+        return cls(sum(n[name] for name in MEMBERS), sum(n[name] for name in BASELINES))
 
     @property
     def all(self) -> int:

@@ -63,7 +63,7 @@ def run_fits(
     choose = ray.remote(num_cpus=1, memory=memory, max_retries=2)(_timed_view)
     seen = unordered((path, partial(choose.remote, shared, window, config)) for path, window in unseen)
     for n, (path, (view, spent)) in enumerate(seen, start=len(views) - len(unseen) + 1):
-        seconds["view"] = spent
+        keep_seconds(root, {"view": spent})
         atomic_write_json(path, view.as_dict())
         progress("selections", n, len(views))
     progress("fits", len(jobs) - len(missing), len(jobs))
@@ -74,13 +74,13 @@ def run_fits(
     )
     for n, (job, (found, spent)) in enumerate(unordered(work), start=len(jobs) - len(missing) + 1):
         seconds[job.member] = spent
+        keep_seconds(root, {job.member: spent})
         atomic_write_json(job.beside, found.importances)
         if job.state is not None:
             atomic_write_bytes(job.state, found.state)
             written.add(job.state)
         save_scores(market, job, found.scores)
         progress("fits", n, len(jobs))
-    keep_seconds(root, seconds)
     return missing
 
 

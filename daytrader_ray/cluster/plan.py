@@ -40,7 +40,6 @@ class Work:
     process holds of the market, `a_fit` what each worker takes.
     """
 
-    fits: Counts
     cached: Counts
     to_do: Mapping[str, int]
     held: int
@@ -49,11 +48,12 @@ class Work:
 
 @dataclass(frozen=True)
 class Plan:
-    """The windows of a search by their dates, and the work; `work` is None while features are not up to date."""
+    """The windows of a search, its fits, and what is left to do: `work` is None while features are not up to date."""
 
     spec: str
     grid: SessionGrid
     windows: tuple[Window, ...]
+    fits: Counts
     work: Work | None
     seconds: Mapping[str, float]
     cpus: int
@@ -89,9 +89,9 @@ class Plan:
             "spec": self.spec,
             "sessions": {"first": str(sessions[0].date), "last": str(sessions[-1].date), "n": len(sessions)},
             "windows": [dated(self.grid, window) for window in self.windows],
-            "fits": work and work.fits.members,
+            "fits": self.fits.members,
             "fits_cached": work and work.cached.members,
-            "baseline_fits": work and work.fits.baselines,
+            "baseline_fits": self.fits.baselines,
             "baseline_fits_cached": work and work.cached.baselines,
             "fits_at_once": work and self.at_once,
             "minutes": self.minutes and round(self.minutes, 1),
@@ -106,11 +106,13 @@ def plan(request: SearchRequest, cpus: int | None = None) -> Plan:
     machine = known_seconds(request.root), cpus or os.cpu_count() or 1, psutil.virtual_memory().available
     if name is None:
         grid = stored_grid(request)
-        return Plan(str(request.spec), grid, found_in(grid, request), None, *machine)
+        found = found_in(grid, request)
+        return Plan(str(request.spec), grid, found, Counts.asked(found, request.config), None, *machine)
     frames = stored_frames(request, name)
     grid = frames.panel.grid
     found = found_in(grid, request)
-    return Plan(str(request.spec), grid, found, _work(request, frames, found), *machine)
+    fits = Counts.asked(found, request.config)
+    return Plan(str(request.spec), grid, found, fits, _work(request, frames, found), *machine)
 
 
 def _work(request: SearchRequest, frames: Frames, found: Sequence[Window]) -> Work:
@@ -125,7 +127,6 @@ def _work(request: SearchRequest, frames: Frames, found: Sequence[Window]) -> Wo
         trials = sum(not exists(path) for path in trials_of(request, market, jobs, paths).paths.values())
     to_do = {"view": len(views), "regime": len(regimes), "trial": trials * len(found), **_by_member(missing)}
     return Work(
-        fits=Counts.of(jobs),
         cached=Counts.of(job for job in jobs if job.there),
         to_do={name: n for name, n in to_do.items() if n},
         held=bytes_in(without_features(frames)) + bytes_in(for_fits(market).labels),

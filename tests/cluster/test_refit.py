@@ -102,6 +102,7 @@ def test_with_a_warm_start_fits_are_a_chain_on_the_features_of_its_first_window(
 def test_candidates_are_fits_of_their_own_and_the_first_is_the_one_of_a_search_without_any() -> None:
     plain, tuned = (jobs_of(HERE, FOUND[:1], told(tune_members=n), LabelConfig(), "root") for n in (1, 3))
     assert (Counts.of(plain), Counts.of(tuned)) == (Counts(5, 2), Counts(15, 2))
+    assert Counts.asked(FOUND[:1], told(tune_members=3)) == Counts(15, 2)
     assert [job.path for job in plain] == [job.path for job in tuned if job.candidate == 0]
     assert len({job.path for job in tuned}) == 17 and len({job.view for job in tuned}) == 1
 
@@ -123,4 +124,5 @@ def test_a_refit_is_counted_as_the_fit_it_is_and_has_a_key_of_its_own() -> None:
         jobs_of(HERE, FOUND[:1], told(refit_on_full_train=again), LabelConfig(), "root") for again in (False, True)
     )
     assert (Counts.of(once), Counts.of(twice)) == (Counts(5, 2), Counts(10, 4))
+    assert Counts.asked(FOUND[:1], told(refit_on_full_train=True)) == Counts(10, 4)
     assert not {job.path for job in once} & {job.path for job in twice}

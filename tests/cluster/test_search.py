@@ -397,6 +397,8 @@ def test_an_ensemble_of_the_search_trades_its_steps_again_to_the_cent(
     assert told["bar"]["close"] == told["order"]["price"] and told["decision"]["entry"] == entry
     assert len(told["features"]) == report.result["selection"]["of"]
     assert [one["name"] for one in told["decision"]["members"]] == list(MEMBERS)
+    equal = backtest_mask(request_, MASKS[-1]).run
+    assert equal.session_equity.tolist() == report.result["trials"][-1]["equity"] and equal.manifest.members == MEMBERS
     again = backtest_mask(request_, 31, Span(first=dt.date(2025, 11, 12), cash=50_000.0))
     assert (len(again.run.dates), again.run.session_equity[0]) == (1, 50_000.0)
     with pytest.raises(ConfigError, match="mask 200"):

@@ -29,7 +29,8 @@ DSR_ABOVE = 0.95
 class Stands:
     """What a verdict stands on: the best ensemble's members, its first and last day out of sample, and its market.
 
-    `hindsight` says why the universe was chosen with hindsight; empty when it was not.
+    `hindsight` says why the universe was chosen with hindsight; empty when it was not. `looks` are the ISO days that
+    the search's trials have been judged up to, sorted, this one included.
     """
 
     members: Sequence[str]
@@ -38,6 +39,7 @@ class Stands:
     symbols: Sequence[str]
     market: str
     hindsight: str = ""
+    looks: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -189,7 +189,7 @@ def _made(result: Mapping[str, Any]) -> str:
         f"{share(labels['flat'])} flat, {share(labels['up'])} up. Each of {result['fits']} fits (a model in a window) "
         "was trained on earlier sessions only; weights, scale and threshold come from the last sessions before each "
         f"test.{apart} Orders meet the bar after the decision: limits fill where the price passes through them, "
-        "market orders at the open, worse by half the spread and market impact. Every position has a resting stop and is closed "
-        "before the end of the day.</p>"
+        "market orders at the open, worse by half the spread and market impact. Every position has a resting stop and "
+        "is closed before the end of the day.</p>"
         f"<p class='muted'>Result {escape(result['id'])}.</p></section>"
     )

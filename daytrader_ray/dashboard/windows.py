@@ -113,7 +113,10 @@ def _schemes_own(result: Mapping[str, Any], found: Sequence[Mapping[str, Any]]) 
             f"mean {fmean(regrets):.2f}, largest {max(regrets):.2f}, never above {bound:.1f}.</p>"
         )
     in_each = _by_regime(result, found) if any(window["scheme"] == "regime" for window in found) else ""
-    return f"{f'<p>Notes on the weights:</p><ul>{listed}</ul>' if listed else ''}{lost}{in_each}"
+    said = f"<ul>{listed}</ul>" if listed else ""
+    if len(notes) > FEW:
+        said = folded(f"{len(notes)} notes on weights and sizes", said)
+    return f"{said}{lost}{in_each}"
 
 
 def _times(n: int, of: int) -> str:

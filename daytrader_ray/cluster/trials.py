@@ -7,6 +7,7 @@
 Whoever watches sees a trial's figures before the search ends: a finished one is entered in the ledger, then kept.
 """
 
+import gc
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -122,6 +123,8 @@ def _trial(
     """One ensemble or baseline through all windows: a report each, and what it found in its file at the end."""
     from ray import tune
 
+    gc.collect()
+    gc.freeze()  # what the imports made stays, and is not walked through again and again while orders are made
     mask = int(config["mask"])
     done = list[WindowResult]()
     for result in run_trial(mask, study, (read_inputs(file, mask) for file in files)):

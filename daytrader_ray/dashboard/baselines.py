@@ -35,7 +35,7 @@ def baselines_section(result: Mapping[str, Any]) -> str:
 
 def _row(row: Mapping[str, Any]) -> tuple[str, ...]:
     return (
-        escape(WORDS.get(row["name"], row["name"])),
+        escape(WORDS.get(row["name"], row["name"]) + (": no price" if row["trades"] is None else "")),
         text(row["sharpe"], number),
         text(row["total_return"], gain),
         text(row["trades"], whole),

@@ -154,7 +154,8 @@ def results_of(kinds: Sequence[Kind], n: int) -> dict[Kind, Found]:
             low, high = first.interval()
             print(
                 f"{kind}: {first.significant} of {n} significant ({first.share:.1%}, {low:.1%} to {high:.1%}); "
-                f"'It beats ...' {first.beating / n:.1%}; SPA alone {first.by_spa / n:.1%}, DSR alone {first.by_dsr / n:.1%}; mean PBO {first.pbo:.2f}"
+                f"'It beats ...' {first.beating / n:.1%}; SPA alone {first.by_spa / n:.1%}, "
+                f"DSR alone {first.by_dsr / n:.1%}; mean PBO {first.pbo:.2f}"
             )
             found[kind] = first
     return found

@@ -153,10 +153,10 @@ def reassessed(told: Mapping[str, Any], returns: Float64, ledger: Float64) -> As
     """
     with threadpool_limits(1):
         known: dict[str, Any] = {name: _float(told[name]) for name in NUMBERS if name not in BY_LEDGER}
-        tested = {kind: {name: _float(p) for name, p in told[kind].items()} for kind in ("spa_against", "spa_own")}
         return Assessment(
             **known,
-            **tested,
+            spa_against={name: _float(p) for name, p in told["spa_against"].items()},
+            spa_own={name: _float(p) for name, p in told["spa_own"].items()},
             pbo=Pbo(_float(told["pbo"]["value"]), np.empty(0), told["pbo"]["blocks"]),
             intervals={name: Estimate(*map(_float, values)) for name, values in told["intervals"].items()},
             **_by_ledger(returns, told["best"], ledger),

@@ -80,7 +80,9 @@ def test_against_another_ledger_only_what_depends_on_it_is_told_anew() -> None:
     before, now = assess(curves, spy, NO_LEDGER, 1).as_dict(), assess(curves, spy, ledger, 1).as_dict()
     again = reassessed(json.loads(json.dumps(before)), curves, ledger).as_dict()
     assert {name for name in now if now[name] != before[name]} == {*BY_LEDGER} - {"track_record"}
-    assert {name for name in now if again[name] != now[name]} == {"pbo"} and again["pbo"]["value"] == before["pbo"]["value"]
+    assert {name for name in now if again[name] != now[name]} == {"pbo"} and again["pbo"]["value"] == before["pbo"][
+        "value"
+    ]
     short = assess(returns(9), {}, NO_LEDGER, 1).as_dict()
     assert reassessed(short, returns(9), NO_LEDGER).as_dict()["psr"] == short["psr"]
 

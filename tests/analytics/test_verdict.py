@@ -110,20 +110,29 @@ def test_every_look_beyond_the_first_is_said() -> None:
 def test_a_loss_is_called_a_loss_without_odds_and_hindsight_is_said_last() -> None:
     lost = assessment(mean=-0.001, dsr=0.01, spa=1.0, intervals=total(-0.0123, -0.05, 0.01))
     said = verdict(lost, replace(STANDS, hindsight="The symbols were chosen after the data.")).sentence
-    assert "Even the best of 31 ensembles, lstm + forest, lost 1.23% after costs in 250 days with 100,000 USD (95 %" in said
+    assert (
+        "Even the best of 31 ensembles, lstm + forest, lost 1.23% after costs in 250 days with 100,000 USD (95 %"
+        in said
+    )
     assert "histories" not in said
     assert said.endswith("The symbols were chosen after the data.")
 
 
 def test_what_never_traded_found_nothing() -> None:
     idle = assessment(mean=0.0, dsr=math.nan, spa=math.nan, intervals=total(0.0, 0.0, 0.0))
-    assert "made no money and lost none in 250 days with 100,000 USD: it found nothing to trade." in verdict(idle, STANDS).sentence
+    assert (
+        "made no money and lost none in 250 days with 100,000 USD: it found nothing to trade."
+        in verdict(idle, STANDS).sentence
+    )
 
 
 def test_few_days_are_too_short_and_nothing_else_is_claimed() -> None:
     short = verdict(assessment(days=1, n_search=1, intervals=total(0.02)), STANDS).sentence
     assert short.startswith("Too short: 1 day out of sample cannot tell skill from luck, at least 120 are needed.")
-    assert "The best of 1 ensemble, lstm + forest, made 2.00% after costs in 1 day with 100,000 USD (after selection" in short
+    assert (
+        "The best of 1 ensemble, lstm + forest, made 2.00% after costs in 1 day with 100,000 USD (after selection"
+        in short
+    )
     assert "histories" not in short and "beat" not in short and "ignifican" not in short
 
 

@@ -95,7 +95,7 @@ def result(label: str = "too short", sentence: str = "Too short: 4 days.") -> di
             "rows": baselines(),
         },
         "labels": {"samples": 12345, "down": 0.31, "flat": 0.36, "up": 0.33},
-        "settings": {"search": {"seed": 7, "ensemble": {"scheme": "skill"}}},
+        "settings": {"search": {"seed": 7, "tune_members": 1, "score_every_minutes": 1}},
         "left_out": ["corr_qqq", "vix"],
         "members": list(MEMBERS),
         "regime": regime(dates),

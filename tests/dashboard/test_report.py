@@ -225,3 +225,15 @@ def test_what_few_days_seem_to_say_is_struck_out() -> None:
     assert "Below 120 days no ratio here means anything." in told
     assert "1 days minimum track record means nothing below 120 days" in told
     assert "met" not in told.partition("Significant only where")[0].split()
+
+
+def test_options_that_windows_chose_and_a_coarser_cadence_are_told_where_there_are_any(text: str) -> None:
+    assert "Options of the models" not in text and "Models score every" not in text
+    found = result()
+    found["settings"]["search"] |= {"tune_members": 4, "score_every_minutes": 5}
+    options = {name: {} for name in found["members"]}
+    found["kept"] = [{"options": options}, {"options": options | {"xgboost": {"depth": 4, "rounds": 40}}}]
+    told = words(render(found).text)
+    assert "Of 4 candidates for each model" in told
+    assert "LSTM 2 of 2 defaults" in told and "XGBoost 1 of 2 depth 4, rounds 40" in told
+    assert "Models score every 5 minutes" in told

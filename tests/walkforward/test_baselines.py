@@ -34,9 +34,9 @@ def test_an_ensemble_ahead_of_all_says_so_and_that_it_was_chosen_here() -> None:
     assert said["ahead"] is True
     assert said["sentence"] == (
         "Net of cost the best of 31 ensembles has a higher Sharpe ratio than cash, logistic and boosting on these "
-        "days: 3.74 against cash 0.00, logistic 2.81, boosting never traded (counted as 0). Its daily return less theirs in "
-        "basis points, with one standard error: cash +25.0 ± 75.0 (p 0.25), logistic +5.0 ± 5.0 (p 0.50), boosting "
-        "+25.0 ± 75.0. It was chosen on these very days, they were not; the verdict says what luck explains."
+        "days: 3.74 against cash 0.00, logistic 2.81, boosting never traded (counted as 0). Its daily return less "
+        "theirs in basis points, with one standard error: cash +25.0 ± 75.0 (p 0.25), logistic +5.0 ± 5.0 (p 0.50), "
+        "boosting +25.0 ± 75.0. It was chosen on these very days, they were not; the verdict says what luck explains."
     )
     assert [row["name"] for row in said["rows"]] == ["cash", "logistic", "boosting"]
     assert said["rows"][0]["sharpe"] is None and said["rows"][2]["p"] is None

@@ -118,9 +118,11 @@ def _cards(result: Mapping[str, Any], best: Mapping[str, Any]) -> str:
     cards = (
         _card(chips(best["members"], result["members"]), "best ensemble", "wide"),
         _card(f"<em class='{tone}'>{gain(total)}</em>", "net return"),
-        _card(text(metrics["intraday_drawdown"], depth), "deepest drawdown, minute by minute"),
+        _card(text(metrics["intraday_drawdown"], depth), "deepest drawdown, bar by bar"),
         _card(str(metrics["days"]), "days out of sample"),
-        _card(f"{result['windows_effective']:g}", f"independent windows of {result['windows_used']}"),
+        _card(
+            f"{result['windows_effective']:g}", f"of {result['windows_used']} windows if none overlapped in its test"
+        ),
         _card(text(metrics["trades_a_day"], number), "round trips a day"),
         _card(text(metrics["cost_share"], share), "of gross profit went to costs"),
     )

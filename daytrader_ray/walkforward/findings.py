@@ -157,7 +157,7 @@ def _judged(study: Study, asked: Asked, done: Done, ledger: Sequence[Entry], tes
         },
         "verdict": {"label": judged.label, "sentence": judged.sentence},
         "statistics": found.as_dict() | {"looks": len(looks), "first_look": looks[0]},
-        "baselines": comparison(best, len(ensembles), beside, found.spa_against),
+        "baselines": comparison(best, len(ensembles), beside, found.p_against()),
         "trials": [
             trial_dict(trial, seed)
             | {
@@ -187,8 +187,9 @@ def _stands(study: Study, asked: Asked, best: TrialResult, tested: Sequence[str]
         last=tested[-1],
         symbols=_traded(study),
         market=asked.market,
-        hindsight=hindsight(asked.universe, tested),
+        cash=study.config.cash,
         looks=looks,
+        hindsight=hindsight(asked.universe, tested),
     )
 
 

@@ -27,7 +27,7 @@ demo: $(STAMP)   ## install, then run the whole machine on the built-in exchange
 	@$(BIN)/daytrader demo $(ARGS)
 
 test: $(STAMP)   ## install, then the test suite
-	@$(BIN)/python -m pytest -q $(ARGS)
+	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup $(ARGS)
 
 check: $(STAMP)  ## formatting, lint, types, rings
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports

@@ -74,9 +74,9 @@ def theirs(one: Given) -> Callable[[], vbt.Portfolio]:
         return pd.DataFrame(np.stack([opens, whole], axis=1).reshape(2 * len(opens), N_SYMBOLS))
 
     side = np.vstack([np.zeros((1, N_SYMBOLS)), np.sign(one.signal[:-1])])
-    paid = np.round(panel.open * (1 + side * cost), 4)
+    paid = panel.open * (1 + side * cost)
     before = np.vstack([one.frames.features.atr_5[:1], one.frames.features.atr_5[:-1]])
-    distance = np.abs(paid - np.round(paid - side * 2.0 * before, 2)) / paid
+    distance = np.abs(paid - np.round(np.round(paid, 4) - side * 2.0 * before, 2)) / paid
     opens, whole = rows(panel.open, panel.open), rows(panel.open, panel.close)
     high, low, stop = rows(panel.open, panel.high), rows(panel.open, panel.low), rows(distance, distance)
 

@@ -9,11 +9,23 @@ import pytest
 RAY_ROOMS = ("cluster", "e2e")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep a file's tests in one process, for its fixtures, and all that starts Ray in one, for the processors."""
+    for item in items:
+        room = _room(item)
+        item.add_marker(pytest.mark.xdist_group("ray" if room in RAY_ROOMS else str(item.path)))
+
+
+def _room(item: pytest.Item) -> str:
+    """Return the folder of tests that a test is in, "" for a doctest."""
+    here = Path(__file__).parent
+    return item.path.relative_to(here).parts[0] if item.path.is_relative_to(here) else ""
+
+
 @pytest.fixture(autouse=True)
 def _no_ray_outside_its_room(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Make `ray.init` fail in tests that do not live in tests/cluster or tests/e2e."""
-    room = Path(request.node.path).relative_to(Path(__file__).parent).parts[0] if _is_ours(request) else ""
-    if room not in RAY_ROOMS:
+    if _room(request.node) not in RAY_ROOMS:
         if sys.modules.get("ray") is None:
             monkeypatch.setitem(sys.modules, "ray", None)
         else:
@@ -23,10 +35,6 @@ def _no_ray_outside_its_room(request: pytest.FixtureRequest, monkeypatch: pytest
 
 def _refuse(*_: object, **__: object) -> None:
     raise AssertionError("Ray is started only in tests/cluster and tests/e2e")
-
-
-def _is_ours(request: pytest.FixtureRequest) -> bool:
-    return Path(request.node.path).is_relative_to(Path(__file__).parent)
 
 
 @pytest.fixture(autouse=True)

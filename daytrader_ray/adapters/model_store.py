@@ -4,7 +4,7 @@
 
     <root>/models/<id>/manifest.json          schema version, library versions, whose column each weight and score is,
                                               and the SHA-256 of every other file
-    <root>/models/<id>/bundle.json            selection of features, names, configuration, provenance
+    <root>/models/<id>/bundle.json            selection of features, names, configuration, provenance, verdict
     <root>/models/<id>/arrays.safetensors     scaler and ensemble
     <root>/models/<id>/members/<name>/...     one folder for each member
     <root>/models/<id>/regime/...             the regime model, where there is one
@@ -22,7 +22,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ from daytrader_ray.domain.errors import BundleError
 from daytrader_ray.domain.selection import Selection
 from daytrader_ray.domain.trading import MEMBERS
 from daytrader_ray.models import registry
-from daytrader_ray.models.bundle import SCHEMA, Bundle
+from daytrader_ray.models.bundle import SCHEMA, Bundle, SearchVerdict
 from daytrader_ray.models.calibration import Calibrated
 from daytrader_ray.models.ensemble import Ensemble
 from daytrader_ray.models.online import Online
@@ -54,6 +54,7 @@ LATEST = f"{MODELS}/latest.json"
 _ID = re.compile(r"[0-9a-f]{16}")
 _TUPLES = ("symbols", "left_out")
 _PLAIN = ("seed", "fingerprint", "importances")
+_OF_ENSEMBLE = ("scheme", "mask", "note", "score_every_minutes")
 _TRAIN_AGAIN = "train again: daytrader train"
 
 
@@ -219,7 +220,7 @@ def _write(bundle: Bundle, folder: Path) -> None:
     values |= {name: getattr(bundle, name) for name in _PLAIN}
     values |= {"plan": dict(bundle.plan), "last_training_session": bundle.last_training_session.isoformat()}
     values |= {"members": sorted(bundle.members), "selection": bundle.selection.as_list()}
-    values |= {"scheme": bundle.ensemble.scheme, "mask": bundle.ensemble.mask, "note": bundle.ensemble.note}
+    values |= {name: getattr(bundle.ensemble, name) for name in _OF_ENSEMBLE} | {"verdict": asdict(bundle.verdict)}
     atomic_write_json(folder / VALUES, values)
     arrays = {
         "mean": bundle.scaler.mean,
@@ -243,10 +244,11 @@ def _read(folder: Path) -> Bundle:
         selection=Selection.from_list(values["selection"]),
         scaler=Scaler(arrays["mean"], arrays["std"]),
         members={name: registry.load(name, folder / "members" / name) for name in values["members"]},
-        ensemble=_ensemble_of(values["scheme"], values["mask"], values["note"], arrays),
+        ensemble=_ensemble_of({name: values[name] for name in _OF_ENSEMBLE}, arrays),
         regime=regime_files.load(folder / "regime") if (folder / "regime").is_dir() else None,
         plan=values["plan"],
         last_training_session=dt.date.fromisoformat(values["last_training_session"]),
+        verdict=SearchVerdict(**values["verdict"]),
     )
 
 
@@ -273,15 +275,23 @@ def _arrays_of(ensemble: Ensemble) -> dict[str, Float64]:
     }
 
 
-def _ensemble_of(scheme: str, mask: int, note: str, arrays: Mapping[str, Float64]) -> Ensemble:
-    """Return the ensemble that `_arrays_of` took apart."""
+def _ensemble_of(plain: Mapping[str, Any], arrays: Mapping[str, Float64]) -> Ensemble:
+    """Return the ensemble that `_arrays_of` took apart; `plain` are its values that are no arrays."""
     online, (q99, threshold, ic) = None, arrays["q99_threshold_ic"].tolist()
     if "online_loss" in arrays:
         own_loss, rounds = arrays["online_own_loss_rounds"].tolist()
         online = Online(arrays["online_loss"], own_loss, int(rounds), arrays["online_scale"])
-    weights, timeframes, hours = (arrays[name] for name in ("weights", "timeframes", "hours"))
-    sizing = Sizing(arrays["sizing_edges"], arrays["sizing_weight"], float(arrays["sizing_fraction"][0]))
-    return Ensemble(scheme, mask, weights, timeframes, q99, threshold, hours, online, sizing, ic, note)
+    return Ensemble(
+        **plain,
+        weights=arrays["weights"],
+        timeframes=arrays["timeframes"],
+        hours=arrays["hours"],
+        q99=q99,
+        threshold=threshold,
+        online=online,
+        sizing=Sizing(arrays["sizing_edges"], arrays["sizing_weight"], float(arrays["sizing_fraction"][0])),
+        ic=ic,
+    )
 
 
 def _manifest(content: bytes | None, bundle_id: str) -> dict[str, Any]:

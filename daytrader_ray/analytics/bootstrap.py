@@ -38,12 +38,22 @@ def block_length(values: Float64) -> float:
 
 def resampled(n: int, n_samples: int, length: float, rng: np.random.Generator) -> Int64:
     """Return numbers of sessions `[sample, n]`: blocks of geometric length, mean `length`, that wrap around."""
-    here = np.arange(n)
     begins = rng.random((n_samples, n)) < 1.0 / length
     begins[:, 0] = True
-    began = np.maximum.accumulate(np.where(begins, here, 0), axis=1)
-    first = np.take_along_axis(rng.integers(0, n, (n_samples, n)), began, axis=1)
-    return np.asarray((first + here - began) % n, dtype=np.int64)
+    starts = np.flatnonzero(begins)
+    first = rng.integers(0, n, (n_samples, n)).ravel()[starts]
+    lengths = np.diff(starts, append=begins.size)
+    found: Int64 = np.repeat(first - starts, lengths)
+    found += np.arange(begins.size)
+    found[found >= n] -= n
+    return found.reshape(n_samples, n)
+
+
+def counted(chosen: Int64) -> Float64:
+    """Return how often each of `n` sessions is in each sample `[sample, n]`: sums of samples are products with it."""
+    n_samples, n = chosen.shape
+    places = (chosen + np.arange(n_samples)[:, None] * n).ravel()
+    return np.bincount(places, minlength=n_samples * n).reshape(n_samples, n).astype(np.float64)
 
 
 def interval(samples: Float64, level: float = 0.95) -> tuple[float, float]:

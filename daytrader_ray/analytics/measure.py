@@ -7,8 +7,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 import numpy.typing as npt
 
-from daytrader_ray.analytics.bootstrap import FEWEST_SESSIONS, block_length, interval, resampled
-from daytrader_ray.analytics.performance import Sums, beta, daily_returns, of_returns, of_sums, ratio
+from daytrader_ray.analytics.bootstrap import FEWEST_SESSIONS, block_length, counted, interval, resampled
+from daytrader_ray.analytics.performance import Sums, beta, daily_returns, of_returns, of_sums, ratio, sharpe
 from daytrader_ray.analytics.run import Bool, Run, Text, Trades
 from daytrader_ray.domain.budget import SIZING_STEPS
 from daytrader_ray.domain.trading import OrderKind
@@ -71,6 +71,21 @@ def measure_returns(returns: Float64, seed: int, n_samples: int = N_SAMPLES) -> 
     return _estimated(lambda chosen: of_returns(returns[chosen]), returns, seed, n_samples)
 
 
+def key_figures(returns: Float64, seed: int, n_samples: int = N_SAMPLES) -> dict[str, Estimate]:
+    """Return `sharpe` (a year), `total_return` and `mean_bps` (a day) of daily returns `[session]`, with intervals.
+
+    The first two are those of `measure_returns`, to the bit, at a fraction of its time.
+    """
+
+    def metrics(chosen: Int64) -> dict[str, Float64]:
+        sample = returns[chosen]
+        total = np.prod(1.0 + sample, axis=1) - 1.0
+        return {"sharpe": sharpe(sample), "total_return": total, "mean_bps": 1e4 * sample.mean(axis=1)}
+
+    found = _estimated(metrics, returns, seed, n_samples)
+    return {key: found[key] for key in ("sharpe", "total_return", "mean_bps")}
+
+
 def _estimated(
     metrics: Callable[[Int64], dict[str, Float64]], returns: Float64, seed: int, n_samples: int
 ) -> dict[str, Estimate]:
@@ -97,9 +112,7 @@ def draws(run: Run, n_samples: int = N_SAMPLES) -> Float64:
     n = len(run.dates)
     if n < FEWEST_SESSIONS:
         return np.empty((0, n))
-    chosen = _samples(daily_returns(run.session_equity), run.manifest.seed, n_samples)
-    lines = np.arange(n_samples)[:, None] * n
-    return added((chosen + lines).ravel(), np.ones(chosen.size), n_samples * n).reshape(n_samples, n)
+    return counted(_samples(daily_returns(run.session_equity), run.manifest.seed, n_samples))
 
 
 def _metrics(sessions: Sessions, chosen: Int64) -> dict[str, Float64]:

@@ -15,43 +15,77 @@ EULER_MASCHERONI = 0.5772156649015329
 
 def daily_sharpe(returns: Float64) -> float:
     """Return mean / std (ddof 1) of daily returns `[T]`; NaN with fewer than 2 days or no variation."""
-    if len(returns) < 2 or not returns.std(ddof=1) > 0:
+    if len(returns) < 2 or not np.ptp(returns) > 0:
         return math.nan
     return float(returns.mean() / returns.std(ddof=1))
 
 
 def psr(returns: Float64, benchmark: float = 0.0) -> float:
-    """Return the probability that the true daily Sharpe ratio exceeds `benchmark`.
+    """Return the probability that the true daily Sharpe ratio exceeds `benchmark` (`exceedance`).
 
-    `Phi((SR - SR*) sqrt(T - 1) / sqrt(1 - g3 SR + (g4 - 1) / 4 SR^2))`, Bailey and Lopez de Prado (2012). NaN with
-    fewer than 3 days or no variation.
+    NaN with fewer than 3 days or no variation.
     """
     ratio = daily_sharpe(returns)
     if len(returns) < 3 or math.isnan(ratio):
         return math.nan
-    skewness, kurtosis = moments(returns)
-    spread = 1.0 - skewness * ratio + (kurtosis - 1.0) / 4.0 * ratio**2
-    if not spread > 0:
+    return exceedance(ratio, benchmark, len(returns), *_shape(returns))
+
+
+def dsr(returns: Float64, ratios: Float64) -> float:
+    """Return the deflated Sharpe ratio: PSR against what the best of all trials (daily `ratios`) shows by luck."""
+    return psr(returns, expected_maximum(ratios))
+
+
+def minimum_track_record(returns: Float64, benchmark: float = 0.0, confidence: float = 0.95) -> float:
+    """Return the days that these returns need for a PSR of `confidence` (`track_record`); NaN as in `psr`."""
+    ratio = daily_sharpe(returns)
+    if len(returns) < 3 or math.isnan(ratio):
         return math.nan
-    return float(norm.cdf((ratio - benchmark) * math.sqrt(len(returns) - 1) / math.sqrt(spread)))
+    return track_record(ratio, benchmark, *_shape(returns), confidence)
 
 
 def expected_maximum(ratios: Float64) -> float:
-    """Return SR0, the best daily Sharpe ratio that `N` trials without skill would show `[N]`; 0 for one trial.
+    """Return SR0, the best daily Sharpe ratio that trials without skill would show, from their `ratios [N]`.
 
-    `sqrt(V) ((1 - e) Phi^-1(1 - 1/N) + e Phi^-1(1 - 1/(N exp 1)))`, Bailey and Lopez de Prado (2014).
+    A trial without variation (NaN: it never traded) counts with a ratio of 0; one trial alone gives 0.
     """
     n = len(ratios)
-    if n < 2:
-        return 0.0
+    return best_of(n, float(np.nan_to_num(ratios, nan=0.0).std(ddof=1))) if n > 1 else 0.0
+
+
+def exceedance(ratio: float, benchmark: float, days: float, skewness: float, kurtosis: float) -> float:
+    """Return `Phi((SR - SR*) sqrt(T - 1) / sqrt(1 - g3 SR + (g4 - 1) / 4 SR^2))`, Bailey and Lopez de Prado (2012)."""
+    spread = _spread(ratio, skewness, kurtosis)
+    if not spread > 0:
+        return math.nan
+    return float(norm.cdf((ratio - benchmark) * math.sqrt(days - 1) / math.sqrt(spread)))
+
+
+def track_record(ratio: float, benchmark: float, skewness: float, kurtosis: float, confidence: float = 0.95) -> float:
+    """Return `1 + (1 - g3 SR + (g4 - 1) / 4 SR^2) (z / (SR - SR*))^2` days, Bailey and Lopez de Prado (2012).
+
+    Infinite where the ratio does not exceed the benchmark.
+    """
+    if ratio <= benchmark:
+        return math.inf
+    z = float(norm.ppf(confidence))
+    return 1.0 + _spread(ratio, skewness, kurtosis) * (z / (ratio - benchmark)) ** 2
+
+
+def best_of(n: int, deviation: float) -> float:
+    """Return the expected best of `n > 1` ratios around 0, Bailey and Lopez de Prado (2014).
+
+    `sqrt(V) ((1 - e) Phi^-1(1 - 1/N) + e Phi^-1(1 - 1/(N exp 1)))` with `sqrt(V)` their standard `deviation`.
+    """
     first = norm.ppf(1.0 - 1.0 / n)
     second = norm.ppf(1.0 - 1.0 / (n * math.e))
-    return float(ratios.std(ddof=1) * ((1.0 - EULER_MASCHERONI) * first + EULER_MASCHERONI * second))
+    return float(deviation * ((1.0 - EULER_MASCHERONI) * first + EULER_MASCHERONI * second))
 
 
-def dsr(returns: Float64, trials: Float64) -> float:
-    """Return the deflated Sharpe ratio: PSR against what the best of `trials` (daily ratios) shows by luck.
+def _spread(ratio: float, skewness: float, kurtosis: float) -> float:
+    return 1.0 - skewness * ratio + (kurtosis - 1.0) / 4.0 * ratio**2
 
-    A trial without variation (it never traded) counts with a ratio of 0.
-    """
-    return psr(returns, expected_maximum(np.nan_to_num(trials, nan=0.0)))
+
+def _shape(returns: Float64) -> tuple[float, float]:
+    skewness, kurtosis = moments(returns)
+    return float(skewness), float(kurtosis)

@@ -46,15 +46,6 @@ class CostTotals:
         """All costs together."""
         return self.spread_usd + self.impact_usd + self.fees_usd
 
-    def plus(self, other: "CostTotals") -> "CostTotals":
-        """Return the sum of two totals."""
-        return CostTotals(
-            self.spread_usd + other.spread_usd,
-            self.impact_usd + other.impact_usd,
-            self.fees_usd + other.fees_usd,
-            self.traded_usd + other.traded_usd,
-        )
-
 
 @dataclass(frozen=True)
 class Sums:

@@ -43,8 +43,14 @@ def cost_sweep(run: Run) -> Sweep:
 def at_costs(run: Run, factor: float | Float64) -> Float64:
     """Return the daily returns of the same trades if their costs had been `factor` times as large `[..., session]`."""
     fills = run.fills
-    cost = _per_session(run, fills.spread_usd + fills.impact_usd + fills.fee_usd)
-    return daily_returns(run.session_equity) - (factor - 1.0) * cost / run.session_equity[:-1]
+    return paid_again(
+        run.session_equity, _per_session(run, fills.spread_usd + fills.impact_usd + fills.fee_usd), factor
+    )
+
+
+def paid_again(equity: Float64, cost_usd: Float64, factor: float | Float64) -> Float64:
+    """Return the daily returns of equities `[session + 1]` if what sessions paid had been `factor` times as much."""
+    return daily_returns(equity) - (factor - 1.0) * cost_usd / equity[:-1]
 
 
 def capacity_curve(run: Run) -> Sweep:
@@ -53,9 +59,13 @@ def capacity_curve(run: Run) -> Sweep:
     Participation limits are not applied again (`measure.volume_room` tells when they would be): at large sizes the
     truth is worse. The curve ends where nothing is earned any more.
     """
-    impact = _per_session(run, run.fills.impact_usd)
+    return capacity_of(run.session_equity, _per_session(run, run.fills.impact_usd))
+
+
+def capacity_of(equity: Float64, impact_usd: Float64) -> Sweep:
+    """Return the same of session equities `[session + 1]` and the impact that each session paid in USD."""
     sizes = np.array(SIZES)
-    returns = daily_returns(run.session_equity) - (np.sqrt(sizes)[:, None] - 1.0) * impact / run.session_equity[:-1]
+    returns = paid_again(equity, impact_usd, np.sqrt(sizes)[:, None])
     over = np.flatnonzero(sharpe(returns) < 0)
     stop = max(int(over[0]), SIZES.index(1.0)) + 1 if len(over) else len(sizes)
     sweep = _swept(sizes[:stop], returns[:stop])

@@ -1,11 +1,16 @@
 """The one plain sentence on top of every report."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from daytrader_ray.analytics.assessment import P_BELOW, Assessment
 from daytrader_ray.analytics.measure import Estimate
 
-TOO_SHORT, NOT_ASSESSED = "too short", "not assessed"
+TOO_SHORT, NOT_SIGNIFICANT, SIGNIFICANT = "too short", "not significant", "significant"
+
+NOT_ASSESSED = "not assessed"
+"""Of one run whose interval lies above 0: how many were tried before it was chosen, its days cannot tell."""
 
 SELECTED = "after selection, not corrected"
 """Said of figures of what was chosen because it looked best."""
@@ -16,51 +21,129 @@ SYNTHETIC = "sandbox seed"
 MIN_DAYS = 120
 """Fewer out-of-sample days than this prove nothing, whatever they show."""
 
+DSR_ABOVE = 0.95
+"""A significant result's deflated Sharpe ratio is above this."""
+
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
-    """What the verdict is read from: the best ensemble's out-of-sample days and what they showed."""
+class Stands:
+    """What a verdict stands on: the best ensemble's members, its first and last day out of sample, and its market.
 
-    days: int
-    total_return: float
-    dsr: float
-    n_trials: int
+    `hindsight` says why the universe was chosen with hindsight; empty when it was not.
+    """
+
+    members: Sequence[str]
+    first: str
+    last: str
+    symbols: Sequence[str]
+    market: str
     hindsight: str = ""
-    """Why the universe was chosen with hindsight; empty when it was not."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`label` is `too short` or `not assessed`; `sentence` says it to a person."""
+    """A label in one or two words, and the sentence that says it to a person."""
 
     label: str
     sentence: str
 
 
-def verdict(evidence: Evidence) -> Verdict:
-    """Judge a search: too short below 120 out-of-sample days, otherwise not assessed.
+def verdict(assessment: Assessment, what: Stands) -> Verdict:
+    """Judge a search: `too short` below 120 days, else `significant` or `not significant`.
 
-    `not assessed` stands until the test for superior predictive ability and the ledger of all trials are part of the
-    verdict: without them no result may be called significant.
+    Significant if and only if its deflated Sharpe ratio is above 0.95, the p-value of superior predictive ability
+    below 0.05, and it earned money after costs.
     """
-    result = _result(evidence)
-    tail = f" {evidence.hindsight}" if evidence.hindsight else ""
-    if evidence.days < MIN_DAYS:
-        return Verdict(
-            TOO_SHORT,
-            f"Too short: {_days(evidence.days)} out of sample cannot tell skill from luck, at least {MIN_DAYS} are "
-            f"needed. {result}{tail}",
-        )
-    luck = "" if math.isnan(evidence.dsr) else f" Its deflated Sharpe ratio is {evidence.dsr:.2f}."
-    return Verdict(
-        NOT_ASSESSED,
-        f"Not assessed: {_days(evidence.days)} out of sample are enough to ask, but not all tests that correct for "
-        f"choosing the best of {evidence.n_trials} ensembles are made. {result}{luck}{tail}",
+    label = _label(assessment)
+    said = (
+        _HEADS[label].format(days=_days(assessment.days)),
+        _result(assessment, what.members),
+        "" if label == TOO_SHORT or not assessment.earned else _luck(assessment),
+        "" if label == TOO_SHORT else _against(assessment),
+        _data(what),
+        what.hindsight,
+    )
+    return Verdict(label, " ".join(filter(None, said)))
+
+
+_HEADS = {
+    TOO_SHORT: f"Too short: {{days}} out of sample cannot tell skill from luck, at least {MIN_DAYS} are needed.",
+    NOT_SIGNIFICANT: "Not significant: nothing is proved.",
+    SIGNIFICANT: "Significant: luck alone is unlikely, on these days; that promises nothing about others.",
+}
+
+
+def _label(assessment: Assessment) -> str:
+    if assessment.days < MIN_DAYS:
+        return TOO_SHORT
+    proved = assessment.dsr > DSR_ABOVE and assessment.spa < P_BELOW and assessment.earned
+    return SIGNIFICANT if proved else NOT_SIGNIFICANT
+
+
+def _result(assessment: Assessment, members: Sequence[str]) -> str:
+    total = assessment.intervals["total_return"]
+    best = f"best of {_count(assessment.n_search, 'ensemble')}, {' + '.join(members)},"
+    days = _days(assessment.days)
+    if total.value == 0:
+        return f"The {best} made no money and lost none in {days}: it found nothing to trade."
+    said = f"The {best} made" if total.value > 0 else f"Even the {best} lost"
+    return f"{said} {_size(total.value)} after costs in {days}{_interval(total)}."
+
+
+def _interval(total: Estimate) -> str:
+    told = "" if math.isnan(total.low) else f"95 % interval {total.low:+.2%} to {total.high:+.2%}, "
+    return f" ({told}{SELECTED})"
+
+
+def _luck(assessment: Assessment) -> str:
+    trials = _count(assessment.n_trials, "different trial")
+    earlier = f" ({assessment.n_ledger} of them from earlier searches)" if assessment.n_ledger else ""
+    deflated = "unknown" if math.isnan(assessment.dsr) else f"{assessment.dsr:.3f}"
+    return (
+        f"Without any skill the best of them would look this good in {_odds(assessment.spa)} such histories (below "
+        f"{100 * P_BELOW:.0f} is significant); its Sharpe ratio deflated for {trials}"
+        f"{earlier} is {deflated} (above {DSR_ABOVE} is)."
+    )
+
+
+def _odds(p: float) -> str:
+    """Return a p-value as a trader says it."""
+    if math.isnan(p):
+        return "an unknown number of 100"
+    return f"{100 * p:.1f} of 100" if p >= 0.001 else "fewer than 0.1 of 100"
+
+
+def _against(assessment: Assessment) -> str:
+    beaten = [name for name in assessment.spa_against if assessment.beats(name)]
+    others = [name for name in assessment.spa_against if name not in beaten]
+    if not assessment.spa_against:
+        return ""
+    if not beaten:
+        return f"It is not proved to beat {_listed(assessment, others, 'or')}."
+    but = f", but not {_listed(assessment, others, 'or')}" if others else ""
+    return f"Beyond luck it beats {_listed(assessment, beaten, 'and')}{but}."
+
+
+def _listed(assessment: Assessment, names: Sequence[str], word: str) -> str:
+    told = [f"{name} (p {_p(assessment.spa_against[name])})" for name in names]
+    return f"{', '.join(told[:-1])} {word} {told[-1]}" if len(told) > 1 else told[0]
+
+
+def _p(value: float) -> str:
+    return "unknown" if math.isnan(value) else "below 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def _data(what: Stands) -> str:
+    return (
+        f"Simulated on {_count(len(what.symbols), 'symbol')} of the market {what.market}, {what.first} to {what.last}."
     )
 
 
 def run_verdict(days: int, total: Estimate, selected: bool) -> Verdict:
-    """Judge one run of `days` sessions by its net return; `selected` where what traded was chosen on such figures."""
+    """Judge one run of `days` sessions by its net return; `selected` where what traded was chosen on such figures.
+
+    A run is never significant: what was tried before it is the search's to judge.
+    """
     verb = "made" if total.value > 0 else "lost"
     moved = f"{verb} {_size(total.value)}" if total.value else "made no money and lost none"
     made = f"{_days(days)} {moved} after costs{f' ({SELECTED})' if selected else ''}"
@@ -69,9 +152,13 @@ def run_verdict(days: int, total: Estimate, selected: bool) -> Verdict:
             TOO_SHORT, f"Too short: {made}. That cannot tell skill from luck, at least {MIN_DAYS} days are needed."
         )
     interval = f"its 95 % interval is {total.low:+.2%} to {total.high:+.2%}"
-    if total.low <= 0 <= total.high:
-        return Verdict(NOT_ASSESSED, f"{made}. Luck alone could do that: {interval}.")
-    return Verdict(NOT_ASSESSED, f"{made}; {interval}. That is no proof: no test has corrected for the choice.")
+    if total.low > 0:
+        return Verdict(
+            NOT_ASSESSED,
+            f"Not assessed: {made}; {interval}. Whether that is luck, only the search it comes from can say.",
+        )
+    luck = "Luck alone could do that: " if total.high >= 0 else ""
+    return Verdict(NOT_SIGNIFICANT, f"Not significant: {made}. {luck or 'It lost: '}{interval}.")
 
 
 def market_notice(market: str) -> str:
@@ -93,14 +180,8 @@ def _size(total: float) -> str:
 
 
 def _days(days: int) -> str:
-    return f"{days} day{'' if days == 1 else 's'}"
+    return _count(days, "day")
 
 
-def _result(evidence: Evidence) -> str:
-    n, total = evidence.n_trials, evidence.total_return
-    size = _size(total)
-    if total > 0:
-        return f"The best of {n} ensembles made {size} after costs, before any correction for being chosen as the best."
-    if total == 0:
-        return f"The best of {n} ensembles made no money and lost none: it found nothing worth trading."
-    return f"Even the best of {n} ensembles lost {size} after costs."
+def _count(n: int, what: str) -> str:
+    return f"{n} {what}{'' if n == 1 else 's'}"

@@ -20,15 +20,20 @@ def command(
 
     Needs POLYGON_API_KEY, ALPACA_API_KEY and ALPACA_SECRET_KEY. Real money is not traded by this version.
 
+    Says first what the search behind the bundle proves, and warns where that is nothing.
+
     To practise, name `daytrader sandbox --session DAY --speed N` as both vendors in a profile of your own (any keys).
 
     Example: daytrader live --profile paper
     """
     refuse_real_money(profile)
+    from dataclasses import asdict
+
     import orjson
     from rich.console import Console
 
     from daytrader_ray.adapters import logs
+    from daytrader_ray.cli import verdict_view
     from daytrader_ray.cli.profile import load
     from daytrader_ray.cli.session_spec import live_spec
     from daytrader_ray.cluster.live import serve_and_trade
@@ -41,9 +46,13 @@ def command(
         raise ConfigError(f"profile '{loaded.name}' has no live market", "use `daytrader rehearse`, or --profile paper")
     spec = live_spec(loaded, dt.datetime.now(NEW_YORK).date(), bundle)  # noqa: TID251 - the edge: what day is it?
     logs.configure(secrets=spec.secrets)
+    console = Console(stderr=True, soft_wrap=True, markup=False)
+    verdict = verdict_view.verdict_of(spec.root, spec.bundle_id)
+    console.print(verdict_view.sentence(verdict))
+    if warned := verdict_view.warning(verdict):
+        console.print(warned, style="yellow")
     with started(data_root=loaded.root):
         result = serve_and_trade(spec, one_replica)
-    console = Console(stderr=True, soft_wrap=True, markup=False)
     for alarm in result.alarms:
         console.print(alarm, style="red")
     console.print(
@@ -55,6 +64,7 @@ def command(
     if json:
         counts = {"orders": len(result.orders), "fills": len(result.fills), "alarms": len(result.alarms) + len(kept)}
         values = {"session": spec.date.isoformat(), **counts, "cash": result.cash, "flat": result.flat_at_close}
+        values |= {"verdict": asdict(verdict)}
         typer.echo(orjson.dumps(values).decode())
     if not result.flat_at_close:
         raise BrokerError(f"{spec.date} did not end flat", "close what is left in the broker's account")

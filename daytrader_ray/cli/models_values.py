@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from daytrader_ray.adapters import model_store
@@ -19,6 +19,7 @@ TRADES = (
     "members",
     "weights",
     "online",
+    "score_every_minutes",
     "timeframes",
     "scale",
     "threshold",
@@ -71,7 +72,7 @@ def listed(root: str) -> list[dict[str, Any]]:
     for one in model_store.glances(root):
         line: dict[str, Any] = {"id": one.bundle_id, "latest": one.bundle_id == latest, "refused": one.refused}
         if not one.refused:
-            line |= {name: one.values[name] for name in ("last_training_session", "scheme", "symbols")}
+            line |= {name: one.values[name] for name in ("last_training_session", "scheme", "symbols", "verdict")}
             line |= {"members": list(members_of(one.values["mask"]))}
             line |= {"features": sum(not choice["dropped"] for choice in one.values["selection"])}
         lines.append(line)
@@ -88,6 +89,7 @@ def described(one: Opened) -> dict[str, Any]:
     return {
         "id": one.bundle_id,
         "latest": one.latest,
+        "verdict": asdict(bundle.verdict),
         "last_training_session": bundle.last_training_session.isoformat(),
         **_ensemble(bundle.ensemble),
         "calibration": {name: _plain(bundle.members[name].calibration) for name in names},
@@ -120,6 +122,7 @@ def _ensemble(ensemble: Ensemble) -> dict[str, Any]:
         "members": list(members_of(ensemble.mask)),
         "weights": {"any regime": rows[0]} if alike else dict(zip(names, rows, strict=True)),
         "online": _online(ensemble),
+        "score_every_minutes": ensemble.score_every_minutes,
         "timeframes": {f"{minutes} min": w for minutes, w in zip(SPANS, ensemble.timeframes.tolist(), strict=True)},
         "scale": ensemble.q99,
         "threshold": None if math.isinf(ensemble.threshold) else ensemble.threshold,

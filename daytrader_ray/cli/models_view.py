@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from daytrader_ray.cli.models_values import IN_PROFILE
+from daytrader_ray.cli.verdict_view import sentence
 from daytrader_ray.dashboard.formats import duration
-from daytrader_ray.models.bundle import differences
+from daytrader_ray.models.bundle import SearchVerdict, differences
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -17,7 +18,7 @@ SHOWN = 4
 
 def listing(bundles: Sequence[Mapping[str, Any]]) -> "Iterator[Table | str]":
     """Return one line for each bundle, then the refused ones with the reason."""
-    table = _table("bundle", "", "trained to", "members", "scheme", "features", "symbols")
+    table = _table("bundle", "", "trained to", "members", "scheme", "features", "verdict", "symbols")
     for one in bundles:
         if not one["refused"]:
             first = one["symbols"][:SHOWN] + ["..."] * (len(one["symbols"]) > SHOWN)
@@ -28,6 +29,7 @@ def listing(bundles: Sequence[Mapping[str, Any]]) -> "Iterator[Table | str]":
                 " + ".join(one["members"]),
                 one["scheme"],
                 str(one["features"]),
+                one["verdict"]["label"] or "no search",
                 f"{len(one['symbols'])}: {' '.join(first)}",
             )
     yield table if table.row_count else "no bundle that can be used: `daytrader train` makes one"
@@ -37,8 +39,11 @@ def listing(bundles: Sequence[Mapping[str, Any]]) -> "Iterator[Table | str]":
 
 
 def description(found: Mapping[str, Any]) -> "Iterator[Table | str]":
-    """Return what a person wants to know of a bundle, what it trades by first."""
+    """Return what a person wants to know of a bundle: what proves that it earns, then what it trades by."""
+    from rich.markup import escape
+
     yield f"[bold]{found['id']}[/]{' (latest)' if found['latest'] else ''}, trained to {found['last_training_session']}"
+    yield escape(sentence(SearchVerdict(**found["verdict"])))
     yield from (f"[yellow]stale[/]: {sentence}" for sentence in found["stale"])
     yield ""
     note = f" ({found['note']})" if found["note"] else ""
@@ -46,6 +51,8 @@ def description(found: Mapping[str, Any]) -> "Iterator[Table | str]":
     yield _weights(found)
     yield from _online(found["online"])
     yield _opens(found)
+    if (minutes := found["score_every_minutes"]) > 1:
+        yield f"members score every {minutes} minutes; in between the signal holds, and nothing is opened"
     yield "score = " + " + ".join(f"{w:.2f} x {span}" for span, w in found["timeframes"].items() if w)
     yield ""
     yield from _regime(found)

@@ -35,14 +35,22 @@ def command(
 
     Example: daytrader rehearse --session 2025-12-02 --scorer serve
     """
+    from dataclasses import asdict
+
     import orjson
 
+    from daytrader_ray.cli import verdict_view
     from daytrader_ray.cli.profile import load
+    from daytrader_ray.cli.session_spec import bundle_id
 
-    found = run(load(profile, data), session.date(), scorer, bundle, one_replica)
+    loaded = load(profile, data)
+    chosen = bundle_id(loaded, bundle)
+    verdict = verdict_view.verdict_of(loaded.root, chosen)
+    typer.echo(verdict_view.sentence(verdict), err=True)
+    found = run(loaded, session.date(), scorer, chosen, one_replica)
     _print(found)
     if json:
-        typer.echo(orjson.dumps(found.values()).decode())
+        typer.echo(orjson.dumps(found.values() | {"verdict": asdict(verdict)}).decode())
     found.check()
 
 

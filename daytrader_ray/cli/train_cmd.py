@@ -24,13 +24,14 @@ def command(  # noqa: PLR0913 - one argument for each option
     cpus: Annotated[int | None, typer.Option(min=1, help="CPUs to use; default all.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")] = False,
 ) -> None:
-    """Fit all models on the latest training span and publish them as a bundle.
+    """Fit an ensemble on the latest training span and publish it as a bundle, with the verdict of the search behind it.
 
     Example: daytrader train --until 2025-12-02
     """
     import orjson
     from rich.console import Console
 
+    from daytrader_ray.cli import verdict_view
     from daytrader_ray.cli.profile import load
     from daytrader_ray.cli.requests import search_request
     from daytrader_ray.cli.stages import stages
@@ -44,11 +45,12 @@ def command(  # noqa: PLR0913 - one argument for each option
     opens = (
         f"opens at |signal| {summary['threshold']:.3g}" if summary["threshold"] else "opens nothing: no edge over cost"
     )
-    Console(stderr=True).print(
+    console = Console(stderr=True, soft_wrap=True)
+    console.print(verdict_view.sentence(trained.bundle.verdict), markup=False)
+    console.print(
         f"bundle [bold]{trained.bundle_id}[/]: {' + '.join(summary['members'])} weighed by scheme "
         f"'{summary['scheme']}', {summary['features']} of {len(trained.bundle.feature_set)} features, "
-        f"trained {trained.first} to {trained.last}, {opens}",
-        soft_wrap=True,
+        f"trained {trained.first} to {trained.last}, {opens}"
     )
     if json:
         typer.echo(orjson.dumps(summary).decode())

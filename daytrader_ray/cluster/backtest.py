@@ -12,24 +12,25 @@ from daytrader_ray.analytics.measure import Estimate, measure
 from daytrader_ray.analytics.performance import plain
 from daytrader_ray.analytics.run import Run
 from daytrader_ray.analytics.verdict import Verdict, run_verdict
-from daytrader_ray.cluster.content import digest_of_panel
 from daytrader_ray.cluster.fits import Progress, silent
 from daytrader_ray.cluster.runs import Source, keep
 from daytrader_ray.cluster.search import (
     SearchRequest,
     frames_of,
-    hindsight,
     kept_files,
     load_result,
     market_of,
     study_of,
 )
 from daytrader_ray.cluster.train import unlike
-from daytrader_ray.cluster.trials import MASKS, read_inputs
+from daytrader_ray.cluster.trials import read_inputs
+from daytrader_ray.domain.content import digest_of_panel
 from daytrader_ray.domain.errors import BundleError, ConfigError, DataError
 from daytrader_ray.domain.panel import Frames
+from daytrader_ray.domain.trading import MASKS, N_ENSEMBLES, name_of
 from daytrader_ray.features.feature_set import feature_set
 from daytrader_ray.models.bundle import Bundle
+from daytrader_ray.walkforward.findings import hindsight
 from daytrader_ray.walkforward.replay import replay
 from daytrader_ray.walkforward.simulate import Purse
 from daytrader_ray.walkforward.study import Study
@@ -123,7 +124,9 @@ def backtest_mask(request: SearchRequest, mask: int, span: Span = Span(), progre
     Nothing is fitted but the ensemble, as in the search: it trades on what the members said there out of sample.
     """
     if mask not in MASKS[1:]:
-        raise ConfigError(f"mask {mask}: expected 1 to {MASKS[-1]}, one bit for each member", "see `daytrader search`")
+        beside = ", ".join(f"{one} ({name_of(one)})" for one in MASKS[N_ENSEMBLES:])
+        expected = f"expected 1 to {N_ENSEMBLES - 1}, one bit for each member, or a baseline: {beside}"
+        raise ConfigError(f"mask {mask}: {expected}", "see `daytrader search`")
     result = load_result(request.root)
     if others := unlike(result, request):
         found = f"the last search ({result['id']}) was another: {'; '.join(others)}"

@@ -1,4 +1,4 @@
-"""Listens to Tune and keeps every window result that a trial reports."""
+"""Listens to Tune and tells how far the trials are."""
 
 from typing import Any
 
@@ -7,13 +7,12 @@ from ray.tune import Callback
 from daytrader_ray.cluster.fits import Progress
 
 
-class Collector(Callback):
-    """Keeps `results[mask][window]`; a trial that is run again after a failure writes the same ones again."""
+class Listener(Callback):
+    """Counts the windows that trials report; one that is run again after a failure counts the same ones again."""
 
-    def __init__(self, expected: int, progress: Progress) -> None:
-        self.results: dict[int, dict[int, dict[str, Any]]] = {}
-        self._expected = expected
-        self._progress = progress
+    def __init__(self, done: int, expected: int, progress: Progress) -> None:
+        self._seen = set[tuple[int, int]]()
+        self._done, self._expected, self._progress = done, expected, progress
 
     def __getstate__(self) -> dict[str, Any]:
         """Stay out of Tune's snapshot of the experiment: whoever listens may not be picklable."""
@@ -24,6 +23,5 @@ class Collector(Callback):
     ) -> None:
         """Take one report; Tune's other arguments say nothing that is needed."""
         del iteration, trials, info
-        mask = int(trial.config["mask"])
-        self.results.setdefault(mask, {})[int(result["window"])] = result["values"]
-        self._progress("trials", sum(len(found) for found in self.results.values()), self._expected)
+        self._seen.add((int(trial.config["mask"]), int(result["window"])))
+        self._progress("trials", self._done + len(self._seen), self._expected)

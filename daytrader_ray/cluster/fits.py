@@ -18,8 +18,8 @@ import numpy.typing as npt
 from daytrader_ray.adapters.atomic import atomic_write_json
 from daytrader_ray.adapters.libraries import versions_of
 from daytrader_ray.adapters.score_tables import ScoreTable
-from daytrader_ray.cluster.content import digest_of_arrays, key_of
 from daytrader_ray.cluster.kept import exists, load_view
+from daytrader_ray.domain.content import digest_of_arrays, key_of
 from daytrader_ray.domain.errors import ConfigError, DaytraderError
 from daytrader_ray.domain.sources import digest_of_sources
 from daytrader_ray.domain.trading import SCORERS
@@ -33,6 +33,7 @@ Progress = Callable[[str, int, int], None]
 """Told (stage, done, of) while something long runs."""
 
 FIT_SOURCES = (
+    "domain/cadence.py",
     "domain/config.py",
     "domain/errors.py",
     "domain/folds.py",
@@ -118,7 +119,9 @@ def jobs_of(market: Market, windows: Sequence[Window], config: SearchConfig, lab
             options = members[name].config.model_dump(mode="json")
             inputs = {"views": seen, "member": name, "member_config": options, "sources": sources[name]}
             inputs |= {"device": getattr(members[name], "device", CPU)}
-            inputs |= config.model_dump(mode="json", include={"calibration", "importance_samples"})
+            inputs |= config.model_dump(
+                mode="json", include={"calibration", "importance_samples", "score_every_minutes"}
+            )
             jobs.append(Job(name, sights, f"{folder}/{key_of(inputs)}.scores.parquet", inputs))
     return jobs
 

@@ -12,7 +12,8 @@ from daytrader_ray.engine.runner import run_session
 from daytrader_ray.engine.session import SessionEngine
 from daytrader_ray.features.bar import TICKS
 
-N_BARS = 3
+BARS_AFTER = 2
+"""Bars after the first at which members score: what it decides is sent, filled and protected."""
 SCORER_CALLS = 3
 TICKS_OF_A_MINUTE = (1.0,) * len(TICKS)
 
@@ -24,7 +25,7 @@ async def practise(engine: SessionEngine, scorer: Scorer) -> None:
     """
     twin = engine.twin()
     twin.thresholds = np.zeros(twin.n_slots)
-    ticks = [Tick(slot, phase, None, None) for slot in range(N_BARS) for phase in Phase]
+    ticks = [Tick(slot, phase, None, None) for slot in range(twin.score_every + BARS_AFTER) for phase in Phase]
     prices = engine.market.history.close[-1]
     feed = FakeFeed(
         [_bar(twin, symbol, price) for symbol, price in zip(twin.symbols, prices, strict=True) if price > 0]

@@ -10,6 +10,7 @@ from daytrader_ray.cluster.before import job_of
 from daytrader_ray.cluster.feature_state import computed, warmed
 from daytrader_ray.cluster.spec import SessionSpec
 from daytrader_ray.domain.budget import CONFIDENCE
+from daytrader_ray.domain.cadence import bars_between
 from daytrader_ray.domain.indices import SPY
 from daytrader_ray.domain.panel import Bool, Frames
 from daytrader_ray.engine.backtest import Plan, backtest
@@ -58,6 +59,7 @@ def replay(spec: SessionSpec, bundle: Bundle, start: Start, known: Conditions | 
         halts={spec.date: known.halts} if known else {},
         reducing={spec.date: known.reducing} if known else {},
         carried=start.carried,
+        score_every=bars_between(ensemble.score_every_minutes, grid.bar_minutes),
     )
     signal, scale = np.full(panel.close.shape, np.nan), np.zeros(grid.n_rows)
     signal[rows], scale[rows] = said.signal, entry_scale(said.regime, spec.regime)
@@ -69,7 +71,7 @@ def replay(spec: SessionSpec, bundle: Bundle, start: Start, known: Conditions | 
 def _said(spec: SessionSpec, bundle: Bundle, ensemble: Ensemble, frames: Frames, rows: slice, may_trade: Bool) -> Said:
     """Return what the bundle says at the bars `rows` of the session."""
     grid, features, symbols = frames.panel.grid, frames.features, frames.panel.symbols
-    scores = bundle_scores(bundle, features, np.arange(rows.start, rows.stop), np.arange(len(symbols)))
+    scores = bundle_scores(bundle, features, grid, np.arange(rows.start, rows.stop), np.arange(len(symbols)))
     scores[:, ~may_trade] = np.nan
     regimes = regime_states(bundle.regime, frames)[rows]
     given = (

@@ -14,9 +14,9 @@ from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.analytics.run import Kind, Manifest, Run
 from daytrader_ray.analytics.verdict import market_notice
 from daytrader_ray.cluster.before import TRADED_AS_TRAINED, load_bundle
-from daytrader_ray.cluster.content import digest_of_panel
 from daytrader_ray.cluster.replay import replay
 from daytrader_ray.cluster.spec import SessionSpec
+from daytrader_ray.domain.content import digest_of_panel
 from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.trading import Reason, members_of
 from daytrader_ray.engine.market import Start
@@ -31,7 +31,7 @@ log = structlog.get_logger(__name__)
 
 LIBRARIES = ("numba", "numpy", "osqp", "scipy", "threadpoolctl")
 
-NO_WISHES = {Reason.DENIED_THRESHOLD, Reason.DENIED_SESSION, Reason.DENIED_REDUCING}
+NO_WISHES = {Reason.DENIED_THRESHOLD, Reason.DENIED_SESSION, Reason.DENIED_REDUCING, Reason.DENIED_HELD}
 """Verdicts on symbols without a signal over the threshold, or on all of them at once."""
 
 

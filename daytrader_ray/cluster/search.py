@@ -6,12 +6,13 @@
     <root>/processed/signals/<key>.scores.parquet    scores of one (window, member)
     <root>/processed/signals/<key>.importances.json  what it listens to
     <root>/processed/signals/<key>.regime.npy        regimes of one window's rows, what a person asks of them as .json
+    <root>/processed/trials/<key>.json               windows of one finished trial
+    <root>/reports/ledger/<key>.json                 every trial that was ever made
     <root>/reports/<id>.json                         what the search found, without a clock or a path: same data, same
                                                      bytes
     <root>/reports/latest.json                       id of the last one
 """
 
-import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -19,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from daytrader_ray.adapters import ledger_store
 from daytrader_ray.adapters.atomic import atomic_write_json
 from daytrader_ray.adapters.feature_inputs import event_scales
 from daytrader_ray.adapters.frames import load_frames
@@ -26,9 +28,11 @@ from daytrader_ray.adapters.libraries import versions_of
 from daytrader_ray.adapters.market_caps import market_caps
 from daytrader_ray.adapters.spreads import half_spreads
 from daytrader_ray.adapters.store import ParquetStore
-from daytrader_ray.cluster.content import digest_of_arrays, digest_of_panel, key_of
 from daytrader_ray.cluster.features import FeatureRequest, build, without_absent_indices
 from daytrader_ray.cluster.fits import (
+    FIT_SOURCES,
+    LIBRARIES,
+    MEMBER_SOURCES,
     Job,
     Progress,
     fits_in,
@@ -38,15 +42,17 @@ from daytrader_ray.cluster.fits import (
     unordered,
 )
 from daytrader_ray.cluster.kept import exists, load_array, load_json, load_view, save_array
-from daytrader_ray.cluster.trials import N_ENSEMBLES, WindowFiles, run_trials
+from daytrader_ray.cluster.trials import WindowFiles, run_trials
+from daytrader_ray.domain.cadence import bars_between
 from daytrader_ray.domain.config import Config
+from daytrader_ray.domain.content import digest_of_arrays, digest_of_panel, key_of
 from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.errors import DataError
 from daytrader_ray.domain.panel import Frames
 from daytrader_ray.domain.sources import digest_of_sources
-from daytrader_ray.domain.trading import MEMBERS, members_of
+from daytrader_ray.domain.trading import MASKS, SCORERS
 from daytrader_ray.engine.config import KernelConfig
-from daytrader_ray.features.feature_set import FeaturesConfig
+from daytrader_ray.features.feature_set import FeaturesConfig, feature_set
 from daytrader_ray.models.labels import LabelConfig, triple_barrier
 from daytrader_ray.portfolio.config import PortfolioConfig
 from daytrader_ray.regime.config import RegimeConfig
@@ -54,19 +60,19 @@ from daytrader_ray.universe.config import UniverseConfig
 from daytrader_ray.universe.eligibility import tradable
 from daytrader_ray.universe.peers import sector_codes
 from daytrader_ray.universe.rotation import sector_budgets
-from daytrader_ray.walkforward.baselines import comparison
 from daytrader_ray.walkforward.config import SearchConfig
 from daytrader_ray.walkforward.cut import without_features
-from daytrader_ray.walkforward.fit import Market, class_shares
-from daytrader_ray.walkforward.regimes import regime_result, window_states
-from daytrader_ray.walkforward.result import TrialResult, judge, select_best, selection_dict, stitch, trial_dict
+from daytrader_ray.walkforward.findings import SCHEMA, Asked, Done, findings
+from daytrader_ray.walkforward.fit import Market
+from daytrader_ray.walkforward.ledger import entries_of
+from daytrader_ray.walkforward.regimes import window_states
 from daytrader_ray.walkforward.study import Study
+from daytrader_ray.walkforward.trial import WindowResult
 from daytrader_ray.walkforward.windows import Window, WindowSpec, windows
 
 REPORTS = "reports"
 SIGNALS = "processed/signals"
-SCHEMA = 4
-"""Version of what a stored result holds."""
+TRIALS = "processed/trials"
 
 REGIME_SOURCES = (
     "domain/config.py",
@@ -84,6 +90,9 @@ REGIME_SOURCES = (
     "walkforward/regimes.py",
     "walkforward/windows.py",
 )
+REGIME_LIBRARIES = ("numpy", "scipy", "hmmlearn", "scikit-learn", "numba")
+"""What regimes are computed with."""
+
 STUDY_SOURCES = (
     "analytics",
     "domain",
@@ -140,6 +149,7 @@ class SearchReport:
         """Return the figures that a command prints."""
         keys = ("id", "windows_used", "ensembles", "best", "verdict", "baselines", "labels", "left_out")
         picked = {key: self.result[key] for key in keys}
+        picked["best"] = {key: self.result["best"][key] for key in ("mask", "members", "sharpe")}
         picked["features"] = {key: self.result["selection"][key] for key in ("of", "kept", "stability")}
         picked["scheme"] = self.result["settings"]["search"]["ensemble"]["scheme"]
         return {**picked, "fits": self.fits, "fits_run": self.fits_run, "result": self.path}
@@ -162,9 +172,14 @@ def search(request: SearchRequest, progress: Progress = silent) -> SearchReport:
         WindowFiles(window, tuple(job.path for job in jobs if job.window is window), path)
         for window, path in zip(found, paths, strict=True)
     ]
-    results = run_trials(study, files, progress)
-    trials = [stitch(mask, results[mask]) for mask in sorted(results)]
-    result = _result(request, market, study, jobs, files, trials)
+    asked = asked_of(request, frames)
+    content = _content(study, asked, files)
+    trials = run_trials(study, files, _trial_paths(request.root, content, files), progress)
+    done = _done(jobs, files, trials)
+    ledger = ledger_store.read(request.root)
+    result = findings(market, study, asked, done, ledger, f"search-{key_of(content)[:16]}")
+    result["kept"] = [{"scores": [_name(path) for path in file.scores], "regime": _name(file.regime)} for file in files]
+    ledger_store.write(request.root, entries_of(result))
     path = f"{request.root}/{REPORTS}/{result['id']}.json"
     atomic_write_json(path, result)
     atomic_write_json(f"{request.root}/{REPORTS}/latest.json", {"search": result["id"]})
@@ -187,7 +202,11 @@ def frames_of(request: SearchRequest, progress: Progress = silent) -> Frames:
 
 
 def market_of(request: SearchRequest, frames: Frames) -> Market:
-    """Return what every fit reads: labels, and the columns of the stocks of the universe."""
+    """Return what every fit reads: labels, and the columns of the stocks of the universe.
+
+    A `ConfigError` where members would score at minutes that end no bar.
+    """
+    _ = bars_between(request.config.score_every_minutes, frames.panel.grid.bar_minutes)
     stocks = set(request.universe.stocks)
     columns = [i for i, symbol in enumerate(frames.panel.symbols) if symbol in stocks]
     labels = triple_barrier(frames, request.labels)
@@ -247,7 +266,7 @@ def regime_paths(request: SearchRequest, frames: Frames, found: Sequence[Window]
                 "config": request.regime.model_dump(mode="json", exclude=_TRADING),
                 "seed": request.config.seed,
                 "sources": digest_of_sources(REGIME_SOURCES),
-                "libraries": versions_of(("numpy", "scipy", "hmmlearn", "scikit-learn", "numba")),
+                "libraries": versions_of(REGIME_LIBRARIES),
             }
         )
         paths.append(f"{request.root}/{SIGNALS}/{key}.regime.npy")
@@ -284,84 +303,52 @@ def run_regimes(
         progress("regimes", done, len(paths))
 
 
-def _result(
-    request: SearchRequest,
-    market: Market,
-    study: Study,
-    jobs: Sequence[Job],
-    files: Sequence[WindowFiles],
-    trials: Sequence[TrialResult],
-) -> dict[str, Any]:
-    panel, config = study.frames.panel, request.config
-    grid = panel.grid
-    dates = [str(session.date) for session in grid.sessions]
-    ensembles = [trial for trial in trials if trial.mask < N_ENSEMBLES]
-    baselines = [trial for trial in trials if trial.mask >= N_ENSEMBLES]
-    best = select_best(ensembles)
-    told = [load_json(_beside(file.regime)) for file in files]
-    left_out = {name for window in told for name in window["left_out"]}
-    used = [file.window for file in files]
-    tested = [date for window in used for date in dates[slice(*window.step)]]
-    judged = judge(ensembles, hindsight(request.universe, tested))
-    steps = sum(window.step[1] - window.step[0] for window in used)
-    tests = sum(window.test[1] - window.test[0] for window in used)
-    settings = {
-        "search": config.model_dump(mode="json"),
-        "labels": request.labels.model_dump(mode="json"),
-        "kernel": request.kernel.model_dump(mode="json"),
-        "costs": request.costs.model_dump(mode="json"),
-        "regime": request.regime.model_dump(mode="json"),
-        "portfolio": request.portfolio.model_dump(mode="json"),
-        "universe": request.universe.model_dump(mode="json"),
+def asked_of(request: SearchRequest, frames: Frames) -> Asked:
+    """Return what a search is asked beside its study, and what code and libraries answer."""
+    made = {
+        "sources": digest_of_sources({*FIT_SOURCES, *MEMBER_SOURCES.values(), *REGIME_SOURCES, *STUDY_SOURCES}),
+        "libraries": versions_of({*LIBRARIES, *REGIME_LIBRARIES, *STUDY_LIBRARIES}),
+        "features": frames.features.names,
+        "origins": feature_set(request.features).origins,
     }
-    bars = digest_of_panel(panel)
-    content = {
-        "fits": [_name(job.path) for job in jobs],
+    return Asked(request.universe, request.labels, ParquetStore(request.root).market(), key_of(made))
+
+
+def _content(study: Study, asked: Asked, files: Sequence[WindowFiles]) -> dict[str, Any]:
+    """Return all that the trials of a search are made of."""
+    return {
+        "fits": [[_name(path) for path in file.scores] for file in files],
         "regimes": [_name(file.regime) for file in files],
-        "bars": bars,
+        "bars": digest_of_panel(study.frames.panel),
         "tradable": digest_of_arrays([study.tradable]),
         "sector_limit": digest_of_arrays([study.sector_limit]),
         "events": {str(date): digest_of_arrays([scale]) for date, scale in sorted(study.event_scale.items())},
-        "settings": settings,
+        "settings": asked.settings(study),
         "sources": digest_of_sources(STUDY_SOURCES),
         "libraries": versions_of(STUDY_LIBRARIES),
     }
-    return {
-        "id": f"search-{key_of(content)[:16]}",
-        "schema": SCHEMA,
-        "spec": str(request.spec),
-        "symbols": list(panel.symbols),
-        "traded": [symbol for symbol in panel.symbols if symbol in request.universe.stocks],
-        "sessions": {"first": dates[0], "last": dates[-1], "n": len(dates)},
-        "dates": tested,
-        "windows": [
-            {
-                "index": window.index,
-                "train": [dates[window.train[0]], dates[window.train[1] - 1]],
-                "test": [dates[window.test[0]], dates[window.test[1] - 1]],
-                "step_sessions": window.step[1] - window.step[0],
-                "scores": [_name(path) for path in file.scores],
-                "regime": _name(file.regime),
-            }
-            for window, file in zip(used, files, strict=True)
-        ],
-        "bars": bars,
-        "windows_used": len(used),
-        "windows_effective": round(len(used) * steps / tests, 2),
-        "fits": fits_in(jobs),
-        "ensembles": len(ensembles),
-        "best": {"mask": best.mask, "members": list(members_of(best.mask)), "sharpe": trial_sharpe(best)},
-        "verdict": {"label": judged.label, "sentence": judged.sentence},
-        "baselines": comparison(best, len(ensembles) - 1, baselines),
-        "labels": class_shares(market, (used[0].train[0], used[-1].test[1])),
-        "left_out": sorted(left_out),
-        "regime": regime_result(panel, used, [load_array(file.regime) for file in files], told),
-        "selection": selection_dict([load_view(path).selection for path in dict.fromkeys(job.view for job in jobs)]),
-        "importances": [{job.member: load_json(job.beside) for job in jobs if job.window is window} for window in used],
-        "settings": settings,
-        "members": list(MEMBERS),
-        "trials": [trial_dict(trial, ensembles) | {"baseline": trial.mask >= N_ENSEMBLES} for trial in trials],
-    }
+
+
+def _trial_paths(root: str, content: Mapping[str, Any], files: Sequence[WindowFiles]) -> dict[int, str]:
+    """Return where each trial is kept, by mask: under the key of what it is made of, of its own members' fits alone."""
+    found = {}
+    for mask in MASKS:
+        fits = [[_name(file.scores[bit]) for bit in range(len(SCORERS)) if mask >> bit & 1] for file in files]
+        found[mask] = f"{root}/{TRIALS}/{key_of({**content, 'fits': fits, 'mask': mask})}.json"
+    return found
+
+
+def _done(jobs: Sequence[Job], files: Sequence[WindowFiles], trials: Mapping[int, Sequence[WindowResult]]) -> Done:
+    used = [file.window for file in files]
+    mine = [[job for job in jobs if job.window is window] for window in used]
+    return Done(
+        windows=used,
+        views=[load_view(some[0].view) for some in mine],
+        importances=[{job.member: load_json(job.beside) for job in some} for some in mine],
+        regimes=[(load_array(file.regime), load_json(_beside(file.regime))) for file in files],
+        trials=trials,
+        fits=fits_in(jobs),
+    )
 
 
 def kept_files(root: str, result: Mapping[str, Any], found: Sequence[Window]) -> list[WindowFiles]:
@@ -369,26 +356,9 @@ def kept_files(root: str, result: Mapping[str, Any], found: Sequence[Window]) ->
     folder = f"{root}/{SIGNALS}"
     return [
         WindowFiles(window, tuple(f"{folder}/{name}" for name in told["scores"]), f"{folder}/{told['regime']}")
-        for window, told in zip(found, result["windows"], strict=True)
+        for window, told in zip(found, result["kept"], strict=True)
     ]
 
 
 def _name(path: str) -> str:
     return path.rsplit("/", 1)[-1]
-
-
-def trial_sharpe(trial: TrialResult) -> float | None:
-    """Return a trial's Sharpe ratio; None where its curve has no variation."""
-    value = trial.performance.as_dict()["sharpe"]
-    return float(value) if value is not None else None
-
-
-def hindsight(universe: UniverseConfig, tested: Sequence[str]) -> str:
-    """Return in a sentence on how many of the days `tested` the list of symbols was not yet made; empty on none."""
-    chosen_on = universe.chosen_on
-    early = sum(dt.date.fromisoformat(day) < chosen_on for day in tested) if chosen_on else 0
-    if not early:
-        return ""
-    return (
-        f"The symbols were chosen on {chosen_on}, after {early} of the {len(tested)} days: that flatters every figure."
-    )

@@ -3,7 +3,7 @@
 import datetime as dt
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -12,13 +12,13 @@ import numpy.typing as npt
 
 from daytrader_ray.adapters import model_store
 from daytrader_ray.adapters.store import ParquetStore
-from daytrader_ray.cluster.content import digest_of_panel
 from daytrader_ray.cluster.fits import Progress, fit_tasks, silent, unordered
 from daytrader_ray.cluster.search import SearchRequest, frames_of, load_result, market_of, study_of
+from daytrader_ray.domain.content import digest_of_panel
 from daytrader_ray.domain.errors import ConfigError, DataError
 from daytrader_ray.domain.trading import MEMBERS, members_of
 from daytrader_ray.features.feature_set import feature_set
-from daytrader_ray.models.bundle import Bundle, differences
+from daytrader_ray.models.bundle import Bundle, SearchVerdict, differences
 from daytrader_ray.models.calibration import Calibrated
 from daytrader_ray.universe.config import UniverseConfig
 from daytrader_ray.walkforward.cut import cut
@@ -54,6 +54,8 @@ class Trained:
             "train": [str(self.first), str(self.last)],
             "threshold": threshold if np.isfinite(threshold) else None,
             "left_out": list(bundle.left_out),
+            "score_every_minutes": bundle.ensemble.score_every_minutes,
+            "verdict": asdict(bundle.verdict),
         }
 
 
@@ -63,7 +65,7 @@ def train(
     """Fit an ensemble on the latest training span before `until` and publish the bundle; Ray must be running.
 
     `mask` chooses the ensemble; None takes the best one of the last search, which must have been told the same but for
-    ASIDE.
+    ASIDE. The verdict of that search goes with the ensemble that it chose, however that is named.
     """
     chosen = _best_of_last_search(request) if mask is None else mask
     if not 1 <= chosen < 2 ** len(MEMBERS):
@@ -78,16 +80,17 @@ def train(
     window = training_window(sessions)
     study = study_of(request, market)
     skills = _skills(request, chosen, grid.sessions[sessions[1] - 1].date)
+    behind = _search_behind(request, chosen)
     learned = _learn(market, window, members_of(chosen), skills, request, progress)
     plan = {
         "data": digest_of_panel(market.frames.panel),
         "market": ParquetStore(request.root).market(),
         "bar_minutes": grid.bar_minutes,
-        "chosen_until": None if mask is not None else load_result(request.root)["dates"][-1],
+        "chosen_until": behind["dates"][-1] if behind is not None else None,
         "extras": feature_set(request.features).origins,
         **request.model_dump(mode="json", exclude={"root"}),
     }
-    bundle = assemble(market, study, learned, chosen, plan)
+    bundle = replace(assemble(market, study, learned, chosen, plan), verdict=_verdict_of(behind))
     bundle_id = model_store.save(bundle, request.root)
     return Trained(bundle_id, bundle, grid.sessions[sessions[0]].date, grid.sessions[sessions[1] - 1].date)
 
@@ -118,19 +121,40 @@ def searched(result: Mapping[str, Any]) -> tuple[UniverseConfig, str]:
     return UniverseConfig.parse(settings["universe"], str(result["id"])), settings["search"]["train"]
 
 
+def _last_search(request: SearchRequest) -> Mapping[str, Any] | None:
+    """Return the last search; None where there is none, or where it was told otherwise."""
+    try:
+        result = load_result(request.root)
+    except DataError:
+        return None
+    return None if unlike(result, request) else result
+
+
+def _search_behind(request: SearchRequest, mask: int) -> Mapping[str, Any] | None:
+    """Return the last search, where it was told the same and chose the ensemble `mask`."""
+    result = _last_search(request)
+    return result if result is not None and result["best"]["mask"] == mask else None
+
+
+def _verdict_of(result: Mapping[str, Any] | None) -> SearchVerdict:
+    """Return what a search proves of the ensemble that it chose; without a search that none stands behind it."""
+    if result is None:
+        return SearchVerdict()
+    judged = result["verdict"]
+    return SearchVerdict(result["id"], judged["label"], judged["sentence"], result.get("statistics", {}))
+
+
 def _skills(request: SearchRequest, mask: int, last: dt.date) -> Float64:
     """Return the members' out-of-sample skill in the last search's steps up to `last` `[step, member]`, NaN unknown.
 
     No steps where there is no such search.
     """
-    try:
-        result = load_result(request.root)
-    except DataError:
+    result = _last_search(request)
+    if result is None:
         return np.empty((0, len(MEMBERS)))
     steps = np.cumsum([window["step_sessions"] for window in result["windows"]]) - 1
     over = [result["dates"][end] <= str(last) for end in steps]
-    known = not unlike(result, request)
-    trials = [trial["windows"] for trial in result["trials"] if trial["mask"] == mask and known]
+    trials = [trial["windows"] for trial in result["trials"] if trial["mask"] == mask]
     ics = [window["member_ic"] for windows in trials for window, done in zip(windows, over, strict=True) if done]
     return np.array([ic[: len(MEMBERS)] for ic in ics], dtype=np.float64).reshape(len(ics), len(MEMBERS))
 

@@ -1,5 +1,11 @@
-"""Ensembles and baselines as Ray Tune trials: each weighs, combines and simulates; nothing is fitted here."""
+"""Ensembles and baselines as Ray Tune trials: each weighs, combines and simulates; nothing is fitted here.
 
+::
+
+    <root>/processed/trials/<key>.json    the windows of one finished trial, as JSON of Python (with NaN and Infinity)
+"""
+
+import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -8,21 +14,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from daytrader_ray.adapters.atomic import atomic_write_bytes
 from daytrader_ray.adapters.score_tables import ScoreTable
 from daytrader_ray.cluster.fits import Progress, silent
-from daytrader_ray.cluster.kept import load_array
+from daytrader_ray.cluster.kept import exists, load_array, load_json
 from daytrader_ray.cluster.runtime import environment
 from daytrader_ray.domain.errors import DataError
-from daytrader_ray.domain.trading import BASELINES, MEMBERS, SCORERS
+from daytrader_ray.domain.trading import SCORERS
+from daytrader_ray.walkforward.result import so_far
 from daytrader_ray.walkforward.study import Study, WindowInputs
 from daytrader_ray.walkforward.trial import WindowResult, run_trial
 from daytrader_ray.walkforward.windows import Window
 
-N_ENSEMBLES = 2 ** len(MEMBERS)
 Float64 = npt.NDArray[np.float64]
-
-MASKS = (*range(N_ENSEMBLES), *(1 << (len(MEMBERS) + k) for k in range(len(BASELINES))))
-"""Every ensemble, then each baseline alone."""
 
 _ENVIRONMENT = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
@@ -43,46 +47,78 @@ class WindowFiles:
 
 
 def run_trials(
-    study: Study, files: Sequence[WindowFiles], progress: Progress = silent
+    study: Study, files: Sequence[WindowFiles], paths: Mapping[int, str], progress: Progress = silent
 ) -> dict[int, list[WindowResult]]:
-    """Run ensembles and baselines through all windows; return window results by mask. Ray must be running."""
-    for file in files:
+    """Run the trials through all windows; return window results by mask. Ray must be running.
+
+    `paths` say by mask where a trial is kept; one that is there is not run again.
+    """
+    missing = [mask for mask, path in paths.items() if not exists(path)]
+    for file in files if missing else ():
         read_inputs(file, (1 << len(SCORERS)) - 1)  # a damaged file is named here, and not by every trial that reads it
+    progress("trials", (len(paths) - len(missing)) * len(files), len(paths) * len(files))
+    if missing:
+        _tuned(study, files, {mask: paths[mask] for mask in missing}, len(paths), progress)
+    return {mask: load_trial(path, len(files)) for mask, path in paths.items()}
+
+
+def _tuned(
+    study: Study, files: Sequence[WindowFiles], paths: Mapping[int, str], n_trials: int, progress: Progress
+) -> None:
     with environment(_ENVIRONMENT), tempfile.TemporaryDirectory(prefix="daytrader-tune-") as folder:
         from ray import tune
 
-        from daytrader_ray.cluster.collect import Collector
+        from daytrader_ray.cluster.collect import Listener
 
-        collector = Collector(len(MASKS) * len(files), progress)
-        trainable = tune.with_parameters(_trial, study=study, files=list(files))
+        trainable = tune.with_parameters(_trial, study=study, files=list(files), paths=dict(paths))
+        listener = Listener((n_trials - len(paths)) * len(files), n_trials * len(files), progress)
         tuner = tune.Tuner(
             tune.with_resources(trainable, {"cpu": 1}),
-            param_space={"mask": tune.grid_search(list(MASKS))},
+            param_space={"mask": tune.grid_search(list(paths))},
             tune_config=tune.TuneConfig(reuse_actors=True),
             run_config=tune.RunConfig(
                 name="search",
                 storage_path=folder,
                 verbose=0,
-                callbacks=[collector],
+                callbacks=[listener],
                 failure_config=tune.FailureConfig(max_failures=2),
             ),
         )
         grid = tuner.fit()
         if grid.num_errors:
             raise DataError(
-                f"{grid.num_errors} of {len(MASKS)} trials failed; the first: {_first_line(grid.errors[0])}"
+                f"{grid.num_errors} of {len(paths)} trials failed; the first: {_first_line(grid.errors[0])}"
             )
-    return {mask: _in_order(collector.results[mask], len(files)) for mask in MASKS}
 
 
-def _trial(config: Mapping[str, Any], study: Study, files: Sequence[WindowFiles]) -> None:
-    """One ensemble or baseline through all windows: a report each."""
+def _trial(config: Mapping[str, Any], study: Study, files: Sequence[WindowFiles], paths: Mapping[int, str]) -> None:
+    """One ensemble or baseline through all windows: a report each, and what it found in its file at the end."""
     from ray import tune
 
     mask = int(config["mask"])
-    inputs = (read_inputs(file, mask) for file in files)
-    for result in run_trial(mask, study, inputs):
-        tune.report({"window": result.index, "values": asdict(result)})
+    done = list[WindowResult]()
+    for result in run_trial(mask, study, (read_inputs(file, mask) for file in files)):
+        done.append(result)
+        tune.report(so_far(done))
+    save_trial(paths[mask], done)
+
+
+def save_trial(path: str, windows: Sequence[WindowResult]) -> None:
+    """Write what one trial found in all windows, whole or not at all."""
+    values = {"windows": [asdict(window) for window in windows]}
+    atomic_write_bytes(path, json.dumps(values, sort_keys=True).encode())
+
+
+def load_trial(path: str, n_windows: int) -> list[WindowResult]:
+    """Read what `save_trial` wrote, to the bit; `DataError` where it is damaged or of another number of windows."""
+    found = load_json(path).get("windows", [])
+    try:
+        windows = [WindowResult(**values) for values in found]
+    except TypeError as error:
+        raise DataError(f"{path}: no trial: {error}", "remove it and search again") from None
+    if len(windows) != n_windows:
+        raise DataError(f"{path}: {len(windows)} of {n_windows} windows", "remove it and search again")
+    return windows
 
 
 def read_inputs(file: WindowFiles, mask: int) -> WindowInputs:
@@ -105,12 +141,6 @@ def _stacked(tables: Mapping[int, ScoreTable], wanted: Sequence[int], *blocks: s
     for bit in wanted:
         scores[:, :, bit] = parts[bit]
     return scores
-
-
-def _in_order(found: Mapping[int, Mapping[str, Any]], n_windows: int) -> list[WindowResult]:
-    if len(found) != n_windows:
-        raise DataError(f"a trial reported {len(found)} of {n_windows} windows", "run the search again")
-    return [WindowResult(**found[index]) for index in sorted(found)]
 
 
 def _first_line(error: BaseException) -> str:

@@ -13,6 +13,15 @@ BASELINES = ("logistic", "boosting")
 SCORERS = MEMBERS + BASELINES
 """All that is fitted, in the order of score columns; baseline k alone is the mask `1 << (len(MEMBERS) + k)`."""
 
+N_ENSEMBLES = 1 << len(MEMBERS)
+"""Subsets of the members, cash among them: the masks below this number."""
+
+EQUAL = 1 << len(SCORERS)
+"""Bit of a mask whose members are weighed equally, whatever the scheme."""
+
+MASKS = (*range(N_ENSEMBLES), *(N_ENSEMBLES << k for k in range(len(BASELINES))), EQUAL | (N_ENSEMBLES - 1))
+"""What a search tries: every ensemble, then each baseline alone, then all members weighed equally."""
+
 WINDOW_ROWS = 30
 """Number of valid feature rows a member sees at once."""
 
@@ -24,6 +33,15 @@ def members_of(mask: int) -> tuple[str, ...]:
     ('lstm', 'xgboost')
     """
     return tuple(name for bit, name in enumerate(SCORERS) if mask >> bit & 1)
+
+
+def name_of(mask: int) -> str:
+    """Return what a trial of a search is called.
+
+    >>> name_of(0), name_of(0b01001), name_of(MASKS[-1])
+    ('cash', 'lstm + xgboost', 'equal')
+    """
+    return "equal" if mask & EQUAL else " + ".join(members_of(mask)) or "cash"
 
 
 class OrderKind(IntEnum):
@@ -101,6 +119,8 @@ class Reason(IntEnum):
     """Trades at this |signal| had no edge on validation (Kelly weight 0)."""
     DENIED_HALT = 40
     """Trading in the symbol is halted."""
+    DENIED_HELD = 41
+    """The signal is that of an earlier bar: entries are decided at the bars at which members score."""
 
 
 class Phase(StrEnum):

@@ -36,7 +36,7 @@ class Plan:
     `sizing` is what trades on like signals earned; `budgets` those of the slow loop (None: `max_position` for all);
     `shortable` `[symbol]` what is easy to borrow (left out: all); `halts` by date `[slot, symbol]` what is halted and
     `reducing` by date `[slot]` when exits alone are allowed (no date: never). `carried` are positions that the first
-    session begins with, by symbol.
+    session begins with, by symbol. Members score each `score_every` bars: at others the given signal is one that holds.
     """
 
     tradable: npt.NDArray[np.bool_]
@@ -51,6 +51,7 @@ class Plan:
     halts: Mapping[dt.date, npt.NDArray[np.bool_]] = field(default_factory=dict)
     reducing: Mapping[dt.date, npt.NDArray[np.bool_]] = field(default_factory=dict)
     carried: Mapping[str, Carried] = field(default_factory=dict)
+    score_every: int = 1
 
     def __post_init__(self) -> None:
         if self.shortable.size == 0:
@@ -154,7 +155,7 @@ def trade(
 ) -> Record:
     """Trade as `backtest` does; return flat arrays."""
     (start, stop), grid, symbols = sessions, frames.panel.grid, frames.panel.symbols
-    rules = rules_of(kernel, costs.participation, grid.bar_minutes)
+    rules = rules_of(kernel, costs.participation, grid.bar_minutes, plan.score_every)
     book, out, scratch = new_book(len(symbols), cash, peak), new_intents(len(symbols)), new_scratch(plan.sector)
     log = new_log(int(grid.bars_per_session[start:stop].max(initial=1)), len(symbols))
     first = int(grid.first_row[start])

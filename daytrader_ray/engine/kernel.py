@@ -55,6 +55,7 @@ TRAIL = int(Reason.TRAIL)
 UNFILLED = int(Reason.UNFILLED)
 DENIED_SESSION = int(Reason.DENIED_SESSION)
 DENIED_REDUCING = int(Reason.DENIED_REDUCING)
+DENIED_HELD = int(Reason.DENIED_HELD)
 
 
 @njit_flat
@@ -256,6 +257,9 @@ def step(
     n = hedge(book, closing, now, rules, scratch, out, n)
     if closing or book.state[0] != ACTIVE:
         scratch.verdict[:] = DENIED_SESSION if closing else HALTED if book.state[0] == STATE_HALTED else DENIED_REDUCING
+        return n
+    if (slot + 1) % rules.score_every != 0:
+        scratch.verdict[:] = DENIED_HELD
         return n
     return enter(book, slot, now, threshold, scale, sizing, rules, scratch, out, n)
 

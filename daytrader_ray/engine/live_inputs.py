@@ -6,6 +6,7 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 
+from daytrader_ray.domain.cadence import bars_between
 from daytrader_ray.domain.panel import Matrix
 from daytrader_ray.domain.ports import LiveBar
 from daytrader_ray.domain.regime import Regime
@@ -29,12 +30,14 @@ class LiveInputs:
 
     After each minute: `minutes` has the prices, `aux` `[symbol, 3]` ATR_5 in USD, 30-minute return and its sigma,
     `regime` the state, `scored` the numbers of the symbols whose windows were returned; `unscored` names, by symbol,
-    why a stock that may be traded and did trade in the last minute ended no window.
+    why a stock that may be traded and did trade in the last minute ended no window. Where members do not score at every
+    bar (`domain.cadence`), both are empty in between.
     """
 
     def __init__(self, bundle: Bundle, market: Market) -> None:
         grid, n = market.history.grid, len(market.history.symbols)
         self._bundle, self._market = bundle, market
+        self._score_every = bars_between(bundle.ensemble.score_every_minutes, grid.bar_minutes)
         self.symbols = market.history.symbols
         self.minutes = LiveMinutes(self.symbols, market.session.open_minute, grid.bar_minutes)
         self.aux = np.full((n, 3), np.nan)
@@ -91,6 +94,7 @@ class LiveInputs:
     ) -> npt.NDArray[np.float32]:
         """Take in the minute's bars; return the windows `[n, WINDOW_ROWS, feature]` to be scored, by symbol.
 
+        There are none at a bar at which members do not score.
         Bars of later minutes wait for theirs; bars of earlier ones come too late for a decision already made and are
         counted in `minutes.late`. `ticks` are those of `MarketFeed.ticks`.
         """
@@ -103,9 +107,10 @@ class LiveInputs:
         if self._filter is not None:
             self.regime = self._filter.step(slot, minute.close)
         scaled = self._bundle.scaler.transform(values[:, self._selected])
-        due = self._windows.step(scaled) & market.tradable
+        asked = market.tradable & ((slot + 1) % self._score_every == 0)
+        due = self._windows.step(scaled) & asked
         self.scored = np.flatnonzero(due)
-        self.unscored = self._why_not(scaled, minute.traded & market.tradable & ~due)
+        self.unscored = self._why_not(scaled, minute.traded & asked & ~due)
         return self._windows.windows[self.scored]
 
     def _why_not(self, scaled: npt.NDArray[np.float32], silent: npt.NDArray[np.bool_]) -> dict[str, str]:

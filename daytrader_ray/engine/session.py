@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from daytrader_ray.domain.budget import CONFIDENCE
+from daytrader_ray.domain.cadence import bars_between
 from daytrader_ray.domain.errors import BrokerError
 from daytrader_ray.domain.ports import BrokerEvent, LiveBar
 from daytrader_ray.domain.trading import MEMBERS, Fill, Order, OrderKind, Phase, Reason
@@ -102,7 +103,8 @@ class SessionEngine:
     """State of one trading day: inputs, book and orders, stepped by bars, scores and trade updates.
 
     `inputs` has what the last bars said; `orders` what became of our orders; `conditions` what else the session was
-    told; `thresholds` `[slot]` are the smallest |signal| that opens a position. `run` begins every client order id.
+    told; `thresholds` `[slot]` are the smallest |signal| that opens a position; members score each `score_every` bars.
+    `run` begins every client order id.
     """
 
     def __init__(self, bundle: Bundle, market: Market, terms: Terms, start: Start, run: str) -> None:
@@ -111,7 +113,8 @@ class SessionEngine:
         self.bundle, self.market, self.symbols = bundle, market, symbols
         self.n_slots = market.session.n_minutes // grid.bar_minutes
         self._kernel, self._regimes = terms.kernel, terms.regime
-        self._rules = rules_of(terms.kernel, terms.costs.participation, grid.bar_minutes)
+        self.score_every = bars_between(ensemble.score_every_minutes, grid.bar_minutes)
+        self._rules = rules_of(terms.kernel, terms.costs.participation, grid.bar_minutes, self.score_every)
         self.start = start
         self._open_book(start)
         date, cooldown = market.session.date, self._rules.cooldown_bars
@@ -249,7 +252,10 @@ class SessionEngine:
         self._may_enter = self.market.tradable & ~np.isin(self.symbols, list(frozen))
 
     def on_scores(self, slot: int, scores: Float64 | None) -> Decision:
-        """Decide at the close of `slot`; `scores` `[n, member]` of the windows just returned, None for no scores."""
+        """Decide at the close of `slot`; `scores` `[n, member]` of the windows just returned, None for no scores.
+
+        At a bar at which members do not score the signals of the bar before hold.
+        """
         table = np.full((len(self.symbols), len(MEMBERS)), np.nan)
         scored, aux = self.inputs.scored, self.inputs.aux
         if scores is not None and scored.size:

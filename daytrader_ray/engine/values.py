@@ -12,7 +12,10 @@ from daytrader_ray.engine.config import KernelConfig
 
 
 class Rules(NamedTuple):
-    """`KernelConfig` in bars and plain floats, with the participation cap of the cost config."""
+    """`KernelConfig` in bars and plain floats, with the participation cap of the cost config.
+
+    Members score, and entries are decided, each `score_every` bars.
+    """
 
     max_position: float
     max_sector: float
@@ -35,6 +38,7 @@ class Rules(NamedTuple):
     allow_short: bool
     hedge_band: float
     participation: float
+    score_every: int
 
 
 class Snapshot(NamedTuple):
@@ -113,7 +117,7 @@ NET_UP, NET_DOWN, BETA_UP, BETA_DOWN = range(1, 5)
 """Of `Scratch.exposure`, beside GROSS."""
 
 
-def rules_of(config: KernelConfig, participation: float, bar_minutes: int) -> Rules:
+def rules_of(config: KernelConfig, participation: float, bar_minutes: int, score_every: int = 1) -> Rules:
     """Return the rules for bars of `bar_minutes` minutes (durations are rounded up to whole bars)."""
 
     def bars(minutes: int) -> int:
@@ -124,7 +128,7 @@ def rules_of(config: KernelConfig, participation: float, bar_minutes: int) -> Ru
         config.sizing == "kelly", config.orders == "limit", config.max_daily_loss, config.stop_atr, config.trailing,
         bars(config.flat_minutes), bars(config.min_hold_minutes), bars(config.time_exit_minutes),
         bars(config.cooldown_minutes), config.max_trades_per_symbol, config.exit_hysteresis,
-        bars(config.max_quiet_minutes), config.allow_short, config.hedge.band, participation,
+        bars(config.max_quiet_minutes), config.allow_short, config.hedge.band, participation, score_every,
     )  # fmt: skip
 
 

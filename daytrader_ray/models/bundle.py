@@ -21,8 +21,21 @@ Float64 = npt.NDArray[np.float64]
 MISSING = "nothing"
 """Stands for the value of a key that one side lacks."""
 
-SCHEMA = 4
+SCHEMA = 5
 """Version of what a bundle holds and how it is stored."""
+
+
+@dataclass(frozen=True)
+class SearchVerdict:
+    """What the search that chose an ensemble proves of it: id of the search, label, sentence and statistics.
+
+    Empty but for the sentence where an ensemble was named by hand, or after another search.
+    """
+
+    search: str = ""
+    label: str = ""
+    sentence: str = "No search stands behind it."
+    statistics: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -47,6 +60,8 @@ class Bundle:
         The resolved configuration it was made with and is to be traded with: plain values for JSON.
     seed, last_training_session, fingerprint
         Random seed, last session seen in training, and hash of the data trained on.
+    verdict
+        What the search that chose the ensemble proves of it.
     importances
         Which features each member of the ensemble listens to: member -> kind -> feature -> value
         (`models.importances`); empty where that was not measured.
@@ -63,6 +78,7 @@ class Bundle:
     seed: int
     last_training_session: dt.date
     fingerprint: str
+    verdict: SearchVerdict = SearchVerdict()
     importances: Mapping[str, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
 
     @property

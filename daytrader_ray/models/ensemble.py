@@ -1,10 +1,11 @@
 """The ensemble as a value, and the one compiled order of operations of search, backtest and live.
 
 scores -> combine -> timeframe mean -> divide by q99 of |score| on validation B -> strategy multiplier -> clip to
-[-1, 1]. The last step, the threshold, is the kernel's. A member that is missing, late or NaN leaves its weight to the
-others; without any score there is no signal (NaN). A mean of fewer members varies more than the one that scale and
-threshold were fitted to, so it is damped (`combine.damping`): fewer members never open more. Weights that learn while
-trading combine the scores that they learnt from, each over its member's scale.
+[-1, 1]. The last step, the threshold, is the kernel's. Between two bars at which members score the signal holds. A
+member that is missing, late or NaN leaves its weight to the others; without any score there is no signal (NaN). A mean
+of fewer members varies more than the one that scale and threshold were fitted to, so it is damped (`combine.damping`):
+fewer members never open more. Weights that learn while trading combine the scores that they learnt from, each over its
+member's scale.
 """
 
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from daytrader_ray.domain.budget import CONFIDENCE, Sizing
+from daytrader_ray.domain.cadence import bars_between
 from daytrader_ray.domain.jit import njit
 from daytrader_ray.models.combine import combine, damping
 from daytrader_ray.models.online import Hedge, Online, bars_of_round, hedge_step, in_scale, new_hedge
@@ -24,7 +26,11 @@ Int8 = npt.NDArray[np.int8]
 Int64 = npt.NDArray[np.int64]
 
 SPANS = (1, 5, 15)
-"""Minutes over which the combined score is averaged: now, and the last 5 and 15."""
+"""Minutes over which the combined score is averaged: now, and the last 5 and 15.
+
+A mean is that of the scores that were made in these minutes: where members score every 5, the second is the first one
+again and the third that of three scores; from every 15 on all three are the score now.
+"""
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,8 @@ class Ensemble:
         Rank correlation of the signal with what followed on B.
     note
         Why the weights are not what the scheme is for, where it had too little to learn from.
+    score_every_minutes
+        When its members score (`domain.cadence`): all of the above was fitted at these bars.
     """
 
     scheme: str
@@ -67,6 +75,7 @@ class Ensemble:
     sizing: Sizing = CONFIDENCE
     ic: float = 0.0
     note: str = ""
+    score_every_minutes: int = 1
 
     @property
     def inside(self) -> Bool:
@@ -78,7 +87,7 @@ class Rules(NamedTuple):
     """An ensemble for the compiled steps.
 
     `every` is the length of a round of online weights in bars, 0 where there are none; `spans` are SPANS in bars;
-    `strategy` `[4, 2]` (momentum, reversion).
+    `strategy` `[4, 2]` (momentum, reversion); members score each `score_every` bars.
     """
 
     weights: Float64
@@ -87,13 +96,14 @@ class Rules(NamedTuple):
     spans: Int64
     q99: float
     strategy: Float64
+    score_every: int
 
 
 class State(NamedTuple):
     """What is remembered from bar to bar of a session.
 
-    `recent` `[symbol, bar]` combined scores, that of slot t at t modulo its length; `means` `[symbol, 3]` over SPANS
-    and `weights` `[member]` in force, both of the last bar; `hedge` outlives the session.
+    `recent` `[symbol, bar]` combined scores, that of slot t at t modulo its length; `means` `[symbol, 3]` over SPANS of
+    the last scored bar; `weights` `[member]` in force at the last bar; `hedge` outlives the session.
     """
 
     recent: Float64
@@ -112,6 +122,7 @@ def rules_of(ensemble: Ensemble, strategy: Float64, bar_minutes: int) -> Rules:
         spans,
         float(ensemble.q99),
         np.ascontiguousarray(strategy),
+        bars_between(ensemble.score_every_minutes, bar_minutes),
     )
 
 
@@ -178,15 +189,22 @@ def _weigh(
 @njit
 def _advance(
     rules: Rules, state: State, slot: int, scores: Float64, regime: int, return_30: Float64, sigma_30: Float64
-) -> None:
-    """Take one bar's `scores` `[symbol, member]` into the state: weights in force, combined scores and their means."""
+) -> bool:
+    """Take one bar's `scores` `[symbol, member]` into the state: weights in force, combined scores and their means.
+
+    Return whether members score at it; where they do not, no mean moves.
+    """
     if slot == 0:
         state.recent[:] = np.nan
     _weigh(rules, state, slot, scores, regime, return_30, sigma_30)
+    if (slot + 1) % rules.score_every != 0:
+        state.recent[:, slot % state.recent.shape[1]] = np.nan
+        return False
     weighed = in_scale(scores, state.hedge.scale) if rules.every > 0 else scores
     for symbol in range(len(scores)):
         combined = combine(weighed[symbol], state.weights) * damping(weighed[symbol], state.weights)
         _remember(state.recent[symbol], slot, combined, rules.spans, state.means[symbol])
+    return True
 
 
 @njit
@@ -202,10 +220,14 @@ def signal_step(
 ) -> None:
     """Fill `out` `[symbol]` with the signals of one bar, in [-1, 1]; NaN where no member has a score.
 
+    At a bar at which members do not score, what `out` has from the bar before holds; a session begins without a signal.
     `scores` `[symbol, member]` (NaN: the member has none), `regime` the number of the `Regime` in force, `return_30`
     and `sigma_30` `[symbol]`. Bars come in order, each once; slot 0 begins a session.
     """
-    _advance(rules, state, slot, scores, regime, return_30, sigma_30)
+    if slot == 0:
+        out[:] = np.nan
+    if not _advance(rules, state, slot, scores, regime, return_30, sigma_30):
+        return
     w_momentum, w_reversion = rules.strategy[regime + 1]
     for symbol in range(len(out)):
         score = 0.0
@@ -235,8 +257,10 @@ def signals(
 
     `slots` and `regimes` `[row]`, `scores` `[row, symbol, member]`, `return_30` and `sigma_30` `[row, symbol]`.
     """
-    out = np.zeros(return_30.shape)
+    out = np.full(return_30.shape, np.nan)
     for row in range(len(out)):
+        if row > 0:
+            out[row] = out[row - 1]
         signal_step(rules, state, slots[row], scores[row], regimes[row], return_30[row], sigma_30[row], out[row])
     return out
 
@@ -245,11 +269,14 @@ def signals(
 def timeframe_means(
     rules: Rules, state: State, slots: Int64, scores: Float64, regimes: Int8, return_30: Float64, sigma_30: Float64
 ) -> Float64:
-    """Return the combined score's means over SPANS `[row, symbol, 3]`; the arguments are those of `signals`."""
-    out = np.empty((scores.shape[0], scores.shape[1], len(rules.spans)))
+    """Return the combined score's means over SPANS `[row, symbol, 3]`; the arguments are those of `signals`.
+
+    NaN at a bar at which members do not score: what is fitted to them counts each score once.
+    """
+    out = np.full((scores.shape[0], scores.shape[1], len(rules.spans)), np.nan)
     for row in range(len(out)):
-        _advance(rules, state, slots[row], scores[row], regimes[row], return_30[row], sigma_30[row])
-        out[row] = state.means
+        if _advance(rules, state, slots[row], scores[row], regimes[row], return_30[row], sigma_30[row]):
+            out[row] = state.means
     return out
 
 

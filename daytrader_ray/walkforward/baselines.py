@@ -1,49 +1,140 @@
-"""Whether the ensemble is worth more than what anybody has: logistic regression and default gradient boosting."""
+"""Whether the ensemble is worth more than what anybody has: cash, SPY, two plain models, equal weights."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from daytrader_ray.analytics.performance import daily_returns
-from daytrader_ray.domain.trading import members_of
+from daytrader_ray.analytics.performance import of_returns, plain
+from daytrader_ray.domain.indices import SPY
+from daytrader_ray.domain.trading import members_of, name_of
+from daytrader_ray.walkforward.costs import round_trip_costs
 from daytrader_ray.walkforward.result import TrialResult
+from daytrader_ray.walkforward.study import Study
+from daytrader_ray.walkforward.trade import adjusted_closes
+from daytrader_ray.walkforward.windows import Window
+
+Float64 = npt.NDArray[np.float64]
+
+CASH = "cash"
 
 
-def comparison(best: TrialResult, n_ensembles: int, baselines: Sequence[TrialResult]) -> dict[str, Any]:
-    """Return whether `best` of `n_ensembles` beat every baseline net of cost, and that in one sentence.
+@dataclass(frozen=True)
+class Baseline:
+    """What the best ensemble is compared with: net `returns` `[T]` of its days, and round trips."""
 
-    Compared are the Sharpe ratios of daily returns net of cost, by which `best` was chosen; all of them traded the
-    same days by the same rules. Beside them the mean difference of daily returns and its standard error.
+    name: str
+    members: tuple[str, ...]
+    returns: Float64
+    trades: int
+
+    @property
+    def sharpe(self) -> float:
+        """Return the Sharpe ratio of a year, 0 without variation."""
+        return _sharpe(self.returns)
+
+
+def baselines_of(study: Study, windows: Sequence[Window], trials: Sequence[TrialResult]) -> list[Baseline]:
+    """Return cash, SPY where its price is known, and the baselines among `trials`, over the steps of the windows."""
+    n_days = sum(window.step[1] - window.step[0] for window in windows)
+    found = [Baseline(CASH, (), np.zeros(n_days), 0)]
+    if (spy := held(study, SPY, windows)) is not None:
+        found.append(Baseline(SPY, (), spy, 1))
+    return found + [
+        Baseline(name_of(trial.mask), members_of(trial.mask), trial.returns, trial.performance.trades)
+        for trial in trials
+    ]
+
+
+def held(study: Study, symbol: str, windows: Sequence[Window]) -> Float64 | None:
+    """Return the daily returns of a symbol bought at the close before the first step and held `[T]`.
+
+    Dividends are in them; the first day pays the whole round trip. None where a price is unknown.
     """
-    figures = ", ".join(f"{_name(trial)} {_figure(trial)}" for trial in baselines)
+    first, stop = windows[0].step[0], windows[-1].step[1]
+    closes = adjusted_closes(study.frames.panel, symbol, (first, stop))
+    tested = np.concatenate([np.arange(*window.step) for window in windows]) - first + 1
+    path = closes[np.concatenate([[0], tested])]
+    if not np.isfinite(path).all():
+        return None
+    returns = path[1:] / path[:-1] - 1.0
+    costs = round_trip_costs(study.frames, (first, first + 1), study.costs, study.config.cash)
+    returns[0] -= costs[0, study.frames.panel.column(symbol)]
+    return np.asarray(returns) if math.isfinite(returns[0]) else None
+
+
+def comparison(
+    best: TrialResult, n_ensembles: int, baselines: Sequence[Baseline], p: Mapping[str, float]
+) -> dict[str, Any]:
+    """Return whether `best` of `n_ensembles` beat every baseline net of cost, that in one sentence, and the figures.
+
+    Compared are the Sharpe ratios of daily returns net of cost, by which `best` was chosen, on the same days. Beside
+    them `p` (Hansen's, that of the best of all ensembles against each), and the mean difference of daily returns with
+    its standard error in basis points.
+    """
+    rows = [_row(best, one, p.get(one.name, math.nan)) for one in baselines]
+    ahead = [one for one in baselines if one.sharpe >= _sharpe(best.returns)]
+    beaten = bool(best.performance.trades) and not ahead
+    return {"beaten": beaten, "sentence": _sentence(best, n_ensembles, baselines, rows), "rows": rows}
+
+
+def _row(best: TrialResult, baseline: Baseline, p: float) -> dict[str, Any]:
+    gap = 1e4 * (best.returns - baseline.returns)
+    found = of_returns(baseline.returns)
+    return {
+        "name": baseline.name,
+        "members": list(baseline.members),
+        "sharpe": plain(float(found["sharpe"])),
+        "total_return": float(found["total_return"]),
+        "trades": baseline.trades,
+        "p": plain(p),
+        "gap_bps": float(gap.mean()),
+        "error_bps": plain(float(gap.std(ddof=1)) / math.sqrt(len(gap)) if len(gap) > 1 else math.inf),
+    }
+
+
+def _sentence(
+    best: TrialResult, n_ensembles: int, baselines: Sequence[Baseline], rows: Sequence[Mapping[str, Any]]
+) -> str:
+    figures = ", ".join(map(_figure, baselines))
     if not best.performance.trades:
-        said = f"The best of {n_ensembles} ensembles never traded, so it beats nothing (Sharpe ratio: {figures})."
-        return {"beaten": False, "sentence": said}
-    ahead = [trial for trial in baselines if trial.sharpe >= best.sharpe]
-    verb, others = (
-        ("does not beat", ahead) if ahead else ("beats" if best.sharpe > 0.0 else "loses less than", baselines)
+        return f"The best of {n_ensembles} ensembles never traded, so it beats nothing (Sharpe ratio: {figures})."
+    mine = _sharpe(best.returns)
+    ahead = [one.name for one in baselines if one.sharpe >= mine]
+    verb = "does not beat" if ahead else "beats" if mine > 0.0 else "loses less than"
+    names = ahead or [one.name for one in baselines]
+    return (
+        f"Net of cost the best of {n_ensembles} ensembles {verb} {_listed(names)}: Sharpe ratio {mine:.2f} against "
+        f"{figures}. Its daily return less theirs in basis points, with one standard error: "
+        f"{', '.join(map(_gap, rows))}. It was chosen on these very days, they were not; p is how often the best of as "
+        "many without an advantage looks as good."
     )
-    gaps = ", ".join(f"{_name(trial)} {_gap(best, trial)}" for trial in baselines)
-    said = (
-        f"Net of cost the best of {n_ensembles} ensembles {verb} {' and '.join(map(_name, others))}: Sharpe ratio "
-        f"{_figure(best)} against {figures}. Its daily return less theirs in basis points, with one standard error: "
-        f"{gaps}. It was chosen on these very days, they were not."
-    )
-    return {"beaten": not ahead, "sentence": said}
 
 
-def _name(trial: TrialResult) -> str:
-    return " + ".join(members_of(trial.mask))
+def _figure(one: Baseline) -> str:
+    if one.name == CASH or one.trades:
+        return f"{one.name} {one.sharpe:.2f}"
+    return f"{one.name} never traded (counted as 0)"
 
 
-def _figure(trial: TrialResult) -> str:
-    return f"{trial.sharpe:.2f}" if trial.performance.trades else "never traded (counted as 0)"
+def _gap(row: Mapping[str, Any]) -> str:
+    error = "" if row["error_bps"] is None else f" ± {row['error_bps']:.1f}"
+    p = "" if row["p"] is None else f" (p {row['p']:.2f})"
+    return f"{row['name']} {row['gap_bps']:+.1f}{error}{p}"
 
 
-def _gap(best: TrialResult, trial: TrialResult) -> str:
-    returns, theirs = (daily_returns(np.array(each.equity)) for each in (best, trial))
-    gap = 1e4 * (returns - theirs)
-    error = float(gap.std(ddof=1)) / math.sqrt(len(gap)) if len(gap) > 1 else math.inf
-    return f"{gap.mean():+.1f} ± {error:.1f}"
+def _listed(names: Sequence[str]) -> str:
+    """Return names as a sentence lists them.
+
+    >>> _listed(["cash", "SPY", "equal"])
+    'cash, SPY and equal'
+    """
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+def _sharpe(returns: Float64) -> float:
+    found = float(of_returns(returns)["sharpe"])
+    return 0.0 if math.isnan(found) else found

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from daytrader_ray.domain.cadence import Cadence
 from daytrader_ray.domain.config import Config, one_of, refusal
 from daytrader_ray.domain.errors import ConfigError
 from daytrader_ray.domain.trading import SCORERS
@@ -25,6 +26,11 @@ class SearchConfig(Config):
     test: str = Field(default="1m", description="test span of a window")
     step: str = Field(default="1w", description="distance between windows")
     seed: int = Field(default=7, ge=0, description="seed of every fit")
+    score_every_minutes: Cadence = Field(
+        default=1,
+        description="members score, and entries are decided, every so many minutes of a session; a multiple of the "
+        "bars' length, 1: at every bar. In between the signal holds, while stops, exits and risk run at every bar",
+    )
     cash: float = Field(default=100_000.0, gt=0, description="USD at the start of the curve")
     max_samples: int = Field(default=50_000, ge=100, description="most training samples of a fit")
     selection: SelectionConfig = SelectionConfig()

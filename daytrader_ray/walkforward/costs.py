@@ -1,12 +1,14 @@
 """What trading costs: expected for a round trip before it is made, and estimated for the fills that were."""
 
-from collections.abc import Sequence
+import datetime as dt
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
 import numpy.typing as npt
 
+from daytrader_ray.analytics.measure import added
 from daytrader_ray.analytics.performance import CostTotals
 from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.panel import Frames
@@ -84,11 +86,22 @@ def fill_costs(frames: Frames, fills: Sequence[Fill], orders: Sequence[Order], c
     return FillCosts(*found.T.copy())
 
 
-def totals_of(fills: Sequence[Fill], costs: FillCosts) -> CostTotals:
-    """Return what the first fills cost together; `costs` may be of more."""
-    n = len(fills)
-    traded, fees = sum(fill.price * fill.qty for fill in fills), sum(fill.fee for fill in fills)
-    return CostTotals(float(costs.spread_usd[:n].sum()), float(costs.impact_usd[:n].sum()), fees, traded)
+def paid_by_session(fills: Sequence[Fill], costs: FillCosts, dates: Sequence[dt.date]) -> dict[str, Float64]:
+    """Return what each of the sessions `dates` paid for its fills, by the names of `CostTotals`, USD `[session]`."""
+    number = {date: k for k, date in enumerate(dates)}
+    at = np.array([number[fill.session] for fill in fills], dtype=np.int64)
+    usd = {
+        "spread_usd": costs.spread_usd,
+        "impact_usd": costs.impact_usd,
+        "fees_usd": np.array([fill.fee for fill in fills]),
+        "traded_usd": np.array([fill.price * fill.qty for fill in fills]),
+    }
+    return {name: added(at, each, len(dates)) for name, each in usd.items()}
+
+
+def totals_of(paid: Mapping[str, Float64], n_sessions: int) -> CostTotals:
+    """Return what the first sessions paid together."""
+    return CostTotals(**{name: float(usd[:n_sessions].sum()) for name, usd in paid.items()})
 
 
 def _within(price: float, side: int, limit: float | None) -> float:

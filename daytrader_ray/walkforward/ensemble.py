@@ -14,8 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from daytrader_ray.domain.budget import CONFIDENCE, Sizing
+from daytrader_ray.domain.cadence import bars_between, is_scored
 from daytrader_ray.domain.panel import Frames
 from daytrader_ray.domain.regime import Regime
+from daytrader_ray.domain.trading import EQUAL
 from daytrader_ray.engine.backtest import BacktestResult
 from daytrader_ray.models.ensemble import (
     Ensemble,
@@ -88,16 +90,18 @@ def validation_of(study: Study, given: WindowInputs, skills: Float64) -> Evidenc
         unknown = np.full(len(given.fit_scores), Regime.UNKNOWN, dtype=np.int8)
         fit = scored(study, given.fit_scores, unknown, window.fit)
     a, b = (scored_block(study, given, block) for block in (window.a, window.b))
-    return Evidence(a, b, fit, skills, study.frames.panel.grid.bar_minutes)
+    minutes = study.frames.panel.grid.bar_minutes
+    return Evidence(a, b, fit, skills, minutes, study.config.score_every_minutes)
 
 
 def weighed(mask: int, study: Study, evidence: Evidence) -> Ensemble:
-    """Return ensemble `mask` with the weights of the configured scheme, and no signal yet."""
-    scheme, n_members = study.config.ensemble.scheme, evidence.b.scores.shape[2]
+    """Return ensemble `mask` with the weights of the configured scheme (or EQUAL ones), and no signal yet."""
+    scheme, n_members = "equal" if mask & EQUAL else study.config.ensemble.scheme, evidence.b.scores.shape[2]
     nothing = Ensemble(scheme, mask, np.zeros((len(Regime), n_members)), NOW, 0.0, math.inf, ALWAYS)
     found = SCHEMES[scheme](evidence, nothing.inside, study.config.seed)
     note = found.note if nothing.inside.sum() > 1 else ""
-    return replace(nothing, weights=found.table, online=found.online, note=note)
+    every = study.config.score_every_minutes
+    return replace(nothing, weights=found.table, online=found.online, note=note, score_every_minutes=every)
 
 
 def from_start(ensemble: Ensemble) -> Ensemble:
@@ -195,7 +199,9 @@ class _Bound:
 
         Infinity and 0 where there is none.
         """
-        sizes = np.abs(self.signal[np.isfinite(self.signal) & (self.signal != 0.0)])
+        grid, every = self.frames.panel.grid, self.study.config.score_every_minutes
+        said = self.signal[is_scored(grid.slot_of_row, bars_between(every, grid.bar_minutes))]
+        sizes = np.abs(said[np.isfinite(said) & (said != 0.0)])
         if math.isinf(break_even) or not len(sizes):
             return math.inf, 0.0
         steps = [float(size) for size in np.quantile(sizes, CANDIDATES)]
@@ -211,5 +217,10 @@ class _Bound:
         """Trade B, without a slow loop."""
         cash = self.study.config.cash
         return simulate(
-            self.study, self.block, self.signal, self.scale, Terms(threshold, hours, sizing), Purse(cash, cash)
+            self.study,
+            self.block,
+            self.signal,
+            self.scale,
+            Terms(threshold, hours, sizing, score_every_minutes=self.study.config.score_every_minutes),
+            Purse(cash, cash),
         )

@@ -7,6 +7,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
+from daytrader_ray.domain.cadence import bars_between, is_scored
 from daytrader_ray.domain.errors import DataError
 from daytrader_ray.domain.folds import purged
 from daytrader_ray.domain.panel import Frames
@@ -150,17 +151,21 @@ def _fit_until(
     return calibrate(fitted, validation, config.calibration)
 
 
-def score(market: Market, view: View, fitted: Calibrated, block: Block, history_from: int) -> Float64:
+def score(
+    market: Market, view: View, fitted: Calibrated, block: Block, history_from: int, score_every_minutes: int = 1
+) -> Float64:
     """Return the scores of the sessions `block` `[row, column]`, NaN where no complete window ends.
 
-    Windows may reach back to session `history_from`.
+    Windows may reach back to session `history_from`. NaN too at bars at which members do not score.
     """
+    grid = market.frames.panel.grid
+    asked = is_scored(grid.slot_of_row, bars_between(score_every_minutes, grid.bar_minutes))
     rows = market.rows((history_from, block[1]))
     start = market.rows(block).start
     scores = np.full((rows.stop - start, len(market.columns)), np.nan)
     for k, column in enumerate(market.columns):
         at, windows = windows_of(market, view, rows, int(column))
-        inside = at >= start
+        inside = (at >= start) & asked[at]
         if inside.any():
             scores[at[inside] - start, k] = fitted.predict(windows[inside])
     return scores
@@ -185,7 +190,8 @@ def fit_and_score(market: Market, sights: Sequence[Sight], member: str, config: 
     fitted = _fit_until(market, view, window, member, config, validation)
     found = importances(fitted, validation, config.seed, config.importance_samples) if config.importance_samples else {}
     del validation  # the fits of the folds need that memory
-    scores = score(market, view, fitted, (window.a[0], window.test[1]), window.train[0])
+    block = window.a[0], window.test[1]
+    scores = score(market, view, fitted, block, window.train[0], config.score_every_minutes)
     if folds:
         scores = np.concatenate([out_of_fold(market, folds, member, config), scores])
     return Fit(scores, found)
@@ -199,5 +205,5 @@ def out_of_fold(market: Market, folds: Sequence[Sight], member: str, config: Sea
         if fold.held_out is not None:
             fitted, rows = fit_member(market, view, fold, member, config), market.rows(fold.held_out)
             inside = slice(rows.start - block.start, rows.stop - block.start)
-            scores[inside] = score(market, view, fitted, fold.held_out, fold.train[0])
+            scores[inside] = score(market, view, fitted, fold.held_out, fold.train[0], config.score_every_minutes)
     return scores

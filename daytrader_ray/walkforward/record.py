@@ -154,10 +154,15 @@ def _decay(parts: Sequence[Traded], costs: CostConfig, position_usd: float) -> D
 
 
 def _samples(part: Traded, costs: CostConfig, position_usd: float) -> tuple[Float64, Float64, Float64, Int64]:
-    """Return signal, what followed, cost of a round trip and session of every bar with a signal `[sample, ...]`."""
+    """Return signal, what followed, cost of a round trip and session of every bar with a score `[sample, ...]`.
+
+    A signal that holds from an earlier bar is not counted again: nothing is entered on it.
+    """
     frames, grid = part.frames, part.frames.panel.grid
     cost = round_trip_costs(frames, (0, len(grid.sessions)), costs, position_usd)
-    at, column = np.nonzero(np.isfinite(part.said.signal) & part.tradable[grid.session_of_row])
+    scored = np.zeros(part.said.signal.shape, dtype=np.bool_)
+    scored[:, part.columns] = np.isfinite(part.said.scores).any(axis=2)
+    at, column = np.nonzero(scored & np.isfinite(part.said.signal) & part.tradable[grid.session_of_row])
     entry = np.minimum(at + 1, grid.n_rows - 1)
     left = (grid.bars_per_session - 1)[grid.session_of_row[at]] - grid.slot_of_row[at]
     opened = np.where(left > 0, frames.panel.open[entry, column], np.nan)

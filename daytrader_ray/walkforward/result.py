@@ -1,18 +1,33 @@
-"""What a search found: the stitched curve of each ensemble, the best one, and the verdict."""
+"""What a trial found: its stitched curve, its figures, and what it had been at other costs and sizes."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from daytrader_ray.analytics.overfitting import daily_sharpe, dsr, psr
-from daytrader_ray.analytics.performance import CostTotals, Performance, TradeTable, daily_returns, performance, plain
-from daytrader_ray.analytics.verdict import Evidence, Verdict, verdict
+from daytrader_ray.analytics.measure import key_figures
+from daytrader_ray.analytics.overfitting import psr
+from daytrader_ray.analytics.performance import (
+    CostTotals,
+    Performance,
+    TradeTable,
+    daily_returns,
+    of_returns,
+    performance,
+    plain,
+    sharpe,
+)
+from daytrader_ray.analytics.sweeps import capacity_of, paid_again
 from daytrader_ray.domain.selection import Selection, stability
-from daytrader_ray.domain.trading import members_of
-from daytrader_ray.walkforward.trial import WindowResult
+from daytrader_ray.domain.trading import members_of, name_of
+from daytrader_ray.walkforward.trial import PAID, WindowResult
+
+Float64 = npt.NDArray[np.float64]
+
+COST_FACTORS = (0.0, 1.0, 2.0)
+"""Costs at which every trial is told again: none, as estimated, twice as much."""
 
 
 @dataclass(frozen=True)
@@ -25,9 +40,14 @@ class TrialResult:
     windows: tuple[WindowResult, ...]
 
     @property
-    def sharpe(self) -> float:
-        """Return the Sharpe ratio, 0 where the curve has no variation (it never traded)."""
-        return 0.0 if math.isnan(self.performance.sharpe) else self.performance.sharpe
+    def returns(self) -> Float64:
+        """Return the daily net returns `[T]`."""
+        return daily_returns(np.array(self.equity))
+
+    def paid(self, *names: str) -> Float64:
+        """Return what each session paid in USD `[T]`, of the costs of these names together."""
+        parts = [[usd for window in self.windows for usd in window.paid[name]] for name in names]
+        return np.asarray(np.array(parts).sum(axis=0), dtype=np.float64)
 
 
 def stitch(mask: int, windows: Sequence[WindowResult]) -> TrialResult:
@@ -37,11 +57,23 @@ def stitch(mask: int, windows: Sequence[WindowResult]) -> TrialResult:
         np.array([value for window in windows for value in window.trade_pnl_usd], dtype=np.float64),
         np.array([value for window in windows for value in window.trade_minutes], dtype=np.float64),
     )
-    costs = CostTotals()
-    for window in windows:
-        costs = costs.plus(CostTotals(**window.costs))
+    costs = CostTotals(**{name: sum(window.costs[name] for window in windows) for name in windows[0].costs})
     exposure = float(np.mean([value for window in windows for value in window.held]))
     return TrialResult(mask, tuple(equity.tolist()), performance(equity, trades, costs, exposure), tuple(windows))
+
+
+def so_far(windows: Sequence[WindowResult]) -> dict[str, float]:
+    """Return what a trial shows after its windows up to here, for whoever watches: 0 for a ratio that there is none of.
+
+    Number of the last `window`, Sharpe ratio a year, equity in USD, round trips.
+    """
+    equity = np.array([windows[0].equity[0], *(value for window in windows for value in window.equity[1:])])
+    return {
+        "window": windows[-1].index,
+        "sharpe": float(np.nan_to_num(sharpe(daily_returns(equity)))),
+        "equity_usd": float(equity[-1]),
+        "trades": sum(len(window.trade_pnl_usd) for window in windows),
+    }
 
 
 def intraday_drawdown(windows: Sequence[WindowResult]) -> float:
@@ -57,41 +89,41 @@ def intraday_drawdown(windows: Sequence[WindowResult]) -> float:
     return deepest
 
 
-def select_best(trials: Sequence[TrialResult]) -> TrialResult:
-    """Return the non-cash ensemble with the highest Sharpe ratio; of equals the smaller, then the lower mask."""
-    return max((t for t in trials if t.mask), key=lambda t: (t.sharpe, -t.mask.bit_count(), -t.mask))
+def trial_dict(trial: TrialResult, seed: int) -> dict[str, Any]:
+    """Return one trial as plain values for JSON, without its single trades and what happened inside its sessions.
 
-
-def judge(trials: Sequence[TrialResult], hindsight: str = "") -> Verdict:
-    """Return the verdict on the best of `trials`."""
-    best = select_best(trials)
-    n_trials = sum(trial.mask != 0 for trial in trials)
-    value = deflated(best, trials)
-    return verdict(Evidence(best.performance.days, best.performance.total_return, value, n_trials, hindsight))
-
-
-def deflated(trial: TrialResult, trials: Sequence[TrialResult]) -> float:
-    """Return the deflated Sharpe ratio of one trial among all non-cash ones."""
-    ratios = np.array([daily_sharpe(daily_returns(np.array(t.equity))) for t in trials if t.mask])
-    return dsr(daily_returns(np.array(trial.equity)), ratios)
-
-
-def trial_dict(trial: TrialResult, trials: Sequence[TrialResult]) -> dict[str, Any]:
-    """Return one trial as plain values for JSON, without its single trades.
-
-    Only one of `trials`, from which the best is chosen, has a deflated Sharpe ratio.
+    `intervals` are the ends of 95 % intervals, `cost_sweep` what the same trades had made at other costs.
     """
-    skip = {"trade_pnl_usd", "trade_minutes", "held"}
+    skip = {"trade_pnl_usd", "trade_minutes", "held", "highs", "lows", "falls"}
     windows = [{key: value for key, value in w.as_dict().items() if key not in skip} for w in trial.windows]
+    figures = key_figures(trial.returns, seed)
     return {
         "mask": trial.mask,
+        "name": name_of(trial.mask),
         "members": list(members_of(trial.mask)),
         "equity": list(trial.equity),
         "metrics": trial.performance.as_dict() | {"intraday_drawdown": intraday_drawdown(trial.windows)},
-        "psr": plain(psr(daily_returns(np.array(trial.equity)))),
-        "dsr": plain(deflated(trial, trials)) if trial.mask and trial in trials else None,
+        "intervals": {key: [plain(figures[key].low), plain(figures[key].high)] for key in ("sharpe", "total_return")},
+        "psr": plain(psr(trial.returns)),
+        "cost_sweep": [_at_costs(trial, factor) for factor in COST_FACTORS],
         "windows": windows,
     }
+
+
+def _at_costs(trial: TrialResult, factor: float) -> dict[str, Any]:
+    found = of_returns(paid_again(np.array(trial.equity), trial.paid(*PAID), factor))
+    return {"factor": factor} | {key: plain(float(found[key])) for key in ("sharpe", "total_return")}
+
+
+def capacity_dict(trial: TrialResult) -> dict[str, Any]:
+    """Return how the same trades would have done at other sizes; at `crossing` the Sharpe ratio is half (None: never).
+
+    Figures `[point]` by the factor of the cash at the start.
+    """
+    found = capacity_of(np.array(trial.equity), trial.paid("impact_usd"))
+    figures = ("factor", "total_return", "annual_return", "sharpe")
+    told = {name: [plain(value) for value in getattr(found, name).tolist()] for name in figures}
+    return told | {"crossing": plain(found.crossing)}
 
 
 def selection_dict(selections: Sequence[Selection]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from daytrader_ray.domain.budget import CONFIDENCE, Budgets, Sizing
+from daytrader_ray.domain.cadence import bars_between
 from daytrader_ray.engine.backtest import BacktestResult, Plan, backtest
 from daytrader_ray.walkforward.cut import cut
 from daytrader_ray.walkforward.study import Study
@@ -18,12 +19,13 @@ LEAD = 2
 
 
 class Terms(NamedTuple):
-    """From which |signal| on entries are made, and how large: as in `engine.backtest.Plan`."""
+    """From which |signal| on entries are made, how large and how often: as in `engine.backtest.Plan`."""
 
     threshold: float
     hours: Float64
     sizing: Sizing = CONFIDENCE
     budgets: Budgets | None = None
+    score_every_minutes: int = 1
 
 
 class Purse(NamedTuple):
@@ -49,6 +51,7 @@ def simulate(study: Study, block: Block, signal: Float64, scale: Float64, terms:
         sizing=terms.sizing if study.kernel.sizing == "kelly" else CONFIDENCE,
         budgets=terms.budgets,
         shortable=~np.isin(study.frames.panel.symbols, study.kernel.hard_to_borrow),
+        score_every=bars_between(terms.score_every_minutes, study.frames.panel.grid.bar_minutes),
     )
     padding = (before.stop - before.start, 0)
     return backtest(

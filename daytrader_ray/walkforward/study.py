@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from daytrader_ray.domain.cadence import bars_between, is_scored
 from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.folds import purged
 from daytrader_ray.domain.panel import Frames
@@ -77,20 +78,22 @@ def scored(study: Study, scores: Float64, regimes: Int8, block: Block) -> Scored
     """Return scores `[row of the block, column, member]` and regimes `[row]` with what became of them.
 
     A symbol that may not be traded in a session has no scores in it: live asks for none. Forward returns that are not
-    closed inside the block are unknown.
+    closed inside the block are unknown, and those of bars at which members do not score: nothing is learnt from them.
     """
     rows, columns, grid, labels = study.rows(block), study.columns, study.frames.panel.grid, study.labels
     forward, features = labels.forward_return[rows][:, columns], study.frames.features
     session, at = grid.session_of_row[rows], np.broadcast_to(np.arange(rows.start, rows.stop)[:, None], forward.shape)
     allowed = study.tradable[session][:, columns]
+    slot, score_every = grid.slot_of_row[rows], bars_between(study.config.score_every_minutes, grid.bar_minutes)
     closed = purged(at, labels.span_end[rows][:, columns], rows.start, rows.stop)
+    closed &= is_scored(slot, score_every)[:, None]
     return Scored(
         scores=np.ascontiguousarray(np.where(allowed[:, :, None], scores, np.nan)),
         forward=np.where(closed, forward, np.nan),
         label=np.where(closed, labels.label[rows][:, columns], np.int8(NO_LABEL)),
         weight=labels.weight[rows][:, columns],
         session=session,
-        slot=grid.slot_of_row[rows],
+        slot=slot,
         regime=regimes,
         return_30=np.ascontiguousarray(features.return_30[rows][:, columns]),
         sigma_30=np.ascontiguousarray(features.sigma_30[rows][:, columns]),

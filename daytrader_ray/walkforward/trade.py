@@ -76,7 +76,7 @@ def trade(study: Study, block: Block, ensemble: Ensemble, said: Said, purse: Pur
     minutes, sigma_30 = panel.grid.bar_minutes, study.frames.features.sigma_30[study.rows(block)]
     allocator = Allocator(study.portfolio, study.kernel, panel.symbols, study.sector, minutes, ensemble.ic)
     budgets, allocations = budgets_of(allocator, panel, block, study.tradable, said.signal, sigma_30)
-    terms = Terms(ensemble.threshold, ensemble.hours, ensemble.sizing, budgets)
+    terms = Terms(ensemble.threshold, ensemble.hours, ensemble.sizing, budgets, ensemble.score_every_minutes)
     result = simulate(study, block, said.signal, entry_scale(said.regime, study.regime), terms, purse)
     frames, may_trade, spy = cut(study.frames, block), study.tradable[slice(*block)], adjusted_closes(panel, SPY, block)
     return Traded(frames, said, study.columns, may_trade, result, spy, allocations)

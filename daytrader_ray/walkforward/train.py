@@ -43,7 +43,10 @@ def assemble(market: Market, study: Study, learned: Learned, mask: int, plan: Ma
     window, view = learned.window, learned.view
     frames = cut(market.frames, (0, window.train[1]))
     validation = window.a[0], window.b[1]
-    parts = {name: score(market, view, learned.members[name], validation, window.train[0]) for name in members_of(mask)}
+    parts = {
+        name: score(market, view, learned.members[name], validation, window.train[0], study.config.score_every_minutes)
+        for name in members_of(mask)
+    }
     stocks = [frames.panel.symbols[column] for column in study.columns]
     model = fit_regime(frames, stocks, window, study.regime, study.config.seed)
     states = regime_states(model, frames)[market.rows(validation)]

@@ -12,12 +12,14 @@ from daytrader_ray.analytics.measure import minutes_between
 from daytrader_ray.analytics.performance import TradeTable, max_drawdown, performance, plain
 from daytrader_ray.domain.budget import ROOMS, SIZING_STEPS
 from daytrader_ray.domain.panel import Frames
+from daytrader_ray.domain.regime import Regime
 from daytrader_ray.domain.trading import Reason
 from daytrader_ray.engine.backtest import BacktestResult
+from daytrader_ray.engine.trades import Trade
 from daytrader_ray.models.online import regret
 from daytrader_ray.models.weights.rank import rank_ics
 from daytrader_ray.models.weights.surface import Scored
-from daytrader_ray.walkforward.costs import fill_costs, totals_of
+from daytrader_ray.walkforward.costs import fill_costs, paid_by_session, totals_of
 from daytrader_ray.walkforward.ensemble import EnsembleFit, fit_ensemble
 from daytrader_ray.walkforward.simulate import Purse
 from daytrader_ray.walkforward.study import Study, WindowInputs, scored_block
@@ -27,22 +29,30 @@ from daytrader_ray.walkforward.windows import Window
 Float64 = npt.NDArray[np.float64]
 
 
+PAID = ("spread_usd", "impact_usd", "fees_usd")
+"""What a session pays for its fills."""
+
+
 @dataclass(frozen=True)
 class WindowResult:
     """One ensemble in one window, in plain values.
 
-    `weights` `[member]` are the mean of those in force in the test, `weights_by_regime` `[4][member]` those of the fit
-    (UNKNOWN first), `note` why they are not what the scheme is for; `regret` and its bound, in losses up to the end of
-    B, are those of weights that learn while trading (None for others). `trips_a_day` are the round trips on B, `kelly`
-    what they say of size (None: entries are sized by |signal| alone); `caps` is what bound the entries of the test.
-    `rank_ic` is the signal's in the test and `member_ic` `[member]` the members' own in the step (NaN: no scores).
-    `test` are the metrics of the whole test; `equity` USD before the first and after each session of the step, the part
-    that enters the stitched curve, with its closed trades and costs; `highs`, `lows` and `falls` are the highest and
-    the lowest equity and the deepest fall (a fraction) at bar closes inside each of these sessions, `held` the mean
-    gross position over equity in them. Trades are those in stocks, costs those of all fills.
+    `scheme` is the one in force, `weights` `[member]` the mean of those in force in the test, `weights_by_regime`
+    `[4][member]` those of the fit (UNKNOWN first), `note` why they are not what the scheme is for; `regret` and its
+    bound, in losses up to the end of B, are those of weights that learn while trading (None for others). `trips_a_day`
+    are the round trips on B, `kelly` what they say of size (None: entries are sized by |signal| alone), `fraction` that
+    of the full Kelly bet; `caps` is what bound the entries of the test. `rank_ic` is the signal's in the test and
+    `member_ic` `[member]` the members' own in the step (NaN: no scores). `test` are the metrics of the whole test.
+
+    The rest is of the step, the part that enters the stitched curve: `equity` USD before the first and after each
+    session; `highs`, `lows` and `falls` are the highest and the lowest equity and the deepest fall (a fraction) at bar
+    closes inside each session, `held` the mean gross position over equity in it, `paid` what it paid; closed trades,
+    and `by_regime` how many and what they made by the regime at the entry's decision; `costs` in all. Trades are those
+    in stocks, costs those of all fills.
     """
 
     index: int
+    scheme: str
     weights: list[float]
     weights_by_regime: list[list[float]]
     note: str
@@ -55,6 +65,7 @@ class WindowResult:
     hours: list[float]
     trips_a_day: float
     kelly: dict[str, Any] | None
+    fraction: float
     caps: dict[str, Any]
     rank_ic: float
     member_ic: list[float]
@@ -67,6 +78,8 @@ class WindowResult:
     held: list[float]
     trade_minutes: list[float]
     costs: dict[str, float]
+    paid: dict[str, list[float]]
+    by_regime: dict[str, dict[str, float]]
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values; infinity and NaN become None."""
@@ -115,14 +128,14 @@ def _run_window(here: Prepared, study: Study, purse: Purse) -> WindowResult:
     n_sessions = window.test[1] - window.test[0]
     n_step = window.step[1] - window.step[0]
     days = np.split(result.equity, frames.panel.grid.first_row[1:-1])[:n_step]
-    paid, dates = fill_costs(frames, result.fills, result.orders, study.costs), set(result.dates[:n_step])
+    cost = fill_costs(frames, result.fills, result.orders, study.costs)
+    paid = paid_by_session(result.fills, cost, result.dates)
     held = held_by_session(result, frames)
-    trades = trade_table(result, frames, n_step)
-    costs = totals_of([fill for fill in result.fills if fill.session in dates], paid)
-    all_trades = trade_table(result, frames, n_sessions)
-    test = performance(result.session_equity, all_trades, totals_of(result.fills, paid), float(held.mean()))
+    trades, all_trades = trade_table(result, frames, n_step), trade_table(result, frames, n_sessions)
+    test = performance(result.session_equity, all_trades, totals_of(paid, n_sessions), float(held.mean()))
     return WindowResult(
         index=window.index,
+        scheme=ensemble.scheme,
         weights=here.said.weights.mean(axis=0).tolist(),
         weights_by_regime=ensemble.weights.tolist(),
         note=ensemble.note,
@@ -135,6 +148,7 @@ def _run_window(here: Prepared, study: Study, purse: Purse) -> WindowResult:
         hours=ensemble.hours.tolist(),
         trips_a_day=trips_a_day,
         kelly=None if kelly is None else kelly.as_dict(),
+        fraction=ensemble.sizing.fraction,
         caps=caps_of(traded),
         rank_ic=float(session_ics(found, here.said.signal[:, study.columns, None], slice(None))[0]),
         member_ic=here.member_ic,
@@ -146,7 +160,9 @@ def _run_window(here: Prepared, study: Study, purse: Purse) -> WindowResult:
         trade_pnl_usd=trades.pnl_usd.tolist(),
         held=held[:n_step].tolist(),
         trade_minutes=trades.minutes.tolist(),
-        costs=asdict(costs),
+        costs=asdict(totals_of(paid, n_step)),
+        paid={name: paid[name][:n_step].tolist() for name in PAID},
+        by_regime=by_regime(traded, n_step),
     )
 
 
@@ -167,10 +183,28 @@ def caps_of(traded: Traded) -> dict[str, Any]:
     }
 
 
+def by_regime(traded: Traded, n_sessions: int) -> dict[str, dict[str, float]]:
+    """Return how many trades of the first sessions were decided in each regime, and what they made in USD."""
+    grid, trades = traded.frames.panel.grid, _trades_of(traded.result, n_sessions)
+    first = {session.date: int(row) for session, row in zip(grid.sessions, grid.first_row[:-1], strict=True)}
+    rows = [max(first[trade.session] + trade.entry_slot - 1, 0) for trade in trades]
+    state = traded.said.regime[np.array(rows, dtype=np.int64)]
+    pnl = np.array([trade.pnl_usd for trade in trades], dtype=np.float64)
+    return {
+        regime.name.lower(): {"trades": int((state == regime).sum()), "pnl_usd": float(pnl[state == regime].sum())}
+        for regime in Regime
+    }
+
+
+def _trades_of(result: BacktestResult, n_sessions: int) -> list[Trade]:
+    """Return the closed trades in stocks of the first sessions of a backtest."""
+    dates = set(result.dates[:n_sessions])
+    return [trade for trade in result.trades if trade.session in dates and not trade.hedge]
+
+
 def trade_table(result: BacktestResult, frames: Frames, n_sessions: int) -> TradeTable:
     """Return the closed trades in stocks of the first sessions of a backtest as columns."""
-    dates = set(result.dates[:n_sessions])
-    trades = [trade for trade in result.trades if trade.session in dates and not trade.hedge]
+    trades = _trades_of(result, n_sessions)
     slots = np.array([(trade.entry_slot, trade.exit_slot, trade.carried) for trade in trades], dtype=np.int64)
     entry, exit_, carried = slots.reshape(-1, 3).T
     return TradeTable(

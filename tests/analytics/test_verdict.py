@@ -1,26 +1,96 @@
 import math
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from daytrader_ray.analytics.measure import Estimate
-from daytrader_ray.analytics.verdict import NOT_ASSESSED, SELECTED, TOO_SHORT, Evidence, run_verdict, verdict
+from daytrader_ray.analytics.verdict import (
+    NOT_ASSESSED,
+    NOT_SIGNIFICANT,
+    SELECTED,
+    SIGNIFICANT,
+    TOO_SHORT,
+    Stands,
+    run_verdict,
+    verdict,
+)
+from tests.analytics.assessments import assessment
+
+STANDS = Stands(("lstm", "forest"), "2024-01-02", "2024-12-30", ("AAA", "BBB"), "polygon")
 
 
-@pytest.mark.parametrize(("days", "label"), [(8, "too short"), (119, "too short"), (120, "not assessed")])
-def test_the_label_depends_on_the_number_of_days(days: int, label: str) -> None:
-    assert verdict(Evidence(days, 0.5, 0.99, 31)).label == label
+def total(value: float, low: float = math.nan, high: float = math.nan) -> dict[str, Estimate]:
+    return {"total_return": Estimate(value, low, high)}
 
 
-@pytest.mark.parametrize("total", [0.3, 0.0, -0.2])
-@pytest.mark.parametrize("days", [10, 500])
-def test_no_verdict_ever_says_significant(days: int, total: float) -> None:
-    assert "significant" not in verdict(Evidence(days, total, 0.999, 31)).sentence.lower()
+@pytest.mark.parametrize(
+    ("changes", "label"),
+    [
+        ({}, SIGNIFICANT),
+        ({"days": 119}, TOO_SHORT),
+        ({"days": 8, "dsr": math.nan}, TOO_SHORT),
+        ({"days": 120}, SIGNIFICANT),
+        ({"dsr": 0.95}, NOT_SIGNIFICANT),
+        ({"dsr": math.nan}, NOT_SIGNIFICANT),
+        ({"spa": 0.05}, NOT_SIGNIFICANT),
+        ({"spa": math.nan}, NOT_SIGNIFICANT),
+        ({"mean": 0.0}, NOT_SIGNIFICANT),
+        ({"mean": -0.001}, NOT_SIGNIFICANT),
+    ],
+)
+def test_significant_needs_enough_days_both_tests_and_a_gain(changes: dict[str, Any], label: str) -> None:
+    assert verdict(assessment(**changes), STANDS).label == label
 
 
-def test_a_loss_is_called_a_loss_and_hindsight_is_said() -> None:
-    got = verdict(Evidence(8, -0.0123, math.nan, 31, "The symbols were chosen after the data."))
-    assert "lost 1.23%" in got.sentence
-    assert got.sentence.endswith("The symbols were chosen after the data.")
+def test_the_sentence_says_what_traded_with_its_interval_on_which_data_and_with_which_odds() -> None:
+    said = verdict(assessment(spa=0.374, dsr=0.61, n_ledger=12, n_trials=43), STANDS).sentence
+    assert said == (
+        "Not significant: nothing is proved. The best of 31 ensembles, lstm + forest, made 10.00% after costs in 250 "
+        "days (95 % interval +2.00% to +18.00%, after selection, not corrected). Without any skill the best of them "
+        "would look this good in 37.4 of 100 such histories (below 5 is significant); its Sharpe ratio deflated for 43 "
+        "different trials (12 of them from earlier searches) is 0.610 (above 0.95 is). Beyond luck it beats cash "
+        "(p 0.010) and SPY (p 0.020). Simulated on 2 symbols of the market polygon, 2024-01-02 to 2024-12-30."
+    )
+
+
+def test_even_significant_is_no_praise_and_promises_nothing() -> None:
+    said = verdict(assessment(spa=1 / 2001), STANDS).sentence
+    assert said.startswith("Significant: luck alone is unlikely, on these days; that promises nothing about others.")
+    assert "fewer than 0.1 of 100 such histories" in said
+    assert not any(word in said.lower() for word in ("great", "excellent", "strong", "profitable", "impressive"))
+
+
+def test_a_baseline_is_beaten_only_by_more_than_luck_and_by_the_best_itself() -> None:
+    against = {
+        "spa_against": {"cash": 0.01, "SPY": 0.3, "equal": 0.01},
+        "ahead_bps": {"cash": 4, "SPY": 1, "equal": -1},
+    }
+    said = verdict(assessment(**against), STANDS).sentence
+    assert "Beyond luck it beats cash (p 0.010), but not SPY (p 0.300) or equal (p 0.010)." in said
+    none = assessment(spa_against={"cash": math.nan, "SPY": 0.3})
+    assert "It is not proved to beat cash (p unknown) or SPY (p 0.300)." in verdict(none, STANDS).sentence
+    assert "beat" not in verdict(assessment(spa_against={}), STANDS).sentence
+
+
+def test_a_loss_is_called_a_loss_without_odds_and_hindsight_is_said_last() -> None:
+    lost = assessment(mean=-0.001, dsr=0.01, spa=1.0, intervals=total(-0.0123, -0.05, 0.01))
+    said = verdict(lost, replace(STANDS, hindsight="The symbols were chosen after the data.")).sentence
+    assert "Even the best of 31 ensembles, lstm + forest, lost 1.23% after costs in 250 days (95 %" in said
+    assert "histories" not in said
+    assert said.endswith("The symbols were chosen after the data.")
+
+
+def test_what_never_traded_found_nothing() -> None:
+    idle = assessment(mean=0.0, dsr=math.nan, spa=math.nan, intervals=total(0.0, 0.0, 0.0))
+    assert "made no money and lost none in 250 days: it found nothing to trade." in verdict(idle, STANDS).sentence
+
+
+def test_few_days_are_too_short_and_nothing_else_is_claimed() -> None:
+    short = verdict(assessment(days=1, n_search=1, intervals=total(0.02)), STANDS).sentence
+    assert short.startswith("Too short: 1 day out of sample cannot tell skill from luck, at least 120 are needed.")
+    assert "The best of 1 ensemble, lstm + forest, made 2.00% after costs in 1 day (after selection" in short
+    assert "histories" not in short and "beat" not in short and "ignifican" not in short
 
 
 def test_a_short_run_is_too_short_whatever_it_made() -> None:
@@ -31,11 +101,13 @@ def test_a_short_run_is_too_short_whatever_it_made() -> None:
 
 def test_a_run_whose_interval_holds_zero_may_be_luck() -> None:
     found = run_verdict(250, Estimate(0.02, -0.01, 0.05), selected=True)
-    assert found.label == NOT_ASSESSED
+    assert found.label == NOT_SIGNIFICANT
     assert f"({SELECTED}). Luck alone could do that: its 95 % interval is -1.00% to +5.00%" in found.sentence
 
 
-def test_a_gain_beyond_its_interval_is_still_no_proof() -> None:
-    found = run_verdict(250, Estimate(-0.02, -0.05, -0.01), selected=False)
-    assert found.sentence.startswith("250 days lost 2.00% after costs; its 95 % interval")
-    assert "no proof" in found.sentence
+def test_a_gain_beyond_its_interval_is_for_the_search_to_judge_and_a_loss_is_a_loss() -> None:
+    gain = run_verdict(250, Estimate(0.02, 0.01, 0.05), selected=True)
+    assert gain.label == NOT_ASSESSED and "only the search it comes from can say" in gain.sentence
+    loss = run_verdict(250, Estimate(-0.02, -0.05, -0.01), selected=False)
+    assert loss.label == NOT_SIGNIFICANT
+    assert "250 days lost 2.00% after costs. It lost: its 95 % interval" in loss.sentence

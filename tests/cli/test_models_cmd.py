@@ -19,7 +19,7 @@ from daytrader_ray.domain.regime import RegimeModel
 from daytrader_ray.engine.config import KernelConfig
 from daytrader_ray.features.feature_set import FeaturesConfig, feature_set
 from daytrader_ray.models import registry
-from daytrader_ray.models.bundle import Bundle
+from daytrader_ray.models.bundle import Bundle, SearchVerdict
 from daytrader_ray.models.calibration import calibrate
 from daytrader_ray.models.ensemble import Ensemble
 from daytrader_ray.models.online import Online
@@ -30,6 +30,7 @@ from tests.models.samples import N_FEATURES, keeping, samples
 PROFILE = "universe: {sectors: {one: [AAA, BBB]}}\n"
 NAMES = feature_set(FeaturesConfig()).names
 KINDS = ("permutation", "permutation_error")
+NOBODY = "No search stands behind it."
 
 
 def regime_model() -> RegimeModel:
@@ -130,7 +131,7 @@ def test_bundles_are_listed_and_shown_though_none_is_the_latest(ask, bundle, tmp
     latest.unlink() if content is None else latest.write_text(content)
     assert [one["id"] for one in last(ask("list", "--json"))["bundles"]] == [name]
     assert "none is the latest: models/latest.json names none of them" in words(ask("list"))
-    assert f"{name}, trained to 2025-11-26 stale: it is not the latest bundle" in words(ask("show", name))
+    assert f"{name}, trained to 2025-11-26 {NOBODY} stale: it is not the latest bundle" in words(ask("show", name))
     with pytest.raises(BundleError):
         ask("show")
 
@@ -138,7 +139,7 @@ def test_bundles_are_listed_and_shown_though_none_is_the_latest(ask, bundle, tmp
 def test_show_tells_what_a_bundle_trades_by_and_was_made_with(ask, bundle, tmp_path):
     name = model_store.save(bundle, tmp_path)
     told = words(ask("show"))
-    assert f"{name} (latest), trained to 2025-11-26" in told
+    assert f"{name} (latest), trained to 2025-11-26 {NOBODY} " in told
     assert "xgboost, weighed by scheme 'skill'" in told
     assert "xgboost 100.0% platt (a " in told
     assert "opens at |signal| 0.4, in the first hour times 0.8, in the last 1; signal 1 is a score of 0.05" in told
@@ -151,8 +152,23 @@ def test_show_tells_what_a_bundle_trades_by_and_was_made_with(ask, bundle, tmp_p
     found = last(ask("show", name, "--json"))
     assert found["weights"] == {"any regime": {"xgboost": 1.0}}
     assert found["timeframes"] == {"1 min": 0.75, "5 min": 0.25, "15 min": 0.0}
+    assert found["verdict"]["label"] == "" and found["score_every_minutes"] == 1
     assert found["regime"]["transition"][0] == [0.9, 0.1, 0.0]
     assert set(found["libraries"]) == {"numba", "numpy", "scikit-learn", "torch", "xgboost"}
+
+
+def test_the_verdict_of_the_search_is_said_first_and_the_label_stands_in_the_list(ask, bundle, tmp_path):
+    judged = SearchVerdict("search-1", "too short", "Too short: 20 [days] cannot tell skill from luck.", {"dsr": 0.4})
+    coarse = dataclasses.replace(bundle.ensemble, score_every_minutes=5)
+    name = model_store.save(dataclasses.replace(bundle, verdict=judged, ensemble=coarse), tmp_path)
+    told = words(ask("show"))
+    assert f"trained to 2025-11-26 verdict of search-1: {judged.sentence} " in told
+    assert "members score every 5 minutes; in between the signal holds, and nothing is opened" in told
+    assert last(ask("show", name, "--json"))["verdict"] == dataclasses.asdict(judged)
+    assert last(ask("list", "--json"))["bundles"][0]["verdict"]["label"] == "too short"
+    assert "too short" in words(ask("list"))
+    other = model_store.save(bundle, tmp_path)
+    assert [row["key"] for row in last(ask("diff", name, other, "--json"))["trades"]] == ["score_every_minutes"]
 
 
 def test_weights_that_differ_by_regime_are_shown_by_regime_and_cash_opens_nothing(ask, bundle, tmp_path):

@@ -11,9 +11,9 @@ from daytrader_ray.adapters.frames import load_frames
 from daytrader_ray.adapters.store import FILE_SCHEMA, ParquetStore
 from daytrader_ray.adapters.tables import Kind
 from daytrader_ray.cluster import features
-from daytrader_ray.cluster.content import digest_of_panel
 from daytrader_ray.cluster.features import FeatureRequest, build
 from daytrader_ray.cluster.search import SearchRequest, frames_of
+from daytrader_ray.domain.content import digest_of_panel
 from daytrader_ray.domain.errors import DataError
 from daytrader_ray.market_data.statistics import session_statistics
 from daytrader_ray.universe.config import UniverseConfig

@@ -1,7 +1,8 @@
 """What a search says of a list that was made later than the days it is judged on; no Ray is started here."""
 
-from daytrader_ray.cluster.search import SearchRequest, hindsight
+from daytrader_ray.cluster.search import SearchRequest
 from daytrader_ray.universe.config import UniverseConfig
+from daytrader_ray.walkforward.findings import hindsight
 
 DAYS = ["2025-03-06", "2025-03-07", "2025-03-10"]
 

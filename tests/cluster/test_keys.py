@@ -104,6 +104,14 @@ def test_a_change_in_one_member_fits_that_member_alone_again(here: Market, packa
     assert [name for name in SCORERS if after[name] != before[name]] == [member]
 
 
+def test_another_cadence_of_scores_scores_again_and_keeps_what_the_window_chose(here: Market) -> None:
+    found = windows(here.frames.panel.grid, WindowSpec.parse("6s", "2s", "2s"))
+    cadences = (SearchConfig(), SearchConfig(score_every_minutes=5))
+    fine, coarse = (jobs_of(here, found, config, LabelConfig(), "root") for config in cadences)
+    assert not {job.path for job in fine} & {job.path for job in coarse}
+    assert [job.view for job in fine] == [job.view for job in coarse]
+
+
 def test_networks_that_a_gpu_trained_are_not_taken_for_those_of_the_cpu(here: Market) -> None:
     found = windows(here.frames.panel.grid, WindowSpec.parse("6s", "2s", "2s"))
     cpu, gpu = (jobs_of(here, found, SearchConfig(num_gpus=share), LabelConfig(), "root") for share in (0, 0.5))

@@ -27,7 +27,7 @@ LONG, QUOTED, EXTRA = "trend.sma_20_15m", "microstructure.spread_bps", "extra.cc
 """Features that a single session does not warm up, that need quotes, that remember bars."""
 
 
-def engine(*features: str) -> SessionEngine:
+def engine(*features: str, every: int = 1) -> SessionEngine:
     panel, n = whole(), len(features)
     market = replace(
         market_of(panel),
@@ -35,7 +35,8 @@ def engine(*features: str) -> SessionEngine:
         extras=(parse("CCI(20)"),),
         tradable=np.ones(len(SYMBOLS), dtype=np.bool_),
     )
-    learning = replace(equal(0b11111), online=Online.untaught(np.ones(len(MEMBERS))))
+    online = Online.untaught(np.ones(len(MEMBERS)))
+    learning = replace(equal(0b11111), online=online, score_every_minutes=every)
     bundle = Bundle(
         keeping((*NAMES, EXTRA), features), SYMBOLS, Scaler(np.zeros(n), np.ones(n)), {}, learning, regime_model(), (),
         {}, 0, dt.date(2025, 3, 1), "",
@@ -72,16 +73,19 @@ class Scores(FakeScorer):
         return await super().score(windows)
 
 
-@pytest.mark.parametrize("feature", [LONG, QUOTED, EXTRA])
-async def test_the_dry_run_scores_in_every_minute_and_the_session_does_not_notice(
-    feature: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("feature", "every", "n_scored"),
+    [(LONG, 1, 1 + practice.BARS_AFTER), (QUOTED, 1, 1 + practice.BARS_AFTER), (EXTRA, 5, 1)],
+)
+async def test_the_dry_run_scores_whenever_members_do_and_the_session_does_not_notice(
+    feature: str, every: int, n_scored: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Scores, "asked", [], raising=False)
     monkeypatch.setattr(practice, "FakeScorer", Scores)
-    real = engine("lag.return_1", feature)
+    real = engine("lag.return_1", feature, every=every)
     before = state_of(real)
     await practise(real, FakeScorer([0.0] * len(MEMBERS)))
-    assert Scores.asked == [len(SYMBOLS)] * practice.N_BARS
+    assert Scores.asked == [len(SYMBOLS)] * n_scored
     assert state_of(real) == before
     assert (real.thresholds == 0.5).all() and real.is_flat and not real.orders._sent
 

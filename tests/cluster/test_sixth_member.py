@@ -47,6 +47,6 @@ def test_the_search_runs_all_subsets_of_six_and_training_and_scoring_work(packag
     )
     six = [*MEMBERS, "cnn_lstm"]
     assert told["members"] == told["trials"]["63"] == six
-    assert told["ensembles"] == 64 and list(map(int, told["trials"])) == [*range(64), 64, 128]
+    assert told["ensembles"] == 64 and list(map(int, told["trials"])) == [*range(64), 64, 128, 256 + 63]
     assert told["trials"]["64"] == ["logistic"] and told["fits"] == 8
     assert told["bundled"] == sorted(six) and told["scored"] == [5] * 6

@@ -1,4 +1,4 @@
-"""What training takes from the search before it: only steps that were over, only of the same search."""
+"""What training takes from the search before it: skills of steps that were over, its verdict; only of the same one."""
 
 import datetime as dt
 import json
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from daytrader_ray.cluster.search import SCHEMA, SearchRequest
-from daytrader_ray.cluster.train import _best_of_last_search, _skills
+from daytrader_ray.cluster.train import _best_of_last_search, _search_behind, _skills, _verdict_of
 from daytrader_ray.domain.errors import DataError
 from daytrader_ray.domain.trading import MEMBERS, SCORERS
 from daytrader_ray.features.feature_set import FeaturesConfig, feature_set
@@ -33,6 +33,8 @@ def request_(tmp_path: Path) -> SearchRequest:
         },
         "selection": {"features": list(feature_set(request.features).names)},
         "best": {"mask": 8},
+        "verdict": {"label": "not significant", "sentence": "Not significant: luck alone does that."},
+        "statistics": {"dsr": 0.31},
         "dates": DATES,
         "windows": [{"step_sessions": 2}, {"step_sessions": 2}],
         "trials": [{"mask": 8, "windows": [{"member_ic": ic} for ic in ics]}],
@@ -74,3 +76,15 @@ def test_an_ensemble_chosen_by_other_settings_is_refused_with_their_names(reques
     assert not any(name in str(failure.value) for name in ("step", "cash", "importance"))
     for name, value in other.items():
         assert not len(_skills(request_.model_copy(update={name: value}), 8, dt.date(2025, 11, 6)))
+
+
+def test_the_verdict_goes_with_the_ensemble_that_the_same_search_chose_and_with_no_other(
+    request_: SearchRequest,
+) -> None:
+    found = _verdict_of(_search_behind(request_, 8))
+    assert (found.search, found.label, found.statistics) == ("search-1", "not significant", {"dsr": 0.31})
+    assert found.sentence == "Not significant: luck alone does that."
+    coarser = request_.model_copy(update={"config": request_.config.model_copy(update={"score_every_minutes": 5})})
+    for behind in (_search_behind(request_, 4), _search_behind(coarser, 8)):
+        none = _verdict_of(behind)
+        assert (none.search, none.label, none.sentence) == ("", "", "No search stands behind it.")

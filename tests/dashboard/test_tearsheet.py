@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from daytrader_ray.analytics.run import Run
-from daytrader_ray.analytics.verdict import NOT_ASSESSED, TOO_SHORT
+from daytrader_ray.analytics.verdict import NOT_SIGNIFICANT, TOO_SHORT
 from daytrader_ray.dashboard.metrics import METRICS
 from daytrader_ray.dashboard.report import POLICY
 from daytrader_ray.dashboard.tearsheet.bars import DayBars, SymbolDay, day_asked, extreme_days
@@ -85,9 +85,9 @@ def test_every_metric_has_its_interval_and_its_meaning(text: str) -> None:
 
 def test_the_first_words_are_the_notice_and_the_verdict(run: Run, text: str) -> None:
     told = words(text)
-    assert told.index("Made by hand") < told.index("NOT ASSESSED".lower()) < told.index("net return")
+    assert told.index("Made by hand") < told.index(NOT_SIGNIFICANT) < told.index("net return")
     assert "after selection, not corrected" in told
-    assert render([run]).verdict.label == NOT_ASSESSED
+    assert render([run]).verdict.label == NOT_SIGNIFICANT
     assert render([made_run(20)]).verdict.label == TOO_SHORT
 
 

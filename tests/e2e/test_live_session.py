@@ -23,7 +23,7 @@ from typer.testing import CliRunner
 from daytrader_ray.adapters import bar_buffer, run_store
 from daytrader_ray.adapters.journal import journal_path, open_journal, read
 from daytrader_ray.adapters.store import ParquetStore
-from daytrader_ray.cli import live_cmd
+from daytrader_ray.cli import live_cmd, verdict_view
 from daytrader_ray.cli.main import build
 from daytrader_ray.cli.profile import load
 from daytrader_ray.cli.session_spec import live_spec
@@ -181,6 +181,7 @@ def test_the_command_practises_a_session_that_the_exchange_plays_with_faults(dat
 def test_a_session_that_is_not_flat_is_told_before_it_is_stored(tmp_path, monkeypatch, capsys):
     from daytrader_ray.cluster import live, runs, runtime
     from daytrader_ray.engine.runner import SessionResult
+    from daytrader_ray.models.bundle import SearchVerdict
 
     def keep(_, __):
         told.append(capsys.readouterr().err)
@@ -191,10 +192,15 @@ def test_a_session_that_is_not_flat_is_told_before_it_is_stored(tmp_path, monkey
     for name, value in names.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(runtime, "started", lambda **_: nullcontext())
+    judged = SearchVerdict("search-1", "too short", "Too short: 20 days.")
+    monkeypatch.setattr(verdict_view, "verdict_of", lambda *_: judged)
     monkeypatch.setattr(live, "serve_and_trade", lambda *_: SessionResult(alarms=["S00 +5 is held"], cash=9.0))
     monkeypatch.setattr(runs, "keep_live", keep)
     with pytest.raises(BrokerError, match="did not end flat"):
         live_cmd.command("paper", "0123456789abcdef", str(tmp_path), json=True)
-    assert "S00 +5 is held" in told[0] and "NOT FLAT: close what is left now" in told[0]
+    first, warned, *rest = told[0].splitlines()
+    assert first == "verdict of search-1: Too short: 20 days."
+    assert warned.startswith("WARNING: nothing proves that this bundle earns money") and "'too short'" in warned
+    assert "S00 +5 is held" in rest[0] and "NOT FLAT: close what is left now" in rest[1]
     after = capsys.readouterr()
-    assert "disk full" in after.err and '"alarms":2' in after.out
+    assert "disk full" in after.err and '"alarms":2' in after.out and '"label":"too short"' in after.out

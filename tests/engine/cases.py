@@ -1,7 +1,7 @@
 """Random sessions that reach every rule of `docs/fills.md`: made from a seed, without any code under test."""
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -56,7 +56,8 @@ def case(seed: int, size: Size = Size()) -> Case:  # noqa: B008 # a value
     panel = _panel(rng, grid, symbols, halts)
     frames = _frames(rng, panel)
     kernel = _kernel(rng, grid.bar_minutes)
-    plan = _plan(rng, panel, kernel, halts)
+    every = int(np.random.default_rng([seed, 1]).choice([1, 1, 1, 2, 5]))
+    plan = replace(_plan(rng, panel, kernel, halts), score_every=every)
     scale = rng.choice([1.0, 0.25, 1.5, 0.0], grid.n_rows, p=[0.6, 0.2, 0.15, 0.05])
     cash = float(rng.choice([100_000.0, 30_000.0, 1_000_000.0, 2_000.0]))
     return Case(frames, _signals(rng, panel), scale, plan, kernel, _costs(rng), cash)

@@ -224,6 +224,7 @@ class Reference(Venue):
             (not self.entries_open(t), Reason.DENIED_SESSION),
             (self.halted, Reason.HALTED),
             (bars.reducing[t], Reason.DENIED_REDUCING),
+            ((t + 1) % self.plan.score_every != 0, Reason.DENIED_HELD),
             (not abs(signal) >= bars.threshold[t] or signal == 0, Reason.DENIED_THRESHOLD),
             (i in self.held, Reason.DENIED_POSITION),
             (stop is not None and t + 1 < stop + self.in_bars(kernel.cooldown_minutes), Reason.DENIED_COOLDOWN),

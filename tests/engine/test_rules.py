@@ -314,6 +314,17 @@ def test_rule_201_counts_a_fall_of_just_ten_percent(low: float, falls: bool) -> 
     assert bool(low <= before[1].limit[0]) == falls
 
 
+def test_rule_201_looks_at_a_split_in_the_price_of_its_morning() -> None:
+    """Twenty for one before the second session: 201.00 is 10.05 then, of which 9.60 is no fall of ten percent."""
+    days = tuple(Session(dt.date(2025, 11, 3) + dt.timedelta(days=k), 1440 * k, 2) for k in range(3))
+    close, traded = np.array([[201.0], [201.0], [9.6], [9.6], [9.6], [9.6]]), np.ones((6, 1), dtype=np.bool_)
+    factor = np.array([[1.0], [20.0], [20.0]])
+    panel = Panel(SessionGrid(days), ("A",), close, close, close, close, close, close, traded, factor, factor)
+    split, after = short_sales(panel, 1, np.array([20.0])), short_sales(panel, 2, np.array([20.0]))
+    assert split.limit[0] == pytest.approx(0.9 * 10.05)
+    assert not after.restricted[0]
+
+
 @pytest.mark.parametrize("cents", range(1, 4001, 7))
 def test_the_limit_of_rule_201_is_not_below_ninety_percent_of_a_price_in_cents(cents: int) -> None:
     assert 0.09 * cents <= fall_from(np.array([cents / 10.0]))[0] < 0.09 * cents + 1e-9
@@ -361,6 +372,13 @@ def test_a_new_session_forgets_refused_stops() -> None:
     book.stop_failures[0] = 2
     open_session(book)
     assert (book.stop_failures[0], book.stop_live[0], book.carried[0]) == (0, 0, 1)
+
+
+def test_what_is_sold_or_was_never_held_is_not_carried() -> None:
+    book = holding(2, 100)
+    open_session(book)
+    apply_fill(book, 0, EXIT, -1, 100, 50.0, 0.0, 3, 5)
+    assert book.carried.tolist() == [0, 0]
 
 
 def test_fees_are_those_of_the_schedule_and_taf_has_its_cap() -> None:

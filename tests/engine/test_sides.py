@@ -82,6 +82,23 @@ def test_neutral_signals_lose_the_mean_of_their_sector_and_hedges_keep_theirs() 
     np.testing.assert_allclose(scratch.signal, [0.4, -0.4, np.nan, 0.7])
 
 
+@pytest.mark.parametrize("side", [1, -1])
+def test_a_neutral_signal_is_clipped_to_one(side: int) -> None:
+    now = snapshot(
+        3, signal=side * np.array([0.9, -0.9, -0.9]), sector=np.zeros(3, dtype=np.int64),
+        budget=unlimited(3, 0.05)._replace(neutral=1),
+    )  # fmt: skip
+    scratch = new_scratch(now.sector)
+    decide(new_book(3, 100_000.0), now, scratch=scratch)
+    np.testing.assert_allclose(scratch.signal, side * np.array([1.0, -0.6, -0.6]))
+
+
+def test_what_is_held_beside_a_symbol_left_alone_is_still_sold() -> None:
+    book = book_of(2, {0: 100, 1: 100})
+    book.blocked[0] = HANDS_OFF
+    assert shares_of(decide(book, snapshot(2, signal=np.array([-1.0, -1.0]))), EXIT) == {1: -100}
+
+
 def hedged(beta: float = np.nan, **other: Any) -> tuple[Book, Snapshot]:
     """100 shares of symbol 0 at 50.00 held, symbol 1 to hedge them."""
     now = snapshot(
@@ -225,6 +242,9 @@ def test_a_short_hedge_that_grows_keeps_its_first_bar_and_takes_the_average_pric
     assert (book.qty[1], book.entry_slot[1], book.entry_price[1], book.trades[1]) == (-400, 90, 51.5, 0)
     apply_fill(book, 1, HEDGE, 1, 1, 60.0, 0.0, 95, 5)
     assert (book.qty[1], book.entry_price[1]) == (-399, 51.5)
+    apply_fill(book, 1, HEDGE, 1, 398, 60.0, 0.0, 96, 5)
+    apply_fill(book, 1, HEDGE, 1, 1, 60.0, 0.0, 97, 5)
+    assert (book.qty[1], book.entry_price[1], book.entry_slot[1]) == (0, 51.5, 90)
 
 
 @pytest.mark.parametrize(("room", "bound"), [(2_000.0, 0), (5_000.0, -1), (6_000.0, -1)])

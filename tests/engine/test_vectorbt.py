@@ -22,9 +22,9 @@ def theirs(panel: Panel, signal: Float64, atr: Float64) -> list[tuple[float, ...
         return np.stack([opens, whole], axis=1).reshape(2 * N_SLOTS, SYMBOLS)
 
     side = np.vstack([np.zeros((1, SYMBOLS)), np.sign(signal[:-1])])
-    paid = np.round(panel.open * (1 + side * cost), 4)
+    paid = panel.open * (1 + side * cost)
     before = np.vstack([atr[:1], atr[:-1]])
-    distance = np.abs(paid - np.round(paid - side * 2.0 * before, 2)) / paid
+    distance = np.abs(paid - np.round(np.round(paid, 4) - side * 2.0 * before, 2)) / paid
     opens = panel.open
     portfolio = vbt.Portfolio.from_signals(
         pd.DataFrame(rows(opens, panel.close)),

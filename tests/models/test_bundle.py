@@ -13,7 +13,7 @@ from daytrader_ray.domain.errors import BundleError
 from daytrader_ray.domain.regime import RegimeModel
 from daytrader_ray.domain.trading import MEMBERS
 from daytrader_ray.models import registry
-from daytrader_ray.models.bundle import Bundle
+from daytrader_ray.models.bundle import Bundle, SearchVerdict
 from daytrader_ray.models.calibration import Calibrated, Platt
 from daytrader_ray.models.ensemble import Ensemble
 from daytrader_ray.models.online import Online
@@ -62,6 +62,7 @@ def bundle() -> Bundle:
             hours=np.array([0.8, 0.9]),
             online=Online(np.arange(5.0), 2.5, 12, np.array([0.1, 0.2, np.nan, 0.1, 0.1])),
             note="the same in every regime: none is known on B",
+            score_every_minutes=5,
         ),
         regime=regime,
         left_out=("vix",),
@@ -69,6 +70,9 @@ def bundle() -> Bundle:
         seed=7,
         last_training_session=dt.date(2025, 11, 28),
         fingerprint="ab" * 32,
+        verdict=SearchVerdict(
+            "search-1", "too short", "Too short.", {"dsr": None, "intervals": {"mean_bps": [1.0, 2.0]}}
+        ),
     )
 
 
@@ -133,8 +137,8 @@ def test_another_schema_or_feature_set_is_refused(bundle, saved, tmp_path, monke
         model_store.load(tmp_path, saved.name, ("new", *bundle.features))
     with pytest.raises(BundleError, match="another feature set: their order"):
         model_store.load(tmp_path, saved.name, tuple(reversed(bundle.feature_set)))
-    monkeypatch.setattr(model_store, "SCHEMA", 5)
-    with pytest.raises(BundleError, match="has schema 4, this program reads 5"):
+    monkeypatch.setattr(model_store, "SCHEMA", 6)
+    with pytest.raises(BundleError, match="has schema 5, this program reads 6"):
         model_store.load(tmp_path, saved.name)
 
 

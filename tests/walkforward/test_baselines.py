@@ -4,50 +4,86 @@ import numpy as np
 import pytest
 
 from daytrader_ray.analytics.performance import CostTotals, TradeTable, performance
-from daytrader_ray.domain.trading import MEMBERS
+from daytrader_ray.domain.trading import MASKS, MEMBERS
 from daytrader_ray.models.labels import NO_LABEL
-from daytrader_ray.walkforward.baselines import comparison
+from daytrader_ray.walkforward.baselines import Baseline, baselines_of, comparison, held
+from daytrader_ray.walkforward.costs import round_trip_costs
 from daytrader_ray.walkforward.fit import class_shares
 from daytrader_ray.walkforward.result import TrialResult
+from daytrader_ray.walkforward.windows import WindowSpec, windows
 from tests.walkforward.markets import market, planted
+from tests.walkforward.test_study import study_of
 
-LOGISTIC, BOOSTING = 1 << len(MEMBERS), 2 << len(MEMBERS)
+CASH = Baseline("cash", (), np.zeros(2), 0)
 
 
-def trial(mask: int, sharpe: float, trades: int = 9, returns: tuple[float, ...] = (0.01, -0.005)) -> TrialResult:
+def trial(mask: int, returns: tuple[float, ...], trades: int = 9) -> TrialResult:
     equity = 100.0 * np.cumprod([1.0, *(1.0 + value for value in returns)])
     measured = performance(equity, TradeTable.empty(), CostTotals())
-    return TrialResult(mask, tuple(equity.tolist()), replace(measured, sharpe=sharpe, trades=trades), ())
+    return TrialResult(mask, tuple(equity.tolist()), replace(measured, trades=trades), ())
 
 
-def test_an_ensemble_that_beats_both_says_so_and_that_it_was_chosen_here() -> None:
-    never = trial(BOOSTING, float("nan"), trades=0, returns=(0.0, 0.0))
-    said = comparison(trial(9, 1.5), 31, [trial(LOGISTIC, 0.5, returns=(0.01, -0.006)), never])
-    assert said == {
-        "beaten": True,
-        "sentence": "Net of cost the best of 31 ensembles beats logistic and boosting: Sharpe ratio 1.50 against "
-        "logistic 0.50, boosting never traded (counted as 0). Its daily return less theirs in basis points, with one "
-        "standard error: logistic +5.0 ± 5.0, boosting +25.0 ± 75.0. It was chosen on these very days, they were not.",
-    }
+def beside(name: str, returns: tuple[float, ...], trades: int = 9) -> Baseline:
+    return Baseline(name, (name,), np.array(returns), trades)
 
 
-@pytest.mark.parametrize(("sharpe", "name"), [(1.5, "logistic"), (2.5, "logistic")])
-def test_one_baseline_as_good_is_enough_to_fail(sharpe: float, name: str) -> None:
-    said = comparison(trial(9, 1.5), 31, [trial(LOGISTIC, sharpe), trial(BOOSTING, 0.1)])
+def test_an_ensemble_that_beats_all_says_so_and_that_it_was_chosen_here() -> None:
+    never = beside("boosting", (0.0, 0.0), trades=0)
+    others = [CASH, beside("logistic", (0.01, -0.006)), never]
+    said = comparison(trial(9, (0.01, -0.005)), 31, others, {"cash": 0.25, "logistic": 0.5})
+    assert said["beaten"] is True
+    assert said["sentence"] == (
+        "Net of cost the best of 31 ensembles beats cash, logistic and boosting: Sharpe ratio 3.74 against cash 0.00, "
+        "logistic 2.81, boosting never traded (counted as 0). Its daily return less theirs in basis points, with one "
+        "standard error: cash +25.0 ± 75.0 (p 0.25), logistic +5.0 ± 5.0 (p 0.50), boosting +25.0 ± 75.0. It was "
+        "chosen on these very days, they were not; p is how often the best of as many without an advantage looks as "
+        "good."
+    )
+    assert [row["name"] for row in said["rows"]] == ["cash", "logistic", "boosting"]
+    assert said["rows"][0]["sharpe"] is None and said["rows"][2]["p"] is None
+    assert said["rows"][1]["gap_bps"] == pytest.approx(5.0) and said["rows"][1]["error_bps"] == pytest.approx(5.0)
+
+
+@pytest.mark.parametrize("returns", [(0.01, -0.005), (0.01, 0.0)])
+def test_one_baseline_as_good_is_enough_to_fail(returns: tuple[float, ...]) -> None:
+    said = comparison(trial(9, (0.01, -0.005)), 31, [beside("logistic", returns), CASH], {})
     assert said["beaten"] is False
-    assert f"does not beat {name}:" in said["sentence"]
+    assert "does not beat logistic:" in said["sentence"]
 
 
 def test_an_ensemble_that_never_traded_beats_nobody() -> None:
-    said = comparison(trial(1, 0.0, trades=0), 31, [trial(LOGISTIC, -2.0), trial(BOOSTING, -1.0)])
+    said = comparison(trial(1, (0.0, 0.0), trades=0), 31, [CASH, beside("SPY", (-0.01, 0.0))], {})
     assert said["beaten"] is False
-    assert "never traded" in said["sentence"] and "logistic -2.00, boosting -1.00" in said["sentence"]
+    assert "never traded" in said["sentence"] and "SPY -11.22" in said["sentence"]
 
 
 def test_of_two_that_lose_the_better_one_loses_less() -> None:
-    said = comparison(trial(9, -0.5), 31, [trial(LOGISTIC, -1.0), trial(BOOSTING, -2.0)])
+    said = comparison(trial(9, (-0.01, 0.005)), 31, [beside("logistic", (-0.02, 0.005))], {})
     assert said["beaten"] is True
-    assert "loses less than logistic and boosting: Sharpe ratio -0.50 against" in said["sentence"]
+    assert "loses less than logistic: Sharpe ratio -3.74 against" in said["sentence"]
+
+
+def test_spy_is_held_over_the_steps_and_pays_one_round_trip() -> None:
+    frames = planted(n_sessions=12)
+    symbols = ("SPY", *frames.panel.symbols[1:])
+    here = market(replace(frames, panel=replace(frames.panel, symbols=symbols)))
+    study = study_of(here)
+    used = windows(frames.panel.grid, WindowSpec.parse("6s", "2s", "2s"))
+    returns = held(study, "SPY", used)
+    closes = frames.panel.close[frames.panel.grid.first_row[1:] - 1, 0]
+    cost = round_trip_costs(frames, (6, 7), study.costs, study.config.cash)[0, 0]
+    assert returns is not None and len(returns) == 6
+    assert returns[1:] == pytest.approx(closes[7:] / closes[6:-1] - 1.0)
+    assert returns[0] == pytest.approx(closes[6] / closes[5] - 1.0 - cost) and cost > 0
+    found = baselines_of(study, used, [trial(MASKS[-1], (0.0,) * 6), trial(1 << len(MEMBERS), (0.0,) * 6)])
+    assert [one.name for one in found] == ["cash", "SPY", "equal", "logistic"]
+    assert found[2].members == MEMBERS and found[1].trades == 1
+
+
+def test_without_a_price_of_spy_there_is_no_such_baseline() -> None:
+    here = market(planted(n_sessions=10))
+    used = windows(here.frames.panel.grid, WindowSpec.parse("6s", "2s", "2s"))
+    assert held(study_of(here), "SPY", used) is None
 
 
 def test_class_shares_count_the_samples_on_the_grid() -> None:

@@ -37,7 +37,7 @@ def outcome(panel: Panel) -> Outcome:
     bundle = trained_on(frames)
     _, study = study_of(frames)
     rows = np.arange(panel.grid.first_row[N_TRAIN], panel.grid.first_row[N_TRAIN + 1])
-    scores = bundle_scores(bundle, frames.features, rows, study.columns)
+    scores = bundle_scores(bundle, frames.features, panel.grid, rows, study.columns)
     return frames, bundle, scores, replay(bundle, study, frames, (N_TRAIN, N_TRAIN + 1), 1e5).result
 
 

@@ -18,7 +18,7 @@ from daytrader_ray.walkforward.config import SearchConfig
 from daytrader_ray.walkforward.costs import fill_costs, round_trip_costs
 from daytrader_ray.walkforward.cut import cut, without_features
 from daytrader_ray.walkforward.fit import Market, score
-from daytrader_ray.walkforward.result import judge, select_best, stitch, trial_dict
+from daytrader_ray.walkforward.result import capacity_dict, so_far, stitch, trial_dict
 from daytrader_ray.walkforward.simulate import Purse, Terms, simulate
 from daytrader_ray.walkforward.study import Study, WindowInputs, scored
 from daytrader_ray.walkforward.trial import WindowResult, held_by_session, run_trial, session_ics, trade_table
@@ -137,15 +137,42 @@ def test_round_trips_cost_more_at_the_open_and_unknown_volume_pays_the_widest_sp
     assert blind[60, 1] > got[60, 1]
 
 
-def test_the_best_is_the_highest_sharpe_and_the_verdict_says_too_short(
+def test_what_a_trial_shows_so_far_ends_with_its_curve_and_cash_has_no_ratio(
     results: dict[int, list[WindowResult]],
 ) -> None:
-    trials = [stitch(mask, windows) for mask, windows in results.items()]
-    best = select_best(trials)
-    assert best.mask != 0
-    assert best.sharpe == max(trial.sharpe for trial in trials if trial.mask)
-    assert judge(trials).label == "too short"
-    assert trial_dict(trials[0], trials)["metrics"]["sharpe"] is None
+    told = [so_far(results[1][:n]) for n in (1, 2, 3, 4)]
+    trial = stitch(1, results[1])
+    assert [one["window"] for one in told] == [0, 1, 2, 3]
+    assert told[-1]["equity_usd"] == trial.equity[-1] and told[-1]["trades"] == trial.performance.trades
+    assert told[-1]["sharpe"] == trial.performance.sharpe > 0.0
+    assert so_far(results[0])["sharpe"] == 0.0
+    assert trial_dict(stitch(0, results[0]), 7)["metrics"]["sharpe"] is None
+
+
+def test_costs_and_trades_of_the_step_are_told_session_by_session_and_by_regime(
+    results: dict[int, list[WindowResult]],
+) -> None:
+    for window in results[1]:
+        assert {len(usd) for usd in window.paid.values()} == {len(window.equity) - 1}
+        assert {name: pytest.approx(sum(usd)) for name, usd in window.paid.items()} == {
+            name: window.costs[name] for name in window.paid
+        }
+        assert [regime for regime, found in window.by_regime.items() if found["trades"]] == ["unknown"]
+        assert window.by_regime["unknown"]["trades"] == len(window.trade_pnl_usd)
+        assert window.by_regime["unknown"]["pnl_usd"] == pytest.approx(sum(window.trade_pnl_usd))
+        assert window.scheme == "skill" and window.fraction == window.kelly["fraction"]
+
+
+def test_other_costs_move_the_same_trades_and_capacity_falls_with_size(results: dict[int, list[WindowResult]]) -> None:
+    trial = stitch(1, results[1])
+    free, paid, twice = trial_dict(trial, 7)["cost_sweep"]
+    assert [one["factor"] for one in (free, paid, twice)] == [0.0, 1.0, 2.0]
+    assert free["total_return"] > paid["total_return"] == pytest.approx(trial.performance.total_return)
+    assert paid["total_return"] > twice["total_return"]
+    curve = capacity_dict(trial)
+    at_one = curve["factor"].index(1.0)
+    assert curve["sharpe"][at_one] == pytest.approx(trial.performance.sharpe)
+    assert curve["sharpe"][at_one] >= curve["sharpe"][-1]
 
 
 def test_the_drawdown_inside_the_day_is_that_of_the_whole_bar_by_bar_curve(here: Market) -> None:

@@ -29,9 +29,10 @@ class Scored:
     scores
         Float64 `[row, symbol, member]`, NaN where a member has none.
     forward
-        Log return after the row `[row, symbol]`; NaN where it is unknown or not closed inside the block.
+        Log return after the row `[row, symbol]`; NaN where it is unknown, not closed inside the block, or after a bar
+        at which members do not score.
     label, weight
-        Class in {-1, 0, 1} or `NO_LABEL`, and the sample's weight `[row, symbol]`.
+        Class in {-1, 0, 1} or `NO_LABEL` (as `forward`), and the sample's weight `[row, symbol]`.
     session, slot, regime
         Number of the session, bar of it, and `Regime` in force `[row]`.
     return_30, sigma_30
@@ -87,7 +88,8 @@ class Evidence:
     """All that a scheme may learn from: nothing in it is later than validation B.
 
     `a` and `b` are the validation blocks; `fit` the training block with out-of-fold scores, where those were made;
-    `skills` `[step, member]` the out-of-sample rank IC of earlier steps, oldest first, NaN unknown.
+    `skills` `[step, member]` the out-of-sample rank IC of earlier steps, oldest first, NaN unknown. Members score every
+    `score_every_minutes`.
     """
 
     a: Scored
@@ -95,10 +97,11 @@ class Evidence:
     fit: Scored | None
     skills: Float64
     bar_minutes: int
+    score_every_minutes: int = 1
 
     def n_samples(self, values: Float64) -> float:
-        """Return how many of `values`, one for each bar and symbol, are finite and span half hours of their own."""
-        return int(np.isfinite(values).sum()) * self.bar_minutes / ROUND_MINUTES
+        """Return how many of `values`, one for each score and symbol, are finite and span half hours of their own."""
+        return int(np.isfinite(values).sum()) * max(self.bar_minutes, self.score_every_minutes) / ROUND_MINUTES
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from benchmarks.planted_market import HORIZON, Plant, interaction, made, oracle
 from benchmarks.registry import Result, benchmark
 from daytrader_ray.adapters.atomic import atomic_write_json
 from daytrader_ray.adapters.libraries import versions_of
-from daytrader_ray.cluster.fits import LIBRARIES
+from daytrader_ray.cluster.fit_jobs import LIBRARIES
 from daytrader_ray.cluster.pipeline import mapped
 from daytrader_ray.cluster.runtime import started
 from daytrader_ray.domain.content import key_of

@@ -23,7 +23,8 @@ from daytrader_ray.adapters.frames import load_frames
 from daytrader_ray.adapters.store import FILE_SCHEMA, ParquetStore
 from daytrader_ray.adapters.tables import UTC, Kind
 from daytrader_ray.cluster.features import FeatureRequest, build
-from daytrader_ray.cluster.fits import jobs_of, run_fits, silent
+from daytrader_ray.cluster.fit_jobs import jobs_of
+from daytrader_ray.cluster.fits import run_fits, silent
 from daytrader_ray.cluster.runtime import started
 from daytrader_ray.cluster.search import SearchRequest, market_of, regime_paths, run_regimes
 from daytrader_ray.domain.panel import Frames
@@ -124,7 +125,7 @@ def learned(request: SearchRequest, frames: Frames, window: Window, names: Colle
             market = _timed(parts, "labels", lambda: market_of(here, frames))
             jobs = _timed(parts, "keys", lambda: jobs_of(market, [window], here.config, here.labels, scratch))
             wanted = [job for job in jobs if job.member in names]
-            _timed(parts, "fits", lambda: run_fits(market, wanted, here.config))
+            _timed(parts, "fits", lambda: run_fits(market, wanted, here.config, scratch))
             paths = _timed(parts, "regime keys", lambda: regime_paths(here, frames, [window]))
             _timed(parts, "regime", lambda: run_regimes(here, market, [window], paths, silent))
 

@@ -45,6 +45,7 @@ _REQUESTS: Mapping[str, type[OrderRequest]] = {
 _SERVER_ERROR, _NOT_FOUND, _UNPROCESSABLE = 500, 404, 422
 _EXECUTIONS = ("fill", "partial_fill")
 _ENDED_UNFILLED = ("rejected", "canceled", "expired")
+_ENDED = ("filled", "done_for_day", *_ENDED_UNFILLED)
 
 log = structlog.get_logger(__name__)
 
@@ -78,6 +79,8 @@ class AlpacaBroker:
         self._queue: list[BrokerEvent] = []
         self._states: dict[str, OrderState] = {}
         self._sent_at: dict[str, float] = {}
+        self._owed: set[str] = set()
+        """Ids of orders of which a look-up has told what no update had."""
         self._resting: dict[tuple[OrderKind, str], tuple[str, str]] = {}
         """Our id and the venue's of the last order that rests, by what cancels it and symbol."""
 
@@ -142,13 +145,17 @@ class AlpacaBroker:
         return taken
 
     async def ask(self, order: Order) -> None:
-        """Ask what became of an order of unknown fate; one that never arrived comes back as an event `rejected`."""
+        """Ask what became of an order of unknown fate; one that never arrived comes back as an event `rejected`.
+
+        What its shares cost is told by updates alone. Where they have not come by the next ask, they are lost: the
+        stream counts as interrupted.
+        """
         if self._states[order.client_order_id] not in TERMINAL:
             await self._venue_id(order)
 
     def flatten(self) -> AsyncIterator[str]:
         """Cancel every open order of the account, then close its positions at market; tell what was done, in words."""
-        return flattened(self._client, self._config.pause_seconds)
+        return flattened(self._config)
 
     async def snapshot(self) -> Account:
         """Return the broker's own books."""
@@ -257,11 +264,25 @@ class AlpacaBroker:
             raise BrokerError(f"order {order.client_order_id}: no look-up ({type(error).__name__})") from None
         found = cast(Mapping[str, Any], answer)
         self._tell_if_dead(order, found)
+        self._expect_updates(order, found)
         return str(found["id"])
 
     def _tell_if_dead(self, order: Order, found: Mapping[str, Any]) -> None:
         if found.get("status") in _ENDED_UNFILLED and not float(found.get("filled_qty") or 0):
             self._tell_end(order, str(found["status"]))
+
+    def _expect_updates(self, order: Order, found: Mapping[str, Any]) -> None:
+        """Note that the venue knows of an end or of shares that no update has told; the second time it is a failure."""
+        name = order.client_order_id
+        state, status = self._states[name], found.get("status")
+        has_shares = float(found.get("filled_qty") or 0) > 0 and state is not OrderState.PARTLY_FILLED
+        if state in TERMINAL or not (has_shares or status in _ENDED):
+            self._owed.discard(name)
+        elif name in self._owed:
+            self._failure = f"order {name} is {status} at the venue and no update told it: updates are missing"
+            self._arrivals.announce()
+        else:
+            self._owed.add(name)
 
     async def _wait(self, ready: Callable[[], bool], seconds: float, what: str) -> None:
         try:

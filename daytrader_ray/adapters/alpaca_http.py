@@ -36,13 +36,14 @@ class BrokerConfig(Config):
     patience_seconds: float = Field(default=30.0, ge=0, description="of waits after 429 for one request")
     retries: int = Field(default=2, ge=0, description="repeats of a request answered 504")
     look_ups: int = Field(default=3, ge=1, description="searches for an order whose answer was lost")
+    flatten_seconds: float = Field(default=300.0, gt=0, description="to close the account where a session breaks off")
     pause_seconds: float = Field(default=0.5, ge=0, description="between those repeats and searches")
 
 
 class _Patient(HTTPAdapter):
     """Gives every request a timeout, and sends it again after a 429, of which the venue has done nothing.
 
-    It waits as long as the venue says (Retry-After), else 1 s and twice as long each time.
+    It waits 1 s and twice as long each time, and longer where the venue says so (Retry-After).
     """
 
     def __init__(self, config: BrokerConfig) -> None:
@@ -55,7 +56,7 @@ class _Patient(HTTPAdapter):
         while True:
             response = super().send(request, **options)
             asked = response.headers.get("Retry-After", "")
-            wait = min(float(asked) if asked.isdigit() else pause, _LONGEST_PAUSE)
+            wait = min(max(float(asked) if asked.isdigit() else 0.0, pause), _LONGEST_PAUSE)
             if response.status_code != _TOO_MANY or wait > left:
                 return response
             response.close()

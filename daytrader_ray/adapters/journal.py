@@ -3,7 +3,7 @@
 import datetime as dt
 import errno
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -94,11 +94,10 @@ def reduce_path(root: str | Path) -> Path:
     return local_root(root) / "journal" / "reduce"
 
 
-def under_way(root: str | Path) -> str:
-    """Return the day of the last live session under a data root if it has begun and not told its end, else ""."""
-    days = sorted((local_root(root) / "journal").glob("*/live.jsonl"))
-    told = _last(read(days[-1]), "open", "close", "aborted") if days else None
-    return days[-1].parent.name if told is not None and told["kind"] == "open" else ""
+def has_ended(root: str | Path, session: dt.date, name: str) -> bool:
+    """Return whether a session went on to its close; one that broke off, or is not known, did not."""
+    told = _last(_records(journal_path(root, session, name)), "open", "close", "aborted")
+    return told is not None and told["kind"] == "close"
 
 
 def start_of(root: str | Path, session: dt.date, name: str, cash: float) -> Start:
@@ -108,17 +107,32 @@ def start_of(root: str | Path, session: dt.date, name: str, cash: float) -> Star
     through the close come from the last journal before. What was paid in or out between moves the highest equity too;
     after a halt that is not to be told from what was sold by hand.
     """
-    today = _records(journal_path(root, session, name))
-    if last := _last(today, "mark"):
-        return Start(cash, last["peak"], last["start_equity"], last["state"] == HALTED)
+    today = journal_path(root, session, name)
+    if last := _last(_records(today), "mark"):
+        peak, start_equity, state = _values(today, "mark", last, ("peak", "start_equity", "state"))
+        return Start(cash, peak, start_equity, state == HALTED)
     days = sorted((local_root(root) / "journal").glob(f"*/{name}.jsonl"), reverse=True)
     for path in days:
         if path.parent.name < session.isoformat() and (last := _last(found := _records(path), "mark")):
+            (peak,) = _values(path, "mark", last, ("peak",))
             closed = _last(found, "close") or {"cash": cash, "carried": {}}
-            carried = {symbol: Carried(**kept) for symbol, kept in closed["carried"].items()}
-            paid_in = 0.0 if carried else cash - closed["cash"]
-            return Start(cash, last["peak"] + paid_in, carried=carried)
+            left, kept_in = _values(path, "close", closed, ("cash", "carried"))
+            carried = {
+                symbol: Carried(*_values(path, f"carried of {symbol} in close", kept, Carried._fields))
+                for symbol, kept in kept_in.items()
+            }
+            return Start(cash, peak + (0.0 if carried else cash - left), carried=carried)
     return Start(cash)
+
+
+def _values(path: Path, what: str, found: Mapping[str, Any], keys: Sequence[str]) -> list[Any]:
+    """Return the values of `keys`; `DataError` where one is missing."""
+    if missing := [key for key in keys if key not in found]:
+        raise DataError(
+            f"{path}, {what}: expected {', '.join(keys)}, found {', '.join(found) or 'nothing'}; no {missing[0]}",
+            "write it in by hand; or close all positions and move this journal away: the highest equity counts anew",
+        )
+    return [found[key] for key in keys]
 
 
 def _records(path: Path) -> list[dict[str, Any]]:

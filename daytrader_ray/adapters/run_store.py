@@ -87,6 +87,17 @@ def load(root: str, run_id: str | None = None) -> Run:
     )
 
 
+def run_ids(root: str) -> list[str]:
+    """Return the ids of all stored runs, sorted."""
+    return [path.split("/")[1] for path in Folder(root).find(f"{RUNS}/*/manifest.json")]
+
+
+def sessions_of(root: str, manifest: Manifest) -> tuple[npt.NDArray[np.datetime64], npt.NDArray[np.float64]]:
+    """Return the sessions `[session]` and session equities `[session + 1]` of a run; nothing else of it is read."""
+    sessions = _rows(root, manifest, "sessions")
+    return _array(sessions["session"])[1:], _array(sessions["equity"])
+
+
 def find(root: str, manifest: Manifest, name: str, kind: type[T], **wanted: Any) -> T:
     """Return the lines of a table of a run whose columns have the values `wanted`; only what may hold them is read."""
     return _read(root, manifest, name, kind, [(column, "=", value) for column, value in wanted.items()])

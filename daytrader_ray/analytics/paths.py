@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from daytrader_ray.analytics.measure import Estimate, added, measure_returns, number_of
+from daytrader_ray.analytics.bootstrap import FEWEST_SESSIONS, block_length, resampled
+from daytrader_ray.analytics.measure import N_SAMPLES, Estimate, added, measure_returns, number_of
 from daytrader_ray.analytics.performance import beta, daily_returns, of_returns, ratio
 from daytrader_ray.analytics.run import Run
 
@@ -14,6 +15,28 @@ Int64 = npt.NDArray[np.int64]
 
 WINDOWS = (63, 21)
 """Sessions of a rolling figure: a quarter, or a month where the run is shorter than two quarters."""
+
+
+@dataclass(frozen=True)
+class Band:
+    """Between what returns since the start 95 of 100 resampled curves lie, before and after each session `[T + 1]`."""
+
+    low: Float64
+    high: Float64
+
+
+def band(returns: Float64, seed: int) -> Band | None:
+    """Return where the curve of `returns` `[T]` might have been on other days like these (stationary bootstrap).
+
+    None for fewer than 10 sessions. Each session has its own interval: a curve that leaves the band once is no outlier.
+    """
+    n = len(returns)
+    if n < FEWEST_SESSIONS:
+        return None
+    chosen = resampled(n, N_SAMPLES, block_length(returns), np.random.default_rng(seed))
+    curves = np.cumprod(1.0 + returns[chosen], axis=1) - 1.0
+    low, high = np.quantile(curves, (0.025, 0.975), axis=0)
+    return Band(np.append(0.0, low), np.append(0.0, high))
 
 
 @dataclass(frozen=True)

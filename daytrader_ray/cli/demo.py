@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from daytrader_ray.domain.trading import MEMBERS, SCORERS
+from daytrader_ray.domain.trading import MEMBERS
 
 if TYPE_CHECKING:
     from daytrader_ray.analytics.run import Run
@@ -85,7 +85,7 @@ class Done:
             and rehearsal["orders"] > 0
             and rehearsal["flat_at_close"]
             and not self.rehearsal.alarms
-            and found["fits"] == len(SCORERS) * found["windows_used"]
+            and found["fits"] == len(MEMBERS) * found["windows_used"]
             and found["ensembles"] == 2 ** len(MEMBERS)
         )
         return {
@@ -151,14 +151,18 @@ def run(profile: "Profile", cpus: int | None, tell: Tell) -> Done:
 
 
 def _reports(profile: "Profile", found: "SearchReport", best: "Run", rehearsal: "Rehearsal") -> dict[str, str]:
-    """Write the search, its best ensemble's backtest, and the rehearsal beside its own; return their paths."""
+    """Write the search, its best ensemble's backtest, and the rehearsal beside its own; return their paths.
+
+    The page of the search comes after that of the backtest, to which it leads.
+    """
     from daytrader_ray.adapters.run_store import load as load_run
     from daytrader_ray.cli.report_cmd import publish, publish_runs
 
     side_by_side = [load_run(profile.root, name) for name in rehearsal.runs]
+    backtest = publish_runs(profile.root, [best])["report"]
     return {
         "report": publish(profile.root, found.result),
-        "backtest_report": publish_runs(profile.root, [best])["report"],
+        "backtest_report": backtest,
         "rehearsal_report": publish_runs(profile.root, side_by_side)["report"],
     }
 

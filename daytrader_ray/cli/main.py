@@ -21,6 +21,7 @@ COMMANDS = {
     "backtest": "backtest_cmd",
     "explain": "explain_cmd",
     "report": "report_cmd",
+    "runs": "runs_cmd",
     "rehearse": "rehearse_cmd",
     "live": "live_cmd",
     "reduce": "reduce_cmd",

@@ -73,7 +73,7 @@ def comparison(found: Mapping[str, Any]) -> "Iterator[Table | str]":
             continue
         table = _table(title, *found["bundles"])
         for row in found[part]:
-            table.add_row(row["key"], *_sides(row["one"], row["other"]))
+            table.add_row(row["key"], *sides(row["one"], row["other"]))
         yield table
 
 
@@ -164,7 +164,7 @@ def _config(config: Mapping[str, Any]) -> Iterator[str]:
     yield from (f"  {key} = {_figure(now)} (default {_figure(then)})" for key, then, now in changed)
 
 
-def _sides(one: Any, other: Any) -> tuple[str, str]:
+def sides(one: Any, other: Any) -> tuple[str, str]:
     """Return two values as text; of two lists what only one of them has."""
     if isinstance(one, list) and isinstance(other, list):
         alone = [v for v in one if v not in other], [v for v in other if v not in one]

@@ -18,7 +18,8 @@ def command(
     """
     from rich.console import Console
 
-    from daytrader_ray.adapters.journal import reduce_path, under_way
+    from daytrader_ray.adapters.journal import reduce_path
+    from daytrader_ray.adapters.session_lock import running
     from daytrader_ray.cli.profile import load
 
     root = load(profile, data).root
@@ -28,7 +29,11 @@ def command(
     else:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
-    day = under_way(root)
-    said = "entries are allowed" if off else "exits alone are allowed, until `--off`"
-    heard = f"the session of {day}, which has told no end, follows within seconds" if day else "no session is under way"
-    Console(stderr=True, soft_wrap=True).print(f"{said} ({path})\n{root}: {heard}", markup=False, highlight=False)
+    console = Console(stderr=True, soft_wrap=True, markup=False, highlight=False)
+    console.print(f"{'entries are allowed' if off else 'exits alone are allowed, until `--off`'} ({path})")
+    try:
+        day = running(root)
+        heard = f"the session of {day} follows within seconds" if day else "no session runs on this machine"
+    except OSError as error:  # what was asked for is done: that it is not known who hears it must not hide that
+        heard = f"not known whether a session runs ({error.strerror})"
+    console.print(f"{root}: {heard}")

@@ -1,12 +1,17 @@
 """`daytrader report`: a search or a run as one HTML file."""
 
+import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from daytrader_ray.analytics.run import Run
+    from daytrader_ray.dashboard.ensembles import Sheet
 
 MOST_RUNS = 2
 """Runs that stand side by side."""
@@ -26,7 +31,8 @@ def command(
 ) -> None:
     """Write the report of a search, a backtest, a rehearsal or a live session: one HTML file that fetches nothing.
 
-    Two runs of the same sessions, such as a live one and its backtest, stand side by side.
+    Two runs of the same sessions, such as a live one and its backtest, stand side by side. Every number on the page of
+    a search is also in a Parquet table of the folder beside it.
 
     Example: daytrader report --run latest --bars AAPL:2025-12-02
     """
@@ -43,6 +49,8 @@ def command(
     root = load(profile, data).root
     told = _of_runs(root, run, bars) if run else _of_search(root, search)
     Console(stderr=True).print(f"{told['sentence']}\nReport: {told['report']}", soft_wrap=True)
+    if not run:
+        Console(stderr=True).print(f"Tables: {told['report'].removesuffix('.html')}/*.parquet", soft_wrap=True)
     if json:
         typer.echo(orjson.dumps({key: told[key] for key in ("report", "verdict")}).decode())
 
@@ -84,13 +92,44 @@ def publish_runs(root: str, runs: "Sequence[Run]", bars: Sequence[str] | None = 
 
 
 def publish(root: str, result: Mapping[str, Any]) -> str:
-    """Write the page of a search beside its result, whole or not at all; return its path."""
-    from daytrader_ray.adapters.atomic import atomic_write_bytes
+    """Write the page of a search beside its result, and every number on it as Parquet; return the path of the page."""
+    from daytrader_ray.adapters.folder import Folder
     from daytrader_ray.adapters.store import ParquetStore
     from daytrader_ray.analytics.verdict import market_notice
     from daytrader_ray.cluster.search import REPORTS
     from daytrader_ray.dashboard.report import render
 
-    path = f"{root}/{REPORTS}/{result['id']}.html"
-    atomic_write_bytes(path, render(result, market_notice(ParquetStore(root).market())).encode())
-    return path
+    page = render(result, market_notice(ParquetStore(root).market()), _sheets(root, result["id"]))
+    folder = Folder(f"{root}/{REPORTS}")
+    for name, columns in page.tables.items():
+        folder.write_parquet(f"{result['id']}/{name}.parquet", _arrow(columns))
+    folder.write(f"{result['id']}.html", page.text.encode())
+    return folder.path(f"{result['id']}.html")
+
+
+def _arrow(columns: "Mapping[str, Sequence[Any]]") -> "pa.Table":
+    """Return columns of texts or numbers as Arrow's; None is null."""
+    import pyarrow as pa
+
+    def typed(values: Sequence[Any]) -> pa.Array:
+        kinds = {type(value) for value in values if value is not None}
+        return pa.array(values, pa.string() if str in kinds else pa.int64() if kinds == {int} else pa.float64())
+
+    return pa.table({name: typed(values) for name, values in columns.items()})
+
+
+def _sheets(root: str, search_id: str) -> "dict[int, Sheet]":
+    """Return the stored backtests of a search's ensembles by mask; of several one whose page is written."""
+    from daytrader_ray.adapters.folder import Folder
+    from daytrader_ray.adapters.run_store import RUNS, manifest_of, run_ids
+    from daytrader_ray.dashboard.ensembles import Sheet
+    from daytrader_ray.domain.errors import DataError
+
+    found: dict[int, Sheet] = {}
+    for name in run_ids(root):
+        with suppress(DataError):  # a run of another schema is no reason for no page
+            subject = re.fullmatch(rf"mask (\d+) of {re.escape(search_id)}", manifest_of(root, name).subject)
+            mask = int(subject[1]) if subject else 0
+            if mask and not (mask in found and found[mask].written):
+                found[mask] = Sheet(name, Folder(root).exists(f"{RUNS}/{name}/report.html"))
+    return found

@@ -17,6 +17,9 @@ def command(  # noqa: PLR0913 - one argument for each option
     test: Annotated[str | None, typer.Option(help="Test span.")] = None,
     step: Annotated[str | None, typer.Option(help="Distance between windows.")] = None,
     cpus: Annotated[int | None, typer.Option(min=1, help="CPUs to use; default all. The result is the same.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print windows, fits, time and memory, and do nothing.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")] = False,
 ) -> None:
     """Fit all models on every window, then trade every ensemble of them out of sample (Ray Tune).
@@ -29,13 +32,21 @@ def command(  # noqa: PLR0913 - one argument for each option
     """
     import orjson
 
+    from daytrader_ray.cli import plan_view
     from daytrader_ray.cli.profile import load
     from daytrader_ray.cli.requests import search_request
     from daytrader_ray.cli.stages import stages
+    from daytrader_ray.cluster.plan import plan
     from daytrader_ray.cluster.runtime import started
     from daytrader_ray.cluster.search import search
 
     request = search_request(load(profile, data), symbols, train, test, step)
+    if dry_run:
+        planned = plan(request, cpus)
+        plan_view.show(planned)
+        if json:
+            typer.echo(orjson.dumps(planned.as_dict()).decode())
+        return
     with stages() as progress, started(cpus, request.root):
         report = search(request, progress)
     show(report)
@@ -65,11 +76,19 @@ def show(report: "SearchReport", n_best: int = 5) -> None:
     console.print(report.result["baselines"]["sentence"], soft_wrap=True)
     console.print(_labels(report.result["labels"]), soft_wrap=True)
     console.print(_features(report.result["selection"]), soft_wrap=True)
+    made, needed = report.fits_run, report.fits
     console.print(
-        f"Scheme '{report.summary()['scheme']}', {report.result['windows_used']} windows, {report.fits} fits needed, "
-        f"{report.fits_run} run now. Result: {report.path}\nNext: daytrader report",
+        f"Scheme '{report.summary()['scheme']}', {report.result['windows_used']} windows. Fits made now: "
+        f"{made.members} of {needed.members} of members, {made.baselines} of {needed.baselines} of baselines. "
+        f"{_took(report.seconds)} Result: {report.path}\nNext: daytrader report",
         soft_wrap=True,
     )
+
+
+def _took(seconds: Mapping[str, float]) -> str:
+    """Say how long the stages took that took longest."""
+    longest = sorted(seconds.items(), key=lambda stage: -stage[1])[:4]
+    return f"It took {sum(seconds.values()):.0f} s: {', '.join(f'{name} {took:.0f}' for name, took in longest)}."
 
 
 def _labels(labels: Mapping[str, Any]) -> str:

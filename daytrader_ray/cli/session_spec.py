@@ -16,6 +16,7 @@ from daytrader_ray.sandbox.playing import state_at
 
 SANDBOX_KEY = SecretStr("sandbox")
 REHEARSAL_SECONDS = 20.0
+REHEARSAL_FLATTEN_SECONDS = 10.0
 PAPER_HOSTS = ("paper-api.alpaca.markets", "127.0.0.1", "localhost", "::1")
 """The only servers that orders are sent to: none of them holds real money."""
 
@@ -54,7 +55,13 @@ def rehearsal_spec(profile: Profile, session: dt.date, bundle: str, url: str) ->
             key=SANDBOX_KEY,
             rules=LiveConfig(quotes=profile.live.quotes, trades=profile.live.trades),
         ),
-        broker=BrokerConfig(url=url, stream_url=f"{streams}/stream", key=SANDBOX_KEY, secret=SANDBOX_KEY),
+        broker=BrokerConfig(
+            url=url,
+            stream_url=f"{streams}/stream",
+            key=SANDBOX_KEY,
+            secret=SANDBOX_KEY,
+            flatten_seconds=REHEARSAL_FLATTEN_SECONDS,
+        ),
         journal_root=profile.root,
         sandbox_url=url,
         cash=profile.sandbox.cash,

@@ -1,169 +1,86 @@
 """The fits of a search as Ray tasks: the view of each window once, then each (window, member) once.
 
-Both are kept under a content key: features and scale that a window chose as JSON, a member's scores as Parquet.
+Both are kept under a content key: features and scale that a window chose as JSON, a member's scores as Parquet. Workers
+map the features from the store; what goes through Ray's object store, once, are the labels.
 """
 
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
-from itertools import chain
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from daytrader_ray.adapters.atomic import atomic_write_json
-from daytrader_ray.adapters.libraries import versions_of
 from daytrader_ray.adapters.score_tables import ScoreTable
-from daytrader_ray.cluster.kept import exists, load_view
-from daytrader_ray.domain.content import digest_of_arrays, key_of
-from daytrader_ray.domain.errors import ConfigError, DaytraderError
-from daytrader_ray.domain.sources import digest_of_sources
+from daytrader_ray.cluster.fit_jobs import Job
+from daytrader_ray.cluster.kept import exists, keep_seconds, known_seconds, load_view
+from daytrader_ray.cluster.tasks import granted, unordered
+from daytrader_ray.domain.errors import ConfigError
 from daytrader_ray.domain.trading import SCORERS
+from daytrader_ray.models.scaling import View
 from daytrader_ray.walkforward.config import SearchConfig
-from daytrader_ray.walkforward.fit import CPU, GPU, Fit, Market, Sight, configured, fit_and_score
+from daytrader_ray.walkforward.cut import only_features
+from daytrader_ray.walkforward.fit import CPU, GPU, Fit, Market, Sight, bytes_of_fit, configured, fit_and_score
 from daytrader_ray.walkforward.view import view_of
-from daytrader_ray.walkforward.windows import Window, folds_of
+from daytrader_ray.walkforward.windows import Window
 
 Float64 = npt.NDArray[np.float64]
 Progress = Callable[[str, int, int], None]
 """Told (stage, done, of) while something long runs."""
-
-FIT_SOURCES = (
-    "domain/cadence.py",
-    "domain/config.py",
-    "domain/errors.py",
-    "domain/folds.py",
-    "domain/jit.py",
-    "domain/panel.py",
-    "domain/peers.py",
-    "domain/selection.py",
-    "domain/sessions.py",
-    "domain/sources.py",
-    "domain/trading.py",
-    "features",
-    "models/calibration.py",
-    "models/dataset.py",
-    "models/importances.py",
-    "models/judge.py",
-    "models/labels.py",
-    "models/members",
-    "models/registry.py",
-    "models/scaling.py",
-    "walkforward/config.py",
-    "walkforward/fit.py",
-    "walkforward/view.py",
-    "walkforward/windows.py",
-)
-"""What a fit runs, but of the members' own files only its own: a change in one member fits that member again."""
-
-MEMBER_SOURCES = {name: f"models/members/{name}.py" for name in SCORERS}
-K = TypeVar("K")
-LIBRARIES = ("numpy", "torch", "xgboost", "xgboost-cpu", "scikit-learn", "numba", "scipy")
-
-
-@dataclass(frozen=True)
-class Job:
-    """One member to fit: on a window and on its folds, each with the file of what it sees; `path` gets the scores.
-
-    `inputs` is all that the key of the scores is made of.
-    """
-
-    member: str
-    sights: tuple[tuple[Window, str], ...]
-    path: str
-    inputs: Mapping[str, Any]
-
-    @property
-    def window(self) -> Window:
-        """Return the window itself."""
-        return self.sights[0][0]
-
-    @property
-    def view(self) -> str:
-        """Return the file of what the window's members see."""
-        return self.sights[0][1]
-
-    @property
-    def beside(self) -> str:
-        """Return the file of the importances, which lies beside the scores."""
-        return f"{self.path.removesuffix('.scores.parquet')}.importances.json"
 
 
 def silent(_stage: str, _done: int, _of: int) -> None:
     """Tell nobody."""
 
 
-def jobs_of(market: Market, windows: Sequence[Window], config: SearchConfig, label_config: Any, root: str) -> list[Job]:
-    """Return every fit of a search with the key of all that goes into it; nothing is computed yet."""
-    members: dict[str, Any] = {name: configured(name, config) for name in SCORERS}
-    files = set(MEMBER_SOURCES.values())
-    sources = {name: digest_of_sources(FIT_SOURCES, without=files - {file}) for name, file in MEMBER_SOURCES.items()}
-    shared = {
-        "labels": label_config.model_dump(mode="json"),
-        "sample_minutes": market.sample_minutes,
-        "fit": config.model_dump(mode="json", include={"seed", "max_samples", "selection"}),
-        "sources": digest_of_sources(FIT_SOURCES, without=files),
-        "libraries": versions_of(LIBRARIES),
-    }
-    jobs: list[Job] = []
-    folder, n_folds = f"{root}/processed/signals", config.ensemble.stacking_folds
-    for window in windows:
-        rows, whole = _digest_of_rows(market, window), (window, *folds_of(window, n_folds))
-        seen = [{"rows": rows, "blocks": _relative(one), **shared} for one in whole]
-        sights = tuple((one, f"{folder}/{key_of(parts)}.view.json") for one, parts in zip(whole, seen, strict=True))
-        for name in SCORERS:
-            options = members[name].config.model_dump(mode="json")
-            inputs = {"views": seen, "member": name, "member_config": options, "sources": sources[name]}
-            inputs |= {"device": getattr(members[name], "device", CPU)}
-            inputs |= config.model_dump(
-                mode="json", include={"calibration", "importance_samples", "score_every_minutes"}
-            )
-            jobs.append(Job(name, sights, f"{folder}/{key_of(inputs)}.scores.parquet", inputs))
-    return jobs
-
-
-def fits_in(jobs: Iterable[Job]) -> int:
-    """Return how many fits jobs are: one for the window, one for each fold."""
-    return sum(len(job.sights) for job in jobs)
-
-
-def run_fits(market: Market, jobs: Sequence[Job], config: SearchConfig, progress: Progress = silent) -> int:
-    """Fit what is not there yet, in parallel; return how many fits were made. Ray must be running.
+def run_fits(
+    market: Market, jobs: Sequence[Job], config: SearchConfig, root: str, progress: Progress = silent
+) -> list[Job]:
+    """Fit what is not there yet, in parallel; return what was fitted. Ray must be running.
 
     Each result is written whole as soon as it is there, so that an interrupted search goes on where it stopped.
     """
-    missing = [job for job in jobs if not exists(job.path, job.beside)]
+    missing = [job for job in jobs if not job.there]
     views = {path: window for job in jobs for window, path in job.sights}
     unseen = [(path, window) for path, window in views.items() if not exists(path)]
-    of, done = fits_in(jobs), fits_in(jobs) - fits_in(missing)
     progress("selections", len(views) - len(unseen), len(views))
-    progress("fits", done, of)
     if not missing and not unseen:
-        return 0
+        progress("fits", len(jobs), len(jobs))
+        return []
     import ray
 
-    fit, seconds = fit_tasks(_timed_fit, config), dict[str, float]()
-    shared = ray.put(market)
-    choose = ray.remote(num_cpus=1, max_retries=2)(view_of)
+    seconds = known_seconds(root)
+    memory = granted(max(bytes_of_fit(market, job.window, config) for job in jobs))
+    fit = fit_tasks(_timed_fit, config, memory)
+    shared = ray.put(for_fits(market))
+    choose = ray.remote(num_cpus=1, memory=memory, max_retries=2)(_timed_view)
     chosen = unordered((path, partial(choose.remote, shared, window, config)) for path, window in unseen)
-    for n, (path, view) in enumerate(chosen, start=len(views) - len(unseen) + 1):
+    for n, (path, (view, spent)) in enumerate(chosen, start=len(views) - len(unseen) + 1):
+        seconds["view"] = spent
         atomic_write_json(path, view.as_dict())
         progress("selections", n, len(views))
+    progress("fits", len(jobs) - len(missing), len(jobs))
     work = (
         (job, partial(fit[job.member].remote, shared, _load_sights(job), job.member, config))
         for job in longest_first(missing, seconds)
     )
-    for job, (found, spent) in unordered(work):
+    for n, (job, (found, spent)) in enumerate(unordered(work), start=len(jobs) - len(missing) + 1):
         seconds[job.member] = spent
         atomic_write_json(job.beside, found.importances)
         save_scores(market, job, found.scores)
-        done += len(job.sights)
-        progress("fits", done, of)
-    return fits_in(missing)
+        progress("fits", n, len(jobs))
+    keep_seconds(root, seconds)
+    return missing
+
+
+def for_fits(market: Market) -> Market:
+    """Return what fits read of a market: where its features lie, and labels; no prices."""
+    labels = replace(market.labels, forward_return=np.empty((0, 0)))
+    return replace(market, frames=only_features(market.frames), labels=labels)
 
 
 def longest_first(jobs: Iterable[Job], seconds: Mapping[str, float]) -> Iterator[Job]:
@@ -184,14 +101,20 @@ def _timed_fit(market: Market, sights: Sequence[Sight], member: str, config: Sea
     return fit_and_score(market, sights, member, config), time.process_time() - start
 
 
+def _timed_view(market: Market, window: Window, config: SearchConfig) -> tuple[View, float]:
+    start = time.process_time()
+    return view_of(market, window, config), time.process_time() - start
+
+
 def _load_sights(job: Job) -> list[Sight]:
     return [(window, load_view(path)) for window, path in job.sights]
 
 
-def fit_tasks(function: Callable[..., Any], config: SearchConfig) -> dict[str, Any]:
-    """Return `function` as the Ray task of each member's fits: those that are trained on a GPU ask for their share.
+def fit_tasks(function: Callable[..., Any], config: SearchConfig, memory: int) -> dict[str, Any]:
+    """Return `function` as the Ray task of each member's fits, which asks for `memory` bytes of its node.
 
-    `ConfigError` where there is no such GPU: Ray would wait for one without a word.
+    Those that are trained on a GPU ask for their share: `ConfigError` where there is no such GPU, for which Ray would
+    wait without a word.
     """
     import ray
 
@@ -201,44 +124,10 @@ def fit_tasks(function: Callable[..., Any], config: SearchConfig) -> dict[str, A
         raise ConfigError(said, "set search.num_gpus to 0")
     on_gpu = {name: getattr(configured(name, config), "device", CPU) == GPU for name in SCORERS}
     shares = {name: config.num_gpus if yes else 0 for name, yes in on_gpu.items()}
-    return {name: ray.remote(num_cpus=1, num_gpus=share, max_retries=2)(function) for name, share in shares.items()}
-
-
-def unordered(work: Iterable[tuple[K, Callable[[], Any]]]) -> Iterator[tuple[K, Any]]:
-    """Start the Ray task of each (name, start) and yield (name, result) as they come, few at a time."""
-    import ray
-
-    resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call] # Ray leaves it bare
-    limit = 2 * max(1, int(resources.get("CPU", 1)))
-    waiting, pending, exhausted = iter(work), dict[Any, K](), False
-    while True:
-        while not exhausted and len(pending) < limit:
-            following = next(waiting, None)
-            if following is None:
-                exhausted = True
-            else:
-                pending[following[1]()] = following[0]
-        if not pending:
-            return
-        ready, _ = ray.wait(list(pending), num_returns=1)
-        for reference in ready:
-            name = pending.pop(reference)
-            with plain_errors():
-                result = ray.get(reference)
-            yield name, result
-
-
-@contextmanager
-def plain_errors() -> Iterator[None]:
-    """Turn a named error that crossed from a Ray task back into itself, without the worker's traceback."""
-    from ray.exceptions import RayTaskError
-
-    try:
-        yield
-    except RayTaskError as error:
-        if isinstance(error.cause, DaytraderError):
-            raise error.cause from None
-        raise
+    return {
+        name: ray.remote(num_cpus=1, num_gpus=share, memory=memory, max_retries=2)(function)
+        for name, share in shares.items()
+    }
 
 
 def save_scores(market: Market, job: Job, scores: Float64) -> None:
@@ -252,27 +141,3 @@ def save_scores(market: Market, job: Job, scores: Float64) -> None:
     table = ScoreTable(symbols, grid.minute_of_row[rows[scored[0]].start : rows["test"].stop], names, scores)
     dates = {name: market.dates(block) for name, block in spans.items()}
     table.write(job.path, {"member": job.member, "spans": dates, "key": dict(job.inputs)})
-
-
-def _digest_of_rows(market: Market, window: Window) -> str:
-    """Hash the rows that a window reads, from the first training row to the end of its test."""
-    rows, columns = market.rows((window.train[0], window.test[1])), market.columns
-    grid, labels = market.frames.panel.grid, market.labels
-    sessions = grid.sessions[window.train[0] : window.test[1]]
-    calendar = np.array([(s.open_minute, s.n_minutes, grid.bar_minutes) for s in sessions], dtype=np.int64)
-    names = np.array([market.frames.panel.symbols[column] for column in columns], dtype="S24")
-    features = np.array(market.frames.features.names, dtype="S64")
-    values = (market.frames.features.values[rows, int(column)] for column in columns)  # one symbol at a time in memory
-    others = (
-        np.isfinite(market.frames.panel.close[rows][:, columns]),
-        labels.label[rows][:, columns],
-        labels.span_end[rows][:, columns] - rows.start,
-        labels.weight[rows][:, columns],
-    )
-    return digest_of_arrays(chain((calendar, names, features), values, others))
-
-
-def _relative(window: Window) -> list[tuple[int, int]]:
-    start = window.train[0]
-    blocks = (window.train, window.fit, window.a, window.b, window.test, *window.learned)
-    return [(a - start, b - start) for a, b in blocks]

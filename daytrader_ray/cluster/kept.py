@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import numpy as np
@@ -14,6 +14,9 @@ from daytrader_ray.domain.errors import DataError
 from daytrader_ray.models.scaling import View
 
 T = TypeVar("T")
+
+SECONDS = "processed/seconds.json"
+"""Not among what is kept under keys: two runs of the same work never take the same time."""
 
 
 def exists(*paths: str) -> bool:
@@ -41,6 +44,18 @@ def save_array(path: str, array: npt.NDArray[Any]) -> None:
     sink = io.BytesIO()
     np.save(sink, array, allow_pickle=False)
     atomic_write_bytes(path, sink.getvalue())
+
+
+def known_seconds(root: str) -> dict[str, float]:
+    """Return what each piece of work took when it was done last on a store, in seconds of one processor by name."""
+    return {name: float(value) for name, value in Folder(root).read_cache(SECONDS).items()}
+
+
+def keep_seconds(root: str, seconds: Mapping[str, float]) -> None:
+    """Note what pieces of work took; the others keep what is known of them."""
+    Folder(root).write_json(
+        SECONDS, {**known_seconds(root), **{name: round(took, 3) for name, took in seconds.items()}}
+    )
 
 
 def _loaded(path: str, parse: Callable[[bytes], T]) -> T:

@@ -22,6 +22,7 @@ import numpy as np
 
 from daytrader_ray.adapters import ledger_store
 from daytrader_ray.adapters.atomic import atomic_write_json
+from daytrader_ray.adapters.calendar import session_grid
 from daytrader_ray.adapters.feature_inputs import event_scales
 from daytrader_ray.adapters.frames import load_frames
 from daytrader_ray.adapters.libraries import versions_of
@@ -29,26 +30,19 @@ from daytrader_ray.adapters.market_caps import market_caps
 from daytrader_ray.adapters.spreads import half_spreads
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.cluster.features import FeatureRequest, build, without_absent_indices
-from daytrader_ray.cluster.fits import (
-    FIT_SOURCES,
-    LIBRARIES,
-    MEMBER_SOURCES,
-    Job,
-    Progress,
-    fits_in,
-    jobs_of,
-    run_fits,
-    silent,
-    unordered,
-)
-from daytrader_ray.cluster.kept import exists, load_array, load_json, load_view, save_array
+from daytrader_ray.cluster.fit_jobs import FIT_SOURCES, LIBRARIES, MEMBER_SOURCES, Counts, Job, jobs_of
+from daytrader_ray.cluster.fits import Progress, run_fits, silent
+from daytrader_ray.cluster.kept import exists, keep_seconds, load_array, load_json, load_view, save_array
+from daytrader_ray.cluster.tasks import unordered
 from daytrader_ray.cluster.trials import WindowFiles, run_trials
+from daytrader_ray.cluster.watch import Watch
 from daytrader_ray.domain.cadence import bars_between
 from daytrader_ray.domain.config import Config
 from daytrader_ray.domain.content import digest_of_arrays, digest_of_panel, key_of
 from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.domain.errors import DataError
 from daytrader_ray.domain.panel import Frames
+from daytrader_ray.domain.sessions import SessionGrid
 from daytrader_ray.domain.sources import digest_of_sources
 from daytrader_ray.domain.trading import MASKS, SCORERS
 from daytrader_ray.engine.config import KernelConfig
@@ -138,12 +132,13 @@ class SearchRequest(Config):
 
 @dataclass(frozen=True)
 class SearchReport:
-    """What a search found (`result`, as stored at `path`) and how many fits it needed and ran now."""
+    """What a search found (`result`, as stored at `path`), the fits it needed and ran now, and wall time by stage."""
 
     result: Mapping[str, Any]
     path: str
-    fits: int
-    fits_run: int
+    fits: Counts
+    fits_run: Counts
+    seconds: Mapping[str, float]
 
     def summary(self) -> dict[str, Any]:
         """Return the figures that a command prints."""
@@ -152,7 +147,15 @@ class SearchReport:
         picked["best"] = {key: self.result["best"][key] for key in ("mask", "members", "sharpe")}
         picked["features"] = {key: self.result["selection"][key] for key in ("of", "kept", "stability")}
         picked["scheme"] = self.result["settings"]["search"]["ensemble"]["scheme"]
-        return {**picked, "fits": self.fits, "fits_run": self.fits_run, "result": self.path}
+        return {
+            **picked,
+            "fits": self.fits.members,
+            "fits_run": self.fits_run.members,
+            "baseline_fits": self.fits.baselines,
+            "baseline_fits_run": self.fits_run.baselines,
+            "seconds": {stage: round(took, 1) for stage, took in self.seconds.items()},
+            "result": self.path,
+        }
 
 
 def search(request: SearchRequest, progress: Progress = silent) -> SearchReport:
@@ -160,13 +163,16 @@ def search(request: SearchRequest, progress: Progress = silent) -> SearchReport:
 
     The result depends on the stored bars and the request alone, not on the number of workers.
     """
-    frames = frames_of(request, progress)
-    found = windows(frames.panel.grid, request.spec)
+    found_in(stored_grid(request), request)  # a history too short is refused before its features are built
+    watch = Watch(progress)
+    frames = frames_of(request, watch)
+    found = found_in(frames.panel.grid, request)
+    watch("labels", 0, 1)
     market = market_of(request, frames)
     jobs = jobs_of(market, found, request.config, request.labels, request.root)
     paths = regime_paths(request, frames, found)
-    fits_run = run_fits(market, jobs, request.config, progress)
-    run_regimes(request, market, found, paths, progress)
+    made = run_fits(market, jobs, request.config, request.root, watch)
+    run_regimes(request, market, found, paths, watch)
     study = study_of(request, market)
     files = [
         WindowFiles(window, tuple(job.path for job in jobs if job.window is window), path)
@@ -174,7 +180,9 @@ def search(request: SearchRequest, progress: Progress = silent) -> SearchReport:
     ]
     asked = asked_of(request, frames)
     content = _content(study, asked, files)
-    trials = run_trials(study, files, _trial_paths(request.root, content, files), progress)
+    trials = run_trials(study, files, _trial_paths(request.root, content, files), watch)
+    watch("verdict", 0, 1)
+    _note(request.root, watch)
     done = _done(jobs, files, trials)
     ledger = ledger_store.read(request.root)
     result = findings(market, study, asked, done, ledger, f"search-{key_of(content)[:16]}")
@@ -183,12 +191,42 @@ def search(request: SearchRequest, progress: Progress = silent) -> SearchReport:
     path = f"{request.root}/{REPORTS}/{result['id']}.json"
     atomic_write_json(path, result)
     atomic_write_json(f"{request.root}/{REPORTS}/latest.json", {"search": result["id"]})
-    return SearchReport(result, path, fits_in(jobs), fits_run)
+    return SearchReport(result, path, Counts.of(jobs), Counts.of(made), watch.seconds())
+
+
+def _note(root: str, watch: Watch) -> None:
+    """Keep what a regime model and a trial's window took, beside the seconds of fits: for who asks before the next."""
+    import ray
+
+    resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call] # Ray leaves it bare
+    done = {name: watch.done[stage] - 1 for name, stage in (("regime", "regimes"), ("trial", "trials"))}
+    took = {"regime": watch.seconds()["regimes"], "trial": watch.seconds()["trials"]}
+    keep_seconds(root, {name: took[name] * resources["CPU"] / n for name, n in done.items() if n})
+
+
+def found_in(grid: SessionGrid, request: SearchRequest) -> tuple[Window, ...]:
+    """Return the windows of a request; `DataError` where a history makes fewer than it asks for."""
+    return windows(grid, request.spec, request.config.min_windows)
+
+
+def stored_grid(request: SearchRequest) -> SessionGrid:
+    """Return the sessions from the first to the last bar of any symbol of a request: no window has others."""
+    store = ParquetStore(request.root)
+    first, last = store.span(without_absent_indices(request.root, request.universe.symbols))
+    return session_grid(first, last, store.bar_minutes)
 
 
 def frames_of(request: SearchRequest, progress: Progress = silent) -> Frames:
     """Return the frames of a request's universe, building the features that are not there yet; Ray must be running."""
-    wanted = FeatureRequest(
+    wanted = feature_request(request)
+    report = build(wanted, lambda done, of: progress("features", done, of))
+    frames = load_frames(request.root, without_absent_indices(request.root, wanted.symbols), report.name)
+    return replace(frames, half_spread_bps=half_spreads(ParquetStore(request.root), frames.panel, request.costs))
+
+
+def feature_request(request: SearchRequest) -> FeatureRequest:
+    """Return which features a request reads."""
+    return FeatureRequest(
         root=request.root,
         symbols=request.universe.symbols,
         universe=request.universe,
@@ -196,9 +234,6 @@ def frames_of(request: SearchRequest, progress: Progress = silent) -> Frames:
         quotes=request.quotes,
         trades=request.trades,
     )
-    report = build(wanted, lambda done, of: progress("features", done, of))
-    frames = load_frames(request.root, without_absent_indices(request.root, wanted.symbols), report.name)
-    return replace(frames, half_spread_bps=half_spreads(ParquetStore(request.root), frames.panel, request.costs))
 
 
 def market_of(request: SearchRequest, frames: Frames) -> Market:
@@ -287,6 +322,7 @@ def run_regimes(
 ) -> None:
     """Fit the regime model of each window that is not there yet, in parallel; Ray must be running."""
     missing = [(window, path) for window, path in zip(found, paths, strict=True) if not exists(path, _beside(path))]
+    progress("regimes", len(paths) - len(missing), len(paths))
     if not missing:
         return
     import ray
@@ -347,7 +383,7 @@ def _done(jobs: Sequence[Job], files: Sequence[WindowFiles], trials: Mapping[int
         importances=[{job.member: load_json(job.beside) for job in some} for some in mine],
         regimes=[(load_array(file.regime), load_json(_beside(file.regime))) for file in files],
         trials=trials,
-        fits=fits_in(jobs),
+        fits=Counts.of(jobs).all,
     )
 
 

@@ -18,10 +18,11 @@ from daytrader_ray.adapters.bar_buffer import BarBuffer, buffer_folder
 from daytrader_ray.adapters.compaction import compact, compact_leftovers
 from daytrader_ray.adapters.feature_inputs import unknown_kinds
 from daytrader_ray.adapters.folder import local_root
-from daytrader_ray.adapters.journal import open_journal, reduce_path, start_of
+from daytrader_ray.adapters.journal import has_ended, open_journal, reduce_path, start_of
 from daytrader_ray.adapters.live_clock import LATE_SECONDS, LiveClock
 from daytrader_ray.adapters.live_feed import LiveFeed
 from daytrader_ray.adapters.sandbox_clock import SandboxClock
+from daytrader_ray.adapters.session_lock import only_session
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.cluster.before import awaited, check_known, last_prices, learnt_since, load_bundle, market_before
 from daytrader_ray.cluster.ingest import market_at
@@ -70,11 +71,13 @@ async def trade(spec: SessionSpec, scorer: Scorer) -> SessionResult:
 
     Bars and trade updates are subscribed, and every kernel and member is warm, before the clock starts. What was
     received live is in the store afterwards; what an earlier session could not store is brought there first. A session
-    that had begun and was left flat is not gone on with: it has not seen the bars between.
+    that had begun and was left flat is not gone on with: it has not seen the bars between. While another live session
+    runs with the same data root, none is begun: it would close what that one holds.
     """
-    if not spec.sandbox_url:
-        await asyncio.to_thread(_bring_in, spec)
     async with AsyncExitStack() as stack:
+        if not spec.sandbox_url:
+            stack.enter_context(only_session(spec.journal_root, spec.date.isoformat()))
+            await asyncio.to_thread(_bring_in, spec)
         broker = await stack.enter_async_context(AlpacaBroker(spec.broker))
         start, held = await starting(spec, broker) if spec.cash is None else (Start(spec.cash), {})
         if start.start_equity is not None and not held and _missed(spec):
@@ -118,10 +121,11 @@ def _missed(spec: SessionSpec) -> bool:
 
 
 async def _not_resumed(spec: SessionSpec, broker: Broker, start: Start) -> SessionResult:
-    """Cancel what the session may have left at the broker and tell where it stands."""
-    done = await flatten(broker)
+    """Close what a session that broke off may have left at the broker and tell where it stands."""
+    ended = has_ended(spec.journal_root, spec.date, spec.journal_name)
+    done = [] if ended else await flatten(broker)
     account = await broker.snapshot()
-    why = "was halted" if start.halted else "had begun and ended early"
+    why = "has ended" if ended else "was halted" if start.halted else "had begun and ended early"
     alarms = [f"the session of {spec.date} {why}: nothing more is opened before the next one"]
     alarms += [f"left at the broker: {', '.join(done)}"] if done else []
     return SessionResult(alarms=alarms, cash=account.cash, flat_at_close=not any(account.positions.values()))

@@ -12,8 +12,9 @@ import numpy.typing as npt
 
 from daytrader_ray.adapters import model_store
 from daytrader_ray.adapters.store import ParquetStore
-from daytrader_ray.cluster.fits import Progress, fit_tasks, silent, unordered
+from daytrader_ray.cluster.fits import Progress, fit_tasks, for_fits, silent
 from daytrader_ray.cluster.search import SearchRequest, frames_of, load_result, market_of, study_of
+from daytrader_ray.cluster.tasks import granted, unordered
 from daytrader_ray.domain.content import digest_of_panel
 from daytrader_ray.domain.errors import ConfigError, DataError
 from daytrader_ray.domain.trading import MEMBERS, members_of
@@ -22,14 +23,14 @@ from daytrader_ray.models.bundle import Bundle, SearchVerdict, differences
 from daytrader_ray.models.calibration import Calibrated
 from daytrader_ray.universe.config import UniverseConfig
 from daytrader_ray.walkforward.cut import cut
-from daytrader_ray.walkforward.fit import Market, fit_member, out_of_fold
+from daytrader_ray.walkforward.fit import Market, bytes_of_fit, fit_member, out_of_fold
 from daytrader_ray.walkforward.train import Learned, assemble
 from daytrader_ray.walkforward.view import view_of
 from daytrader_ray.walkforward.windows import Window, folds_of, latest_train, training_window
 
 Float64 = npt.NDArray[np.float64]
 
-ASIDE = tuple(f"search.{name}" for name in ("test", "step", "cash", "importance_samples", "num_gpus"))
+ASIDE = tuple(f"search.{name}" for name in ("test", "step", "min_windows", "cash", "importance_samples", "num_gpus"))
 """Settings of a search that change how it was measured and made, but not what an ensemble is."""
 
 
@@ -165,8 +166,9 @@ def _learn(
     """Choose the features, then fit members side by side, out of fold too where stacking learns from that."""
     import ray
 
-    shared, config = ray.put(market), request.config
-    choose, fit = ray.remote(num_cpus=1, max_retries=2)(view_of), fit_tasks(fit_member, config)
+    shared, config = ray.put(for_fits(market)), request.config
+    memory = granted(bytes_of_fit(market, window, config))
+    choose, fit = ray.remote(num_cpus=1, memory=memory, max_retries=2)(view_of), fit_tasks(fit_member, config, memory)
     progress("members", 0, len(names))
     seen = (window, *folds_of(window, config.ensemble.stacking_folds))
     views = dict(unordered((k, partial(choose.remote, shared, part, config)) for k, part in enumerate(seen)))
@@ -176,6 +178,6 @@ def _learn(
     for name, fitted in unordered(work):
         members[name] = fitted
         progress("members", len(members), len(names))
-    held_out, left = fit_tasks(out_of_fold, config), names if folds else ()
+    held_out, left = fit_tasks(out_of_fold, config, memory), names if folds else ()
     unseen = dict(unordered((name, partial(held_out[name].remote, shared, folds, name, config)) for name in left))
     return Learned(window, view, members, unseen, skills)

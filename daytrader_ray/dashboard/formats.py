@@ -21,9 +21,11 @@ def percent(value: float) -> str:
 def gain(value: float) -> str:
     """Write a return as per cent with its sign and as many places as it needs.
 
-    >>> gain(0.1234567), gain(0.0012345)
-    ('+12.35 %', '+0.123 %')
+    >>> gain(0.1234567), gain(0.0012345), gain(0.0)
+    ('+12.35 %', '+0.123 %', '0 %')
     """
+    if value == 0:
+        return "0 %"
     return percent(value) if abs(value) < FINE else f"{100 * value:+.2f} %".replace("-", MINUS)
 
 

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from daytrader_ray.dashboard.figures import price_figure
-from daytrader_ray.dashboard.formats import duration, number, share, text
+from daytrader_ray.dashboard.figures import points_apart, price_figure
+from daytrader_ray.dashboard.formats import duration, number, share, text, usd, whole
+from daytrader_ray.dashboard.markup import below, table, toned
 
 LEFT_OUT = {
     "log_rv": "volatility of SPY (SPY has too few bars)",
@@ -33,14 +34,16 @@ INPUTS = {
 """What the model observes every five minutes, of SPY where nothing else is said."""
 
 
-def section(regime: Mapping[str, Any], left_out: Sequence[str]) -> str:
-    """Return the section; `regime` and `left_out` are those of a search's result."""
+APART = 5
+"""Minutes between the points of a stored path."""
+
+
+def section(regime: Mapping[str, Any], left_out: Sequence[str], best: Mapping[str, Any]) -> str:
+    """Return the section; `regime` and `left_out` are those of a search's result, `best` is its best trial."""
     missing = "".join(f"<li>{escape(LEFT_OUT.get(name, name))}</li>" for name in left_out)
     left = f"<p>The regime model had to do without:</p><ul>{missing}</ul>" if missing else ""
-    return (
-        f"<section><h2>Regimes</h2>{_path(regime)}{left}{_now(regime['now']) if regime['now'] else _no_model()}"
-        "</section>"
-    )
+    now = _now(regime["now"]) if regime["now"] else _no_model()
+    return f"<section><h2>Regimes</h2>{_path(regime)}{_earned(regime, best)}{left}{now}</section>"
 
 
 def _path(regime: Mapping[str, Any]) -> str:
@@ -53,9 +56,31 @@ def _path(regime: Mapping[str, Any]) -> str:
     if all(price is None for price in path["close"]):
         return f"<p class='muted'>{words} SPY has no price here to draw.</p>"
     figure = price_figure(path["minute"], path["close"], path["state"])
+    minutes = APART * points_apart(len(path["minute"]))
     return (
-        f"<p class='muted'>{words} The line is SPY's close every five minutes, New York time, in the colour of the "
-        f"regime in force.</p><div class='chart low'>{figure}</div>"
+        f"<p class='muted'>{words} The line is SPY's close every {minutes} minutes, New York time, in the "
+        f"colour of the regime in force.</p><div class='chart low'>{figure}</div>"
+    )
+
+
+def _earned(regime: Mapping[str, Any], best: Mapping[str, Any]) -> str:
+    """Return what the best ensemble earned in each regime, by that in force at the entry."""
+    seen = [name for name, part in regime["shares"].items() if part > 0]
+    rows = [(escape(name), share(regime["shares"][name]), *_result(name, best["windows"])) for name in seen]
+    lead = "Round trips in stocks, net of their own costs, by the regime in force at their entry."
+    heads = ("Regime", "In force", "Trades", "Net USD", "USD a trade", "Windows that gained")
+    return below("What the best ensemble earned in each", lead) + table(heads, rows) if rows else ""
+
+
+def _result(name: str, windows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    parts = [window["by_regime"][name] for window in windows if name in window["by_regime"]]
+    trades, net = sum(part["trades"] for part in parts), sum(part["pnl_usd"] for part in parts)
+    traded = [part for part in parts if part["trades"]]
+    return (
+        whole(trades),
+        toned(net, usd),
+        text(net / trades if trades else None, usd),
+        f"{sum(part['pnl_usd'] > 0 for part in traded)} of {len(traded)}",
     )
 
 

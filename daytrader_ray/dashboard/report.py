@@ -3,29 +3,37 @@
 A content security policy in the page forbids the browser every request; scripts and styles are inside.
 """
 
-import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
 from typing import Any
 
-import numpy as np
-
 from daytrader_ray.analytics.bootstrap import FEWEST_SESSIONS
-from daytrader_ray.analytics.measure import Estimate, measure_returns
-from daytrader_ray.analytics.performance import daily_returns
-from daytrader_ray.analytics.verdict import MIN_DAYS, SELECTED, TOO_SHORT
-from daytrader_ray.dashboard.ensembles import chips, ensembles_section, windows_section
+from daytrader_ray.analytics.measure import Estimate
+from daytrader_ray.analytics.paths import Band
+from daytrader_ray.analytics.verdict import SELECTED
+from daytrader_ray.dashboard.baselines import baselines_section
+from daytrader_ray.dashboard.best import band_of, best_of, figures_of
+from daytrader_ray.dashboard.ensembles import Sheet, chips, ensembles_section
+from daytrader_ray.dashboard.expenses import expenses_section
 from daytrader_ray.dashboard.figures import equity_figure
-from daytrader_ray.dashboard.formats import depth, number, percent, share, text
+from daytrader_ray.dashboard.formats import depth, gain, number, share, text
+from daytrader_ray.dashboard.heat import heat_section
 from daytrader_ray.dashboard.importances import section as importances_section
-from daytrader_ray.dashboard.markup import estimated, section, table
+from daytrader_ray.dashboard.luck import numbers_section, overfitting_section
+from daytrader_ray.dashboard.markup import estimated, folded, section, table
 from daytrader_ray.dashboard.metrics import METRICS
+from daytrader_ray.dashboard.records import records
 from daytrader_ray.dashboard.regime import section as regime_section
 from daytrader_ray.dashboard.selection import section as features_section
+from daytrader_ray.dashboard.tables import IN_PAGE, MEANINGS, Table, columns_of, tables
 from daytrader_ray.dashboard.targets import targets_section
+from daytrader_ray.dashboard.windows import windows_section
 
 POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
+
+NO_SHEETS: Mapping[int, Sheet] = {}
 
 WARNING = (
     "Trading can lose money, and day trading loses it fast. These figures are a simulation: fills, costs and market "
@@ -35,37 +43,54 @@ WARNING = (
 )
 
 
-def render(result: Mapping[str, Any], notice: str = "") -> str:
-    """Return the page of a search's stored result; `notice` stands above everything else."""
-    best = _best(result)
-    span = f"{result['dates'][0]} to {result['dates'][-1]}" if result["dates"] else "no days"
+@dataclass(frozen=True)
+class Page:
+    """A page, and every number on it as tables: columns by name."""
+
+    text: str
+    tables: dict[str, Table]
+
+
+def render(result: Mapping[str, Any], notice: str = "", sheets: Mapping[int, Sheet] = NO_SHEETS) -> Page:
+    """Return the page of a search's stored result; `notice` stands above everything else.
+
+    `sheets` are the stored backtests of its ensembles by mask.
+    """
+    best, band, found = best_of(result), band_of(result), figures_of(result)
+    held = tables(result, found, band)
     body = "\n".join(
         (
-            "<header><h1>daytrader_ray · walk-forward search</h1>"
-            f"<span class='muted'>out of sample {escape(span)}</span></header>",
+            _header(result),
             f"<section class='notice'>{escape(notice)}</section>" if notice else "",
             _verdict(result),
+            numbers_section(result),
             _cards(result, best),
-            _curves(result, best),
-            ensembles_section(result, best),
+            baselines_section(result),
+            _curves(result, best, band),
+            heat_section(result),
+            ensembles_section(result, best["mask"], sheets),
+            expenses_section(best, result["best"]["capacity"]),
+            overfitting_section(result["statistics"]),
             windows_section(result, best),
-            regime_section(result["regime"], result["left_out"]),
+            regime_section(result["regime"], result["left_out"], best),
             features_section(result["selection"]),
             importances_section(result["importances"], result["members"]),
-            targets_section(_measured(best), best["metrics"]["days"]),
-            _figures(result, best),
+            targets_section(found, best["metrics"]["days"]),
+            _figures(best, found),
+            _tables(result, held),
             _made(result),
             f"<section class='risk'><h2>Before you trade</h2><p>{escape(WARNING)}</p></section>",
         )
     )
     title = f"daytrader_ray: {escape(result['verdict']['label'])}"
-    return (
+    page = (
         "<!doctype html>\n<html lang='en'><head><meta charset='utf-8'>"
         "<meta name='viewport' content='width=device-width, initial-scale=1'>"
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
         f"<title>{title}</title><style>{asset('report.css')}</style></head>"
-        f"<body><main>{body}</main><script>{asset('report.js')}</script></body></html>\n"
+        f"<body><main>{body}</main><script>{asset('report.js')}{asset('records.js')}</script></body></html>\n"
     )
+    return Page(page, held)
 
 
 def asset(name: str) -> str:
@@ -73,9 +98,12 @@ def asset(name: str) -> str:
     return files("daytrader_ray.dashboard").joinpath(name).read_text(encoding="utf-8")
 
 
-def _best(result: Mapping[str, Any]) -> Mapping[str, Any]:
-    best: Mapping[str, Any] = next(t for t in result["trials"] if t["mask"] == result["best"]["mask"])
-    return best
+def _header(result: Mapping[str, Any]) -> str:
+    span = f"{result['dates'][0]} to {result['dates'][-1]}" if result["dates"] else "no days"
+    return (
+        "<header><h1>daytrader_ray · walk-forward search</h1>"
+        f"<span class='muted'>out of sample {escape(span)}</span></header>"
+    )
 
 
 def _verdict(result: Mapping[str, Any]) -> str:
@@ -87,16 +115,14 @@ def _cards(result: Mapping[str, Any], best: Mapping[str, Any]) -> str:
     metrics = best["metrics"]
     total = metrics["total_return"]
     tone = "up" if total > 0 else "down" if total < 0 else ""
-    too_short = result["verdict"]["label"] == TOO_SHORT
-    doubt, caveat = ("doubt", f": means nothing below {MIN_DAYS} days") if too_short else ("", "")
     cards = (
         _card(chips(best["members"], result["members"]), "best ensemble", "wide"),
-        _card(f"<em class='{tone}'>{percent(total)}</em>", "net return"),
-        _card(text(metrics["sharpe"], number), f"Sharpe ratio a year{caveat}", doubt),
+        _card(f"<em class='{tone}'>{gain(total)}</em>", "net return"),
         _card(text(metrics["intraday_drawdown"], depth), "deepest drawdown, minute by minute"),
         _card(str(metrics["days"]), "days out of sample"),
+        _card(f"{result['windows_effective']:g}", f"independent windows of {result['windows_used']}"),
         _card(text(metrics["trades_a_day"], number), "round trips a day"),
-        _card(text(best["dsr"], number), f"deflated Sharpe ratio (0 to 1){caveat}", doubt),
+        _card(text(metrics["cost_share"], share), "of gross profit went to costs"),
     )
     return f"<div class='cards'>{''.join(cards)}</div>"
 
@@ -105,22 +131,18 @@ def _card(value: str, what: str, kind: str = "") -> str:
     return f"<div class='card {kind}'><b>{value}</b><span>{escape(what)}</span></div>"
 
 
-def _curves(result: Mapping[str, Any], best: Mapping[str, Any]) -> str:
-    figure = equity_figure(result["trials"], result["dates"], best["mask"])
+def _curves(result: Mapping[str, Any], best: Mapping[str, Any], band: Band | None) -> str:
+    trials = {trial["name"]: trial for trial in result["trials"]}
+    figure = equity_figure(trials, result["dates"], best["mask"], band)
+    told = " The band: on other days like these 95 of 100 curves of the best one would be inside it at that day."
     return (
         "<section><h2>Equity of all ensembles</h2><p class='muted'>Net of spread, impact and fees, stitched from the "
-        "first step of each test; the baselines' are dashed. Choose a row below to see its curve.</p>"
-        f"<div class='chart'>{figure}</div></section>"
+        f"first step of each test; the baselines' are dashed.{told if band else ''} Choose a row of the table of "
+        f"ensembles to see its curve.</p><div class='chart'>{figure}</div></section>"
     )
 
 
-def _measured(best: Mapping[str, Any]) -> dict[str, Estimate]:
-    return {key: Estimate(math.nan if value is None else value) for key, value in best["metrics"].items()}
-
-
-def _figures(result: Mapping[str, Any], best: Mapping[str, Any]) -> str:
-    returns = daily_returns(np.array(best["equity"]))
-    found = _measured(best) | measure_returns(returns, result["settings"]["search"]["seed"])
+def _figures(best: Mapping[str, Any], found: Mapping[str, Estimate]) -> str:
     rows = [
         (
             escape(metric.name),
@@ -136,6 +158,22 @@ def _figures(result: Mapping[str, Any], best: Mapping[str, Any]) -> str:
         f"bootstrap), from {FEWEST_SESSIONS} sessions on; daytrader backtest --mask {best['mask']} gives those of "
         "trades too. A dash: the data cannot give the figure.",
         table(("Figure", "Best ensemble", "What it means"), rows, "figures"),
+    )
+
+
+def _tables(result: Mapping[str, Any], held: Mapping[str, Table]) -> str:
+    name = result["id"]
+    parts = "".join(
+        folded(f"{one}: {MEANINGS[one]}", records(one, f"{name}-{one}", columns_of(held[one]), "xgboost 2025-03"))
+        for one in IN_PAGE
+    )
+    files = "".join(f"<li>{one}: {escape(meaning)}</li>" for one, meaning in MEANINGS.items() if one not in IN_PAGE)
+    return section(
+        "Every number",
+        f"The folder {name} beside this page has all tables as Parquet: every number above stands in them, or what it "
+        "is a sum or a mean of. These are here too, to search, to sort, and as CSV:",
+        parts,
+        f"<p class='muted'>Only in the folder:</p><ul class='muted'>{files}</ul>",
     )
 
 

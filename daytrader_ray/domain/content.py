@@ -14,11 +14,16 @@ from daytrader_ray.domain.panel import Panel
 def digest_of_arrays(arrays: Iterable[npt.NDArray[Any]]) -> str:
     """Return the SHA-256 of arrays: their types, shapes and bytes, in this order."""
     digest = hashlib.sha256()
+    add_arrays(digest, arrays)
+    return digest.hexdigest()
+
+
+def add_arrays(digest: "hashlib._Hash", arrays: Iterable[npt.NDArray[Any]]) -> None:
+    """Let a digest go on over arrays: their types, shapes and bytes, in this order."""
     for array in arrays:
         solid = np.ascontiguousarray(array)
         digest.update(f"{solid.dtype.str}{solid.shape}".encode())
         digest.update(solid.reshape(-1).view(np.uint8).data)
-    return digest.hexdigest()
 
 
 def digest_of_panel(panel: Panel) -> str:

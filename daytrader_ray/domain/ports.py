@@ -1,4 +1,4 @@
-"""The seams of the live loop: what the pure core is handed from outside, one to four methods each."""
+"""The seams of the live loop: what the pure core is handed from outside, one to five methods each."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -108,12 +108,17 @@ class Broker(Protocol):
     async def ask(self, order: Order) -> None:
         """Ask what became of an order of unknown fate: what is known of it is among the next events.
 
-        One that never arrived comes back as `rejected`; `BrokerError` while the venue does not say.
+        One that never arrived comes back as `rejected`, one that ended without a share as its end; `BrokerError` while
+        the venue does not say. One that has ended, or got shares, of which no update comes by the next ask, makes
+        `events` raise `BrokerError`: updates are missing.
         """
         ...
 
     def flatten(self) -> AsyncIterator[str]:
-        """Cancel every open order, then close every position at market, as far as it goes; tell what was done."""
+        """Cancel every open order, then close every position at market; tell what was done, refused and not finished.
+
+        It ends by itself.
+        """
         ...
 
     async def snapshot(self) -> Account:

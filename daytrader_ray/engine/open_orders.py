@@ -47,7 +47,8 @@ class OpenOrders:
         self._failed: set[int] = set()
         self._working: dict[str, Order] = {}
         self._filled: Counter[str] = Counter()
-        self._unknown: dict[str, _Doubt] = {}
+        self._unknown: dict[tuple[str, OrderKind], _Doubt] = {}
+        """By symbol and kind: of one symbol both the stop and the limit may be in doubt."""
         self._executions: set[str] = set()
         self.fees = 0.0
 
@@ -59,7 +60,7 @@ class OpenOrders:
     @property
     def unknown(self) -> list[str]:
         """Symbols with an order of unknown fate."""
-        return sorted(self._unknown)
+        return sorted({symbol for symbol, _ in self._unknown})
 
     @property
     def lost(self) -> list[Order]:
@@ -79,13 +80,8 @@ class OpenOrders:
 
     def answered(self, cancel: Order) -> None:
         """Note that the outcome of a cancel is known: it is among the updates taken."""
-        doubt = self._unknown.get(cancel.symbol)
-        if doubt is not None and doubt.sent.kind is cancel.kind:
-            self._free(cancel.symbol)
-
-    def _free(self, symbol: str) -> None:
-        del self._unknown[symbol]
-        self._guard(symbol)
+        self._unknown.pop((cancel.symbol, cancel.kind), None)
+        self._guard(cancel.symbol)
 
     def on_the_way(self, besides: Order) -> npt.NDArray[np.int64]:
         """Return the signed shares that other orders on their way may still buy or sell `[symbol]`, stops apart."""
@@ -125,7 +121,7 @@ class OpenOrders:
         a second one would double it.
         """
         kinds = {order.kind for order in self._working.values() if order.symbol == symbol}
-        off = symbol in self._unknown or OrderKind.EXIT in kinds
+        off = symbol in self.unknown or OrderKind.EXIT in kinds
         self._book.blocked[self._column[symbol]] = HANDS_OFF if off else ENTERING if kinds else FREE
 
     def _unused(self, name: str) -> str:
@@ -145,12 +141,17 @@ class OpenOrders:
             if event.event in _EXECUTIONS and event.execution_id not in self._executions:
                 self._executions.add(event.execution_id)
                 fills.append(self._fill(order, slot, phase, event))
-            doubt = self._unknown.get(order.symbol)
-            if doubt is not None and doubt.awaited == order.client_order_id and _tells_fate(doubt, event.event):
-                self._free(order.symbol)
+            self._settle(order, event.event)
             if event.event in _ENDS and self._ended(order, event.event):
                 faults.append(f"{order.client_order_id} {event.event} by the venue")
         return fills, faults
+
+    def _settle(self, order: Order, event: str) -> None:
+        doubts = [(key, doubt) for key, doubt in self._unknown.items() if doubt.awaited == order.client_order_id]
+        for key, doubt in doubts:
+            if _tells_fate(doubt, event):
+                del self._unknown[key]
+                self._guard(order.symbol)
 
     def _fill(self, order: Order, slot: int, phase: Phase, event: BrokerEvent) -> Fill:
         fee = fill_fee(order.side, event.qty, event.price, self._costs)
@@ -209,7 +210,7 @@ class OpenOrders:
             limit, i = next(limits, order), self._column[order.symbol]
             awaited = limit.client_order_id
             self._book.limit_kind[i], self._book.limit_qty[i] = int(limit.kind), order.side * order.qty
-        self._unknown[order.symbol] = _Doubt(order, awaited)
+        self._unknown[order.symbol, order.kind] = _Doubt(order, awaited)
         self._guard(order.symbol)
 
     def forget_failed_stops(self) -> None:

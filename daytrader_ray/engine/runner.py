@@ -20,7 +20,8 @@ from daytrader_ray.engine.session import HALT, Mark, SessionEngine, Sized
 Float64 = npt.NDArray[np.float64]
 
 CASH_TOLERANCE_USD = 0.01
-FLATTEN_SECONDS = 12.0
+INTERRUPTED_SECONDS = 12.0
+"""How long an interrupted session goes on closing: who waits for its last words does not wait for ever."""
 STALE = "stale"
 """What a feed calls the reason for which a symbol is frozen of which it is not known what it did."""
 OPEN_HINT = (
@@ -84,7 +85,7 @@ async def run_session(
             await clock.done(tick)
         return loop.close(await broker.snapshot())
     except asyncio.CancelledError:
-        raise asyncio.CancelledError(await loop.abort("interrupted")) from None
+        raise asyncio.CancelledError(await loop.abort("interrupted", interrupted=True)) from None
     except Exception as error:  # whatever it was, positions must not be left behind; it is raised again
         held = await loop.abort(str(error))
         if not held:
@@ -93,18 +94,29 @@ async def run_session(
         raise kind(held, OPEN_HINT) from error
 
 
-async def flatten(broker: Broker) -> list[str]:
-    """Have the broker close everything; return all that was done, also where it came to no end."""
+async def flatten(broker: Broker, interrupted: bool = False) -> list[str]:
+    """Have the broker close everything; return all that was done, also where it came to no end.
+
+    It may go on for as long as it tries, and for INTERRUPTED_SECONDS from an interruption on, before it or in it.
+    """
     done: list[str] = []
+    closing = asyncio.create_task(_close(broker, done), name="close everything")
     try:
-        async with asyncio.timeout(FLATTEN_SECONDS):
-            async for said in broker.flatten():
-                done.append(said)
-    except TimeoutError:
-        done.append(f"not finished after {FLATTEN_SECONDS:g} s: what was asked for last may still be done")
-    except (DaytraderError, OSError) as error:
-        done.append(f"no further: {error}")
+        await asyncio.wait({closing}, timeout=INTERRUPTED_SECONDS if interrupted else None)
+    except asyncio.CancelledError:  # what has ended the session is still told, and what was done too
+        await asyncio.wait({closing}, timeout=INTERRUPTED_SECONDS)
+    if not closing.done():
+        closing.cancel()
+        await asyncio.wait({closing})
+        done.append(f"not finished after {INTERRUPTED_SECONDS:g} s: what was asked for last may still be done")
+    elif error := closing.exception():  # whatever it was, the session's end must be noted
+        done.append(f"no further: {error or type(error).__name__}")
     return done
+
+
+async def _close(broker: Broker, done: list[str]) -> None:
+    async for said in broker.flatten():
+        done.append(said)
 
 
 class _Loop:
@@ -288,17 +300,20 @@ class _Loop:
         self.journal.note("close", {"cash": self.engine.cash, "flat": flat, "carried": carried})
         return self.result
 
-    async def abort(self, why: str) -> str:
-        """Have the broker close everything and note the end; return `why` and what was open, "" if nothing was."""
+    async def abort(self, why: str, interrupted: bool = False) -> str:
+        """Have the broker close everything and note the end.
+
+        Return `why`, what was open and what the broker was asked for; "" if it was nothing.
+        """
         positions, unanswered = self.engine.positions, self.engine.orders.unanswered
-        asked = await flatten(self.broker) if self.result.orders or positions else []
+        asked = await flatten(self.broker, interrupted) if self.result.orders or positions else []
         with suppress(OSError):  # a full disk may be what ended it
             noted = {"why": why, "positions": positions, "unanswered": unanswered, "asked": asked}
             self.journal.note("aborted", noted)
         held = ", ".join(f"{symbol} {qty:+d}" for symbol, qty in positions.items())
         parts = [f"open positions: {held}"] if held else []
         parts += [f"orders without an answer: {', '.join(unanswered)}"] if unanswered else []
-        parts += [f"asked of the broker: {', '.join(asked)}"] if asked and parts else []
+        parts += [f"asked of the broker: {', '.join(asked)}"] if asked else []
         return "; ".join([why, *parts]) if parts else ""
 
     def _alarm(self, slot: int, text: str) -> None:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from itertools import compress
 from typing import NamedTuple
 
 import numpy as np
@@ -103,14 +104,15 @@ class SessionEngine:
     """State of one trading day: inputs, book and orders, stepped by bars, scores and trade updates.
 
     `inputs` has what the last bars said; `orders` what became of our orders; `conditions` what else the session was
-    told; `thresholds` `[slot]` are the smallest |signal| that opens a position; members score each `score_every` bars.
-    `run` begins every client order id.
+    told; `tradable` the symbols that may be entered today; `thresholds` `[slot]` the smallest |signal| that opens a
+    position; members score each `score_every` bars. `run` begins every client order id.
     """
 
     def __init__(self, bundle: Bundle, market: Market, terms: Terms, start: Start, run: str) -> None:
         grid, symbols = market.history.grid, market.history.symbols
         n, ensemble = len(symbols), bundle.ensemble
         self.bundle, self.market, self.symbols = bundle, market, symbols
+        self.tradable = frozenset(compress(symbols, market.tradable))
         self.n_slots = market.session.n_minutes // grid.bar_minutes
         self._kernel, self._regimes = terms.kernel, terms.regime
         self.score_every = bars_between(ensemble.score_every_minutes, grid.bar_minutes)
@@ -187,11 +189,6 @@ class SessionEngine:
     def positions(self) -> dict[str, int]:
         """Signed shares of every open position, by our own books."""
         return {symbol: int(qty) for symbol, qty in zip(self.symbols, self._book.qty, strict=True) if qty}
-
-    @property
-    def tradable(self) -> frozenset[str]:
-        """Symbols that may be entered today."""
-        return frozenset(np.array(self.symbols)[self.market.tradable].tolist())
 
     @property
     def carried(self) -> dict[str, Carried]:

@@ -25,6 +25,7 @@ class SearchConfig(Config):
     train: str = Field(default="6m", description="training span of a window")
     test: str = Field(default="1m", description="test span of a window")
     step: str = Field(default="1w", description="distance between windows")
+    min_windows: int = Field(default=50, ge=1, description="with fewer windows a search is refused")
     seed: int = Field(default=7, ge=0, description="seed of every fit")
     score_every_minutes: Cadence = Field(
         default=1,

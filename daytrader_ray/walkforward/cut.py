@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from daytrader_ray.domain.panel import Frames
+from daytrader_ray.domain.panel import Frames, Panel
 from daytrader_ray.walkforward.windows import Block
 
 
@@ -33,3 +33,15 @@ def without_features(frames: Frames) -> Frames:
     features = frames.features
     nothing = np.empty((*features.values.shape[:2], 0), dtype=np.float32)
     return replace(frames, features=replace(features, names=(), values=nothing))
+
+
+def only_features(frames: Frames) -> Frames:
+    """Return frames with features alone, all that a fit reads: of stored ones nothing but where they lie."""
+    panel, nothing = frames.panel, np.empty((0, 0))
+    return Frames(
+        panel=Panel(panel.grid, panel.symbols, *(nothing,) * 6, traded=nothing.astype(np.bool_)),
+        features=replace(frames.features, atr_5=nothing, return_30=nothing, sigma_30=nothing),
+        adv=nothing,
+        sigma_day=nothing,
+        expected_volume=nothing,
+    )

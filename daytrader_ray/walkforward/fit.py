@@ -31,6 +31,9 @@ Int64 = npt.NDArray[np.int64]
 CPU, GPU = "cpu", "cuda"
 """Devices that members are trained on."""
 
+WORKER_BYTES = 700 * 2**20
+"""What a process holds in which every framework is loaded."""
+
 Sight = tuple[Window, View]
 """A window, or a fold of one, and what its members see."""
 
@@ -68,6 +71,18 @@ class Market:
         """Return the first and the last day of a block in words."""
         sessions = self.frames.panel.grid.sessions
         return f"{sessions[block[0]].date} to {sessions[block[1] - 1].date}"
+
+
+def bytes_of_fit(market: Market, window: Window, config: SearchConfig) -> int:
+    """Return about the most memory in bytes that a fit of a window takes, whatever the member.
+
+    Beside the frameworks that are the windows drawn to learn from, by symbol and then joined, and those of A.
+    """
+    rows, grid = market.rows(window.train), market.frames.panel.grid
+    every = max(1, market.sample_minutes // grid.bar_minutes)
+    n: int = min(config.max_samples, len(market.columns) * (rows.stop - rows.start) // every)
+    n_features = min(config.selection.top, len(market.frames.features.names))
+    return WORKER_BYTES + 3 * n * WINDOW_ROWS * n_features * 4
 
 
 def samples(

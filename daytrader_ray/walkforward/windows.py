@@ -15,6 +15,8 @@ from daytrader_ray.domain.sessions import Session, SessionGrid
 
 Unit = Literal["s", "w", "m"]
 UNIT_WORDS: dict[Unit, str] = {"s": "sessions", "w": "weeks", "m": "months"}
+SESSIONS_IN: dict[Unit, int] = {"s": 1, "w": 5, "m": 21}
+"""How many sessions a unit has, holidays left aside."""
 MIN_TRAIN_SESSIONS = 4
 """Two sessions to learn from and two for validation."""
 
@@ -52,6 +54,10 @@ class Span:
     def days(self) -> float:
         """Return the rough length in calendar days, to compare spans of different units."""
         return self.count * {"s": 1.4, "w": 7.0, "m": 30.4}[self.unit]
+
+    def sessions(self) -> int:
+        """Return the length in sessions, exact where the unit is sessions."""
+        return self.count * SESSIONS_IN[self.unit]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +142,11 @@ def latest_train(grid: SessionGrid, train: Span, stop: int) -> Block:
     return _back(grid, train, stop, date), stop
 
 
-def windows(grid: SessionGrid, spec: WindowSpec) -> tuple[Window, ...]:
+def windows(grid: SessionGrid, spec: WindowSpec, at_least: int = 1) -> tuple[Window, ...]:
     """Return every whole window of the grid, oldest first.
 
     T is the first session of a week where the step is in weeks, otherwise every `step` sessions or months from the
-    first possible one on. A `DataError` gives the arithmetic when not one window fits.
+    first possible one on. A `DataError` gives the arithmetic when there are fewer than `at_least`.
     """
     starts = _starts(grid, spec)
     found: list[Window] = []
@@ -156,20 +162,33 @@ def windows(grid: SessionGrid, spec: WindowSpec) -> tuple[Window, ...]:
             )
         after = starts[index + 1][0] if index + 1 < len(starts) else stop
         found.append(window_of(index, train, (at, stop), (at, min(stop, after))))
-    if not found:
-        raise _too_short(grid, spec)
+    if len(found) < at_least:
+        raise _too_short(grid, spec, len(found), at_least)
     return tuple(found)
 
 
-def _too_short(grid: SessionGrid, spec: WindowSpec) -> DataError:
-    n = len(grid.sessions)
+def dated(grid: SessionGrid, window: Window) -> dict[str, list[str]]:
+    """Return the first and the last day of each block of a window, in plain values."""
+    blocks = {name: getattr(window, name) for name in ("train", "fit", "a", "b", "test", "step")}
+    return {
+        name: [str(grid.sessions[session].date) for session in (start, stop - 1)]
+        for name, (start, stop) in blocks.items()
+    }
+
+
+def _too_short(grid: SessionGrid, spec: WindowSpec, found: int, at_least: int) -> DataError:
+    n, steps = len(grid.sessions), at_least - 1
     span = f" ({grid.sessions[0].date} to {grid.sessions[-1].date})" if n else ""
-    counted = spec.train.unit == spec.test.unit == "s"
-    needed = f"= {spec.train.count + spec.test.count} sessions are needed" if counted else "are needed"
+    needed = spec.train.sessions() + spec.test.sessions() + steps * spec.step.sessions()
+    exact = spec.train.unit == spec.test.unit == "s" and (spec.step.unit == "s" or not steps)
+    wanted = "one window" if at_least == 1 else f"{at_least} windows"
+    moved = f" + {steps} steps of {spec.step}" if steps else ""
     return DataError(
-        f"the history is too short for one window: {spec.train} of training + {spec.test} of test {needed}, "
-        f"found {n} sessions{span}",
-        "download or import more bars, or shorten --train and --test",
+        f"the history is too short for {wanted}: {spec.train} of training + {spec.test} of test{moved} = "
+        f"{'' if exact else 'about '}{needed} sessions are needed, found {n} sessions{span}"
+        + (f", which make {found} window{'s' if found > 1 else ''}" if found else ""),
+        "download or import more bars, or shorten --train, --test and --step"
+        + ("; search.min_windows asks for fewer windows, which prove less" if at_least > 1 else ""),
     )
 
 

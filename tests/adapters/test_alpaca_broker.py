@@ -22,11 +22,13 @@ class Venue:
         self.post_answer = self.cancel_answer = None
         self.account_status, self.deaf = 200, False
         self.held, self.cancel_looks, self.too_often, self.requests = {"MSFT": 7, "AAPL": -3}, 0, [], 0
+        self.latency, self.garbled, self.closes = 0.0, False, []
 
     def app(self):
         @web.middleware
         async def throttle(request, handler):
             self.requests += 1
+            await asyncio.sleep(self.latency)
             if self.too_often:
                 return web.json_response({"code": 42910000}, status=429, headers=self.too_often.pop())
             return await handler(request)
@@ -49,6 +51,8 @@ class Venue:
 
     async def positions(self, request):
         held = self.held.items()
+        if self.garbled:
+            return web.json_response([{"asset": "MSFT"}])
         return web.json_response(
             [{"symbol": s, "qty": str(qty), "side": "long" if qty > 0 else "short"} for s, qty in held]
         )
@@ -66,6 +70,7 @@ class Venue:
         return web.json_response([{"id": o["id"], "status": 200} for o in self.orders.values()], status=207)
 
     async def close_all(self, request):
+        self.closes.append(request.query.get("cancel_orders"))
         claimed = {o["symbol"] for o in self.orders.values()}
         told = [{"symbol": s, "status": 403 if s in claimed else 200, "body": {}} for s in self.held]
         self.held = {s: qty for s, qty in self.held.items() if s in claimed}
@@ -362,6 +367,30 @@ async def test_a_lost_order_is_asked_for_until_it_has_had_the_time_to_arrive(ven
         assert [(event.event, event.client_order_id) for event in await account.events(0)] == [("rejected", "c1")]
 
 
+@pytest.mark.parametrize(("status", "filled"), [("filled", "10"), ("done_for_day", "0"), ("partially_filled", "4")])
+async def test_an_end_or_shares_that_no_update_tells_count_as_an_interrupted_stream(venue, broker, status, filled):
+    async with broker() as account:
+        await account.submit(order())
+        venue.orders["c1"] |= {"status": status, "filled_qty": filled}
+        await account.ask(order())
+        assert await account.events(None) == [] and not account.pending
+        await account.ask(order())
+        assert account.pending
+        with pytest.raises(BrokerError, match=rf"c1 is {status} at the venue and no update told it"):
+            await account.events(None)
+
+
+async def test_an_update_that_comes_after_the_order_was_asked_for_is_enough(venue, broker):
+    async with broker() as account:
+        await account.submit(order())
+        venue.orders["c1"] |= {"status": "filled", "filled_qty": "10"}
+        await account.ask(order())
+        await venue.update("fill", "c1", qty="10", price="190.6")
+        assert [event.qty for event in await account.events(1)] == [10]
+        await account.ask(order())
+        assert await account.events(None) == []
+
+
 async def test_a_cancel_whose_update_was_lost_is_looked_up(venue, broker):
     async with broker(cancel_seconds=0.05) as account:
         await account.submit(order(OrderKind.STOP, "stop-1", stop=98.7))
@@ -385,6 +414,16 @@ async def test_who_asks_too_often_waits_as_long_as_the_venue_says_and_makes_one_
         assert sum(slept[3:]) <= 30.0
 
 
+async def test_a_venue_that_says_to_wait_no_time_at_all_is_not_asked_for_ever(venue, broker, monkeypatch):
+    slept = []
+    monkeypatch.setattr("daytrader_ray.adapters.alpaca_http.time.sleep", slept.append)
+    async with broker(patience_seconds=8.0) as account:
+        venue.too_often = [{"Retry-After": "0"}] * 50
+        with pytest.raises(BrokerError, match="HTTP 429"):
+            await account.snapshot()
+    assert slept == [1.0, 2.0, 4.0]
+
+
 async def test_sixty_positions_are_closed_when_the_orders_that_claim_them_have_ended(venue, broker):
     venue.held = {f"S{k:02d}": 5 if k % 2 else -5 for k in range(60)}
     for symbol in venue.held:
@@ -397,16 +436,43 @@ async def test_sixty_positions_are_closed_when_the_orders_that_claim_them_have_e
     assert not venue.held and not venue.orders and venue.requests - before < 12
 
 
-async def test_what_cannot_be_cancelled_or_closed_is_said_and_the_rest_is_closed(venue, broker):
+async def test_a_slow_venue_with_a_stuck_order_is_told_to_close_all_the_same_and_what_it_refuses_is_said(
+    venue, broker, monkeypatch
+):
+    monkeypatch.setattr("daytrader_ray.adapters.alpaca_flatten.CLEAR_SECONDS", 1.0)
     venue.accept({"client_order_id": "stop", "symbol": "AAPL", "qty": 3})
+    venue.deaf, venue.latency = True, 0.3
+    async with broker(flatten_seconds=1.5) as account:
+        done = [said async for said in account.flatten()]
+    assert done == [
+        "cancel stop",
+        "cancel orders: not known to have ended after 1 s",
+        "close MSFT +7",
+        "close AAPL -3: refused",
+        "close positions: not finished after 1.5 s",
+    ]
+    assert venue.closes[0] == "True" and not any(venue.closes[1:]) and venue.held == {"AAPL": -3}
 
-    venue.deaf, done = True, []
+
+async def test_answers_that_cannot_be_read_are_said_and_keep_nothing_from_being_closed(venue, broker):
+    venue.garbled = True
+    async with broker(flatten_seconds=0.1) as account:
+        done = [said async for said in account.flatten()]
+    assert done == [
+        "look up positions: failed (KeyError)",
+        "close MSFT",
+        "close AAPL",
+        "close positions: not finished after 0.1 s",
+    ]
+    assert venue.held == {}
+
+
+async def test_who_closes_everything_does_not_wait_as_long_as_the_venue_says(venue, broker):
     async with broker() as account:
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(1.0):
-                async for said in account.flatten():
-                    done.append(said)
-    assert done == ["cancel stop", "close MSFT +7", "close AAPL -3: refused"]
+        venue.too_often = [{"Retry-After": "30"}]
+        async with asyncio.timeout(5.0):
+            done = [said async for said in account.flatten()]
+    assert done == ["cancel orders: HTTP 429", "close MSFT +7", "close AAPL -3"]
 
 
 async def test_a_missing_update_is_an_error_that_names_the_counts(broker):

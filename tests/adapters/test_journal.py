@@ -4,7 +4,7 @@ import os
 import fsspec
 import pytest
 
-from daytrader_ray.adapters.journal import FileJournal, journal_path, open_journal, read
+from daytrader_ray.adapters.journal import FileJournal, has_ended, journal_path, open_journal, read, start_of
 from daytrader_ray.domain.errors import DataError
 from daytrader_ray.domain.trading import Fill, Order, OrderKind, Phase, Reason
 
@@ -62,6 +62,34 @@ def test_a_line_that_is_none_is_named(tmp_path):
     path.write_bytes(b'{"kind":"open"}\n{"kind":"mark","pe{"kind":"open"}\n')
     with pytest.raises(DataError, match=r"x\.jsonl, line 2: expected a JSON object, found"):
         read(path)
+
+
+@pytest.mark.parametrize(
+    ("close", "said"),
+    [
+        (
+            {"cash": 1.0, "carried": {"AAPL": {"qty": 3, "entry_price": 1.0, "stop_price": 1.0, "atr": 1.0}}},
+            "carried of AAPL in close: expected qty, entry_price, stop_price, atr, mark, "
+            "found qty, entry_price, stop_price, atr; no mark",
+        ),
+        ({"cash": 1.0}, "close: expected cash, carried, found kind, cash; no carried"),
+    ],
+)
+def test_a_key_that_is_missing_in_the_journal_before_is_named_with_its_file(tmp_path, close, said):
+    with open_journal(str(tmp_path), DAY, "live") as journal:
+        journal.note("mark", {"peak": 2.0, "start_equity": 1.0, "state": 0})
+        journal.note("close", close)
+    with pytest.raises(DataError) as failure:
+        start_of(tmp_path, DAY + dt.timedelta(days=1), "live", 1.0)
+    assert str(failure.value) == f"{journal.path}, {said}"
+
+
+def test_a_session_has_ended_when_the_last_it_told_of_itself_is_its_close(tmp_path):
+    assert not has_ended(tmp_path, DAY, "live")
+    with open_journal(str(tmp_path), DAY, "live") as journal:
+        for kind, ended in (("open", False), ("aborted", False), ("open", False), ("close", True), ("feed", True)):
+            journal.note(kind, {})
+            assert has_ended(tmp_path, DAY, "live") == ended
 
 
 def test_a_line_that_the_disk_takes_in_part_is_taken_back_and_an_error(tmp_path):

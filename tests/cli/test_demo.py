@@ -8,7 +8,7 @@ import pytest
 
 from daytrader_ray.cli.demo import Done
 from daytrader_ray.cluster.rehearsal import Rehearsal
-from daytrader_ray.domain.trading import MEMBERS, SCORERS
+from daytrader_ray.domain.trading import MEMBERS
 
 KEYS = {
     "ok", "seconds", "peak_gib", "bars", "features", "windows", "fits", "fits_run", "ensembles", "best", "verdict",
@@ -30,7 +30,7 @@ REHEARSED = Rehearsal(
 )
 
 
-def done(rehearsal: Rehearsal = REHEARSED, fits: int = 4 * len(SCORERS), ensembles: int = 2 ** len(MEMBERS)) -> Done:
+def done(rehearsal: Rehearsal = REHEARSED, fits: int = 4 * len(MEMBERS), ensembles: int = 2 ** len(MEMBERS)) -> Done:
     summary = {
         "windows_used": 4,
         "fits": fits,
@@ -60,5 +60,5 @@ def test_a_rehearsal_with_anything_wrong_is_not_ok(change: dict[str, object]) ->
 
 
 def test_missing_fits_or_ensembles_are_not_ok() -> None:
-    assert done(fits=4 * len(SCORERS) - 1).values(1.0, 1.0)["ok"] is False
+    assert done(fits=4 * len(MEMBERS) - 1).values(1.0, 1.0)["ok"] is False
     assert done(ensembles=2 ** len(MEMBERS) - 1).values(1.0, 1.0)["ok"] is False

@@ -22,7 +22,9 @@ def main(root: str, cpus: str, until: str = "") -> None:
     """Search a store of its own; `until` a day, train an ensemble of all members on the sessions before it."""
     fill(root)
     universe = UniverseConfig(sectors={}).replaced_by(SYMBOLS)
-    request = SearchRequest(root=root, universe=universe, config=SearchConfig(train="6s", test="2s", step="2s"))
+    request = SearchRequest(
+        root=root, universe=universe, config=SearchConfig(train="6s", test="2s", step="2s", min_windows=1)
+    )
     with started(int(cpus)):
         result = search(request).result
         told: dict[str, Any] = {key: result[key] for key in ("id", "members", "fits", "ensembles")}

@@ -11,9 +11,10 @@ import pytest
 from daytrader_ray.adapters import libraries
 from daytrader_ray.adapters.score_tables import ScoreTable
 from daytrader_ray.adapters.store import ParquetStore
-from daytrader_ray.cluster import features, fits, search
+from daytrader_ray.cluster import features, fit_jobs, search
 from daytrader_ray.cluster.features import FeatureRequest, content_key
-from daytrader_ray.cluster.fits import jobs_of, save_scores
+from daytrader_ray.cluster.fit_jobs import jobs_of
+from daytrader_ray.cluster.fits import save_scores
 from daytrader_ray.domain import sources
 from daytrader_ray.domain.trading import SCORERS
 from daytrader_ray.models.labels import LabelConfig
@@ -173,7 +174,7 @@ def test_another_calendar_gives_other_features(tmp_path: Path, monkeypatch: pyte
 
 
 def test_the_lists_name_files_that_exist() -> None:
-    for name in (*fits.FIT_SOURCES, *fits.MEMBER_SOURCES.values(), *search.REGIME_SOURCES, *features.SOURCES):
+    for name in (*fit_jobs.FIT_SOURCES, *fit_jobs.MEMBER_SOURCES.values(), *search.REGIME_SOURCES, *features.SOURCES):
         assert (PACKAGE / name).exists(), name
     assert all((PACKAGE / name).exists() for name in search.STUDY_SOURCES)
 

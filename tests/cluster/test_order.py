@@ -1,4 +1,5 @@
-from daytrader_ray.cluster.fits import Job, fits_in, longest_first
+from daytrader_ray.cluster.fit_jobs import Counts, Job
+from daytrader_ray.cluster.fits import longest_first
 from daytrader_ray.walkforward.windows import folds_of, training_window
 
 WINDOW = training_window((0, 20))
@@ -26,4 +27,4 @@ def test_every_job_comes_once() -> None:
 
 
 def test_folds_are_counted_as_the_fits_they_are() -> None:
-    assert fits_in([job("a", 0), job("b", 1, n_folds=5)]) == 1 + 6
+    assert Counts.of([job("lstm", 0), job("cnn", 1, n_folds=5), job("boosting", 2)]) == Counts(1 + 6, 1)

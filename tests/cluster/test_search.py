@@ -12,7 +12,8 @@ from daytrader_ray.adapters import run_store
 from daytrader_ray.adapters.explain import explain
 from daytrader_ray.adapters.score_tables import ScoreTable
 from daytrader_ray.cluster.backtest import Span, backtest_bundle, backtest_mask
-from daytrader_ray.cluster.fits import jobs_of, run_fits
+from daytrader_ray.cluster.fit_jobs import Counts, jobs_of
+from daytrader_ray.cluster.fits import run_fits
 from daytrader_ray.cluster.kept import load_view
 from daytrader_ray.cluster.search import (
     SearchReport,
@@ -53,7 +54,9 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture(scope="module")
 def request_(root: str) -> SearchRequest:
     universe = UniverseConfig(sectors={}).replaced_by(SYMBOLS)
-    return SearchRequest(root=root, universe=universe, config=SearchConfig(train="6s", test="2s", step="2s"))
+    return SearchRequest(
+        root=root, universe=universe, config=SearchConfig(train="6s", test="2s", step="2s", min_windows=1)
+    )
 
 
 class Interrupt:
@@ -78,8 +81,8 @@ def report(ray_cluster: int, request_: SearchRequest) -> SearchReport:
 
 
 def test_an_interrupted_search_resumes_and_fits_nothing_twice(report: SearchReport) -> None:
-    assert report.fits == len(SCORERS)
-    assert report.fits_run == len(SCORERS) - 2
+    assert report.fits == Counts(len(MEMBERS), len(BASELINES))
+    assert report.fits_run.all == len(SCORERS) - 2
     assert report.result["ensembles"] == 2 ** len(MEMBERS)
     assert report.result["verdict"]["label"] == "too short"
 
@@ -93,7 +96,7 @@ def test_the_same_search_again_fits_nothing_and_writes_the_same_bytes(
 ) -> None:
     before = Path(report.path).read_bytes()
     again = search(request_)
-    assert again.fits_run == 0
+    assert again.fits_run == Counts(0, 0)
     assert again.path == report.path
     assert Path(again.path).read_bytes() == before
     assert load_result(request_.root) == again.result
@@ -181,7 +184,7 @@ def test_features_are_chosen_once_and_read_again_when_a_member_is_fitted_anew(
     Path(jobs[1].beside).unlink()
     (regime,) = Path(jobs[0].path).parent.glob("*.regime.json")
     regime.unlink()
-    assert search(request_).fits_run == 2
+    assert search(request_).fits_run == Counts(2, 0)
     assert Path(jobs[1].beside).exists() and regime.exists()
     assert Path(jobs[0].view).stat().st_mtime_ns == stamp
 
@@ -216,7 +219,7 @@ def test_regime_inputs_that_are_absent_are_named(report: SearchReport) -> None:
 
 
 def test_a_history_too_short_is_refused_with_the_arithmetic(ray_cluster: int, request_: SearchRequest) -> None:
-    longer = request_.model_copy(update={"config": SearchConfig(train="30s", test="2s", step="2s")})
+    longer = request_.model_copy(update={"config": SearchConfig(train="30s", test="2s", step="2s", min_windows=1)})
     with pytest.raises(DataError, match=r"30 sessions of training \+ 2 sessions of test = 32 .* found 9"):
         search(longer)
 
@@ -227,7 +230,7 @@ def test_a_gpu_that_is_not_there_is_refused_before_anything_is_computed(
     market, config = market_of(request_, frames_of(request_)), request_.config.model_copy(update={"num_gpus": 0.5})
     jobs = jobs_of(market, windows(market.frames.panel.grid, request_.spec), config, request_.labels, str(tmp_path))
     with pytest.raises(ConfigError, match=r"num_gpus is 0\.5, but Ray has 0 GPUs"):
-        run_fits(market, jobs, config)
+        run_fits(market, jobs, config, str(tmp_path))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -264,7 +267,7 @@ def test_the_best_of_a_search_on_other_symbols_or_spans_is_not_trained(
     report: SearchReport, request_: SearchRequest
 ) -> None:
     fewer = request_.model_copy(update={"universe": UniverseConfig(sectors={}).replaced_by(("AAPL", "XOM"))})
-    longer = request_.model_copy(update={"config": SearchConfig(train="7s", test="2s", step="2s")})
+    longer = request_.model_copy(update={"config": SearchConfig(train="7s", test="2s", step="2s", min_windows=1)})
     for other, differs in ((fewer, r"universe\.sectors"), (longer, "search.train was 6s, is 7s")):
         with pytest.raises(DataError, match=rf"{report.result['id']}.*{differs}") as caught:
             train(other)

@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 from daytrader_ray.adapters import bar_buffer
 from daytrader_ray.adapters.journal import open_journal, reduce_path
 from daytrader_ray.adapters.live_config import LiveConfig
+from daytrader_ray.adapters.session_lock import only_session
 from daytrader_ray.adapters.store import FILE_SCHEMA, ParquetStore
 from daytrader_ray.adapters.tables import Kind
 from daytrader_ray.cluster import session
@@ -46,6 +47,24 @@ def test_positions_that_no_session_of_ours_has_left_are_named_and_refused():
         check_positions(SimpleNamespace(positions={}), {"AAPL": 3, "MSFT": -2})
     with pytest.raises(BrokerError, match=r"already holds nothing, the session before left AAPL \+3"):
         check_positions(left, {})
+
+
+async def test_a_session_beside_a_running_one_is_refused_before_it_touches_store_or_account(tmp_path):
+    spec = spec_of(tmp_path)
+    spec.sandbox_url = ""
+    with only_session(tmp_path, "2025-03-11"), pytest.raises(BrokerError, match="the session of 2025-03-11 runs"):
+        await session.trade(spec, None)
+
+
+@pytest.mark.parametrize(("last", "said"), [("close", "has ended"), ("aborted", "had begun and ended early")])
+async def test_what_is_in_the_account_after_a_sessions_end_is_left_as_it_is(tmp_path, last, said):
+    with open_journal(str(tmp_path), dt.date(2025, 3, 11), "live") as journal:
+        journal.note("open", {})
+        journal.note(last, {})
+    broker = FakeBroker()
+    result = await session._not_resumed(spec_of(tmp_path), broker, Start(1.0, 1.0, 1.0))
+    assert result.alarms[0] == f"the session of 2025-03-11 {said}: nothing more is opened before the next one"
+    assert broker.flattened == (last == "aborted")
 
 
 async def test_a_position_that_a_halt_kept_through_the_close_is_taken_over(tmp_path):

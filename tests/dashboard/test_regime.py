@@ -6,6 +6,7 @@ from daytrader_ray.dashboard.figures import price_figure
 from daytrader_ray.dashboard.regime import section
 from tests.dashboard.results import regime
 
+BEST: dict[str, Any] = {"windows": []}
 REGIME: dict[str, Any] = regime(["2025-11-05", "2025-11-06"])
 
 
@@ -14,7 +15,7 @@ def words(page: str) -> str:
 
 
 def test_the_model_is_told_with_its_transitions_lengths_and_probabilities_now() -> None:
-    told = words(section(REGIME, ["corr_qqq", "vix"]))
+    told = words(section(REGIME, ["corr_qqq", "vix"], BEST))
     assert "trending volatile crisis" in told
     assert "probability now 10.0 % 85.0 % 5.0 %" in told
     assert "lasts on average 4 h 10 min 1 h 23 min 50 min" in told
@@ -28,8 +29,8 @@ def test_the_model_is_told_with_its_transitions_lengths_and_probabilities_now() 
 
 def test_the_vix_says_what_a_crisis_is_only_where_it_is_known() -> None:
     now = REGIME["now"] | {"left_out": []}
-    assert "only while the VIX is above 30" in section(REGIME | {"now": now}, [])
-    assert "a crisis whatever the VIX" in section(REGIME | {"now": now | {"crisis_vix": 0.0}}, [])
+    assert "only while the VIX is above 30" in section(REGIME | {"now": now}, [], BEST)
+    assert "a crisis whatever the VIX" in section(REGIME | {"now": now | {"crisis_vix": 0.0}}, [], BEST)
 
 
 def test_the_line_changes_its_colour_where_the_regime_in_force_changes() -> None:
@@ -39,12 +40,12 @@ def test_the_line_changes_its_colour_where_the_regime_in_force_changes() -> None
 
 
 def test_times_are_those_of_new_york() -> None:
-    assert '"05 Nov 2025 09:34"' in section(REGIME, [])
+    assert '"05 Nov 2025 09:34"' in section(REGIME, [], BEST)
 
 
 def test_without_a_model_or_a_price_the_section_says_so() -> None:
     path = {"minute": [29_000_000], "close": [None], "state": [-1]}
-    told = words(section({"now": None, "shares": {"unknown": 1.0}, "path": path}, ["log_rv"]))
+    told = words(section({"now": None, "shares": {"unknown": 1.0}, "path": path}, ["log_rv"], BEST))
     assert "too short for a model" in told
     assert "SPY has no price" in told
     assert "volatility of SPY" in told

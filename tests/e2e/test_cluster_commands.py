@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import yaml
 
-from daytrader_ray.domain.trading import MEMBERS, SCORERS, WINDOW_ROWS
+from daytrader_ray.domain.trading import MEMBERS, WINDOW_ROWS
 from tests.e2e.conftest import SYMBOLS
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
@@ -105,7 +105,7 @@ def test_the_search_and_the_backtest_run_as_submitted_jobs(cluster: dict[str, st
     symbols = ("--symbols", ",".join(SYMBOLS))
     spans = ("--train", "6s", "--test", "2s", "--step", "2s")
     found = last_json(submitted(cluster, "search.py", *symbols, *spans))
-    assert found["ensembles"] == 2 ** len(MEMBERS) and found["fits"] == found["fits_run"] == len(SCORERS)
+    assert found["ensembles"] == 2 ** len(MEMBERS) and found["fits"] == found["fits_run"] == len(MEMBERS)
     traded = last_json(submitted(cluster, "backtest.py", *symbols, "--bundle", day.bundle_id))
     assert traded["sessions"] == [str(day.session), str(day.session)] and traded["fills"]
 

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from daytrader_ray.domain.trading import MEMBERS, SCORERS
+from daytrader_ray.domain.trading import BASELINES, MEMBERS
 
 ROOT = Path(__file__).parents[2]
 BARS = ROOT.parent / "shared" / "data" / "yf_intraday_mit" / "1min"
 SYMBOLS = "SPY,DIA,TLT,XLP,XLV,XLY"
 SEARCH = ("search", "--symbols", SYMBOLS, "--train", "6s", "--test", "2s", "--step", "2s", "--json")
-FITS = 4 * len(SCORERS)
+FITS, BASELINE_FITS = 4 * len(MEMBERS), 4 * len(BASELINES)
 
 pytestmark = [
     pytest.mark.ray,
@@ -85,7 +85,8 @@ def test_an_interrupted_search_on_real_bars_goes_on_and_says_too_short(root: Pat
     kept = scores(root)
     assert kept >= 3
     done = json.loads(run(root, *SEARCH))
-    assert done["fits"] == FITS and done["fits_run"] == FITS - kept
+    assert (done["fits"], done["baseline_fits"]) == (FITS, BASELINE_FITS)
+    assert done["fits_run"] + done["baseline_fits_run"] == FITS + BASELINE_FITS - kept
     assert done["ensembles"] == 2 ** len(MEMBERS) and done["verdict"]["label"] == "too short"
     assert set(done["left_out"]) >= {"corr_qqq", "corr_gld", "vix"}
 

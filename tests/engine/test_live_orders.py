@@ -259,6 +259,27 @@ def test_a_stop_that_moved_and_could_not_be_cancelled_is_the_one_that_is_waited_
     assert (stop.kind, stop.qty) == (STOP, 109)
 
 
+def test_of_one_symbol_the_stop_and_the_limit_may_both_be_in_doubt_and_each_is_waited_for() -> None:
+    here = engine(kernel=PATIENT)
+    orders, book, date = here.orders, here._book, here.market.session.date
+    book.qty[0], book.entry_price[0], book.atr[0], book.mark[0] = 54, 100.0, 1.0, 100.0
+    (stop,) = here.protect(5, leaving_too=True)
+    limit = orders._noted(Order(date, 5, "S00", ENTRY, 1, 109, None, Reason.SIGNAL, "entry", 100.0))
+    book.qty[0], book.stop_price[0] = 60, 0.0
+    cancel, new = here.protect(6, leaving_too=True)
+    orders.block(cancel)
+    orders.not_sent(new)
+    orders.block(Order(date, 6, "S00", CANCEL, 1, 49, None, Reason.UNFILLED, "cancel"))
+    limit_ended, stop_ended = (
+        BrokerEvent("canceled", order.client_order_id, "S00", order.side, 0, 0.0, "") for order in (limit, stop)
+    )
+    orders.take(7, Phase.CLOSE, [limit_ended])
+    assert orders.unknown == ["S00"]
+    assert [order.kind for order in here.release(7)] == [OrderKind.CANCEL_STOP]
+    orders.take(7, Phase.CLOSE, [stop_ended])
+    assert orders.unknown == [] and here.release(8) == []
+
+
 async def test_a_carried_stock_without_a_bar_in_the_last_session_does_not_switch_the_daily_halt_off() -> None:
     market = engine().market
     close = market.history.close.copy()

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from daytrader_ray.domain.errors import ConfigError, DataError
 from daytrader_ray.domain.sessions import Session, SessionGrid
-from daytrader_ray.walkforward.windows import Span, WindowSpec, folds_of, latest_train, training_window, windows
+from daytrader_ray.walkforward.windows import Span, WindowSpec, dated, folds_of, latest_train, training_window, windows
 
 HOLIDAYS = {dt.date(2025, 1, 1), dt.date(2025, 1, 20), dt.date(2025, 5, 26), dt.date(2025, 7, 4), dt.date(2025, 9, 1)}
 
@@ -106,3 +106,22 @@ def test_the_latest_training_span_ends_before_its_stop() -> None:
     assert window.test == window.step == (20, 20)
     with pytest.raises(DataError, match="at least 4"):
         training_window((0, 3))
+
+
+def test_too_few_windows_are_refused_with_the_arithmetic() -> None:
+    spec = WindowSpec.parse("6s", "2s", "2s")
+    assert len(windows(sessions(14), spec, at_least=4)) == 4
+    with pytest.raises(
+        DataError, match=r"for 5 windows: 6 sessions of training \+ 2 .* = 16 .* found 14 .* make 4"
+    ) as few:
+        windows(sessions(14), spec, at_least=5)
+    assert "search.min_windows" in few.value.hint
+    with pytest.raises(DataError, match=r"for 50 windows: 6 months .* \+ 49 steps of 1 week = about 392 sessions"):
+        windows(grid(dt.date(2025, 1, 1), dt.date(2025, 12, 31)), WindowSpec.parse("6m", "1m", "1w"), at_least=50)
+
+
+def test_a_window_says_the_first_and_the_last_day_of_each_block() -> None:
+    calendar = sessions(14)
+    told = dated(calendar, windows(calendar, WindowSpec.parse("6s", "2s", "2s"))[0])
+    assert told["train"] == ["2025-01-02", "2025-01-09"]
+    assert (told["fit"][1], told["a"], told["test"]) == ("2025-01-07", ["2025-01-08", "2025-01-08"], told["step"])

@@ -9,10 +9,9 @@ from daytrader_ray.analytics.decay import HORIZONS, Decay, net_edge
 from daytrader_ray.analytics.measure import FEWEST_OF_A_YEAR, measure_returns, volume_room
 from daytrader_ray.analytics.run import Fills, Run
 from daytrader_ray.analytics.sweeps import Sweep, at_costs, capacity_curve, cost_sweep, free_share
-from daytrader_ray.dashboard.figures import CHOSEN, html_of
+from daytrader_ray.dashboard.figures import CHOSEN, LEGEND, LOSS, MARKET, html_of
 from daytrader_ray.dashboard.formats import gain, number, share, usd, whole
 from daytrader_ray.dashboard.markup import below, chart, estimated, section, table, written
-from daytrader_ray.dashboard.tearsheet.curves import LEGEND, LOSS, MARKET
 
 SHOWN_FACTORS = (0.0, 1.0, 2.0)
 

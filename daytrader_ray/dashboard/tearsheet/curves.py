@@ -10,16 +10,23 @@ from plotly.subplots import make_subplots
 from daytrader_ray.analytics.measure import added, number_of
 from daytrader_ray.analytics.paths import rolling, sector_exposure, volatility_matched
 from daytrader_ray.analytics.run import Run
-from daytrader_ray.dashboard.figures import CHOSEN, OTHER, REGIMES, html_of, ticks_at
+from daytrader_ray.dashboard.figures import (
+    CHOSEN,
+    LEGEND,
+    LOSS,
+    MARKET,
+    OTHER,
+    PALETTE,
+    REGIMES,
+    SECOND,
+    html_of,
+    ticks_at,
+)
 from daytrader_ray.dashboard.markup import below, chart, section
 from daytrader_ray.dashboard.tearsheet.timeline import N_TICKS, Timeline, short, timeline
 from daytrader_ray.domain.regime import Regime
 
 Float64 = npt.NDArray[np.float64]
-
-MARKET, SECOND, LOSS = "#d97706", "#6366f1", "#dc2626"
-PALETTE = ("#0d9488", "#6366f1", "#d97706", "#dc2626", "#0ea5e9", "#84cc16", "#a855f7", "#f43f5e", "#64748b")
-LEGEND = {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "traceorder": "normal"}
 
 
 def equity_section(runs: Sequence[Run]) -> str:

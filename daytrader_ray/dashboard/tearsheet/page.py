@@ -74,7 +74,7 @@ def render(runs: Sequence[Run], bars: Sequence[DayBars] = ()) -> Page:
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
         f"<title>daytrader_ray: {escape(run.manifest.kind)} {escape(run.manifest.id)}</title>"
         f"<style>{asset('report.css')}{_asset('tearsheet.css')}</style></head>"
-        f"<body><main>{body}</main><script>{asset('report.js')}</script><script>{_asset('tearsheet.js')}</script>"
+        f"<body><main>{body}</main><script>{asset('report.js')}{asset('records.js')}{_asset('tearsheet.js')}</script>"
         "</body></html>\n"
     )
     return Page(text, judged)

@@ -1,11 +1,6 @@
-"""Every trade and every order of the run inside the page: packed by column, unpacked by the browser when looked at."""
+"""Every trade and every order of the run inside the page."""
 
-import base64
-import json
-import zlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from html import escape
+from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -14,35 +9,13 @@ from daytrader_ray.analytics.measure import added, held_minutes, lookup
 from daytrader_ray.analytics.performance import ratio
 from daytrader_ray.analytics.run import Run
 from daytrader_ray.dashboard.markup import section
+from daytrader_ray.dashboard.records import Column, records
 from daytrader_ray.dashboard.tearsheet.timeline import clock
 from daytrader_ray.domain.regime import Regime
 from daytrader_ray.domain.trading import OrderKind, Reason
 
-LEVEL = 7
-"""Of deflate: two hundredths larger than the smallest, in a third of the time."""
-
-Values = npt.NDArray[np.float64] | Sequence[str]
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column: texts, or numbers written with up to `places` decimals (NaN: empty)."""
-
-    name: str
-    values: Values
-    places: int = 0
-
-    @property
-    def is_text(self) -> bool:
-        """Whether it is sorted as text."""
-        return not isinstance(self.values, np.ndarray)
-
-    def written(self) -> list[str]:
-        """Return the cells as they stand in the CSV."""
-        if not isinstance(self.values, np.ndarray):
-            return list(self.values)
-        cells = np.char.mod(f"%.{self.places}f", self.values).tolist()
-        return ["" if cell == "nan" else cell for cell in cells]
+EXAMPLE = "AAPL stop 2024-03"
+"""What may be searched."""
 
 
 def records_section(run: Run) -> str:
@@ -51,23 +24,9 @@ def records_section(run: Run) -> str:
         "Trades and orders",
         "Words are searched in every column; several must all be there. Choose a heading to sort. The CSV holds what "
         "the search has left. `daytrader explain ID` tells how an entry came about.".replace("`", ""),
-        _table("trades", f"{run.manifest.id}-trades", _trades(run)),
-        _table("orders", f"{run.manifest.id}-orders", _orders(run)),
+        records("trades", f"{run.manifest.id}-trades", _trades(run), EXAMPLE),
+        records("orders", f"{run.manifest.id}-orders", _orders(run), EXAMPLE),
     )
-
-
-def _table(name: str, file: str, columns: Sequence[Column]) -> str:
-    told = [{"name": c.name, "text": c.is_text, "data": packed(c.written())} for c in columns]
-    values = {"file": file, "n": len(columns[0].values), "columns": told}
-    return (
-        f"<div class='records' data-name='{name}'><script type='application/json'>{json.dumps(values)}</script>"
-        f"<noscript>{escape(name)} need JavaScript</noscript></div>"
-    )
-
-
-def packed(cells: Sequence[str]) -> str:
-    """Return cells (without line breaks), one a line, deflated, in base 64."""
-    return base64.b64encode(zlib.compress("\n".join(cells).encode(), LEVEL)).decode()
 
 
 def _trades(run: Run) -> list[Column]:
@@ -81,13 +40,13 @@ def _trades(run: Run) -> list[Column]:
         Column("entry", _times(run, trades.entry_slot)),
         Column("exit", _times(run, trades.exit_slot)),
         Column("minutes", held_minutes(run, trades)),
-        Column("entry price", trades.entry_price, 4),
-        Column("exit price", trades.exit_price, 4),
-        Column("net USD", trades.pnl_usd, 2),
-        Column("net bps", 1e4 * ratio(trades.pnl_usd, trades.notional_usd), 1),
-        Column("spread USD", trades.spread_usd, 2),
-        Column("impact USD", trades.impact_usd, 2),
-        Column("fees USD", trades.fees_usd, 2),
+        Column("entry price", trades.entry_price, "%.4f"),
+        Column("exit price", trades.exit_price, "%.4f"),
+        Column("net USD", trades.pnl_usd, "%.2f"),
+        Column("net bps", 1e4 * ratio(trades.pnl_usd, trades.notional_usd), "%.1f"),
+        Column("spread USD", trades.spread_usd, "%.2f"),
+        Column("impact USD", trades.impact_usd, "%.2f"),
+        Column("fees USD", trades.fees_usd, "%.2f"),
         Column("exit reason", _words(trades.exit_reason, {r.value: r.name.lower() for r in Reason})),
         Column("regime", _words(trades.regime, {r.value: r.name.lower() for r in Regime})),
         Column("kind", np.where(trades.hedge, "hedge", np.where(trades.carried, "carried", "stock")).tolist()),
@@ -107,9 +66,9 @@ def _orders(run: Run) -> list[Column]:
         Column("kind", _words(orders.kind, {k.value: k.name.lower() for k in OrderKind})),
         Column("side", np.where(orders.side > 0, "buy", "sell").tolist()),
         Column("qty", orders.qty.astype(np.float64)),
-        Column("price", orders.price, 4),
+        Column("price", orders.price, "%.4f"),
         Column("filled", qty),
-        Column("fill price", ratio(usd, qty), 4),
+        Column("fill price", ratio(usd, qty), "%.4f"),
         Column("reason", _words(orders.reason, {r.value: r.name.lower() for r in Reason})),
         Column("order", orders.client_order_id.tolist()),
     ]

@@ -12,10 +12,9 @@ from daytrader_ray.analytics.measure import held_minutes
 from daytrader_ray.analytics.paths import average_day
 from daytrader_ray.analytics.performance import daily_returns, moments, tail
 from daytrader_ray.analytics.run import Run
-from daytrader_ray.dashboard.figures import CHOSEN, OTHER, html_of, ticks_at
+from daytrader_ray.dashboard.figures import CHOSEN, LEGEND, LOSS, MARKET, OTHER, html_of, ticks_at
 from daytrader_ray.dashboard.formats import gain, number
 from daytrader_ray.dashboard.markup import below, chart, section, table, toned, written
-from daytrader_ray.dashboard.tearsheet.curves import LEGEND, LOSS, MARKET
 from daytrader_ray.dashboard.tearsheet.timeline import clock
 
 Float64 = npt.NDArray[np.float64]

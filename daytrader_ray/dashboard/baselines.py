@@ -1,0 +1,51 @@
+"""The section that compares the best ensemble with what anybody can have."""
+
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+
+from daytrader_ray.dashboard.formats import DASH, MINUS, gain, number, text, whole
+from daytrader_ray.dashboard.markup import section, table
+
+WORDS = {
+    "cash": "cash: no trade at all",
+    "SPY": "SPY, bought and held",
+    "equal": "all models, weighed equally",
+    "logistic": "logistic regression",
+    "boosting": "gradient boosting, default options",
+}
+"""What each baseline is."""
+
+HEADS = ("Against", "Sharpe", "Return", "Trades", "Best less it, bps a day", "p value")
+
+
+def baselines_section(result: Mapping[str, Any]) -> str:
+    """Return the table of baselines and the sentence that compares them with the best ensemble."""
+    found = result["baselines"]
+    return section(
+        "Against what anybody can have",
+        "",
+        f"<p>{escape(found['sentence'])}</p>"
+        "<p class='muted'>All traded the same days net of the same costs. Best less it: mean difference of daily "
+        "returns with one standard error. p value: how often the best of all ensembles would be this far ahead if "
+        "none were truly better; under 0.05 is rare.</p>",
+        table(HEADS, (_row(row) for row in found["rows"]), "names"),
+    )
+
+
+def _row(row: Mapping[str, Any]) -> tuple[str, ...]:
+    return (
+        escape(WORDS.get(row["name"], row["name"])),
+        text(row["sharpe"], number),
+        text(row["total_return"], gain),
+        text(row["trades"], whole),
+        _gap(row["gap_bps"], row["error_bps"]),
+        text(row["p"], number),
+    )
+
+
+def _gap(gap: float | None, error: float | None) -> str:
+    if gap is None:
+        return DASH
+    swing = "" if error is None else f" ± {error:.1f}"
+    return escape(f"{gap:+.1f}{swing}".replace("-", MINUS))

@@ -25,6 +25,7 @@ import numpy.typing as npt
 from scipy.signal import lfilter
 
 from daytrader_ray.adapters.calendar import session_grid
+from daytrader_ray.cluster.search import SearchRequest
 from daytrader_ray.domain.costs import CostConfig, FeeSchedule, SpreadStep
 from daytrader_ray.domain.indices import SPY
 from daytrader_ray.domain.panel import FeatureMatrix, Frames, Panel
@@ -36,8 +37,10 @@ from daytrader_ray.features.compute import compute
 from daytrader_ray.market_data.statistics import session_statistics
 from daytrader_ray.models.labels import LabelConfig, triple_barrier
 from daytrader_ray.regime.config import RegimeConfig
+from daytrader_ray.universe.config import UniverseConfig
 from daytrader_ray.walkforward.config import SearchConfig
 from daytrader_ray.walkforward.cut import without_features
+from daytrader_ray.walkforward.findings import Asked
 from daytrader_ray.walkforward.fit import Market
 from daytrader_ray.walkforward.result import stitch
 from daytrader_ray.walkforward.study import Study, WindowInputs
@@ -74,10 +77,15 @@ TAILS = 4.0
 """Degrees of freedom of Student's t, which a bar's variance makes of its return."""
 DAILY_SHARES = 4e5
 
+STRENGTH = 0.183
+"""Worth a Sharpe ratio of 5 to the oracle: the mean of CALIBRATED_ON, found once and frozen before any verdict."""
+CALIBRATED_ON = range(1000, 1040)
+"""Seeds that no search was ever judged on."""
+
 
 @dataclass(frozen=True)
 class Plant:
-    """Which market: its seed, how much of z is in a bar's return (0: the null market), and how many sessions."""
+    """Which market: its seed, how much z moves a bar (0: the null market), and how many sessions."""
 
     seed: int
     strength: float = 0.0
@@ -89,6 +97,7 @@ CONFIG = SearchConfig(
     test="5s",
     step="5s",
     max_samples=2_000,
+    min_windows=1,
     importance_samples=0,
     members={
         "lstm": {"hidden": 8, "epochs": 1},
@@ -111,6 +120,13 @@ FREE = CostConfig(
 NO_REGIME = RegimeConfig(min_observations=10**9)
 """These markets have no moods to tell apart."""
 
+STOCKS = tuple(f"N{k}" for k in range(N_STOCKS))
+SECTOR_OF = np.arange(N_STOCKS) * N_SECTORS // N_STOCKS
+UNIVERSE = UniverseConfig(
+    sectors={f"sector {k}": tuple(np.array(STOCKS)[k == SECTOR_OF].tolist()) for k in range(N_SECTORS)},
+    references=(SPY,),
+)
+
 
 def made(plant: Plant) -> Market:
     """Draw the market, a pure function of `plant`: frames with features and labels of its stocks, and SPY."""
@@ -125,28 +141,46 @@ def made(plant: Plant) -> Market:
     return Market(frames, triple_barrier(frames, LabelConfig()), np.arange(N_STOCKS, dtype=np.int64))
 
 
-def study_of(market: Market, costs: CostConfig, config: SearchConfig = CONFIG) -> Study:
+def planted(seed: int) -> Plant:
+    """Return the market whose secret is worth a Sharpe ratio of 5 after costs."""
+    return Plant(seed, STRENGTH)
+
+
+def study_of(market: Market, plant: Plant, costs: CostConfig) -> Study:
     """Return what the trials on a market share: the program's own rules, all stocks tradable in all sessions."""
     panel = market.frames.panel
     n_sessions, n_symbols = len(panel.grid.sessions), len(panel.symbols)
-    sector = np.append(np.arange(N_STOCKS) * N_SECTORS // N_STOCKS, N_SECTORS)
     return Study(
         frames=without_features(market.frames),
         labels=market.labels,
         columns=market.columns,
         tradable=np.tile(np.arange(n_symbols) < N_STOCKS, (n_sessions, 1)),
-        sector=sector.astype(np.int64),
+        sector=np.append(SECTOR_OF, N_SECTORS).astype(np.int64),
         sector_limit=np.full((n_sessions, N_SECTORS + 1), np.inf),
         kernel=KernelConfig(),
         costs=costs,
         regime=NO_REGIME,
-        config=config,
+        config=_config(plant),
     )
 
 
-def windows_of(market: Market, config: SearchConfig = CONFIG) -> tuple[Window, ...]:
-    """Return the windows of the protocol."""
-    return windows(market.frames.panel.grid, WindowSpec.parse(config.train, config.test, config.step))
+def windows_of(market: Market) -> tuple[Window, ...]:
+    """Return the windows of the protocol that a market has sessions for."""
+    return windows(market.frames.panel.grid, WindowSpec.parse(CONFIG.train, CONFIG.test, CONFIG.step))
+
+
+def asked() -> Asked:
+    """Return what the search of a market is asked beside its study."""
+    return Asked(UNIVERSE, LabelConfig(), "made up", "")
+
+
+def request_of(plant: Plant, costs: CostConfig, root: str) -> SearchRequest:
+    """Return the same search as Ray is asked for it; `root` is where it keeps what it finds."""
+    return SearchRequest(root=root, universe=UNIVERSE, config=_config(plant), costs=costs, regime=NO_REGIME)
+
+
+def _config(plant: Plant) -> SearchConfig:
+    return CONFIG.model_copy(update={"seed": plant.seed})
 
 
 def oracle(market: Market) -> Float64:
@@ -154,15 +188,15 @@ def oracle(market: Market) -> Float64:
     return np.asarray(market.frames.features.values[:])[:, :N_STOCKS, FEATURES.index(SECRET)].astype(np.float64)
 
 
-def oracle_sharpe(plant: Plant, costs: CostConfig) -> float:
-    """Return the annual Sharpe ratio, net of `costs`, of an ensemble whose only member says z.
+def oracle_sharpe(plant: Plant) -> float:
+    """Return the annual Sharpe ratio, net of costs, of an ensemble whose only member says z.
 
     It goes the way of every ensemble: scale, threshold and sizes from validation B of each window, trades by the
     kernel, 50 weeks laid end to end.
     """
     market = made(plant)
-    study = study_of(market, costs)
-    return stitch(1, list(run_trial(1, study, _told(market)))).sharpe
+    study = study_of(market, plant, CostConfig())
+    return float(np.nan_to_num(stitch(1, list(run_trial(1, study, _told(market)))).performance.sharpe))
 
 
 def _told(market: Market) -> Iterator[WindowInputs]:
@@ -203,9 +237,8 @@ def _panel(rng: np.random.Generator, grid: SessionGrid, drift: Float64) -> Panel
     open_ = close / (1.0 + moves)
     high, low = _extremes(rng, moves, usual**2 * (1.0 - BETWEEN_BARS) * variance)
     high, low = open_ * (1.0 + high), open_ * (1.0 - low)
-    symbols = (*(f"N{k}" for k in range(N_STOCKS)), SPY)
     volume = _volume(rng, grid, np.abs(shocks))
-    return Panel(grid, symbols, open_, high, low, close, volume, (open_ + high + low + close) / 4.0, volume > 0)
+    return Panel(grid, (*STOCKS, SPY), open_, high, low, close, volume, (open_ + high + low + close) / 4.0, volume > 0)
 
 
 def _usual(rng: np.random.Generator, grid: SessionGrid) -> Float64:
@@ -229,10 +262,9 @@ def _shocks(rng: np.random.Generator, shape: tuple[int, int]) -> tuple[Float64, 
     n = (1, N_SECTORS, N_STOCKS)
     variances = [(TAILS - 2.0) / rng.chisquare(TAILS, (shape[0], k)) for k in n]
     market, sectors, own = (rng.standard_normal(w.shape) * np.sqrt(w) for w in variances)
-    of = np.arange(N_STOCKS) * N_SECTORS // N_STOCKS
-    stocks = SHARES[0] * market + SHARES[1] * sectors[:, of] + SHARES[2] * own
+    stocks = SHARES[0] * market + SHARES[1] * sectors[:, SECTOR_OF] + SHARES[2] * own
     weights = SHARES**2
-    total = weights[0] * variances[0] + weights[1] * variances[1][:, of] + weights[2] * variances[2]
+    total = weights[0] * variances[0] + weights[1] * variances[1][:, SECTOR_OF] + weights[2] * variances[2]
     return np.hstack([stocks, market]), np.hstack([total, variances[0]])
 
 

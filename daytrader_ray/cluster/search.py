@@ -166,14 +166,19 @@ def search(request: SearchRequest, progress: Progress = silent) -> SearchReport:
     found_in(stored_grid(request), request)  # a history too short is refused before its features are built
     watch = Watch(progress)
     frames = frames_of(request, watch)
-    found = found_in(frames.panel.grid, request)
     watch("labels", 0, 1)
     market = market_of(request, frames)
+    return searched(request, market, study_of(request, market), watch)
+
+
+def searched(request: SearchRequest, market: Market, study: Study, watch: Watch) -> SearchReport:
+    """Search a market that is there already, in bars, features and labels; see `search`."""
+    frames = market.frames
+    found = found_in(frames.panel.grid, request)
     jobs = jobs_of(market, found, request.config, request.labels, request.root)
     paths = regime_paths(request, frames, found)
     made = run_fits(market, jobs, request.config, request.root, watch)
     run_regimes(request, market, found, paths, watch)
-    study = study_of(request, market)
     files = [
         WindowFiles(window, tuple(job.path for job in jobs if job.window is window), path)
         for window, path in zip(found, paths, strict=True)

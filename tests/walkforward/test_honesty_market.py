@@ -36,7 +36,7 @@ def moves(market: Market) -> npt.NDArray[np.float64]:
 
 def noise_traded(market: Market, costs: CostConfig) -> BacktestResult:
     """Trade signals that know nothing, with all the kernel's limits, stops and holding times."""
-    study, n = study_of(market, costs), N_SESSIONS
+    study, n = study_of(market, Plant(seed=500), costs), N_SESSIONS
     shape = market.frames.panel.close.shape
     signal = np.full(shape, np.nan)
     signal[:, :N_STOCKS] = np.random.default_rng(1).uniform(-1.0, 1.0, (shape[0], N_STOCKS))
@@ -79,7 +79,6 @@ def test_returns_cluster_have_fat_tails_a_u_shape_and_move_together(null: Market
     assert (scaled**4).mean() / (scaled**2).mean() ** 2 > 5.0
     together = np.corrcoef(found[:, :N_STOCKS].T)
     assert 0.25 < together[0, 7] < together[0, 1] < 0.6
-    assert 0.008 < np.log(null.frames.panel.close[grid.first_row[1:] - 1, :N_STOCKS])[1:].std(axis=0).mean()
 
 
 def test_the_secret_is_in_the_features_of_both_and_in_the_prices_of_one(null: Market) -> None:
@@ -89,7 +88,9 @@ def test_the_secret_is_in_the_features_of_both_and_in_the_prices_of_one(null: Ma
     for market, most in ((null, 0.02), (planted, 1.0)):
         known = np.corrcoef(oracle(market)[:-1].ravel(), moves(market)[1:, :N_STOCKS].ravel())[0, 1]
         assert abs(known) < most and (market is null or known > 0.15)
-    assert np.corrcoef(oracle(planted)[:-1].ravel(), np.repeat(moves(planted)[1:, -1:], N_STOCKS, 1).ravel())[0, 1] < 0.02
+    assert (
+        np.corrcoef(oracle(planted)[:-1].ravel(), np.repeat(moves(planted)[1:, -1:], N_STOCKS, 1).ravel())[0, 1] < 0.02
+    )
 
 
 def test_labels_are_of_all_classes_and_the_protocol_has_fifty_windows(null: Market) -> None:

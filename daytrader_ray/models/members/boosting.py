@@ -59,7 +59,9 @@ def quantiles_at_once() -> Iterator[None]:
     theirs = binning._find_binning_thresholds
 
     def edges(values: Float64, max_bins: int, sample_weight: Float64 | None) -> Float64:
-        found: Float64 = theirs(values, max_bins) if sample_weight is None else bin_edges(values, max_bins, sample_weight)
+        found: Float64 = (
+            theirs(values, max_bins) if sample_weight is None else bin_edges(values, max_bins, sample_weight)
+        )
         return found
 
     binning._find_binning_thresholds = edges

@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from daytrader_ray.analytics.cscv import Pbo, pbo
 from daytrader_ray.analytics.measure import Estimate, key_figures
-from daytrader_ray.analytics.overfitting import daily_sharpe, expected_maximum, minimum_track_record, psr
+from daytrader_ray.analytics.overfitting import daily_sharpe, dsr, expected_maximum, minimum_track_record, psr
 from daytrader_ray.analytics.performance import plain
 from daytrader_ray.analytics.spa import spa
 from daytrader_ray.domain.errors import DataError
@@ -131,7 +131,7 @@ def _assessed(returns: Float64, baselines: Mapping[str, Float64], ledger: Float6
         n_trials=len(trials),
         psr=psr(winner),
         sr0=sr0,
-        dsr=psr(winner, sr0),
+        dsr=dsr(winner, trials),
         spa=spa(returns, seed).p,
         spa_against={name: spa(returns - theirs[:, None], seed).p for name, theirs in baselines.items()},
         ahead_bps={name: 1e4 * float((winner - theirs).mean()) for name, theirs in baselines.items()},

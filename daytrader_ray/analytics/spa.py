@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -33,16 +34,16 @@ def spa(excess: Float64, seed: int, n: int = N_SAMPLES) -> Spa:
 
     The statistic is the largest studentised mean, or 0 where none is positive (then p = 1). Series without variation
     cannot be tested and are left out; fewer than 10 days or no series give NaN. A p-value counts the data among the
-    samples, so that none is 0. The block is the median of what the series ask for (Politis & White 2004).
+    samples, so that none is 0. The block is the median of what the series ask for (Politis & White 2004), whole
+    days.
     """
     varied = excess[:, np.ptp(excess, axis=0) > 0]
     n_days, n_series = varied.shape
     if n_days < FEWEST_SESSIONS or not n_series:
         return Spa(*(math.nan,) * 5)
-    block = float(np.median([block_length(series) for series in varied.T]))
-    counts = counted(resampled(n_days, n, block, np.random.default_rng(seed)))
+    block = float(np.round(np.median([block_length(series) for series in varied.T])))
     mean, error = varied.mean(axis=0), deviations(varied, block) / math.sqrt(n_days)
-    sampled = counts @ varied / n_days
+    sampled = _counts(n_days, n, block, seed) @ varied / n_days
 
     hopeless = mean < -error * math.sqrt(2.0 * math.log(math.log(n_days)))
     centres = {"p": np.where(hopeless, 0.0, mean), "lower": np.maximum(mean, 0.0), "upper": mean}
@@ -66,6 +67,12 @@ def deviations(series: Float64, block: float) -> Float64:
     weights = (1.0 - lag / n) * goes_on**lag + lag / n * goes_on ** (n - lag)
     centred = series - series.mean(axis=0)
     return np.asarray(np.sqrt((centred * (toeplitz(weights) @ centred)).sum(axis=0) / n), dtype=np.float64)
+
+
+@lru_cache(maxsize=4)
+def _counts(n_days: int, n: int, block: float, seed: int) -> Float64:
+    """Return how often each day is in each sample `[sample, T]`; kept, because every baseline is tested on the same."""
+    return counted(resampled(n_days, n, block, np.random.default_rng(seed)))
 
 
 def _share(samples: Float64, statistic: float) -> float:

@@ -57,7 +57,7 @@ def _newer_search(root: str, bundle: Bundle) -> Iterator[str]:
     if searched(result) != asked or result["dates"][-1] < (bundle.plan["chosen_until"] or ""):
         return
     best, scheme = result["best"], result["settings"]["search"]["ensemble"]["scheme"]
-    if (best["mask"], scheme) != (bundle.ensemble.mask, bundle.ensemble.scheme):
+    if (best["mask"], scheme) != (bundle.ensemble.mask, bundle.plan["config"]["ensemble"]["scheme"]):
         yield f"the last search ({result['id']}) found {' + '.join(best['members'])} best, by scheme '{scheme}'"
 
 

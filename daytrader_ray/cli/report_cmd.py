@@ -48,19 +48,19 @@ def command(
         raise ConfigError("--bars is of a run, and none is given", "add --run latest")
     root = load(profile, data).root
     told = _of_runs(root, run, bars) if run else _of_search(root, search)
-    Console(stderr=True).print(f"{told['sentence']}\nReport: {told['report']}", soft_wrap=True)
-    if not run:
-        Console(stderr=True).print(f"Tables: {told['report'].removesuffix('.html')}/*.parquet", soft_wrap=True)
+    files = "".join(f"\n{name.capitalize()}: {told[name]}" for name in ("report", "tables") if name in told)
+    Console(stderr=True).print(f"{told['sentence']}{files}", soft_wrap=True)
     if json:
-        typer.echo(orjson.dumps({key: told[key] for key in ("report", "verdict")}).decode())
+        typer.echo(orjson.dumps(told).decode())
 
 
 def _of_search(root: str, search: str | None) -> dict[str, str]:
     from daytrader_ray.cluster.search import load_result
 
     result = load_result(root, search)
-    verdict = result["verdict"]
-    return {"report": publish(root, result), "verdict": verdict["label"], "sentence": verdict["sentence"]}
+    verdict, page = result["verdict"], publish(root, result)
+    tables = f"{page.removesuffix('.html')}/*.parquet"
+    return {"verdict": verdict["label"], "sentence": verdict["sentence"], "report": page, "tables": tables}
 
 
 def _of_runs(root: str, ids: Sequence[str], bars: Sequence[str] | None) -> dict[str, str]:
@@ -73,7 +73,7 @@ def _of_runs(root: str, ids: Sequence[str], bars: Sequence[str] | None) -> dict[
 
 
 def publish_runs(root: str, runs: "Sequence[Run]", bars: Sequence[str] | None = None) -> dict[str, str]:
-    """Write the tear sheet of one run, or of two of the same sessions, beside the first; return its path and verdict.
+    """Write the tear sheet of one run, or of two of the same sessions, beside the first; return verdict and path.
 
     `bars` are days to draw as `SYMBOL:YYYY-MM-DD`; None: those of the best and the worst trades.
     """
@@ -88,7 +88,7 @@ def publish_runs(root: str, runs: "Sequence[Run]", bars: Sequence[str] | None = 
     name = "-".join(["report", *(run.manifest.id for run in runs[1:])])
     path = f"{root}/{RUNS}/{runs[0].manifest.id}/{name}.html"
     atomic_write_bytes(path, page.text.encode())
-    return {"report": path, "verdict": page.verdict.label, "sentence": page.verdict.sentence}
+    return {"verdict": page.verdict.label, "sentence": page.verdict.sentence, "report": path}
 
 
 def publish(root: str, result: Mapping[str, Any]) -> str:

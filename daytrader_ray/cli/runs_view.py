@@ -29,12 +29,13 @@ Figure = Mapping[str, float | None] | None
 
 def listing(runs: Sequence[Mapping[str, Any]]) -> "Iterator[Table | str]":
     """Return one line for each search and run, then the unreadable ones with the reason."""
-    table = _table("id", "what", "sessions", "from", "to", "symbols", "return", "Sharpe", "verdict")
+    table = _table("id", "what", "sessions", "return", "Sharpe", "verdict")
+    table.columns[0].no_wrap = True
     for one in runs:
         if not one["refused"]:
+            span = f"{one['sessions']}, {one['first'] or DASH} to {one['last'] or DASH}"
             figures = (_value(gain, one["total_return"]), _value(number, one["sharpe"]))
-            spans = (str(one["sessions"]), one["first"] or DASH, one["last"] or DASH, str(one["symbols"]))
-            table.add_row(one["id"], one["subject"], *spans, *figures, one["verdict"])
+            table.add_row(one["id"], one["subject"], span, *figures, one["verdict"])
     yield table if table.row_count else "nothing yet: `daytrader search` or `daytrader backtest` makes the first"
     yield from (f"[red]refused[/]: {one['refused']}" for one in runs if one["refused"])
 
@@ -80,7 +81,10 @@ def comparison(found: Mapping[str, Any]) -> "Iterator[Table | str]":
 def _table(*heads: str) -> "Table":
     from rich.table import Table
 
-    return Table(*heads, box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for head in heads:
+        table.add_column(head, overflow="fold")
+    return table
 
 
 def _value(form: Format, value: float | None) -> str:

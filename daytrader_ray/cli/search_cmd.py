@@ -108,9 +108,8 @@ def _features(selection: Mapping[str, Any]) -> str:
 def _row(trial: dict[str, Any]) -> tuple[str, ...]:
     metrics = trial["metrics"]
     sharpe = f"{metrics['sharpe']:.2f}" if metrics["sharpe"] is not None else "-"
-    members = " + ".join(trial["members"])
     return (
-        members,
+        trial["name"],
         sharpe,
         f"{metrics['total_return']:+.2%}",
         f"{metrics['intraday_drawdown']:.2%}",

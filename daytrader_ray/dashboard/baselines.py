@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
-from daytrader_ray.dashboard.formats import DASH, MINUS, gain, number, text, whole
+from daytrader_ray.dashboard.formats import DASH, MINUS, chance, gain, number, text, whole
 from daytrader_ray.dashboard.markup import section, table
 
 WORDS = {
@@ -40,7 +40,7 @@ def _row(row: Mapping[str, Any]) -> tuple[str, ...]:
         text(row["total_return"], gain),
         text(row["trades"], whole),
         _gap(row["gap_bps"], row["error_bps"]),
-        text(row["p"], number),
+        text(row["p"], chance),
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any, NamedTuple
 
-from daytrader_ray.dashboard.formats import DASH, Format, depth, gain, number, text, whole
+from daytrader_ray.dashboard.formats import DASH, Format, chance, depth, gain, number, text, whole
 
 SHORT = {"lstm": "LSTM", "cnn": "CNN", "random_forest": "RF", "xgboost": "XGB", "transformer": "TF"}
 
@@ -27,7 +27,7 @@ FACTORS = ((0, "No costs"), (2, "Costs x 2"))
 COLUMNS: tuple[tuple[str, str, Format], ...] = (
     ("intraday_drawdown", "Drawdown", depth),
     ("trades", "Trades", whole),
-    ("dsr", "DSR", number),
+    ("dsr", "DSR", chance),
 )
 """The last figures of the table of ensembles: key, heading, format."""
 
@@ -96,8 +96,8 @@ def _interval(ends: Sequence[float | None]) -> str:
 
 
 def _sheet(trial: Mapping[str, Any], sheets: Mapping[int, Sheet]) -> str:
-    """Return a link where the page is there, else what makes it; cash and baselines have none."""
-    if trial["baseline"] or not trial["mask"]:
+    """Return a link where the page is there, else what makes it; cash has none."""
+    if not trial["mask"]:
         return DASH
     known = sheets.get(trial["mask"])
     if known is None:

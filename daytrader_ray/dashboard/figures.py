@@ -56,7 +56,7 @@ def equity_figure(trials: Mapping[str, Mapping[str, Any]], dates: Sequence[str],
         start = trial["equity"][0]
         figure.add_scatter(
             x=days,
-            y=[round(100.0 * (value / start - 1.0), 6) for value in trial["equity"]],
+            y=[round(100.0 * (value / start - 1.0), 4) for value in trial["equity"]],
             mode="lines",
             name=name,
             line={

@@ -10,6 +10,9 @@ MINUTES_OF_AN_HOUR, HOURS_OF_A_DAY, HOURS_OF_A_YEAR = 60, 24, 8760
 FINE = 0.01
 """Below this a return has three places."""
 
+LEAST_CHANCE = 0.001
+"""A smaller probability is not told from it."""
+
 Format = Callable[[float], str]
 
 
@@ -57,6 +60,15 @@ def depth(value: float) -> str:
 def number(value: float) -> str:
     """Write a ratio with two places."""
     return f"{value:.2f}".replace("-", MINUS)
+
+
+def chance(value: float) -> str:
+    """Write a probability with three places.
+
+    >>> chance(0.9432), chance(0.0004)
+    ('0.943', 'below 0.001')
+    """
+    return f"{value:.3f}" if value >= LEAST_CHANCE else f"below {LEAST_CHANCE}"
 
 
 def significant(value: float) -> str:

@@ -31,10 +31,18 @@ def heat_section(result: Mapping[str, Any]) -> str:
     return section(
         "Every ensemble in every window",
         "Net return of each whole test, in per cent; the highest Sharpe ratio stands on top. One good column is a good "
-        "month for all, one good row would be a good ensemble. Tests overlap, so that one month colours several "
-        f"columns: {result['windows_used']} windows tell as much as {result['windows_effective']:g} that do not. "
-        f"{names}.",
+        f"month for all, one good row would be a good ensemble. {_overlap(result)}{names}.",
         chart(_figure(trials, members, result["windows"], height), height),
+    )
+
+
+def _overlap(result: Mapping[str, Any]) -> str:
+    used, effective = result["windows_used"], result["windows_effective"]
+    if effective >= used:
+        return ""
+    return (
+        "Tests overlap, so that one month colours several columns: "
+        f"{used} windows tell as much as {effective:g} that do not. "
     )
 
 
@@ -45,20 +53,18 @@ def _figure(
     height: int,
 ) -> str:
     values = [[_per_cent(window["test"]["total_return"]) for window in trial["windows"]] for trial in trials]
-    names = [[trial["name"]] * len(windows) for trial in trials]
     most = max((abs(value) for row in values for value in row if value is not None), default=1.0) or 1.0
     figure = go.Figure()
     figure.add_heatmap(
-        z=values, x=list(range(len(windows))), y=[_label(trial, members) for trial in trials], text=names,
-        customdata=[[f"{window['test'][0]} to {window['test'][1]}" for window in windows]] * len(trials),
+        z=values, x=[window["test"][0] for window in windows], y=[_label(trial, members) for trial in trials],
         zmin=-most, zmax=most, colorscale=[[0.0, LOSS], [0.5, "rgba(128,140,155,0.10)"], [1.0, CHOSEN]], xgap=1, ygap=1,
         colorbar={
             "orientation": "h", "thickness": 8, "len": 0.6, "x": 0.5, "y": 1.0, "yanchor": "bottom", "ticksuffix": " %",
             "outlinewidth": 0, "nticks": 5, "ticklabelposition": "outside top",
         },
-        hovertemplate="%{text}<br>%{customdata}: %{z:.2f} %<extra></extra>",
+        hovertemplate="%{y}, test from %{x}: %{z:.2f} %<extra></extra>",
     )  # fmt: skip
-    return html_of(figure, "heat", height, test_ticks(windows), "", LABELS)
+    return html_of(figure, "heat", height, test_ticks(windows) | {"type": "category"}, "", LABELS)
 
 
 def _per_cent(value: float | None) -> float | None:

@@ -1,6 +1,7 @@
 """Is it luck? The five numbers under the verdict, what each means, and how the best of one half did in the other."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 from typing import Any
 
@@ -8,106 +9,113 @@ import numpy as np
 import plotly.graph_objects as go
 
 from daytrader_ray.analytics.assessment import P_BELOW
-from daytrader_ray.analytics.verdict import DSR_ABOVE, MIN_DAYS
+from daytrader_ray.analytics.verdict import DSR_ABOVE, MIN_DAYS, TOO_SHORT
 from daytrader_ray.dashboard.figures import CHOSEN, LOSS, html_of
-from daytrader_ray.dashboard.formats import number, share, text, whole
+from daytrader_ray.dashboard.formats import DASH, chance, number, share, text
 from daytrader_ray.dashboard.markup import chart, section
 
 HALF = 0.5
 """From this probability of overfitting on the choice of the best is worth nothing."""
 
 
+@dataclass(frozen=True)
+class _Number:
+    """A figure as it is written, what it is called, whether it is good and in which words, and what it means.
+
+    `good` None: it is not known, or says nothing.
+    """
+
+    value: str
+    name: str
+    good: bool | None
+    said: str
+    meaning: str
+
+    def card(self, too_short: bool) -> str:
+        """Return it as a card; of too few days it is struck out."""
+        doubt = too_short and self.good is not None
+        tone = "muted" if doubt or self.good is None else "up" if self.good else "down"
+        said = f"means nothing below {MIN_DAYS} days" if doubt else self.said
+        return (
+            f"<div class='card{' doubt' if doubt else ''}'><b>{escape(self.value)}</b><strong>{self.name}</strong>"
+            f"<em class='mark {tone}'>{escape(said)}</em><span>{escape(self.meaning)}</span></div>"
+        )
+
+
 def numbers_section(result: Mapping[str, Any]) -> str:
     """Return the five numbers that the verdict rests on."""
-    found = result["statistics"]
-    cards = (_deflated(found), _superior(result, found), _overfitted(found), _record(found), _interval(found))
+    found, too_short = result["statistics"], result["verdict"]["label"] == TOO_SHORT
+    numbers = (_deflated(found), _superior(found), _overfitted(found["pbo"]), _record(found), _interval(found))
     return (
-        f"<div class='numbers'>{''.join(cards)}</div><p class='muted rule'>Significant only where the first is over "
-        f"{DSR_ABOVE:g}, the second under {P_BELOW:g}, the mean day gains after costs, and there are {MIN_DAYS} days "
-        "at least. The other three say how far to trust that.</p>"
+        f"<div class='numbers'>{''.join(one.card(too_short) for one in numbers)}</div>"
+        f"<p class='muted rule'>Significant only where the first is over {DSR_ABOVE:g}, the second under {P_BELOW:g}, "
+        f"the mean day gains after costs, and there are {MIN_DAYS} days at least. The other three say how far to trust "
+        "that.</p>"
     )
 
 
-def _card(value: str, name: str, judged: str, meaning: str) -> str:
-    return (
-        f"<div class='card'><b>{value}</b><strong>{escape(name)}</strong>{judged}<span>{escape(meaning)}</span></div>"
-    )
-
-
-def _mark(good: bool | None, said: str) -> str:
-    tone = "muted" if good is None else "up" if good else "down"
-    return f"<em class='mark {tone}'>{escape(said)}</em>"
-
-
-def _held(value: float | None, good: bool, wanted: str) -> str:
-    if value is None:
-        return _mark(None, f"{wanted} wanted; not known")
-    return _mark(good, f"{wanted} wanted: {'met' if good else 'missed'}")
-
-
-def _deflated(found: Mapping[str, Any]) -> str:
-    value, others = found["dsr"], found["n_ledger"]
-    ledger = f" and {others} earlier ones of the ledger" if others else ""
+def _deflated(found: Mapping[str, Any]) -> _Number:
+    value, earlier = found["dsr"], found["n_ledger"]
+    ledger = f" and {earlier} earlier ones of the ledger" if earlier else ""
     meaning = (
         f"The chance that its true Sharpe ratio beats what the luckiest of {found['n_trials']} tries without skill "
-        f"shows: {found['n_search']} of this search{ledger}, all on these days."
+        f"shows: all different curves of this search{ledger}, on these days."
     )
-    return _card(
-        text(value, number),
-        "deflated Sharpe ratio",
-        _held(value, (value or 0.0) > DSR_ABOVE, f"over {DSR_ABOVE:g}"),
-        meaning,
+    return _wanted(
+        value, "deflated Sharpe ratio", value is not None and value > DSR_ABOVE, f"over {DSR_ABOVE:g}", meaning
     )
 
 
-def _superior(result: Mapping[str, Any], found: Mapping[str, Any]) -> str:
+def _superior(found: Mapping[str, Any]) -> _Number:
     value = found["spa"]
     meaning = (
-        f"How often the best of {result['ensembles'] - 1} ensembles would look this good if none earned more than cash "
+        f"How often the best of {found['n_search']} ensembles would look this good if none earned more than cash "
         "(Hansen's test for superior predictive ability)."
     )
-    return _card(text(value, number), "p value", _held(value, (value or 0.0) < P_BELOW, f"under {P_BELOW:g}"), meaning)
+    return _wanted(value, "p value", value is not None and value < P_BELOW, f"under {P_BELOW:g}", meaning)
 
 
-def _overfitted(found: Mapping[str, Any]) -> str:
-    pbo = found["pbo"]
-    value = pbo["value"]
+def _wanted(value: float | None, name: str, met: bool, wanted: str, meaning: str) -> _Number:
+    if value is None:
+        return _Number(DASH, name, None, f"{wanted} wanted; not known", meaning)
+    return _Number(chance(value), name, met, f"{wanted} wanted: {'met' if met else 'missed'}", meaning)
+
+
+def _overfitted(pbo: Mapping[str, Any]) -> _Number:
+    value, name = pbo["value"], "probability of overfitting"
     meaning = (
         "How often the ensemble that is best in one half of the days is below the middle in the other half. At "
         f"{HALF:.0%} choosing the best is worth nothing."
     )
-    judged = _mark(None, "not known") if value is None else _evidence(pbo)
-    return _card(text(value, share), "probability of overfitting", judged, meaning)
-
-
-def _evidence(pbo: Mapping[str, Any]) -> str:
+    if value is None:
+        return _Number(DASH, name, None, "not known", meaning)
     if not pbo["evidence"]:
-        return _mark(None, "not evidence: the best ensemble lost")
-    good = pbo["value"] < HALF
-    return _mark(good, f"{'under' if good else 'not under'} {HALF:.0%}")
+        return _Number(share(value), name, None, "not evidence: the best ensemble lost", meaning)
+    return _Number(share(value), name, value < HALF, f"{'under' if value < HALF else 'not under'} {HALF:.0%}", meaning)
 
 
-def _record(found: Mapping[str, Any]) -> str:
-    needed, days = found["track_record"], found["days"]
+def _record(found: Mapping[str, Any]) -> _Number:
+    needed, days, name = found["track_record"], found["days"], "minimum track record"
     meaning = (
         "How many days a Sharpe ratio like this one needs to exceed, with 95 %, what the luckiest of "
         f"{found['n_trials']} tries without skill shows."
     )
     if needed is None:
-        return _card("no length", "minimum track record", _mark(False, f"{days} days known"), meaning)
-    judged = _mark(days >= needed, f"{days} days known: {'enough' if days >= needed else 'not enough'}")
-    return _card(f"{whole(needed)} days", "minimum track record", judged, meaning)
+        return _Number("no length", name, False, f"{days} days known: not enough", meaning)
+    enough = days >= needed
+    said = f"{days} days known: {'enough' if enough else 'not enough'}"
+    return _Number(f"{needed:,.0f} days", name, enough, said, meaning)
 
 
-def _interval(found: Mapping[str, Any]) -> str:
+def _interval(found: Mapping[str, Any]) -> _Number:
     value, low, high = found["intervals"]["sharpe"]
     meaning = (
         "What the Sharpe ratio a year might have been on other days like these; not corrected for choosing the best."
     )
     if low is None or high is None:
-        return _card(text(value, number), "Sharpe ratio a year", _mark(None, "too few days for an interval"), meaning)
-    judged = _mark(low > 0, f"95 %: {number(low)} to {number(high)}")
-    return _card(text(value, number), "Sharpe ratio a year", judged, meaning)
+        return _Number(text(value, number), "Sharpe ratio a year", None, "too few days for an interval", meaning)
+    said = f"95 %: {number(low)} to {number(high)}"
+    return _Number(number(value), "Sharpe ratio a year", low > 0, said, meaning)
 
 
 def overfitting_section(found: Mapping[str, Any]) -> str:

@@ -88,7 +88,7 @@ def _strip(feature: _Feature, scale: float) -> str:
     for window, (value, reason) in enumerate(zip(feature.information, feature.dropped, strict=True)):
         if not reason:
             told = max(value or 0.0, 0.0) / scale if scale > 0 else 0.0
-            cells.append(f"<rect x='{window}' width='.9' height='1' opacity='{FAINTEST + (1 - FAINTEST) * told:.2f}'/>")
+            cells.append(f"<rect x='{window}' opacity='{FAINTEST + (1 - FAINTEST) * told:.2f}'/>")
     n = len(feature.dropped)
     label = f"kept in {feature.kept} of {n} windows"
     return (

@@ -3,6 +3,7 @@
 import datetime as dt
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from functools import cache
 
 MEMBERS = ("lstm", "cnn", "random_forest", "xgboost", "transformer")
 """Model names in the order of the mask's bits: bit i of a mask is MEMBERS[i]; mask 0 is cash."""
@@ -176,10 +177,21 @@ def client_order_id(run: str, session: dt.date, slot: int, symbol: str, kind: Or
     >>> client_order_id("ab12", dt.date(2025, 12, 2), 7, "AAPL", OrderKind.ENTRY)
     'ab12-20251202-007-AAPL-entry'
     """
-    word = "flat" if urgent and kind is OrderKind.EXIT else kind.name.lower()
-    return f"{run}-{session:%Y%m%d}-{slot:03d}-{symbol}-{word}"
+    word = "flat" if urgent and kind is OrderKind.EXIT else _WORDS[kind]
+    return f"{run}-{_stamp(session)}-{slot:03d}-{symbol}-{word}"
+
+
+_WORDS = {kind: kind.name.lower() for kind in OrderKind}
+
+
+@cache
+def _stamp(session: dt.date) -> str:
+    return f"{session:%Y%m%d}"
+
+
+URGENT = frozenset({Reason.FLATTEN, Reason.HALTED, Reason.UNPROTECTED, Reason.CARRIED})
 
 
 def is_urgent(reason: Reason) -> bool:
     """Return whether an exit for this reason is filled whole, whatever the bar's volume."""
-    return reason in (Reason.FLATTEN, Reason.HALTED, Reason.UNPROTECTED, Reason.CARRIED)
+    return reason in URGENT

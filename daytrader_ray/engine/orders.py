@@ -19,11 +19,14 @@ def emit(out: Intents, n: int, kind: int, i: int, side: int, qty: int, reason: i
     return n + 1
 
 
+_KINDS, _REASONS = {int(kind): kind for kind in OrderKind}, {int(reason): reason for reason in Reason}
+
+
 def order_of(
     run: str, date: dt.date, slot: int, symbol: str, kind: int, side: int, qty: int, reason: int, price: float
 ) -> Order:
     """Return one intent of the kernel as an `Order` with its client order id."""
-    what, why = OrderKind(kind), Reason(reason)
+    what, why = _KINDS[kind], _REASONS[reason]
     return Order(
         session=date,
         slot=slot,

@@ -7,18 +7,20 @@ training before them, skills from steps that are over.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from daytrader_ray.analytics.overfitting import daily_sharpe
+from daytrader_ray.analytics.performance import daily_returns
 from daytrader_ray.domain.budget import CONFIDENCE, Sizing
 from daytrader_ray.domain.cadence import bars_between, is_scored
-from daytrader_ray.domain.panel import Frames
 from daytrader_ray.domain.regime import Regime
-from daytrader_ray.domain.trading import EQUAL
-from daytrader_ray.engine.backtest import BacktestResult
+from daytrader_ray.domain.trading import EQUAL, members_of
+from daytrader_ray.engine.backtest import Record
+from daytrader_ray.engine.trips import trips_of
 from daytrader_ray.models.ensemble import (
     Ensemble,
     Rules,
@@ -31,6 +33,7 @@ from daytrader_ray.models.ensemble import (
 )
 from daytrader_ray.models.online import Online
 from daytrader_ray.models.thresholds import break_even_threshold, hour_factor, hour_of, q99
+from daytrader_ray.models.weights.config import BEST
 from daytrader_ray.models.weights.rank import rank_ics
 from daytrader_ray.models.weights.registry import SCHEMES
 from daytrader_ray.models.weights.simplex import proportional
@@ -39,9 +42,9 @@ from daytrader_ray.regime.config import entry_scale, strategy_table
 from daytrader_ray.walkforward.costs import round_trip_costs
 from daytrader_ray.walkforward.cut import cut
 from daytrader_ray.walkforward.kelly import Kelly, fit_kelly
-from daytrader_ray.walkforward.simulate import Purse, Terms, simulate
+from daytrader_ray.walkforward.simulate import Purse, Stage, Terms, staged
 from daytrader_ray.walkforward.study import Study, WindowInputs, scored, scored_block
-from daytrader_ray.walkforward.windows import Block
+from daytrader_ray.walkforward.windows import Block, Window
 
 Float64 = npt.NDArray[np.float64]
 Int8 = npt.NDArray[np.int8]
@@ -76,11 +79,44 @@ def fit_ensemble(mask: int, study: Study, given: WindowInputs, skills: Float64) 
     `skills` `[step, member]` are the members' out-of-sample rank ICs in the steps before, oldest first.
     """
     evidence = validation_of(study, given, skills)
-    ensemble, b = weighed(mask, study, evidence), evidence.b
+    scheme = "equal" if mask & EQUAL else study.config.ensemble.scheme
+    if scheme == BEST:
+        scheme = best_scheme(mask, study, given.window, evidence)
+    return _fitted(mask, study, scheme, evidence, given.window.b)
+
+
+def best_scheme(mask: int, study: Study, window: Window, evidence: Evidence) -> str:
+    """Return the scheme with the highest net Sharpe ratio on B, traded by the kernel; of equals the simplest.
+
+    Each scheme learns weights, scale, thresholds and sizes on A as it will on B and is judged on B, which it has not
+    seen: on the days that it learned from the most flexible one would win. There is nothing to choose for an ensemble
+    of one member.
+    """
+    if len(members_of(mask)) < 2:
+        return next(iter(SCHEMES))
+    before = replace(evidence, b=evidence.a)
+    found = {name: _fitted(mask, study, name, before, window.a) for name in SCHEMES}
+    ratios = {name: _ratio_on(study, window.b, evidence.b, one) for name, one in found.items()}
+    return max(ratios, key=lambda name: ratios[name])
+
+
+def _ratio_on(study: Study, block: Block, found: Scored, fitted: EnsembleFit) -> float:
+    """Return the net Sharpe ratio of an ensemble on a block after the one it was fitted on; 0 where it never trades."""
+    ensemble, cash = fitted.ensemble, study.config.cash
+    signal = ensemble_signals(study, found, ensemble)
+    stage = staged(study, block, signal, entry_scale(found.regime, study.regime))
+    terms = Terms(ensemble.threshold, ensemble.hours, ensemble.sizing, None, ensemble.score_every_minutes)
+    record = stage.record(terms, Purse(cash, cash))
+    return float(np.nan_to_num(daily_sharpe(daily_returns(record.session_equity))))
+
+
+def _fitted(mask: int, study: Study, scheme: str, evidence: Evidence, block: Block) -> EnsembleFit:
+    """Fit ensemble `mask` by a scheme on the evidence's B, which is a block of sessions."""
+    ensemble, b = weighed(mask, study, scheme, evidence), evidence.b
     means = _over(study, b, from_start(ensemble), timeframe_means)
     ensemble = replace(ensemble, timeframes=timeframe_weights(means, b.forward))
     ensemble = replace(ensemble, q99=q99(means @ ensemble.timeframes))
-    return _with_thresholds(study, given.window.b, b, ensemble)
+    return _with_thresholds(study, block, b, ensemble)
 
 
 def validation_of(study: Study, given: WindowInputs, skills: Float64) -> Evidence:
@@ -94,9 +130,9 @@ def validation_of(study: Study, given: WindowInputs, skills: Float64) -> Evidenc
     return Evidence(a, b, fit, skills, minutes, study.config.score_every_minutes)
 
 
-def weighed(mask: int, study: Study, evidence: Evidence) -> Ensemble:
-    """Return ensemble `mask` with the weights of the configured scheme (or EQUAL ones), and no signal yet."""
-    scheme, n_members = "equal" if mask & EQUAL else study.config.ensemble.scheme, evidence.b.scores.shape[2]
+def weighed(mask: int, study: Study, scheme: str, evidence: Evidence) -> Ensemble:
+    """Return ensemble `mask` with the weights of a scheme, and no signal yet."""
+    n_members = evidence.b.scores.shape[2]
     nothing = Ensemble(scheme, mask, np.zeros((len(Regime), n_members)), NOW, 0.0, math.inf, ALWAYS)
     found = SCHEMES[scheme](evidence, nothing.inside, study.config.seed)
     note = found.note if nothing.inside.sum() > 1 else ""
@@ -127,6 +163,8 @@ def ensemble_signals(study: Study, found: Scored, ensemble: Ensemble) -> Float64
 
 def weights_at(study: Study, found: Scored, ensemble: Ensemble) -> Float64:
     """Return the weights in force at each bar of a block `[row, member]`."""
+    if ensemble.online is None:
+        return ensemble.weights[found.regime.astype(np.int64) + 1]
     return _over(study, found, ensemble, weights_in_force)
 
 
@@ -151,7 +189,7 @@ def _with_thresholds(study: Study, block: Block, b: Scored, ensemble: Ensemble) 
     cost = round_trip_costs(study.frames, block, study.costs, position_usd)[:, study.columns]
     mine = signal[:, study.columns]
     break_even = break_even_threshold(mine, b.forward, cost)
-    bound = _Bound(study, block, cut(study.frames, block), signal, entry_scale(b.regime, study.regime))
+    bound = _Bound(study, block, signal, entry_scale(b.regime, study.regime))
     threshold, trips = bound.threshold(break_even)
     hours = _hours(study, b, mine, np.sign(mine) * b.forward - cost, threshold)
     if (hours < 1.0).any():
@@ -160,7 +198,7 @@ def _with_thresholds(study: Study, block: Block, b: Scored, ensemble: Ensemble) 
     ensemble = replace(ensemble, threshold=threshold, hours=hours, ic=float(rank_ics(mine[:, :, None], b.forward)[0]))
     if study.kernel.sizing == "confidence":
         return EnsembleFit(ensemble, break_even, trips, None)
-    kelly = fit_kelly(bound.frames, signal, study.columns, partial(bound.result, threshold, hours))
+    kelly = fit_kelly(cut(study.frames, block), signal, study.columns, partial(bound.traded, threshold, hours))
     note = "; ".join(filter(None, (ensemble.note, kelly.note if math.isfinite(threshold) else "")))
     return EnsembleFit(replace(ensemble, sizing=kelly.sizing, note=note), break_even, trips, kelly)
 
@@ -184,9 +222,13 @@ class _Bound:
 
     study: Study
     block: Block
-    frames: Frames
     signal: Float64
     scale: Float64
+
+    @cached_property
+    def stage(self) -> Stage:
+        """Return B, ready to be traded."""
+        return staged(self.study, self.block, self.signal, self.scale)
 
     @property
     def most(self) -> float:
@@ -199,7 +241,7 @@ class _Bound:
 
         Infinity and 0 where there is none.
         """
-        grid, every = self.frames.panel.grid, self.study.config.score_every_minutes
+        grid, every = cut(self.study.frames, self.block).panel.grid, self.study.config.score_every_minutes
         said = self.signal[is_scored(grid.slot_of_row, bars_between(every, grid.bar_minutes))]
         sizes = np.abs(said[np.isfinite(said) & (said != 0.0)])
         if math.isinf(break_even) or not len(sizes):
@@ -211,16 +253,11 @@ class _Bound:
 
     def trips(self, threshold: float, hours: Float64) -> float:
         """Return the round trips a day that the kernel makes on B."""
-        return len(self.result(threshold, hours, CONFIDENCE).trades) / (self.block[1] - self.block[0])
+        found = self.traded(threshold, hours, CONFIDENCE)
+        return len(trips_of(found, self.signal.shape[1]).symbol) / (self.block[1] - self.block[0])
 
-    def result(self, threshold: float, hours: Float64, sizing: Sizing) -> BacktestResult:
+    def traded(self, threshold: float, hours: Float64, sizing: Sizing) -> Record:
         """Trade B, without a slow loop."""
         cash = self.study.config.cash
-        return simulate(
-            self.study,
-            self.block,
-            self.signal,
-            self.scale,
-            Terms(threshold, hours, sizing, score_every_minutes=self.study.config.score_every_minutes),
-            Purse(cash, cash),
-        )
+        terms = Terms(threshold, hours, sizing, score_every_minutes=self.study.config.score_every_minutes)
+        return self.stage.record(terms, Purse(cash, cash))

@@ -18,7 +18,7 @@ from daytrader_ray.domain.trading import MEMBERS, N_ENSEMBLES, members_of
 from daytrader_ray.models.labels import LabelConfig
 from daytrader_ray.models.scaling import View
 from daytrader_ray.universe.config import UniverseConfig
-from daytrader_ray.walkforward.baselines import CASH, baselines_of, comparison
+from daytrader_ray.walkforward.baselines import baselines_of, comparison
 from daytrader_ray.walkforward.fit import Market, class_shares
 from daytrader_ray.walkforward.ledger import curve_digest, overlapping, ratios
 from daytrader_ray.walkforward.regimes import regime_result
@@ -128,7 +128,7 @@ def _judged(study: Study, asked: Asked, done: Done, ledger: Sequence[Entry], tes
     keys = {trial.mask: _key(trial.mask, configuration, tested[0]) for trial in ensembles}
     found = assess(
         np.stack([trial.returns for trial in ensembles], axis=1),
-        {one.name: one.returns for one in beside if one.name != CASH},
+        {one.name: one.returns for one in beside},
         _others(ledger, keys, ensembles, tested),
         seed,
     )
@@ -146,7 +146,7 @@ def _judged(study: Study, asked: Asked, done: Done, ledger: Sequence[Entry], tes
         },
         "verdict": {"label": judged.label, "sentence": judged.sentence},
         "statistics": found.as_dict(),
-        "baselines": comparison(best, len(ensembles), beside, {CASH: found.spa, **found.spa_against}),
+        "baselines": comparison(best, len(ensembles), beside, found.spa_against),
         "trials": [
             trial_dict(trial, seed)
             | {"key": keys.get(trial.mask), "dsr": dsr.get(trial.mask), "baseline": trial.mask >= N_ENSEMBLES}

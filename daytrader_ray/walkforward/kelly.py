@@ -11,14 +11,15 @@ import numpy.typing as npt
 from daytrader_ray.analytics.performance import daily_returns, plain
 from daytrader_ray.domain.budget import CONFIDENCE, Sizing
 from daytrader_ray.domain.panel import Frames
-from daytrader_ray.engine.backtest import BacktestResult
+from daytrader_ray.engine.backtest import Record
 from daytrader_ray.engine.budgets import five_minute_returns
+from daytrader_ray.engine.trips import Trips, trips_of
 from daytrader_ray.portfolio.covariance import ledoit_wolf, mean_correlation
 from daytrader_ray.portfolio.kelly import FEWEST, Buckets, buckets_of, sizing_of, true_kelly
 
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
-Simulate = Callable[[Sizing], BacktestResult]
+Simulate = Callable[[Sizing], Record]
 
 FRACTIONS = (0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
 
@@ -63,8 +64,9 @@ def fit_kelly(frames: Frames, signal: Float64, columns: Int64, simulate: Simulat
     `signal` `[row, symbol]` and `frames` are B's, `columns` the stocks; `simulate` trades B with a sizing. The fraction
     is the one with which equity grew most there, the smaller of equals.
     """
-    found = simulate(CONFIDENCE)
-    strength, net = _bets(frames, signal, found)
+    found = trips_of(simulate(CONFIDENCE), signal.shape[1])
+    entered = frames.panel.grid.first_row[found.session] + found.entry_slot
+    strength, net = np.abs(signal[entered - 1, found.symbol]), found.pnl_usd / found.notional_usd
     buckets = buckets_of(strength, net)
     sizing = sizing_of(buckets, FRACTIONS[0])
     if len(net) >= FEWEST and sizing.weight.any():
@@ -73,32 +75,21 @@ def fit_kelly(frames: Frames, signal: Float64, columns: Int64, simulate: Simulat
     return Kelly(sizing, buckets, _at_once(frames, found), _correlation(frames, columns))
 
 
-def _bets(frames: Frames, signal: Float64, found: BacktestResult) -> tuple[Float64, Float64]:
-    """Return |signal| at the decision and net return over notional of each trade `[trade]`."""
-    grid, column = frames.panel.grid, {symbol: i for i, symbol in enumerate(frames.panel.symbols)}
-    first = {session.date: int(row) for session, row in zip(grid.sessions, grid.first_row[:-1], strict=True)}
-    at = [(first[trade.session] + trade.entry_slot - 1, column[trade.symbol]) for trade in found.trades]
-    strength = np.array([abs(signal[where]) for where in at], dtype=np.float64)
-    net = [trade.pnl_usd / (trade.qty * trade.entry_price) for trade in found.trades]
-    return strength, np.array(net, dtype=np.float64)
-
-
-def _growth(found: BacktestResult) -> float:
+def _growth(found: Record) -> float:
     """Return the mean logarithmic growth of equity in a session; -inf where all was lost."""
     returns = daily_returns(found.session_equity)
     return float(np.log1p(returns).mean()) if (returns > -1.0).all() else -math.inf
 
 
-def _at_once(frames: Frames, found: BacktestResult) -> float:
-    """Return the mean number of positions at the closes at which there is any; 1 without a trade."""
-    grid = frames.panel.grid
-    first = {session.date: int(row) for session, row in zip(grid.sessions, grid.first_row[:-1], strict=True)}
-    change = np.zeros(grid.n_rows + 1)
-    for trade in found.trades:
-        if trade.carried:  # into another session, whose slots mean other rows
-            continue
-        change[first[trade.session] + trade.entry_slot] += 1.0
-        change[first[trade.session] + trade.exit_slot] -= 1.0
+def _at_once(frames: Frames, found: Trips) -> float:
+    """Return the mean number of positions at the closes at which there is any; 1 without a trade.
+
+    Those carried into another session, whose slots mean other rows, are left out.
+    """
+    grid, change = frames.panel.grid, np.zeros(frames.panel.grid.n_rows + 1)
+    first, inside = grid.first_row[found.session], ~found.carried
+    np.add.at(change, (first + found.entry_slot)[inside], 1.0)
+    np.add.at(change, (first + found.exit_slot)[inside], -1.0)
     held = change.cumsum()
     return float(held[held > 0].mean()) if (held > 0).any() else 1.0
 

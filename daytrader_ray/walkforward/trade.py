@@ -15,7 +15,7 @@ from daytrader_ray.models.weights.surface import Scored
 from daytrader_ray.regime.config import entry_scale
 from daytrader_ray.walkforward.cut import cut
 from daytrader_ray.walkforward.ensemble import ensemble_signals, weights_at
-from daytrader_ray.walkforward.simulate import Purse, Terms, simulate
+from daytrader_ray.walkforward.simulate import Purse, Terms, staged
 from daytrader_ray.walkforward.study import Study
 from daytrader_ray.walkforward.windows import Block
 
@@ -77,7 +77,7 @@ def trade(study: Study, block: Block, ensemble: Ensemble, said: Said, purse: Pur
     allocator = Allocator(study.portfolio, study.kernel, panel.symbols, study.sector, minutes, ensemble.ic)
     budgets, allocations = budgets_of(allocator, panel, block, study.tradable, said.signal, sigma_30)
     terms = Terms(ensemble.threshold, ensemble.hours, ensemble.sizing, budgets, ensemble.score_every_minutes)
-    result = simulate(study, block, said.signal, entry_scale(said.regime, study.regime), terms, purse)
+    result = staged(study, block, said.signal, entry_scale(said.regime, study.regime)).result(terms, purse)
     frames, may_trade, spy = cut(study.frames, block), study.tradable[slice(*block)], adjusted_closes(panel, SPY, block)
     return Traded(frames, said, study.columns, may_trade, result, spy, allocations)
 

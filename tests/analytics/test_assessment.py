@@ -76,7 +76,7 @@ def test_one_trial_has_no_choice_to_correct_and_no_pbo() -> None:
 
 @pytest.mark.parametrize("days", [1, 2, 9, 15])
 def test_a_few_days_have_dashes_and_no_errors(days: int) -> None:
-    told = assess(returns(days), {"cash": np.zeros(days)}, NO_LEDGER, 1).as_dict()
+    told = assess(returns(days), {}, NO_LEDGER, 1).as_dict()
     assert told["days"] == days and told["pbo"]["value"] is None
     assert told["intervals"]["total_return"][1] is None or days >= 10
     json.dumps(told, allow_nan=False)

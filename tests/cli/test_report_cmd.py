@@ -6,6 +6,7 @@ from pathlib import Path
 
 import orjson
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
@@ -15,7 +16,10 @@ from daytrader_ray.adapters.store import FILE_SCHEMA, ParquetStore
 from daytrader_ray.analytics.run import Run
 from daytrader_ray.analytics.verdict import market_notice
 from daytrader_ray.cli.main import build
+from daytrader_ray.cluster.search import SCHEMA
+from daytrader_ray.dashboard.tables import MEANINGS
 from daytrader_ray.domain.errors import ConfigError, DataError
+from tests.dashboard.results import result
 from tests.dashboard.runs import made_run
 
 DAY = dt.date(2024, 1, 3)
@@ -51,7 +55,8 @@ def report(root: str, *arguments: str) -> dict[str, str]:
 def test_a_stored_run_has_its_page_beside_its_tables(stored: tuple[str, Run]) -> None:
     root, run = stored
     told = report(root, "--run", "latest")
-    assert told == {"report": f"{root}/runs/{run.manifest.id}/report.html", "verdict": "too short"}
+    assert list(told) == ["verdict", "sentence", "report"] and told["verdict"] == "too short"
+    assert told["report"] == f"{root}/runs/{run.manifest.id}/report.html"
     page = Path(told["report"]).read_text(encoding="utf-8")
     assert run.manifest.id in page and "<h2>Equity</h2>" in page
     assert page.index("Synthetic market (sandbox seed 7 strength 1") < page.index("<h2>Equity</h2>")
@@ -74,6 +79,30 @@ def test_a_live_run_stands_beside_its_backtest(stored: tuple[str, Run]) -> None:
     live = next(path.name for path in (Path(root) / "runs").iterdir() if path.name.startswith("live"))
     page = Path(report(root, "--run", run.manifest.id, "--run", live)["report"]).read_text(encoding="utf-8")
     assert "<th scope='col'>Backtest</th><th scope='col'>Live</th>" in page
+
+
+def test_a_search_has_its_page_its_tables_and_the_way_to_its_backtests(tmp_path: Path) -> None:
+    found, root = result() | {"schema": SCHEMA}, str(tmp_path)
+    drawn = made_run(3, 5)
+    for mask in (9, 12):
+        manifest = replace(drawn.manifest, subject=f"mask {mask} of {found['id']}")
+        run_store.save(root, replace(drawn, manifest=manifest))
+    linked = report(root, "--run", "latest")["report"]
+    folder = tmp_path / "reports"
+    folder.mkdir()
+    (folder / f"{found['id']}.json").write_bytes(orjson.dumps(found))
+    (folder / "latest.json").write_bytes(orjson.dumps({"search": found["id"]}))
+    told = report(root)
+    assert list(told) == ["verdict", "sentence", "report", "tables"]
+    assert (told["verdict"], told["report"]) == ("too short", f"{folder}/{found['id']}.html")
+    page = Path(told["report"]).read_text(encoding="utf-8")
+    assert f"<a href='../runs/{Path(linked).parent.name}/report.html'>" in page
+    assert page.count("daytrader report --run backtest-") == 1
+    trials = pq.read_table(folder / found["id"] / "trials.parquet")
+    assert trials.column("mask").to_pylist() == [trial["mask"] for trial in found["trials"]]
+    assert trials.schema.field("ensemble").type == pa.string() and trials.schema.field("sharpe").type == pa.float64()
+    written = {path.stem for path in (folder / found["id"]).iterdir()}
+    assert written == {name for name in MEANINGS if name != "logits"}  # a table without rows is no file
 
 
 @pytest.mark.parametrize(

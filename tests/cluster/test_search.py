@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from daytrader_ray.adapters import run_store
+from daytrader_ray.adapters import ledger_store, run_store
 from daytrader_ray.adapters.explain import explain
 from daytrader_ray.adapters.score_tables import ScoreTable
 from daytrader_ray.cluster.backtest import Span, backtest_bundle, backtest_mask
@@ -29,7 +29,7 @@ from daytrader_ray.cluster.trials import WindowFiles, read_inputs
 from daytrader_ray.domain.content import digest_of_arrays, key_of
 from daytrader_ray.domain.errors import BundleError, ConfigError, DataError
 from daytrader_ray.domain.sources import digest_of_sources
-from daytrader_ray.domain.trading import BASELINES, MEMBERS, SCORERS
+from daytrader_ray.domain.trading import BASELINES, MASKS, MEMBERS, SCORERS
 from daytrader_ray.engine.config import KernelConfig
 from daytrader_ray.universe.config import UniverseConfig
 from daytrader_ray.walkforward.config import SearchConfig
@@ -100,6 +100,24 @@ def test_the_same_search_again_fits_nothing_and_writes_the_same_bytes(
     assert again.path == report.path
     assert Path(again.path).read_bytes() == before
     assert load_result(request_.root) == again.result
+
+
+def test_a_trial_that_is_gone_runs_again_alone_and_its_curve_is_in_the_ledger_once(
+    report: SearchReport, request_: SearchRequest
+) -> None:
+    before = Path(report.path).read_bytes()
+    kept = sorted(Path(request_.root, "processed/trials").iterdir())
+    whole = kept[3].read_bytes()
+    kept[3].unlink()
+    told = Interrupt(after=-1)
+    again = search(request_, told)
+    assert len(kept) == len(MASKS)
+    assert [done for stage, done, _ in told.told if stage == "trials"] == [len(MASKS) - 1, len(MASKS)]
+    assert kept[3].read_bytes() == whole and Path(again.path).read_bytes() == before
+    entries = ledger_store.read(request_.root)
+    assert sorted(entry.mask for entry in entries) == list(range(1, 2 ** len(MEMBERS)))
+    assert {entry.search for entry in entries} == {report.result["id"]}
+    assert again.result["statistics"]["n_ledger"] == 0
 
 
 def test_workers_change_nothing_one_process_gives_the_same_bits(report: SearchReport, request_: SearchRequest) -> None:

@@ -187,8 +187,8 @@ def statistics(days: int, sharpe: Sequence[float] | None, total: Sequence[float]
         "dsr": 0.41 if known else None,
         "sr0": 0.09 if known else None,
         "spa": 0.21 if known else None,
-        "spa_against": {row["name"]: row["p"] for row in baselines() if row["name"] != "cash"} if known else {},
-        "ahead_bps": {row["name"]: row["gap_bps"] for row in baselines() if row["name"] != "cash"} if known else {},
+        "spa_against": {row["name"]: row["p"] for row in baselines()} if known else {},
+        "ahead_bps": {row["name"]: row["gap_bps"] for row in baselines()} if known else {},
         "pbo": {
             "value": 0.38 if known else None,
             "blocks": 16 if known else 0,

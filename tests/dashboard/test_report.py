@@ -134,9 +134,9 @@ def test_sections_come_in_the_order_in_which_a_trader_asks(large: report.Page) -
 
 def test_the_five_numbers_say_what_was_wanted_and_what_they_mean(large: report.Page) -> None:
     told = words(large.text)
-    assert "0.41 deflated Sharpe ratio over 0.95 wanted: missed" in told
-    assert "luckiest of 45 tries without skill shows: 31 of this search and 14 earlier ones of the ledger" in told
-    assert "0.21 p value under 0.05 wanted: missed" in told
+    assert "0.410 deflated Sharpe ratio over 0.95 wanted: missed" in told
+    assert "luckiest of 45 tries without skill shows: all different curves of this search and 14 earlier" in told
+    assert "0.210 p value under 0.05 wanted: missed" in told
     assert "38.0 % probability of overfitting under 50%" in told
     assert "510 days minimum track record 250 days known: not enough" in told
     assert "1.21 Sharpe ratio a year 95 %: \u22120.62 to 2.87" in told
@@ -159,7 +159,7 @@ def test_an_ensemble_leads_to_its_tear_sheet_or_to_the_command_that_makes_it() -
     text = render(result(), sheets=sheets).text
     assert Page(text).fetches == [("a", "../runs/backtest-1/report.html")]
     assert "<code class='copy'>daytrader report --run backtest-2</code>" in text
-    assert text.count("<code class='copy'>daytrader backtest --mask ") == 29
+    assert text.count("<code class='copy'>daytrader backtest --mask ") == 32
 
 
 def test_costs_of_no_and_of_double_size_and_the_capacity_are_told(large: report.Page, text: str) -> None:
@@ -198,6 +198,15 @@ def test_of_a_few_days_what_is_not_known_is_said_so(text: str) -> None:
     told = words(text)
     assert "\u2013 deflated Sharpe ratio over 0.95 wanted; not known" in told
     assert "\u2013 probability of overfitting not known" in told
-    assert "no length minimum track record 4 days known" in told
+    assert "no length minimum track record means nothing below 120 days" in told
     assert "1.00 Sharpe ratio a year too few days for an interval" in told
     assert "Does the best stay the best?" not in told
+
+
+def test_what_few_days_seem_to_say_is_struck_out() -> None:
+    found = result()
+    found["statistics"] |= {"dsr": 0.99, "track_record": 1.2}
+    told = words(render(found).text)
+    assert "0.990 deflated Sharpe ratio means nothing below 120 days" in told
+    assert "1 days minimum track record means nothing below 120 days" in told
+    assert "met" not in told.partition("Significant only where")[0].split()

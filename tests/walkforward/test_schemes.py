@@ -7,13 +7,21 @@ import pytest
 
 from daytrader_ray.domain.budget import CONFIDENCE
 from daytrader_ray.domain.trading import MEMBERS
-from daytrader_ray.models.weights.config import EnsembleConfig
+from daytrader_ray.models.weights.config import BEST, EnsembleConfig
 from daytrader_ray.models.weights.registry import SCHEMES
+from daytrader_ray.models.weights.surface import Evidence, Weighting
 from daytrader_ray.regime.config import entry_scale
-from daytrader_ray.walkforward.ensemble import EnsembleFit, ensemble_signals, fit_ensemble
+from daytrader_ray.walkforward import ensemble
+from daytrader_ray.walkforward.ensemble import (
+    EnsembleFit,
+    best_scheme,
+    ensemble_signals,
+    fit_ensemble,
+    validation_of,
+)
 from daytrader_ray.walkforward.fit import Market
 from daytrader_ray.walkforward.kelly import FRACTIONS
-from daytrader_ray.walkforward.simulate import Purse, Terms, simulate
+from daytrader_ray.walkforward.simulate import Purse, Terms, staged
 from daytrader_ray.walkforward.study import Study, WindowInputs, scored_block
 from daytrader_ray.walkforward.trial import run_trial
 from tests.walkforward.markets import market, planted
@@ -77,7 +85,7 @@ def test_round_trips_a_day_are_those_of_the_threshold_and_the_hours_on_b(here: M
     b = scored_block(study, given, window.b)
     n_sessions, terms = window.b[1] - window.b[0], Terms(ensemble.threshold, ensemble.hours)
     signal, scale = ensemble_signals(study, b, ensemble), entry_scale(b.regime, study.regime)
-    made = simulate(study, window.b, signal, scale, terms, Purse(study.config.cash, study.config.cash))
+    made = staged(study, window.b, signal, scale).result(terms, Purse(study.config.cash, study.config.cash))
     assert trips == len(made.trades) / n_sessions > 0
     nothing = replace(given, scores=np.full_like(given.scores, np.nan))
     assert fit_ensemble(MASK, study, nothing, STEPS).trips_a_day == 0.0
@@ -138,3 +146,31 @@ def test_signals_up_to_a_bar_know_nothing_of_the_bars_after_it(here: Market, giv
         again = ensemble_signals(study, changed, ensemble)
         assert np.array_equal(signals[:bar], again[:bar], equal_nan=True)
         assert not np.array_equal(signals[bar:], again[bar:], equal_nan=True)
+
+
+def test_the_best_scheme_is_learned_on_a_judged_on_b_and_then_fitted_as_any_other(
+    here: Market, given: WindowInputs
+) -> None:
+    study, window = study_with(here, BEST), given.window
+    evidence = validation_of(study, given, STEPS)
+    name = best_scheme(MASK, study, window, evidence)
+    found = fit_ensemble(MASK, study, given, STEPS)
+    assert found.ensemble.scheme == name in SCHEMES
+    _same(found, fit_ensemble(MASK, study_with(here, name), given, STEPS))
+    assert best_scheme(1, study, window, evidence) == "equal", "of one member there is nothing to choose"
+    assert next(run_trial(MASK, study, [given])).scheme == name
+
+
+def test_of_schemes_that_do_as_well_the_simplest_is_chosen_and_b_teaches_none_of_them(
+    here: Market, given: WindowInputs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study, seen = study_with(here, BEST), []
+
+    def noted(evidence: Evidence, inside: np.ndarray, seed: int) -> Weighting:
+        seen.append(evidence)
+        return SCHEMES["equal"](evidence, inside, seed)
+
+    monkeypatch.setattr(ensemble, "SCHEMES", {"first": noted, "second": noted})
+    evidence = validation_of(study, given, STEPS)
+    assert best_scheme(MASK, study, given.window, evidence) == "first"
+    assert all(one.b is evidence.a for one in seen) and len(seen) == 2

@@ -12,6 +12,7 @@ from daytrader_ray.domain.trading import Reason
 from daytrader_ray.engine.backtest import BacktestResult
 from daytrader_ray.engine.config import KernelConfig
 from daytrader_ray.engine.trades import Trade
+from daytrader_ray.engine.trips import trips_of
 from daytrader_ray.portfolio.config import PortfolioConfig
 from daytrader_ray.regime.config import RegimeConfig
 from daytrader_ray.walkforward.config import SearchConfig
@@ -19,7 +20,7 @@ from daytrader_ray.walkforward.costs import fill_costs, round_trip_costs
 from daytrader_ray.walkforward.cut import cut, without_features
 from daytrader_ray.walkforward.fit import Market, score
 from daytrader_ray.walkforward.result import capacity_dict, so_far, stitch, trial_dict
-from daytrader_ray.walkforward.simulate import Purse, Terms, simulate
+from daytrader_ray.walkforward.simulate import Purse, Terms, staged
 from daytrader_ray.walkforward.study import Study, WindowInputs, scored
 from daytrader_ray.walkforward.trial import WindowResult, held_by_session, run_trial, session_ics, trade_table
 from daytrader_ray.walkforward.view import view_of
@@ -234,7 +235,7 @@ def simulated(here: Market) -> BacktestResult:
     study, rows = study_of(here), study_of(here).rows((0, 2))
     shape = here.frames.panel.close[rows].shape
     terms = Terms(math.inf, np.ones(2))
-    made = simulate(study, (0, 2), np.full(shape, np.nan), np.ones(shape[0]), terms, Purse(1000.0, 1000.0))
+    made = staged(study, (0, 2), np.full(shape, np.nan), np.ones(shape[0])).result(terms, Purse(1000.0, 1000.0))
     return replace(made, gross_usd=1.5 * made.equity)
 
 
@@ -245,10 +246,29 @@ def test_what_is_hard_to_borrow_is_never_sold_short_in_the_search(here: Market) 
 
     def sides(*names: str) -> set[tuple[str, int]]:
         told = replace(study, kernel=KernelConfig(sizing="confidence", hard_to_borrow=names))
-        made = simulate(told, block, signal, np.ones(len(signal)), Terms(0.5, np.ones(2)), Purse(1e5, 1e5))
+        made = staged(told, block, signal, np.ones(len(signal))).result(Terms(0.5, np.ones(2)), Purse(1e5, 1e5))
         return {(trade.symbol, trade.side) for trade in made.trades}
 
     short = sides()
     assert short and {side for _, side in short} == {-1}
     name = min(short)[0]
     assert name in symbols and sides(name) == short - {(name, -1)}
+
+
+def test_round_trips_as_flat_arrays_are_those_of_the_orders_and_fills_to_the_bit(here: Market) -> None:
+    study, block = study_of(here), (6, 10)
+    generator = np.random.default_rng(8)
+    signal = generator.uniform(-1, 1, here.frames.panel.close[study.rows(block)].shape)
+    stage = staged(study, block, signal, np.ones(len(signal)))
+    terms, purse = Terms(0.6, np.ones(2)), Purse(1e6, 1e6)
+    whole, record = stage.result(terms, purse), stage.record(terms, purse)
+    found = trips_of(record, signal.shape[1])
+    dates = list(whole.dates)
+    assert len(whole.trades) > 100 and record.session_equity.tolist() == whole.session_equity.tolist()
+    assert found.session.tolist() == [dates.index(trade.session) for trade in whole.trades]
+    assert [here.frames.panel.symbols[i] for i in found.symbol] == [trade.symbol for trade in whole.trades]
+    for name in ("entry_slot", "exit_slot", "carried", "pnl_usd"):
+        assert getattr(found, name).tolist() == [getattr(trade, name) for trade in whole.trades], name
+    assert found.notional_usd.tolist() == [trade.qty * trade.entry_price for trade in whole.trades]
+    nothing = stage.record(Terms(math.inf, np.ones(2)), purse)
+    assert len(trips_of(nothing, signal.shape[1]).symbol) == 0

@@ -1,4 +1,4 @@
-"""All weighting schemes by name."""
+"""All weighting schemes by name, the simplest first."""
 
 from collections.abc import Mapping
 
@@ -14,9 +14,9 @@ from daytrader_ray.models.weights.surface import Scheme
 SCHEMES: Mapping[str, Scheme] = {
     "equal": equal,
     "skill": skill,
-    "bayesian": bayesian,
-    "mean_reversion": mean_reversion,
-    "hedge": hedge,
     "regime": regime,
+    "mean_reversion": mean_reversion,
     "stacking": stacking,
+    "bayesian": bayesian,
+    "hedge": hedge,
 }

@@ -77,10 +77,12 @@ TAILS = 4.0
 """Degrees of freedom of Student's t, which a bar's variance makes of its return."""
 DAILY_SHARES = 4e5
 
-STRENGTH = 0.183
-"""Worth a Sharpe ratio of 5 to the oracle: the mean of CALIBRATED_ON, found once and frozen before any verdict."""
-CALIBRATED_ON = range(1000, 1040)
-"""Seeds that no search was ever judged on."""
+STRENGTH = 0.179
+"""Worth an annual Sharpe ratio of 5 to the oracle after costs, found once and frozen before any verdict was seen.
+
+On the seeds 1000 to 1039, on which no search is judged, the oracle's mean was 5.18 +- 0.19 at 0.183, and rises by 0.45
+with each 0.01.
+"""
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from benchmarks.honesty_market import (
 from daytrader_ray.domain.costs import CostConfig
 from daytrader_ray.engine.backtest import BacktestResult
 from daytrader_ray.walkforward.fit import Market
-from daytrader_ray.walkforward.simulate import Purse, Terms, simulate
+from daytrader_ray.walkforward.simulate import Purse, Terms, staged
 
 N_SESSIONS = 60
 
@@ -40,7 +40,8 @@ def noise_traded(market: Market, costs: CostConfig) -> BacktestResult:
     shape = market.frames.panel.close.shape
     signal = np.full(shape, np.nan)
     signal[:, :N_STOCKS] = np.random.default_rng(1).uniform(-1.0, 1.0, (shape[0], N_STOCKS))
-    return simulate(study, (3, n), signal[study.rows((3, n))], np.ones(len(signal)), Terms(0.5, np.ones(2)), PURSE)
+    rows = study.rows((3, n))
+    return staged(study, (3, n), signal[rows], np.ones(rows.stop - rows.start)).result(Terms(0.5, np.ones(2)), PURSE)
 
 
 PURSE = Purse(100_000.0, 100_000.0)
@@ -49,7 +50,7 @@ PURSE = Purse(100_000.0, 100_000.0)
 def test_free_trading_on_the_null_market_earns_nothing_whatever_the_kernel_does(null: Market) -> None:
     result = noise_traded(null, FREE)
     pnl = np.array([trade.pnl_usd for trade in result.trades])
-    assert len(pnl) > 2000 and len({trade.reason for trade in result.trades}) >= 4
+    assert len(pnl) > 2000 and len({trade.reason for trade in result.trades}) >= 3
     assert abs(pnl.mean()) < 3.0 * pnl.std() / math.sqrt(len(pnl))
     assert {fill.fee for fill in result.fills} == {0.0}
 

@@ -40,7 +40,7 @@ class Pbo:
     def histogram(self) -> tuple[Float64, npt.NDArray[np.int64]]:
         """Return edges `[bar + 1]` around 0 and counts `[bar]`; a bar holds its upper edge, so 0 counts as overfit."""
         reach = float(np.abs(self.logits).max(initial=0.0)) or 1.0
-        edges = np.linspace(-reach, reach, N_BINS + 1)
+        edges = reach * (2.0 * np.arange(N_BINS + 1) / N_BINS - 1.0)
         return edges, np.histogram(-self.logits, edges)[0][::-1].astype(np.int64)
 
 

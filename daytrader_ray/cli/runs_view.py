@@ -4,14 +4,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from daytrader_ray.cli.models_view import sides
-from daytrader_ray.dashboard.formats import DASH, Format, depth, gain, number, share, whole
+from daytrader_ray.dashboard.formats import DASH, Format, chance, depth, gain, number, share, whole
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 FIGURES: dict[str, tuple[str, Format]] = {
-    "dsr": ("deflated Sharpe ratio, over 0.95 is significant", number),
-    "spa_p": ("p value, under 0.05 is significant", number),
+    "dsr": ("deflated Sharpe ratio, over 0.95 is significant", chance),
+    "spa_p": ("p value, under 0.05 is significant", chance),
     "pbo": ("probability of overfitting", share),
     "track_record_days": ("minimum track record, days", whole),
     "total_return": ("return after costs", gain),
@@ -45,7 +45,7 @@ def description(found: Mapping[str, Any]) -> "Iterator[Table | str]":
     yield f"[bold]{found['sentence']}[/]"
     yield from found["notices"]
     yield ""
-    yield f"{found['id']}: {found['kind']} of {found['subject']}"
+    yield f"{found['id']}: {found['kind']}, {found['subject']}"
     data = found["data"]
     yield f"{data['sessions']} sessions, {data['first']} to {data['last']}"
     yield f"market {data['market'] or DASH}, bars {data['fingerprint']}"

@@ -48,4 +48,4 @@ def _gap(gap: float | None, error: float | None) -> str:
     if gap is None:
         return DASH
     swing = "" if error is None else f" ± {error:.1f}"
-    return escape(f"{gap:+.1f}{swing}".replace("-", MINUS))
+    return escape(f"{round(gap, 1) + 0.0:+.1f}{swing}".replace("-", MINUS))

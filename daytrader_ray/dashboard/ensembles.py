@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any, NamedTuple
 
+from daytrader_ray.analytics.verdict import MIN_DAYS
 from daytrader_ray.dashboard.formats import DASH, Format, chance, depth, gain, number, text, whole
 
 SHORT = {"lstm": "LSTM", "cnn": "CNN", "random_forest": "RF", "xgboost": "XGB", "transformer": "TF"}
@@ -47,14 +48,16 @@ def ensembles_section(result: Mapping[str, Any], chosen: int, sheets: Mapping[in
         f"<th scope='col'{' aria-sort=descending' if k == 0 else ''}><button>{escape(name)}</button></th>"
         for k, name in enumerate(names)
     )
+    few = result["statistics"]["days"] < MIN_DAYS
+    doubt = f" Below {MIN_DAYS} days no ratio here means anything." if few else ""
     return (
         f"<section><h2>{result['ensembles']} ensembles</h2>"
         f"<p class='muted'>Every subset of {len(result['members'])} models, and the baselines. Figures are before any "
         "correction for choosing the best, except DSR, which asks how likely the Sharpe ratio beats the luckiest of "
-        f"{result['statistics']['n_trials']} tries without skill. The last column leads to the tear sheet, or is the "
-        "command that makes it: a click selects it.</p><div class='scroll'><table class='sortable tight'><thead><tr>"
-        f"<th scope='col'>Ensemble</th>{heads}<th scope='col'>Tear sheet</th></tr></thead><tbody>{rows}</tbody></table>"
-        "</div></section>"
+        f"{result['statistics']['n_trials']} tries without skill.{doubt} The last column leads to the tear sheet, or "
+        "is the command that makes it: a click selects it.</p><div class='scroll'><table class='sortable tight'><thead>"
+        f"<tr><th scope='col'>Ensemble</th>{heads}<th scope='col'>Tear sheet</th></tr></thead><tbody>{rows}</tbody>"
+        "</table></div></section>"
     )
 
 

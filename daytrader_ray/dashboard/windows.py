@@ -168,7 +168,7 @@ def _window_row(result: Mapping[str, Any], window: Mapping[str, Any], found: Map
 
 def _days(span: Sequence[str]) -> str:
     first, last = span
-    return f"<span class='day'>{first}</span> {DASH} <span class='day'>{last}</span>"
+    return f"<span class='day'>{first} {DASH}</span> <span class='day'>{last}</span>"
 
 
 def _told(weights: Mapping[str, float]) -> str:

@@ -115,3 +115,6 @@ def test_the_bars_up_to_zero_are_the_overfit_splits() -> None:
     assert edges[N_BINS // 2] == 0.0 and counts.sum() == 6
     assert counts[: N_BINS // 2].sum() == 3
     assert counts[0] == 1 and counts[-1] == 2
+    real = pbo(np.random.default_rng(8).normal(0.0, 0.01, (160, 31)))
+    edges, counts = real.histogram()
+    assert edges[N_BINS // 2] == 0.0 and counts[: N_BINS // 2].sum() == round(real.value * len(real.logits))

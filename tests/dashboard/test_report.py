@@ -208,5 +208,6 @@ def test_what_few_days_seem_to_say_is_struck_out() -> None:
     found["statistics"] |= {"dsr": 0.99, "track_record": 1.2}
     told = words(render(found).text)
     assert "0.990 deflated Sharpe ratio means nothing below 120 days" in told
+    assert "Below 120 days no ratio here means anything." in told
     assert "1 days minimum track record means nothing below 120 days" in told
     assert "met" not in told.partition("Significant only where")[0].split()

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from daytrader_ray.dashboard.report import render
 from daytrader_ray.domain.ledger import Entry
 from daytrader_ray.domain.trading import MASKS, SCORERS
 from daytrader_ray.models.labels import LabelConfig
@@ -142,3 +143,11 @@ def test_the_ledger_counts_each_other_curve_that_shares_a_day_once() -> None:
     assert ratios(found, {"mine"}, {"curve of mine"}).tolist() == [0.2, 0.4]
     assert ratios(found, {"mine"}, {"y"}).tolist() == [0.4]
     assert ratios([], set(), set()).shape == (0,)
+
+
+def test_the_page_and_its_tables_tell_the_findings(told: dict[str, Any]) -> None:
+    page = render(told)
+    assert page.text.index(told["verdict"]["sentence"]) < page.text.index("<h2>")
+    assert page.tables["trials"]["mask"] == [trial["mask"] for trial in told["trials"]]
+    assert page.tables["baselines"]["name"] == [row["name"] for row in told["baselines"]["rows"]]
+    assert len(page.tables["curves"]["equity"]) == len(told["trials"]) * (1 + len(told["dates"]))

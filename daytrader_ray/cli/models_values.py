@@ -172,12 +172,15 @@ def compared(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _comparable(found: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a description whose regime is what one can compare: inputs, lengths of the states, what is a crisis."""
+    """Return a description with what one can compare.
+
+    Of the regime inputs, lengths of the states and what is a crisis; of the verdict its search and its label.
+    """
     regime = found["regime"]
     if regime is not None:
         lasts = dict(zip(regime["states"], regime["minutes"], strict=True))
         regime = {"inputs": regime["inputs"], "minutes": lasts, "crisis_vix": regime["crisis_vix"]}
-    return {**found, "regime": regime}
+    return {**found, "regime": regime, "verdict": {name: found["verdict"][name] for name in ("search", "label")}}
 
 
 def _differences(one: Mapping[str, Any], other: Mapping[str, Any], names: Iterable[str]) -> list[dict[str, Any]]:

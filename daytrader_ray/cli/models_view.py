@@ -19,6 +19,8 @@ SHOWN = 4
 def listing(bundles: Sequence[Mapping[str, Any]]) -> "Iterator[Table | str]":
     """Return one line for each bundle, then the refused ones with the reason."""
     table = _table("bundle", "", "trained to", "members", "scheme", "features", "verdict", "symbols")
+    for column in table.columns:
+        column.no_wrap = column.header in ("bundle", "", "trained to", "verdict")  # an id is copied
     for one in bundles:
         if not one["refused"]:
             first = one["symbols"][:SHOWN] + ["..."] * (len(one["symbols"]) > SHOWN)

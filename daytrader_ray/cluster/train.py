@@ -142,7 +142,7 @@ def _verdict_of(result: Mapping[str, Any] | None) -> SearchVerdict:
     if result is None:
         return SearchVerdict()
     judged = result["verdict"]
-    return SearchVerdict(result["id"], judged["label"], judged["sentence"], result.get("statistics", {}))
+    return SearchVerdict(result["id"], judged["label"], judged["sentence"], result["statistics"])
 
 
 def _skills(request: SearchRequest, mask: int, last: dt.date) -> Float64:

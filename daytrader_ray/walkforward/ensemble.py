@@ -241,8 +241,9 @@ class _Bound:
 
         Infinity and 0 where there is none.
         """
-        grid, every = cut(self.study.frames, self.block).panel.grid, self.study.config.score_every_minutes
-        said = self.signal[is_scored(grid.slot_of_row, bars_between(every, grid.bar_minutes))]
+        grid = self.study.frames.panel.grid
+        every = bars_between(self.study.config.score_every_minutes, grid.bar_minutes)
+        said = self.signal[is_scored(grid.slot_of_row[self.study.rows(self.block)], every)]
         sizes = np.abs(said[np.isfinite(said) & (said != 0.0)])
         if math.isinf(break_even) or not len(sizes):
             return math.inf, 0.0

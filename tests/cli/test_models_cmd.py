@@ -168,7 +168,9 @@ def test_the_verdict_of_the_search_is_said_first_and_the_label_stands_in_the_lis
     assert last(ask("list", "--json"))["bundles"][0]["verdict"]["label"] == "too short"
     assert "too short" in words(ask("list"))
     other = model_store.save(bundle, tmp_path)
-    assert [row["key"] for row in last(ask("diff", name, other, "--json"))["trades"]] == ["score_every_minutes"]
+    found = last(ask("diff", name, other, "--json"))
+    assert [row["key"] for row in found["trades"]] == ["score_every_minutes"]
+    assert [row["key"] for row in found["rest"]] == ["verdict.search", "verdict.label"]
 
 
 def test_weights_that_differ_by_regime_are_shown_by_regime_and_cash_opens_nothing(ask, bundle, tmp_path):
@@ -209,7 +211,12 @@ def test_what_is_stale_is_told_in_sentences(ask, bundle, tmp_path, monkeypatch):
 
     profile = load(str(tmp_path / "mine.yaml"), str(tmp_path))
     universe = profile.universe.model_dump(mode="json")
-    plan = {**bundle.plan, "universe": universe, "config": {"train": "6m"}, "chosen_until": "2025-11-21"}
+    plan = {
+        **bundle.plan,
+        "universe": universe,
+        "config": {"train": "6m", "ensemble": {"scheme": "skill"}},
+        "chosen_until": "2025-11-21",
+    }
     old = model_store.save(dataclasses.replace(bundle, plan=plan), tmp_path)
     model_store.save(dataclasses.replace(bundle, seed=2), tmp_path)
     monkeypatch.setattr("daytrader_ray.adapters.store.ParquetStore", Store)

@@ -1,13 +1,16 @@
-"""What `rehearse` and `live` refuse, in one clear line, before anything is started."""
+"""What `rehearse` and `live` say and refuse before anything is started."""
 
+import dataclasses
 import datetime as dt
+import json
 
 import pytest
 from pydantic import SecretStr
 
-from daytrader_ray.cli import live_cmd, rehearse_cmd
+from daytrader_ray.cli import live_cmd, rehearse_cmd, verdict_view
 from daytrader_ray.cli.profile import load
 from daytrader_ray.domain.errors import BundleError, ConfigError, FeedError
+from daytrader_ray.models.bundle import SearchVerdict
 
 MONDAY = dt.datetime(2025, 12, 1)  # noqa: DTZ001 - typer hands over naive days
 
@@ -107,6 +110,22 @@ def test_after_ctrl_c_the_hint_is_true_for_the_command(monkeypatch, capsys, argu
 def test_a_real_vendor_cannot_be_rehearsed(tmp_path):
     with pytest.raises(ConfigError, match="profile 'paper' trades at real vendors"):
         rehearse_cmd.run(load("paper", str(tmp_path), {}), MONDAY.date())
+
+
+def test_a_rehearsal_says_first_what_proves_its_bundle(tmp_path, monkeypatch, capsys):
+    from daytrader_ray.cluster.rehearsal import Rehearsal
+
+    def rehearsed(profile, session, scorer, bundle, one_replica):
+        said.append((bundle, capsys.readouterr().err))
+        return Rehearsal(session, 3, 3, 1, 1, (), (), True, 5.0, 9.0)
+
+    said, judged = [], SearchVerdict("search-1", "too short", "Too short: 20 days.", {"dsr": 0.4})
+    monkeypatch.setattr(verdict_view, "verdict_of", lambda *_: judged)
+    monkeypatch.setattr(rehearse_cmd, "run", rehearsed)
+    rehearse_cmd.command(MONDAY, bundle="0123456789abcdef", data=str(tmp_path), json=True)
+    assert said == [("0123456789abcdef", "verdict of search-1: Too short: 20 days.\n")]
+    told = json.loads(capsys.readouterr().out)
+    assert told["orders"] == 3 and told["verdict"] == dataclasses.asdict(judged)
 
 
 def test_a_dead_sandbox_is_one_clear_line(tmp_path):

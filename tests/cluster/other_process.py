@@ -14,17 +14,14 @@ from daytrader_ray.cluster.train import train
 from daytrader_ray.domain.trading import MEMBERS, WINDOW_ROWS
 from daytrader_ray.features.feature_set import feature_set
 from daytrader_ray.universe.config import UniverseConfig
-from daytrader_ray.walkforward.config import SearchConfig
-from tests.cluster.stores import SYMBOLS, fill
+from tests.cluster.stores import SEARCH, SYMBOLS, fill
 
 
 def main(root: str, cpus: str, until: str = "") -> None:
     """Search a store of its own; `until` a day, train an ensemble of all members on the sessions before it."""
     fill(root)
     universe = UniverseConfig(sectors={}).replaced_by(SYMBOLS)
-    request = SearchRequest(
-        root=root, universe=universe, config=SearchConfig(train="6s", test="2s", step="2s", min_windows=1)
-    )
+    request = SearchRequest(root=root, universe=universe, config=SEARCH)
     with started(int(cpus)):
         result = search(request).result
         told: dict[str, Any] = {key: result[key] for key in ("id", "members", "fits", "ensembles")}

@@ -13,9 +13,12 @@ import pyarrow as pa
 
 from daytrader_ray.adapters.calendar import session_grid
 from daytrader_ray.adapters.store import FILE_SCHEMA, ParquetStore
+from daytrader_ray.walkforward.config import SearchConfig
 
 FIRST, LAST = dt.date(2025, 11, 3), dt.date(2025, 11, 13)
 SYMBOLS = ("AAPL", "SPY", "XOM")
+SEARCH = SearchConfig(train="6s", test="2s", step="2s", min_windows=1, score_every_minutes=5)
+"""One window, in which members score every five minutes."""
 
 
 def fill(root: str, seed: int = 3) -> None:

@@ -39,7 +39,7 @@ from daytrader_ray.walkforward.trial import run_trial
 from daytrader_ray.walkforward.view import view_of
 from daytrader_ray.walkforward.windows import windows
 from tests.cluster.sources import PACKAGE
-from tests.cluster.stores import SYMBOLS, fill, in_another_process
+from tests.cluster.stores import SEARCH, SYMBOLS, fill, in_another_process
 
 pytestmark = pytest.mark.ray
 
@@ -54,9 +54,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture(scope="module")
 def request_(root: str) -> SearchRequest:
     universe = UniverseConfig(sectors={}).replaced_by(SYMBOLS)
-    return SearchRequest(
-        root=root, universe=universe, config=SearchConfig(train="6s", test="2s", step="2s", min_windows=1)
-    )
+    return SearchRequest(root=root, universe=universe, config=SEARCH)
 
 
 class Interrupt:
@@ -271,6 +269,16 @@ def test_training_publishes_a_bundle_of_the_ensemble_s_own_members(trained: Trai
     np.testing.assert_array_equal(trained.bundle.ensemble.weights[0] > 0, [False, False, False, True, False])
     assert (trained.summary()["members"], trained.summary()["scheme"]) == (["xgboost"], "skill")
     assert set(trained.bundle.importances["xgboost"]["permutation"]) == set(trained.bundle.features)
+    assert trained.bundle.ensemble.score_every_minutes == trained.summary()["score_every_minutes"] == 5
+
+
+def test_a_bundle_has_the_verdict_of_the_search_inside_where_that_chose_its_ensemble(
+    trained: Trained, report: SearchReport
+) -> None:
+    best, judged = report.result["best"]["mask"] == 8, report.result["verdict"]
+    assert trained.bundle.verdict.search == (report.result["id"] if best else "")
+    assert trained.bundle.verdict.label == (judged["label"] if best else "")
+    assert trained.bundle.plan["chosen_until"] == (report.result["dates"][-1] if best else None)
 
 
 def test_training_again_gives_the_same_bundle(trained: Trained, request_: SearchRequest) -> None:

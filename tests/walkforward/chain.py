@@ -84,7 +84,7 @@ def frames_of(panel: Panel, features: Compute = compute) -> Frames:
     return Frames(panel, features(panel, expected), adv, sigma_day, expected)
 
 
-def study_of(frames: Frames) -> tuple[Market, Study]:
+def study_of(frames: Frames, config: SearchConfig = CONFIG) -> tuple[Market, Study]:
     """Return what fits and trials of these frames read."""
     symbols = frames.panel.symbols
     columns = np.array([symbols.index(symbol) for symbol in UNIVERSE.stocks])
@@ -99,17 +99,23 @@ def study_of(frames: Frames) -> tuple[Market, Study]:
         kernel=KernelConfig(),
         costs=CostConfig(),
         regime=RegimeConfig(),
-        config=CONFIG,
+        config=config,
     )
     return Market(frames, labels, columns), study
 
 
-def trained_on(frames: Frames) -> Bundle:
-    """Fit on the first sessions of whatever history there is; the threshold is set low so that orders flow."""
-    market, study = study_of(cut(frames, (0, N_TRAIN)))
+def learned_on(frames: Frames) -> Learned:
+    """Fit the members on the first sessions of whatever history there is."""
+    market, _ = study_of(cut(frames, (0, N_TRAIN)))
     window = training_window((0, N_TRAIN))
-    view = view_of(market, window, study.config)
-    members = {name: fit_member(market, view, window, name, study.config) for name in MEMBERS}
-    learned = Learned(window, view, members, {}, np.empty((0, len(MEMBERS))))
+    view = view_of(market, window, CONFIG)
+    members = {name: fit_member(market, view, window, name, CONFIG) for name in MEMBERS}
+    return Learned(window, view, members, {}, np.empty((0, len(MEMBERS))))
+
+
+def trained_on(frames: Frames, learned: Learned | None = None, config: SearchConfig = CONFIG) -> Bundle:
+    """Fit on the first sessions of whatever history there is; the threshold is set low so that orders flow."""
+    market, study = study_of(cut(frames, (0, N_TRAIN)), config)
+    learned = learned or learned_on(frames)
     bundle = assemble(market, study, learned, 0b11111, {"data": "test"})
     return dataclasses.replace(bundle, ensemble=dataclasses.replace(bundle.ensemble, threshold=0.2))

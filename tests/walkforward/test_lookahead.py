@@ -1,7 +1,8 @@
 """Nothing looks ahead, from bars to orders: change all bars after a random minute, and all before stays bit-identical.
 
 The chain is the real one: statistics, features, labels, five fitted members, regime, weights, scale, threshold,
-signals, orders and fills. A planted leak in any single quantity must be named.
+signals, orders and fills, with members that score at every bar and every five minutes. A planted leak in any single
+quantity must be named.
 """
 
 import dataclasses
@@ -9,13 +10,17 @@ import dataclasses
 import numpy as np
 import pytest
 
-from daytrader_ray.domain.panel import Panel
+from daytrader_ray.domain.panel import Frames, Panel
 from daytrader_ray.features.compute import compute
 from daytrader_ray.regime.live import regime_states
+from daytrader_ray.walkforward.config import SearchConfig
 from daytrader_ray.walkforward.ensemble import ensemble_signals, weights_at
 from daytrader_ray.walkforward.replay import bundle_scores, replay
 from daytrader_ray.walkforward.study import scored
-from tests.walkforward.chain import N_TRAIN, Compute, frames_of, made_up, study_of, trained_on
+from daytrader_ray.walkforward.train import Learned
+from tests.walkforward.chain import CONFIG, N_TRAIN, Compute, frames_of, learned_on, made_up, study_of, trained_on
+
+CADENCES = (CONFIG, CONFIG.model_copy(update={"score_every_minutes": 5}))
 
 
 @pytest.fixture(scope="module")
@@ -23,11 +28,11 @@ def panel() -> Panel:
     return made_up()
 
 
-def outcome(panel: Panel, row: int, features: Compute = compute) -> dict[str, object]:
+def outcome(frames: Frames, learned: Learned, row: int, config: SearchConfig) -> dict[str, object]:
     """Return everything decided up to and including `row`, which lies after the training."""
-    frames = frames_of(panel, features)
-    bundle = trained_on(frames)
-    _, study = study_of(frames)
+    bundle = trained_on(frames, learned, config)
+    _, study = study_of(frames, config)
+    panel = frames.panel
     grid, session = panel.grid, N_TRAIN
     rows = slice(int(grid.first_row[session]), int(grid.first_row[session + 1]))
     slot = row - rows.start
@@ -75,10 +80,13 @@ def changed_after(panel: Panel, row: int, rng: np.random.Generator) -> Panel:
 
 def leaks(panel: Panel, row: int, features: Compute = compute) -> list[str]:
     """Return the names of what differs up to `row` when everything after it is another market."""
-    before = outcome(panel, row, features)
-    after = outcome(changed_after(panel, row, np.random.default_rng(row)), row, features)
-    assert before["orders"], "a day without orders proves nothing"
-    return [name for name, value in before.items() if after[name] != value]
+    worlds = [frames_of(each, features) for each in (panel, changed_after(panel, row, np.random.default_rng(row)))]
+    fitted, found = [learned_on(frames) for frames in worlds], list[str]()
+    for config in CADENCES:
+        before, after = (outcome(*world, row, config) for world in zip(worlds, fitted, strict=True))
+        assert before["orders"], "a day without orders proves nothing"
+        found += [name for name, value in before.items() if after[name] != value]
+    return found
 
 
 def test_features_scores_weights_and_orders_up_to_a_random_minute_do_not_know_what_follows(panel: Panel) -> None:

@@ -5,6 +5,7 @@
     <root>/processed/trials/<key>.json    the windows of one finished trial, as JSON of Python (with NaN and Infinity)
 """
 
+import gc
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -95,6 +96,8 @@ def _trial(config: Mapping[str, Any], study: Study, files: Sequence[WindowFiles]
     """One ensemble or baseline through all windows: a report each, and what it found in its file at the end."""
     from ray import tune
 
+    gc.collect()
+    gc.freeze()  # what the imports made stays, and is not walked through again and again while orders are made
     mask = int(config["mask"])
     done = list[WindowResult]()
     for result in run_trial(mask, study, (read_inputs(file, mask) for file in files)):

@@ -1,4 +1,7 @@
-"""The whole search in one process, without Ray and without a store: the parallel one finds the same to the byte."""
+"""The whole search in one process, without Ray and without a store: the parallel one finds the same to the byte.
+
+It makes each fit by itself: `search.tune_members` and `search.warm_start`, whose fits hang together, are not for it.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from daytrader_ray.domain.errors import ConfigError
 from daytrader_ray.domain.trading import MASKS, SCORERS
 from daytrader_ray.models.scaling import View
 from daytrader_ray.walkforward.findings import Asked, Done, findings
@@ -45,7 +49,15 @@ def run_alone(
 
 
 def learned(market: Market, study: Study, windows: Sequence[Window], masks: Sequence[int] = MASKS) -> list[Learned]:
-    """Make every fit that one of `masks` reads; what trading costs is no part of it."""
+    """Make every fit that one of `masks` reads; what trading costs is no part of it.
+
+    `ConfigError` for settings by which fits hang together.
+    """
+    if study.config.warm_start or study.config.tune_members > 1:
+        raise ConfigError(
+            "search.warm_start and search.tune_members tie fits together, and here each is made by itself",
+            "search with Ray, or leave them at their defaults",
+        )
     every = int(np.bitwise_or.reduce(masks))
     return [
         _learn(market, study, window, [name for k, name in enumerate(SCORERS) if every >> k & 1]) for window in windows
@@ -63,18 +75,21 @@ def judged(
         importances=[{name: fit.importances for name, fit in one.fits.items()} for one in learned],
         regimes=[(one.regimes, one.told) for one in learned],
         trials=trials,
-        fits=sum(len(one.fits) * (1 + len(folds_of(one.window, _folds(study)))) for one in learned),
+        fits=sum(
+            len(one.fits) * (len(_whole(study, one.window)) + study.config.refit_on_full_train) for one in learned
+        ),
     )
     return findings(market, study, asked, done, (), "")
 
 
 def _learn(market: Market, study: Study, window: Window, names: Sequence[str]) -> Learned:
     config, stocks = study.config, [market.frames.panel.symbols[column] for column in market.columns]
-    sights = [(one, view_of(market, one, config)) for one in (window, *folds_of(window, _folds(study)))]
+    sights = [(one, view_of(market, one, config)) for one in _whole(study, window)]
     fits = {name: fit_and_score(market, sights, name, config) for name in names}
     states, told = window_states(study.frames, stocks, window, study.regime, config.seed)
     return Learned(window, sights[0][1], fits, states, told)
 
 
-def _folds(study: Study) -> int:
-    return study.config.ensemble.stacking_folds
+def _whole(study: Study, window: Window) -> list[Window]:
+    """Return a window and its folds."""
+    return [window, *folds_of(window, study.config.ensemble.stacking_folds)]

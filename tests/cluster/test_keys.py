@@ -154,6 +154,19 @@ def test_every_source_and_library_that_trials_compute_with_is_in_the_key_of_the_
     assert computing == set(search.STUDY_LIBRARIES)
 
 
+def test_a_trial_that_other_code_or_features_made_is_another_one_of_the_ledger(
+    here: Market, package: Path, tmp_path: Path
+) -> None:
+    request = search.SearchRequest(root=str(tmp_path), universe=UniverseConfig(sectors={"one": ("S00", "S01")}))
+    seen = {search.asked_of(request, here.frames).made}
+    for name in ("walkforward/trial.py", "models/members/lstm.py", "regime/fit.py", "features/step.py"):
+        edited(package, name)
+        seen.add(search.asked_of(request, here.frames).made)
+    features = replace(here.frames.features, names=("plant.drift", "plant.other"))
+    seen.add(search.asked_of(request, replace(here.frames, features=features)).made)
+    assert len(seen) == 1 + 4 + 1
+
+
 def test_every_source_that_makes_features_is_in_their_key(tmp_path: Path, package: Path) -> None:
     fill(str(tmp_path / "data"))
     store = ParquetStore(str(tmp_path / "data"))

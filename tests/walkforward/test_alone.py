@@ -19,11 +19,11 @@ from benchmarks.honesty import (
 )
 from benchmarks.honesty_market import FREE, Plant, asked, made, study_of, windows_of
 from daytrader_ray.domain.costs import CostConfig
+from daytrader_ray.domain.errors import ConfigError
 from daytrader_ray.domain.regime import Regime
 from daytrader_ray.domain.trading import MASKS, MEMBERS, SCORERS
 from daytrader_ray.models.weights.config import EnsembleConfig
 from daytrader_ray.walkforward.alone import judged, learned, run_alone
-from daytrader_ray.walkforward.fit import Fit
 
 NULL, STRONG = Plant(seed=1, n_sessions=35), Plant(seed=2, strength=0.6, n_sessions=35)
 """Three windows each; the second one's secret is far too strong to be missed."""
@@ -72,7 +72,7 @@ def test_a_trial_reads_its_own_members_alone_and_out_of_fold_scores_apart() -> N
     folded = replace(study, config=study.config.model_copy(update={"ensemble": stacking}))
     (one,) = learned(market, folded, [window], (8,))
     scores = one.fits["xgboost"].scores
-    whole = replace(one, fits={name: Fit(scores + k, {}) for k, name in enumerate(SCORERS)})
+    whole = replace(one, fits={name: replace(one.fits["xgboost"], scores=scores + k) for k, name in enumerate(SCORERS)})
     given = whole.inputs(0b00101)
     inside = [name in ("lstm", "random_forest") for name in SCORERS]
     n = market.rows((window.a[0], window.test[1]))
@@ -80,6 +80,15 @@ def test_a_trial_reads_its_own_members_alone_and_out_of_fold_scores_apart() -> N
     assert np.isfinite(given.scores).any(axis=(0, 1)).tolist() == inside
     assert given.fit_scores is not None and len(given.fit_scores) == len(scores) - len(given.scores)
     assert (given.regimes == Regime.UNKNOWN).all()
+
+
+@pytest.mark.parametrize("option", [{"warm_start": True}, {"tune_members": 2}])
+def test_settings_by_which_fits_hang_together_are_refused(option: dict[str, Any]) -> None:
+    market = made(NULL)
+    study = study_of(market, NULL, FREE)
+    tied = replace(study, config=study.config.model_copy(update=option))
+    with pytest.raises(ConfigError, match="tie fits together"):
+        learned(market, tied, windows_of(market)[:1])
 
 
 def told(label: str, pbo: float | None = 0.5) -> Told:

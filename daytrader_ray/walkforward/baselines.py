@@ -69,16 +69,16 @@ def held(study: Study, symbol: str, windows: Sequence[Window]) -> Float64 | None
 def comparison(
     best: TrialResult, n_ensembles: int, baselines: Sequence[Baseline], p: Mapping[str, float]
 ) -> dict[str, Any]:
-    """Return whether `best` of `n_ensembles` beat every baseline net of cost, that in one sentence, and the figures.
+    """Return whether `best` of `n_ensembles` was ahead of every baseline net of cost, in one sentence, and the figures.
 
-    Compared are the Sharpe ratios of daily returns net of cost, by which `best` was chosen, on the same days. Beside
-    them `p` (Hansen's, that of the best of all ensembles against each), and the mean difference of daily returns with
-    its standard error in basis points.
+    Compared are the Sharpe ratios of daily returns net of cost, by which `best` was chosen, on the same days; whether
+    it beats one by more than luck is the verdict's to say. Beside them `p` (`Assessment.p_against`), and the mean
+    difference of daily returns with its standard error in basis points.
     """
     rows = [_row(best, one, p.get(one.name, math.nan)) for one in baselines]
-    ahead = [one for one in baselines if one.sharpe >= _sharpe(best.returns)]
-    beaten = bool(best.performance.trades) and not ahead
-    return {"beaten": beaten, "sentence": _sentence(best, n_ensembles, baselines, rows), "rows": rows}
+    behind = [one for one in baselines if one.sharpe >= _sharpe(best.returns)]
+    ahead = bool(best.performance.trades) and not behind
+    return {"ahead": ahead, "sentence": _sentence(best, n_ensembles, baselines, rows), "rows": rows}
 
 
 def _row(best: TrialResult, baseline: Baseline, p: float) -> dict[str, Any]:
@@ -101,16 +101,16 @@ def _sentence(
 ) -> str:
     figures = ", ".join(map(_figure, baselines))
     if not best.performance.trades:
-        return f"The best of {n_ensembles} ensembles never traded, so it beats nothing (Sharpe ratio: {figures})."
+        return f"The best of {n_ensembles} ensembles never traded (Sharpe ratio: {figures})."
     mine = _sharpe(best.returns)
-    ahead = [one.name for one in baselines if one.sharpe >= mine]
-    verb = "does not beat" if ahead else "beats" if mine > 0.0 else "loses less than"
-    names = ahead or [one.name for one in baselines]
+    before = [one.name for one in baselines if one.sharpe >= mine]
+    verb = "has no higher Sharpe ratio than" if before else "has a higher Sharpe ratio than"
+    names = before or [one.name for one in baselines]
     return (
-        f"Net of cost the best of {n_ensembles} ensembles {verb} {_listed(names)}: Sharpe ratio {mine:.2f} against "
+        f"Net of cost the best of {n_ensembles} ensembles {verb} {_listed(names)} on these days: {mine:.2f} against "
         f"{figures}. Its daily return less theirs in basis points, with one standard error: "
-        f"{', '.join(map(_gap, rows))}. It was chosen on these very days, they were not; p is how often the best of as "
-        "many without an advantage looks as good."
+        f"{', '.join(map(_gap, rows))}. It was chosen on these very days, they were not; the verdict says what luck "
+        "explains."
     )
 
 

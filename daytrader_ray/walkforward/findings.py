@@ -132,9 +132,9 @@ def _judged(study: Study, asked: Asked, done: Done, ledger: Sequence[Entry], tes
         _others(ledger, keys, ensembles, tested),
         seed,
     )
-    best = ensembles[found.best]
+    best, looks = ensembles[found.best], [tested[-1]]
     dsr = {trial.mask: plain(psr(trial.returns, found.sr0)) for trial in ensembles}
-    judged = verdict(found, _stands(study, asked, best, tested))
+    judged = verdict(found, _stands(study, asked, best, tested, looks))
     return {
         "configuration": configuration,
         "ensembles": 1 + len(ensembles),
@@ -145,8 +145,8 @@ def _judged(study: Study, asked: Asked, done: Done, ledger: Sequence[Entry], tes
             "capacity": capacity_dict(best),
         },
         "verdict": {"label": judged.label, "sentence": judged.sentence},
-        "statistics": found.as_dict(),
-        "baselines": comparison(best, len(ensembles), beside, found.spa_against),
+        "statistics": found.as_dict() | {"looks": len(looks), "first_look": looks[0]},
+        "baselines": comparison(best, len(ensembles), beside, found.p_against()),
         "trials": [
             trial_dict(trial, seed)
             | {"key": keys.get(trial.mask), "dsr": dsr.get(trial.mask), "baseline": trial.mask >= N_ENSEMBLES}
@@ -168,13 +168,15 @@ def _others(
     return ratios(overlapping(ledger, tested[0], tested[-1]), set(keys.values()), curves)
 
 
-def _stands(study: Study, asked: Asked, best: TrialResult, tested: Sequence[str]) -> Stands:
+def _stands(study: Study, asked: Asked, best: TrialResult, tested: Sequence[str], looks: Sequence[str]) -> Stands:
     return Stands(
         members=members_of(best.mask),
         first=tested[0],
         last=tested[-1],
         symbols=_traded(study),
         market=asked.market,
+        cash=study.config.cash,
+        looks=looks,
         hindsight=hindsight(asked.universe, tested),
     )
 

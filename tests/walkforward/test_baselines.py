@@ -27,17 +27,16 @@ def beside(name: str, returns: tuple[float, ...], trades: int = 9) -> Baseline:
     return Baseline(name, (name,), np.array(returns), trades)
 
 
-def test_an_ensemble_that_beats_all_says_so_and_that_it_was_chosen_here() -> None:
+def test_an_ensemble_ahead_of_all_says_so_and_that_it_was_chosen_here() -> None:
     never = beside("boosting", (0.0, 0.0), trades=0)
     others = [CASH, beside("logistic", (0.01, -0.006)), never]
     said = comparison(trial(9, (0.01, -0.005)), 31, others, {"cash": 0.25, "logistic": 0.5})
-    assert said["beaten"] is True
+    assert said["ahead"] is True
     assert said["sentence"] == (
-        "Net of cost the best of 31 ensembles beats cash, logistic and boosting: Sharpe ratio 3.74 against cash 0.00, "
-        "logistic 2.81, boosting never traded (counted as 0). Its daily return less theirs in basis points, with one "
-        "standard error: cash +25.0 ± 75.0 (p 0.25), logistic +5.0 ± 5.0 (p 0.50), boosting +25.0 ± 75.0. It was "
-        "chosen on these very days, they were not; p is how often the best of as many without an advantage looks as "
-        "good."
+        "Net of cost the best of 31 ensembles has a higher Sharpe ratio than cash, logistic and boosting on these "
+        "days: 3.74 against cash 0.00, logistic 2.81, boosting never traded (counted as 0). Its daily return less "
+        "theirs in basis points, with one standard error: cash +25.0 ± 75.0 (p 0.25), logistic +5.0 ± 5.0 (p 0.50), "
+        "boosting +25.0 ± 75.0. It was chosen on these very days, they were not; the verdict says what luck explains."
     )
     assert [row["name"] for row in said["rows"]] == ["cash", "logistic", "boosting"]
     assert said["rows"][0]["sharpe"] is None and said["rows"][2]["p"] is None
@@ -47,20 +46,20 @@ def test_an_ensemble_that_beats_all_says_so_and_that_it_was_chosen_here() -> Non
 @pytest.mark.parametrize("returns", [(0.01, -0.005), (0.01, 0.0)])
 def test_one_baseline_as_good_is_enough_to_fail(returns: tuple[float, ...]) -> None:
     said = comparison(trial(9, (0.01, -0.005)), 31, [beside("logistic", returns), CASH], {})
-    assert said["beaten"] is False
-    assert "does not beat logistic:" in said["sentence"]
+    assert said["ahead"] is False
+    assert "has no higher Sharpe ratio than logistic on these days:" in said["sentence"]
 
 
-def test_an_ensemble_that_never_traded_beats_nobody() -> None:
+def test_an_ensemble_that_never_traded_is_ahead_of_nobody() -> None:
     said = comparison(trial(1, (0.0, 0.0), trades=0), 31, [CASH, beside("SPY", (-0.01, 0.0))], {})
-    assert said["beaten"] is False
+    assert said["ahead"] is False
     assert "never traded" in said["sentence"] and "SPY -11.22" in said["sentence"]
 
 
-def test_of_two_that_lose_the_better_one_loses_less() -> None:
+def test_of_two_that_lose_the_better_one_is_ahead() -> None:
     said = comparison(trial(9, (-0.01, 0.005)), 31, [beside("logistic", (-0.02, 0.005))], {})
-    assert said["beaten"] is True
-    assert "loses less than logistic: Sharpe ratio -3.74 against" in said["sentence"]
+    assert said["ahead"] is True
+    assert "has a higher Sharpe ratio than logistic on these days: -3.74 against" in said["sentence"]
 
 
 def test_spy_is_held_over_the_steps_and_pays_one_round_trip() -> None:

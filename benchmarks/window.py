@@ -58,19 +58,23 @@ def universe() -> UniverseConfig:
 
 def stored() -> str:
     """Return the root of the store, its bars and features made where they are not there yet; Ray must be running."""
-    store = ParquetStore(str(FOLDER))
-    wanted = universe()
-    grid = session_grid(FIRST, LAST)
-    market = Market(SandboxConfig(first_session=FIRST, n_sessions=len(grid.sessions)), grid)
+    wanted, root = universe(), str(FOLDER)
+    fill(FOLDER, wanted, FIRST, LAST)
+    build(FeatureRequest(root=root, symbols=wanted.symbols, universe=wanted))
+    return root
+
+
+def fill(root: Path, wanted: UniverseConfig, first: dt.date, last: dt.date) -> None:
+    """Write the bars of the synthetic market that are not there yet."""
+    store, grid = ParquetStore(str(root)), session_grid(first, last)
+    market = Market(SandboxConfig(first_session=first, n_sessions=len(grid.sessions)), grid)
     for symbol in wanted.symbols:
-        for month, first, last in Kind.MINUTE.parts(FIRST, LAST):
-            if not store.is_downloaded(symbol, first, last):
-                sessions = [s for s, session in enumerate(grid.sessions) if first <= session.date <= last]
+        for month, start, end in Kind.MINUTE.parts(first, last):
+            if not store.is_downloaded(symbol, start, end):
+                sessions = [s for s, session in enumerate(grid.sessions) if start <= session.date <= end]
                 bars = [market.bars(symbol, s) for s in sessions]
                 minutes = np.concatenate([grid.minute_of_row[_rows(grid.first_row, s)] for s in sessions])
-                store.write_bars(symbol, month, _table(minutes, bars), (first, last))
-    build(FeatureRequest(root=store.root, symbols=wanted.symbols, universe=wanted))
-    return store.root
+                store.write_bars(symbol, month, _table(minutes, bars), (start, end))
 
 
 def _rows(first_row: np.ndarray, session: int) -> slice:

@@ -18,9 +18,11 @@ def main() -> dict[str, Any]:
     parser.add_argument("--symbols", help="A,B,C instead of the profile's universe")
     for span in ("--train", "--test", "--step"):
         parser.add_argument(span)
+    parser.add_argument("--tune-members", type=int, help="candidates of options for each member")
     given = parser.parse_args()
     with started(data_root=given.data):
-        request = search_request(load(given.profile, given.data), given.symbols, given.train, given.test, given.step)
+        profile = load(given.profile, given.data)
+        request = search_request(profile, given.symbols, given.train, given.test, given.step, given.tune_members)
         report = search(request)
     return report.summary()
 

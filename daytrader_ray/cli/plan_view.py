@@ -30,12 +30,13 @@ def lines(plan: "Plan") -> Iterator[str]:
     """Yield what a search would do, in sentences."""
     sessions, work = plan.grid.sessions, plan.work
     yield f"{len(sessions)} sessions, {sessions[0].date} to {sessions[-1].date}."
+    needed = f"Fits: {plan.fits.members} of members and {plan.fits.baselines} of baselines"
     if work is None:
-        yield "Fits, time and memory: known when the features are up to date; run `daytrader features` (a search does)."
+        yield f"{needed}. Which of them are kept, time and memory are known when `daytrader features` has run."
         return
     yield (
-        f"Fits: {work.fits.members} of members ({work.cached.members} kept) and {work.fits.baselines} of baselines "
-        f"({work.cached.baselines} kept); {work.fits.all - work.cached.all} to make, {plan.at_once} at once."
+        f"{needed}, of which {work.cached.members} and {work.cached.baselines} are kept; "
+        f"{plan.fits.all - work.cached.all} to make, {plan.at_once} at once."
     )
     if plan.minutes is None:
         yield f"Time: not known before this store has seen one of each: {', '.join(plan.untimed)}."

@@ -28,20 +28,22 @@ def search_request(
     train: str | None = None,
     test: str | None = None,
     step: str | None = None,
+    tune_members: int | None = None,
 ) -> "SearchRequest":
-    """Return the request of a profile; `symbols` (A,B,C) replaces its universe, spans replace its own."""
+    """Return the request of a profile; `symbols` (A,B,C) replaces its universe, what else is given its own."""
     from daytrader_ray.cluster.search import SearchRequest
     from daytrader_ray.features.feature_set import feature_set
 
     universe = profile.universe
     if symbols is not None:
         universe = universe.replaced_by(symbols_of(symbols))
-    spans = {key: text for key, text in (("train", train), ("test", test), ("step", step)) if text is not None}
+    given = {"train": train, "test": test, "step": step, "tune_members": tune_members}
+    changes = {key: value for key, value in given.items() if value is not None}
     request = SearchRequest(
         root=profile.root,
         universe=universe,
         features=profile.features,
-        config=profile.search.model_copy(update=spans),
+        config=profile.search.model_copy(update=changes),
         labels=profile.labels,
         kernel=profile.kernel,
         costs=profile.costs,

@@ -1,6 +1,6 @@
 """`daytrader search`: every ensemble through every walk-forward window."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,6 +16,9 @@ def command(  # noqa: PLR0913 - one argument for each option
     train: Annotated[str | None, typer.Option(help="Training span: 6m, 26w or 120s (sessions).")] = None,
     test: Annotated[str | None, typer.Option(help="Test span.")] = None,
     step: Annotated[str | None, typer.Option(help="Distance between windows.")] = None,
+    tune_members: Annotated[
+        int | None, typer.Option(min=1, help="Candidates of options for each member, all fitted; B chooses.")
+    ] = None,
     cpus: Annotated[int | None, typer.Option(min=1, help="CPUs to use; default all. The result is the same.")] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print windows, fits, time and memory, and do nothing.")
@@ -40,7 +43,7 @@ def command(  # noqa: PLR0913 - one argument for each option
     from daytrader_ray.cluster.runtime import started
     from daytrader_ray.cluster.search import search
 
-    request = search_request(load(profile, data), symbols, train, test, step)
+    request = search_request(load(profile, data), symbols, train, test, step, tune_members)
     if dry_run:
         planned = plan(request, cpus)
         plan_view.show(planned)
@@ -76,6 +79,8 @@ def show(report: "SearchReport", n_best: int = 5) -> None:
     console.print(report.result["baselines"]["sentence"], soft_wrap=True)
     console.print(_labels(report.result["labels"]), soft_wrap=True)
     console.print(_features(report.result["selection"]), soft_wrap=True)
+    for line in _tuned(report.result):
+        console.print(line, soft_wrap=True)
     made, needed = report.fits_run, report.fits
     console.print(
         f"Scheme '{report.summary()['scheme']}', {report.result['windows_used']} windows. Fits made now: "
@@ -83,6 +88,16 @@ def show(report: "SearchReport", n_best: int = 5) -> None:
         f"{_took(report.seconds)} Result: {report.path}\nNext: daytrader report",
         soft_wrap=True,
     )
+
+
+def _tuned(result: Mapping[str, Any]) -> Iterator[str]:
+    """Say which options the last window's members had, where candidates were tried."""
+    n = result["settings"]["search"]["tune_members"]
+    if n > 1:
+        yield f"Options of the last window, chosen by B among at most {n} candidates a member:"
+        for name, options in result["kept"][-1]["options"].items():
+            told = (f"{key} {round(value, 4) if isinstance(value, float) else value}" for key, value in options.items())
+            yield f"  {name}: {', '.join(told) or 'as configured'}"
 
 
 def _took(seconds: Mapping[str, float]) -> str:

@@ -6,25 +6,26 @@ map the features from the store; what goes through Ray's object store, once, are
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from daytrader_ray.adapters.atomic import atomic_write_json
+from daytrader_ray.adapters.atomic import atomic_write_bytes, atomic_write_json
 from daytrader_ray.adapters.score_tables import ScoreTable
 from daytrader_ray.cluster.fit_jobs import Job
-from daytrader_ray.cluster.kept import exists, keep_seconds, known_seconds, load_view
+from daytrader_ray.cluster.kept import exists, keep_seconds, known_seconds, load_state, load_view, packed
 from daytrader_ray.cluster.tasks import granted, unordered
 from daytrader_ray.domain.errors import ConfigError
 from daytrader_ray.domain.trading import SCORERS
 from daytrader_ray.models.scaling import View
 from daytrader_ray.walkforward.config import SearchConfig
 from daytrader_ray.walkforward.cut import only_features
-from daytrader_ray.walkforward.fit import CPU, GPU, Fit, Market, Sight, bytes_of_fit, configured, fit_and_score
+from daytrader_ray.walkforward.fit import CPU, GPU, Market, Sight, bytes_of_fit, configured, fit_and_score
+from daytrader_ray.walkforward.tuning import chosen, ic_on_b, with_options
 from daytrader_ray.walkforward.view import view_of
 from daytrader_ray.walkforward.windows import Window
 
@@ -45,7 +46,9 @@ def run_fits(
     Each result is written whole as soon as it is there, so that an interrupted search goes on where it stopped.
     """
     missing = [job for job in jobs if not job.there]
-    views = {path: window for job in jobs for window, path in job.sights}
+    views = dict[str, Window]()
+    for window, path in (sight for job in jobs for sight in job.sights):
+        views.setdefault(path, window)  # of the windows that share one the first chooses
     unseen = [(path, window) for path, window in views.items() if not exists(path)]
     progress("selections", len(views) - len(unseen), len(views))
     if not missing and not unseen:
@@ -58,23 +61,46 @@ def run_fits(
     fit = fit_tasks(_timed_fit, config, memory)
     shared = ray.put(for_fits(market))
     choose = ray.remote(num_cpus=1, memory=memory, max_retries=2)(_timed_view)
-    chosen = unordered((path, partial(choose.remote, shared, window, config)) for path, window in unseen)
-    for n, (path, (view, spent)) in enumerate(chosen, start=len(views) - len(unseen) + 1):
-        seconds["view"] = spent
+    seen = unordered((path, partial(choose.remote, shared, window, config)) for path, window in unseen)
+    for n, (path, (view, spent)) in enumerate(seen, start=len(views) - len(unseen) + 1):
+        keep_seconds(root, {"view": spent})
         atomic_write_json(path, view.as_dict())
         progress("selections", n, len(views))
     progress("fits", len(jobs) - len(missing), len(jobs))
+    written = {job.after for job in missing if job.after is None or exists(job.after)}
     work = (
-        (job, partial(fit[job.member].remote, shared, _load_sights(job), job.member, config))
-        for job in longest_first(missing, seconds)
+        None if job is None else (job, partial(fit[job.member].remote, shared, *_told(job, config)))
+        for job in longest_first(missing, seconds, written)
     )
     for n, (job, (found, spent)) in enumerate(unordered(work), start=len(jobs) - len(missing) + 1):
         seconds[job.member] = spent
+        keep_seconds(root, {job.member: spent})
         atomic_write_json(job.beside, found.importances)
+        if job.state is not None:
+            atomic_write_bytes(job.state, found.state)
+            written.add(job.state)
         save_scores(market, job, found.scores)
         progress("fits", n, len(jobs))
-    keep_seconds(root, seconds)
     return missing
+
+
+def picked(market: Market, jobs: Sequence[Job]) -> list[dict[str, Job]]:
+    """Return by member, for each window, the fits that its ensembles trade: of the candidate that B has chosen so far.
+
+    What was fitted must be there.
+    """
+    windows = list({job.window.index: job.window for job in jobs}.values())
+    found: list[dict[str, Job]] = [{} for _ in windows]
+    for name in SCORERS:
+        mine = [[job for job in jobs if job.member == name and job.window is window] for window in windows]
+        tables = [[_ic(market, job) for job in some] if len(some) > 1 else [0.0] for some in mine]
+        for k, candidate in enumerate(chosen(np.array(tables))):
+            found[k][name] = mine[k][candidate]
+    return found
+
+
+def _ic(market: Market, job: Job) -> float:
+    return ic_on_b(market, job.window, ScoreTable.read(job.path).part("b"))
 
 
 def for_fits(market: Market) -> Market:
@@ -83,31 +109,51 @@ def for_fits(market: Market) -> Market:
     return replace(market, frames=only_features(market.frames), labels=labels)
 
 
-def longest_first(jobs: Iterable[Job], seconds: Mapping[str, float]) -> Iterator[Job]:
+def longest_first(
+    jobs: Iterable[Job], seconds: Mapping[str, float], written: Collection[str | None]
+) -> Iterator[Job | None]:
     """Yield jobs, each time one of the member whose last fit took longest, as `seconds` by then says.
 
-    Members that it does not know yet come first. So no long fit is left for the end, when other workers are idle.
+    Members that it does not know yet come first. So no long fit is left for the end, when other workers are idle. A job
+    waits until the state that it begins with is `written`; None says that all the others do.
     """
     waiting = list(jobs)
     while waiting:
-        longest = max(waiting, key=lambda job: seconds.get(job.member, math.inf))
-        waiting.remove(longest)
+        ready = [job for job in waiting if job.after is None or job.after in written]
+        longest = max(ready, key=lambda job: seconds.get(job.member, math.inf), default=None)
+        if longest is not None:
+            waiting.remove(longest)
         yield longest
 
 
-def _timed_fit(market: Market, sights: Sequence[Sight], member: str, config: SearchConfig) -> tuple[Fit, float]:
+class Left(NamedTuple):
+    """What a worker sends back of a fit: as in `Fit`, with the state as the bytes of its file where one is kept."""
+
+    scores: Float64
+    importances: Mapping[str, Mapping[str, float]]
+    state: bytes
+
+
+def _told(job: Job, config: SearchConfig) -> tuple[Any, ...]:
+    """Return what a worker is told of a fit: its windows, its member, where it begins and whether its state is kept."""
+    sights = [(window, load_view(path)) for window, path in job.sights]
+    return sights, job.member, with_options(config, job.member, job.options), job.after, job.state is not None
+
+
+def _timed_fit(
+    market: Market, sights: Sequence[Sight], member: str, config: SearchConfig, after: str | None, keeps: bool
+) -> tuple[Left, float]:
     """Return what is kept of a member's fit and the CPU seconds that it took."""
-    start = time.process_time()
-    return fit_and_score(market, sights, member, config), time.process_time() - start
+    begun = time.process_time()
+    start = load_state(after, configured(member, config).load) if after is not None else None
+    fit = fit_and_score(market, sights, member, config, start)
+    left = Left(fit.scores, fit.importances, packed(fit.state) if keeps else b"")
+    return left, time.process_time() - begun
 
 
 def _timed_view(market: Market, window: Window, config: SearchConfig) -> tuple[View, float]:
     start = time.process_time()
     return view_of(market, window, config), time.process_time() - start
-
-
-def _load_sights(job: Job) -> list[Sight]:
-    return [(window, load_view(path)) for window, path in job.sights]
 
 
 def fit_tasks(function: Callable[..., Any], config: SearchConfig, memory: int) -> dict[str, Any]:

@@ -2,7 +2,10 @@
 
 import io
 import json
+import tempfile
+import zipfile
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -11,6 +14,7 @@ import numpy.typing as npt
 from daytrader_ray.adapters.atomic import atomic_write_bytes
 from daytrader_ray.adapters.folder import Folder
 from daytrader_ray.domain.errors import DataError
+from daytrader_ray.models.members.surface import Fitted
 from daytrader_ray.models.scaling import View
 
 T = TypeVar("T")
@@ -58,6 +62,27 @@ def keep_seconds(root: str, seconds: Mapping[str, float]) -> None:
     )
 
 
+def packed(fitted: Fitted) -> bytes:
+    """Return what a fitted member saves as the bytes of one archive; equal members are equal bytes."""
+    sink = io.BytesIO()
+    with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(sink, "w") as archive:
+        fitted.save(Path(folder))
+        for file in sorted(Path(folder).iterdir()):
+            archive.writestr(zipfile.ZipInfo(file.name), file.read_bytes())
+    return sink.getvalue()
+
+
+def load_state(path: str, load: Callable[[Path], Fitted]) -> Fitted:
+    """Read a fitted member from an archive that `packed` made."""
+
+    def parse(content: bytes) -> Fitted:
+        with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(io.BytesIO(content)) as archive:
+            archive.extractall(folder)
+            return load(Path(folder))
+
+    return _loaded(path, parse)
+
+
 def _loaded(path: str, parse: Callable[[bytes], T]) -> T:
     folder, name = _split(path)
     content, hint = folder.read(name), "remove it and search again"
@@ -65,7 +90,7 @@ def _loaded(path: str, parse: Callable[[bytes], T]) -> T:
         raise DataError(f"{path}: there is no such file", "search again")
     try:
         return parse(content)
-    except (ValueError, TypeError, LookupError, AttributeError, EOFError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(f"{path}: damaged: {str(error) or type(error).__name__}", hint) from None
 
 

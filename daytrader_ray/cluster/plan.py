@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import psutil
 
-from daytrader_ray.adapters.frames import load_frames
-from daytrader_ray.cluster.features import current_set, without_absent_indices
+from daytrader_ray.cluster.features import current_set
 from daytrader_ray.cluster.fit_jobs import Counts, Job, jobs_of
 from daytrader_ray.cluster.fits import for_fits
 from daytrader_ray.cluster.kept import exists, known_seconds
@@ -19,7 +18,9 @@ from daytrader_ray.cluster.search import (
     found_in,
     market_of,
     regime_paths,
+    stored_frames,
     stored_grid,
+    trials_of,
 )
 from daytrader_ray.domain.panel import Frames
 from daytrader_ray.domain.sessions import SessionGrid
@@ -39,7 +40,6 @@ class Work:
     process holds of the market, `a_fit` what each worker takes.
     """
 
-    fits: Counts
     cached: Counts
     to_do: Mapping[str, int]
     held: int
@@ -48,11 +48,12 @@ class Work:
 
 @dataclass(frozen=True)
 class Plan:
-    """The windows of a search by their dates, and the work; `work` is None while features are not up to date."""
+    """The windows of a search, its fits, and what is left to do: `work` is None while features are not up to date."""
 
     spec: str
     grid: SessionGrid
     windows: tuple[Window, ...]
+    fits: Counts
     work: Work | None
     seconds: Mapping[str, float]
     cpus: int
@@ -88,9 +89,9 @@ class Plan:
             "spec": self.spec,
             "sessions": {"first": str(sessions[0].date), "last": str(sessions[-1].date), "n": len(sessions)},
             "windows": [dated(self.grid, window) for window in self.windows],
-            "fits": work and work.fits.members,
+            "fits": self.fits.members,
             "fits_cached": work and work.cached.members,
-            "baseline_fits": work and work.fits.baselines,
+            "baseline_fits": self.fits.baselines,
             "baseline_fits_cached": work and work.cached.baselines,
             "fits_at_once": work and self.at_once,
             "minutes": self.minutes and round(self.minutes, 1),
@@ -105,11 +106,13 @@ def plan(request: SearchRequest, cpus: int | None = None) -> Plan:
     machine = known_seconds(request.root), cpus or os.cpu_count() or 1, psutil.virtual_memory().available
     if name is None:
         grid = stored_grid(request)
-        return Plan(str(request.spec), grid, found_in(grid, request), None, *machine)
-    frames = load_frames(request.root, without_absent_indices(request.root, request.universe.symbols), name)
+        found = found_in(grid, request)
+        return Plan(str(request.spec), grid, found, Counts.asked(found, request.config), None, *machine)
+    frames = stored_frames(request, name)
     grid = frames.panel.grid
     found = found_in(grid, request)
-    return Plan(str(request.spec), grid, found, _work(request, frames, found), *machine)
+    fits = Counts.asked(found, request.config)
+    return Plan(str(request.spec), grid, found, fits, _work(request, frames, found), *machine)
 
 
 def _work(request: SearchRequest, frames: Frames, found: Sequence[Window]) -> Work:
@@ -117,10 +120,13 @@ def _work(request: SearchRequest, frames: Frames, found: Sequence[Window]) -> Wo
     jobs = jobs_of(market, found, config, request.labels, request.root)
     missing = [job for job in jobs if not job.there]
     views = {path for job in jobs for _, path in job.sights if not exists(path)}
-    regimes = [path for path in regime_paths(request, frames, found) if not exists(path)]
-    to_do = {"view": len(views), "regime": len(regimes), "trial": len(MASKS) * len(found), **_by_member(missing)}
+    paths = regime_paths(request, frames, found)
+    regimes = [path for path in paths if not exists(path)]
+    trials = len(MASKS)
+    if not missing and not regimes:  # a trial has a key only when all that it is made of is there
+        trials = sum(not exists(path) for path in trials_of(request, market, jobs, paths).paths.values())
+    to_do = {"view": len(views), "regime": len(regimes), "trial": trials * len(found), **_by_member(missing)}
     return Work(
-        fits=Counts.of(jobs),
         cached=Counts.of(job for job in jobs if job.there),
         to_do={name: n for name, n in to_do.items() if n},
         held=bytes_in(without_features(frames)) + bytes_in(for_fits(market).labels),

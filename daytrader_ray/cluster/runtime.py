@@ -6,9 +6,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
+
 from daytrader_ray.domain.errors import ConfigError
 
-OBJECT_STORE_BYTES = 512 * 2**20
+OBJECT_STORE_BYTES = 2 * 2**30
+"""Holds what the trials of fifty stocks and two years share; a quarter of the machine's memory at most. Memory is taken
+only for what lies there."""
 LOOPBACK = "127.0.0.2"
 """Ray turns 127.0.0.1 into the address of the outer interface; this one stays on loopback."""
 
@@ -54,7 +58,7 @@ def _start(address: str, cpus: int | None) -> None:
         num_cpus=cpus or os.cpu_count(),
         include_dashboard=False,
         _node_ip_address=LOOPBACK,
-        object_store_memory=OBJECT_STORE_BYTES,
+        object_store_memory=min(OBJECT_STORE_BYTES, psutil.virtual_memory().total // 4),
         log_to_driver=False,
         logging_level=logging.ERROR,
     )

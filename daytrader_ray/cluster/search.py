@@ -16,7 +16,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -31,7 +31,7 @@ from daytrader_ray.adapters.spreads import half_spreads
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.cluster.features import FeatureRequest, build, without_absent_indices
 from daytrader_ray.cluster.fit_jobs import FIT_SOURCES, LIBRARIES, MEMBER_SOURCES, Counts, Job, jobs_of
-from daytrader_ray.cluster.fits import Progress, run_fits, silent
+from daytrader_ray.cluster.fits import Progress, picked, run_fits, silent
 from daytrader_ray.cluster.kept import exists, keep_seconds, load_array, load_json, load_view, save_array
 from daytrader_ray.cluster.tasks import unordered
 from daytrader_ray.cluster.trials import WindowFiles, run_trials
@@ -44,7 +44,7 @@ from daytrader_ray.domain.errors import DataError
 from daytrader_ray.domain.panel import Frames
 from daytrader_ray.domain.sessions import SessionGrid
 from daytrader_ray.domain.sources import digest_of_sources
-from daytrader_ray.domain.trading import MASKS, SCORERS
+from daytrader_ray.domain.trading import MASKS, MEMBERS, SCORERS
 from daytrader_ray.engine.config import KernelConfig
 from daytrader_ray.features.feature_set import FeaturesConfig, feature_set
 from daytrader_ray.models.labels import LabelConfig, triple_barrier
@@ -173,20 +173,14 @@ def search(request: SearchRequest, progress: Progress = silent) -> SearchReport:
     paths = regime_paths(request, frames, found)
     made = run_fits(market, jobs, request.config, request.root, watch)
     run_regimes(request, market, found, paths, watch)
-    study = study_of(request, market)
-    files = [
-        WindowFiles(window, tuple(job.path for job in jobs if job.window is window), path)
-        for window, path in zip(found, paths, strict=True)
-    ]
-    asked = asked_of(request, frames)
-    content = _content(study, asked, files)
-    trials = run_trials(study, files, _trial_paths(request.root, content, files), watch)
+    ready = trials_of(request, market, jobs, paths)
+    trials = run_trials(ready.study, ready.files, ready.paths, watch)
     watch("verdict", 0, 1)
     _note(request.root, watch)
-    done = _done(jobs, files, trials)
+    done = _done(jobs, ready, trials)
     ledger = ledger_store.read(request.root)
-    result = findings(market, study, asked, done, ledger, f"search-{key_of(content)[:16]}")
-    result["kept"] = [{"scores": [_name(path) for path in file.scores], "regime": _name(file.regime)} for file in files]
+    result = findings(market, ready.study, ready.asked, done, ledger, f"search-{ready.key[:16]}")
+    result["kept"] = [_kept(file, mine) for file, mine in zip(ready.files, ready.traded, strict=True)]
     ledger_store.write(request.root, entries_of(result))
     path = f"{request.root}/{REPORTS}/{result['id']}.json"
     atomic_write_json(path, result)
@@ -220,7 +214,12 @@ def frames_of(request: SearchRequest, progress: Progress = silent) -> Frames:
     """Return the frames of a request's universe, building the features that are not there yet; Ray must be running."""
     wanted = feature_request(request)
     report = build(wanted, lambda done, of: progress("features", done, of))
-    frames = load_frames(request.root, without_absent_indices(request.root, wanted.symbols), report.name)
+    return stored_frames(request, report.name)
+
+
+def stored_frames(request: SearchRequest, name: str) -> Frames:
+    """Return the frames of a request's universe, with the features of the stored set `name`."""
+    frames = load_frames(request.root, without_absent_indices(request.root, request.universe.symbols), name)
     return replace(frames, half_spread_bps=half_spreads(ParquetStore(request.root), frames.panel, request.costs))
 
 
@@ -350,12 +349,32 @@ def asked_of(request: SearchRequest, frames: Frames) -> Asked:
     return Asked(request.universe, request.labels, ParquetStore(request.root).market(), key_of(made))
 
 
-def _content(study: Study, asked: Asked, files: Sequence[WindowFiles]) -> dict[str, Any]:
-    """Return all that the trials of a search are made of."""
-    return {
+class Trials(NamedTuple):
+    """What trials are run with: the fits that they trade in each window, by member, and where each trial is kept.
+
+    `key` is that of all that they are made of.
+    """
+
+    study: Study
+    asked: Asked
+    traded: Sequence[Mapping[str, Job]]
+    files: Sequence[WindowFiles]
+    paths: Mapping[int, str]
+    key: str
+
+
+def trials_of(request: SearchRequest, market: Market, jobs: Sequence[Job], regimes: Sequence[str]) -> Trials:
+    """Return the trials of fits and regimes that are all there; nothing is computed yet."""
+    study, asked, traded = study_of(request, market), asked_of(request, market.frames), picked(market, jobs)
+    files = [
+        WindowFiles(mine[MEMBERS[0]].window, tuple(job.path for job in mine.values()), path)
+        for mine, path in zip(traded, regimes, strict=True)
+    ]
+    content = {
         "fits": [[_name(path) for path in file.scores] for file in files],
         "regimes": [_name(file.regime) for file in files],
         "bars": digest_of_panel(study.frames.panel),
+        "half_spread": digest_of_arrays([study.frames.half_spread_bps]),
         "tradable": digest_of_arrays([study.tradable]),
         "sector_limit": digest_of_arrays([study.sector_limit]),
         "events": {str(date): digest_of_arrays([scale]) for date, scale in sorted(study.event_scale.items())},
@@ -363,25 +382,29 @@ def _content(study: Study, asked: Asked, files: Sequence[WindowFiles]) -> dict[s
         "sources": digest_of_sources(STUDY_SOURCES),
         "libraries": versions_of(STUDY_LIBRARIES),
     }
-
-
-def _trial_paths(root: str, content: Mapping[str, Any], files: Sequence[WindowFiles]) -> dict[int, str]:
-    """Return where each trial is kept, by mask: under the key of what it is made of, of its own members' fits alone."""
-    found = {}
-    for mask in MASKS:
+    paths = {}
+    for mask in MASKS:  # each under the key of what it is made of, of its own members' fits alone
         fits = [[_name(file.scores[bit]) for bit in range(len(SCORERS)) if mask >> bit & 1] for file in files]
-        found[mask] = f"{root}/{TRIALS}/{key_of({**content, 'fits': fits, 'mask': mask})}.json"
-    return found
+        paths[mask] = f"{request.root}/{TRIALS}/{key_of({**content, 'fits': fits, 'mask': mask})}.json"
+    return Trials(study, asked, traded, files, paths, key_of(content))
 
 
-def _done(jobs: Sequence[Job], files: Sequence[WindowFiles], trials: Mapping[int, Sequence[WindowResult]]) -> Done:
-    used = [file.window for file in files]
-    mine = [[job for job in jobs if job.window is window] for window in used]
+def _kept(file: WindowFiles, traded: Mapping[str, Job]) -> dict[str, Any]:
+    """Return the names of a window's files, and with which options its members were fitted."""
+    return {
+        "view": _name(traded[MEMBERS[0]].view),
+        "scores": [_name(path) for path in file.scores],
+        "regime": _name(file.regime),
+        "options": {name: dict(traded[name].options) for name in MEMBERS},
+    }
+
+
+def _done(jobs: Sequence[Job], ready: Trials, trials: Mapping[int, Sequence[WindowResult]]) -> Done:
     return Done(
-        windows=used,
-        views=[load_view(some[0].view) for some in mine],
-        importances=[{job.member: load_json(job.beside) for job in some} for some in mine],
-        regimes=[(load_array(file.regime), load_json(_beside(file.regime))) for file in files],
+        windows=[file.window for file in ready.files],
+        views=[load_view(mine[MEMBERS[0]].view) for mine in ready.traded],
+        importances=[{name: load_json(job.beside) for name, job in mine.items()} for mine in ready.traded],
+        regimes=[(load_array(file.regime), load_json(_beside(file.regime))) for file in ready.files],
         trials=trials,
         fits=Counts.of(jobs).all,
     )

@@ -5,26 +5,31 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from daytrader_ray.adapters import model_store
 from daytrader_ray.adapters.store import ParquetStore
+from daytrader_ray.cluster.fit_jobs import CHAIN, beside
 from daytrader_ray.cluster.fits import Progress, fit_tasks, for_fits, silent
-from daytrader_ray.cluster.search import SearchRequest, frames_of, load_result, market_of, study_of
+from daytrader_ray.cluster.kept import exists, load_state, load_view
+from daytrader_ray.cluster.search import SIGNALS, SearchRequest, frames_of, load_result, market_of, study_of
 from daytrader_ray.cluster.tasks import granted, unordered
 from daytrader_ray.domain.content import digest_of_panel
 from daytrader_ray.domain.errors import ConfigError, DataError
-from daytrader_ray.domain.trading import MEMBERS, members_of
+from daytrader_ray.domain.trading import MEMBERS, SCORERS, members_of
 from daytrader_ray.features.feature_set import feature_set
 from daytrader_ray.models.bundle import Bundle, SearchVerdict, differences
-from daytrader_ray.models.calibration import Calibrated
+from daytrader_ray.models.scaling import View
 from daytrader_ray.universe.config import UniverseConfig
+from daytrader_ray.walkforward.config import SearchConfig
 from daytrader_ray.walkforward.cut import cut
-from daytrader_ray.walkforward.fit import Market, bytes_of_fit, fit_member, out_of_fold
+from daytrader_ray.walkforward.fit import Made, Market, bytes_of_fit, configured, fit_member, out_of_fold
 from daytrader_ray.walkforward.train import Learned, assemble
+from daytrader_ray.walkforward.tuning import with_options
 from daytrader_ray.walkforward.view import view_of
 from daytrader_ray.walkforward.windows import Window, folds_of, latest_train, training_window
 
@@ -82,7 +87,8 @@ def train(
     study = study_of(request, market)
     skills = _skills(request, chosen, grid.sessions[sessions[1] - 1].date)
     behind = _search_behind(request, chosen)
-    learned = _learn(market, window, members_of(chosen), skills, request, progress)
+    traded = _traded_before(request, grid.sessions[sessions[1] - 1].date)
+    learned = _learn(market, window, members_of(chosen), skills, request, traded, progress)
     plan = {
         "data": digest_of_panel(market.frames.panel),
         "market": ParquetStore(request.root).market(),
@@ -160,24 +166,71 @@ def _skills(request: SearchRequest, mask: int, last: dt.date) -> Float64:
     return np.array([ic[: len(MEMBERS)] for ic in ics], dtype=np.float64).reshape(len(ics), len(MEMBERS))
 
 
+class Traded(NamedTuple):
+    """What the last search traded in a window: which options its members had, and where a warm start goes on.
+
+    `view` and `states` by member are files; none where members begin anew.
+    """
+
+    options: Mapping[str, Mapping[str, Any]]
+    view: str | None = None
+    states: Mapping[str, str] = MappingProxyType({})
+
+
+def _traded_before(request: SearchRequest, last: dt.date) -> Traded:
+    """Return what the last search traded in its latest window that had learned from no day later than `last`.
+
+    Without such a search the options are the configured ones, and members begin anew.
+    """
+    result = _last_search(request)
+    known = [] if result is None else [w for w in result["windows"] if w["train"][1] <= str(last)]
+    if result is None or not known:
+        return Traded({})
+    kept = result["kept"][len(known) - 1]
+    before = len(known) - (known[-1]["train"][1] == str(last))  # windows that are not the one to train
+    if not request.config.warm_start or before % CHAIN == 0:
+        return Traded(kept["options"])
+    chained, folder = result["kept"][before - 1], f"{request.root}/{SIGNALS}"
+    states = {name: beside(f"{folder}/{chained['scores'][SCORERS.index(name)]}", "state.zip") for name in MEMBERS}
+    there = {name: path for name, path in states.items() if exists(path)}
+    return Traded(kept["options"], f"{folder}/{chained['view']}", there)
+
+
+def _fit_after(
+    market: Market, view: View, window: Window, member: str, config: SearchConfig, after: str | None
+) -> Made:
+    """Fit a member that begins where a file says, or anew."""
+    start = load_state(after, configured(member, config).load) if after is not None else None
+    return fit_member(market, view, window, member, config, start)
+
+
 def _learn(
-    market: Market, window: Window, names: Sequence[str], skills: Float64, request: SearchRequest, progress: Progress
+    market: Market,
+    window: Window,
+    names: Sequence[str],
+    skills: Float64,
+    request: SearchRequest,
+    traded: Traded,
+    progress: Progress,
 ) -> Learned:
     """Choose the features, then fit members side by side, out of fold too where stacking learns from that."""
     import ray
 
     shared, config = ray.put(for_fits(market)), request.config
     memory = granted(bytes_of_fit(market, window, config))
-    choose, fit = ray.remote(num_cpus=1, memory=memory, max_retries=2)(view_of), fit_tasks(fit_member, config, memory)
+    choose, fit = ray.remote(num_cpus=1, memory=memory, max_retries=2)(view_of), fit_tasks(_fit_after, config, memory)
+    own = {name: with_options(config, name, traded.options.get(name, config.members.get(name, {}))) for name in names}
     progress("members", 0, len(names))
     seen = (window, *folds_of(window, config.ensemble.stacking_folds))
-    views = dict(unordered((k, partial(choose.remote, shared, part, config)) for k, part in enumerate(seen)))
-    view, folds = views[0], [(part, views[k]) for k, part in enumerate(seen)][1:]
-    members: dict[str, Calibrated] = {}
-    work = ((name, partial(fit[name].remote, shared, view, window, name, config)) for name in names)
-    for name, fitted in unordered(work):
+    unknown = list(enumerate(seen))[0 if traded.view is None else 1 :]
+    views = dict(unordered((k, partial(choose.remote, shared, part, config)) for k, part in unknown))
+    view = views[0] if traded.view is None else load_view(traded.view)
+    folds = [(part, views[k]) for k, part in enumerate(seen) if k]
+    members: dict[str, Made] = {}
+    told = ((name, (shared, view, window, name, own[name], traded.states.get(name))) for name in names)
+    for name, fitted in unordered((name, partial(fit[name].remote, *given)) for name, given in told):
         members[name] = fitted
         progress("members", len(members), len(names))
     held_out, left = fit_tasks(out_of_fold, config, memory), names if folds else ()
-    unseen = dict(unordered((name, partial(held_out[name].remote, shared, folds, name, config)) for name in left))
+    unseen = dict(unordered((name, partial(held_out[name].remote, shared, folds, name, own[name])) for name in left))
     return Learned(window, view, members, unseen, skills)

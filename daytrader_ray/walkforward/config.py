@@ -35,6 +35,17 @@ class SearchConfig(Config):
     cash: float = Field(default=100_000.0, gt=0, description="USD at the start of the curve")
     max_samples: int = Field(default=50_000, ge=100, description="most training samples of a fit")
     selection: SelectionConfig = SelectionConfig()
+    tune_members: int = Field(
+        default=1, ge=1, description="candidates of options for each member, all fitted; B chooses window by window"
+    )
+    refit_on_full_train: bool = Field(
+        default=False,
+        description="test members that are fitted again on the whole training span, as long as validation A had said",
+    )
+    warm_start: bool = Field(
+        default=False,
+        description="networks and xgboost begin where the window before ended, on its features; anew every 13 windows",
+    )
     calibration: Kind = Field(default="platt", description="how validation A turns scores into probabilities")
     importance_samples: int = Field(
         default=2048, ge=0, description="samples of validation A that importances are measured on; 0: none are"

@@ -16,7 +16,7 @@ from daytrader_ray.models.calibration import Calibrated, calibrate
 from daytrader_ray.models.dataset import Dataset, spread_draw, symbol_windows, valid_rows
 from daytrader_ray.models.importances import importances
 from daytrader_ray.models.labels import NO_LABEL, Labels
-from daytrader_ray.models.members.surface import Member
+from daytrader_ray.models.members.surface import Continuing, Fitted, Member, Stopping
 from daytrader_ray.models.registry import member as member_called
 from daytrader_ray.models.scaling import View
 from daytrader_ray.walkforward.config import SearchConfig
@@ -141,29 +141,69 @@ def configured(name: str, config: SearchConfig) -> Member:
     return cast(Member, replace(member, device=GPU) if on_gpu else member)
 
 
-def fit_member(market: Market, view: View, window: Window, member: str, config: SearchConfig) -> Calibrated:
+@dataclass(frozen=True)
+class Made:
+    """A fitted member: `judged` has learned from `fit` alone and scores A and B, `used` scores the test and trades.
+
+    They are one, unless the search refits on all of the training span.
+    """
+
+    judged: Calibrated
+    used: Calibrated
+
+
+def fit_member(
+    market: Market, view: View, window: Window, member: str, config: SearchConfig, start: Fitted | None = None
+) -> Made:
     """Fit one member on the window's `fit` block as `view` shows it; stop early and calibrate on A.
 
     Each member draws samples of its own: what chance put into one draw, the others have not learned, and an ensemble
-    averages it out (Breiman 1996).
+    averages it out (Breiman 1996). Where the search says so it is fitted once more, on all sessions before the test and
+    as long as A had let it; it keeps the calibration, which needs scores that were not learned from.
     """
-    return _fit_until(market, view, window, member, config, samples(market, view, (window.a,), window.train, config))
+    validation = samples(market, view, (window.a,), window.train, config)
+    return _made(market, view, window, member, config, validation, start)
 
 
-def _fit_until(
-    market: Market, view: View, window: Window, member: str, config: SearchConfig, validation: Dataset
-) -> Calibrated:
+def _made(
+    market: Market,
+    view: View,
+    window: Window,
+    member: str,
+    config: SearchConfig,
+    validation: Dataset,
+    start: Fitted | None,
+) -> Made:
     kind = configured(member, config)
+    train = _drawn_for(market, view, window.learned, window, kind, config)
+    fitted = _fitted(kind, start, train, validation, config.seed)
+    judged = calibrate(fitted, validation, config.calibration)
+    if not config.refit_on_full_train or window.held_out is not None:
+        return Made(judged, judged)
+    again = kind.as_long_as(fitted, start) if isinstance(kind, Stopping) else kind
+    whole = _drawn_for(market, view, (window.train,), window, kind, config)
+    refitted = _fitted(again, start, whole, whole.part(np.arange(0)), config.seed)
+    return Made(judged, replace(judged, fitted=refitted))
+
+
+def _drawn_for(
+    market: Market, view: View, blocks: Sequence[Block], window: Window, kind: Member, config: SearchConfig
+) -> Dataset:
     own = config.model_copy(update={"max_samples": min(config.max_samples, kind.config.max_samples)})
-    train = samples(market, view, window.learned, window.train, own, SCORERS.index(member))
+    train = samples(market, view, blocks, window.train, own, SCORERS.index(kind.name))
     if not len(train):
         raise DataError(
             f"window {window.index}: no training sample in {market.dates(window.fit)}: each needs "
             f"{WINDOW_ROWS} complete rows of {len(view.features)} features and a closed label",
             "train on more sessions",
         )
-    fitted = kind.fit(train, validation, config.seed)
-    return calibrate(fitted, validation, config.calibration)
+    return train
+
+
+def _fitted(kind: Member, start: Fitted | None, train: Dataset, validation: Dataset, seed: int) -> Fitted:
+    if start is not None and isinstance(kind, Continuing):
+        return kind.fit_from(start, train, validation, seed)
+    return kind.fit(train, validation, seed)
 
 
 def score(
@@ -188,28 +228,36 @@ def score(
 
 @dataclass(frozen=True)
 class Fit:
-    """What is kept of a fit: its scores `[row, column]`, and kind -> feature -> importance."""
+    """What is left of a fit: scores `[row, column]`, kind -> feature -> importance, and where the next may begin."""
 
     scores: Float64
     importances: Mapping[str, Mapping[str, float]]
+    state: Fitted
 
 
-def fit_and_score(market: Market, sights: Sequence[Sight], member: str, config: SearchConfig) -> Fit:
+def fit_and_score(
+    market: Market, sights: Sequence[Sight], member: str, config: SearchConfig, start: Fitted | None = None
+) -> Fit:
     """Return a member's scores on validation A, B and the test of a window, and what it listens to on A.
 
     `sights` are the window and, where there are any, its folds: then the rows of the window's `fit` block come first,
-    each scored by a fit that was not shown it.
+    each scored by a fit that was not shown it and began anew. `start` is the state of the window before.
     """
     (window, view), *folds = sights
     validation = samples(market, view, (window.a,), window.train, config)
-    fitted = _fit_until(market, view, window, member, config, validation)
-    found = importances(fitted, validation, config.seed, config.importance_samples) if config.importance_samples else {}
+    made = _made(market, view, window, member, config, validation, start)
+    n = config.importance_samples
+    found = importances(made.judged, validation, config.seed, n) if n else {}
     del validation  # the fits of the folds need that memory
-    block = window.a[0], window.test[1]
-    scores = score(market, view, fitted, block, window.train[0], config.score_every_minutes)
+    every, since = config.score_every_minutes, window.train[0]
+    if made.used is made.judged:
+        parts = [score(market, view, made.judged, (window.a[0], window.test[1]), since, every)]
+    else:
+        judged = score(market, view, made.judged, (window.a[0], window.b[1]), since, every)
+        parts = [judged, score(market, view, made.used, window.test, since, every)]
     if folds:
-        scores = np.concatenate([out_of_fold(market, folds, member, config), scores])
-    return Fit(scores, found)
+        parts.insert(0, out_of_fold(market, folds, member, config))
+    return Fit(np.concatenate(parts), found, made.judged.fitted)
 
 
 def out_of_fold(market: Market, folds: Sequence[Sight], member: str, config: SearchConfig) -> Float64:
@@ -218,7 +266,7 @@ def out_of_fold(market: Market, folds: Sequence[Sight], member: str, config: Sea
     scores = np.full((block.stop - block.start, len(market.columns)), np.nan)
     for fold, view in folds:
         if fold.held_out is not None:
-            fitted, rows = fit_member(market, view, fold, member, config), market.rows(fold.held_out)
+            fitted, rows = fit_member(market, view, fold, member, config).judged, market.rows(fold.held_out)
             inside = slice(rows.start - block.start, rows.stop - block.start)
             scores[inside] = score(market, view, fitted, fold.held_out, fold.train[0], config.score_every_minutes)
     return scores

@@ -9,13 +9,12 @@ import numpy.typing as npt
 
 from daytrader_ray.domain.trading import MEMBERS, members_of
 from daytrader_ray.models.bundle import Bundle
-from daytrader_ray.models.calibration import Calibrated
 from daytrader_ray.models.importances import importances
 from daytrader_ray.models.scaling import View
 from daytrader_ray.regime.live import regime_states
 from daytrader_ray.walkforward.cut import cut
 from daytrader_ray.walkforward.ensemble import fit_ensemble
-from daytrader_ray.walkforward.fit import Market, samples, score
+from daytrader_ray.walkforward.fit import Made, Market, samples, score
 from daytrader_ray.walkforward.regimes import fit_regime, left_out
 from daytrader_ray.walkforward.study import Study, WindowInputs
 from daytrader_ray.walkforward.windows import Window
@@ -33,7 +32,7 @@ class Learned:
 
     window: Window
     view: View
-    members: Mapping[str, Calibrated]
+    members: Mapping[str, Made]
     out_of_fold: Mapping[str, Float64]
     skills: Float64
 
@@ -44,7 +43,9 @@ def assemble(market: Market, study: Study, learned: Learned, mask: int, plan: Ma
     frames = cut(market.frames, (0, window.train[1]))
     validation = window.a[0], window.b[1]
     parts = {
-        name: score(market, view, learned.members[name], validation, window.train[0], study.config.score_every_minutes)
+        name: score(
+            market, view, learned.members[name].judged, validation, window.train[0], study.config.score_every_minutes
+        )
         for name in members_of(mask)
     }
     stocks = [frames.panel.symbols[column] for column in study.columns]
@@ -57,7 +58,7 @@ def assemble(market: Market, study: Study, learned: Learned, mask: int, plan: Ma
         selection=view.selection,
         symbols=frames.panel.symbols,
         scaler=view.scaler,
-        members={name: learned.members[name] for name in members_of(mask)},
+        members={name: learned.members[name].used for name in members_of(mask)},
         ensemble=ensemble,
         regime=model,
         left_out=left_out(model),
@@ -82,6 +83,6 @@ def _importances(market: Market, study: Study, learned: Learned, mask: int) -> d
         return {}
     validation = samples(market, learned.view, (window.a,), window.train, config)
     return {
-        name: importances(learned.members[name], validation, config.seed, config.importance_samples)
+        name: importances(learned.members[name].judged, validation, config.seed, config.importance_samples)
         for name in members_of(mask)
     }

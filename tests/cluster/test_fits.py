@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from daytrader_ray.cli.plan_view import lines
 from daytrader_ray.cluster.fit_jobs import Counts, jobs_of
 from daytrader_ray.cluster.fits import for_fits
 from daytrader_ray.cluster.kept import keep_seconds, known_seconds
@@ -71,8 +72,8 @@ def test_memory_of_a_fit_grows_with_its_samples_up_to_the_cap() -> None:
 
 
 def planned(seconds: dict[str, float], free: int = 2**33) -> Plan:
-    work = Work(Counts(10, 4), Counts(5, 2), {"lstm": 2, "trial": 30}, held=2**30, a_fit=2**30)
-    return Plan(str(SPEC), HERE.frames.panel.grid, WINDOWS, work, seconds, cpus=4, free=free)
+    work = Work(Counts(5, 2), {"lstm": 2, "trial": 30}, held=2**30, a_fit=2**30)
+    return Plan(str(SPEC), HERE.frames.panel.grid, WINDOWS, Counts(10, 4), work, seconds, cpus=4, free=free)
 
 
 def test_the_time_to_expect_is_that_of_such_work_before_by_what_runs_at_once() -> None:
@@ -101,3 +102,16 @@ def test_a_stage_lasts_until_the_next_one_reports() -> None:
         watch(stage, 1, 2)
     assert told == ["fits", "fits", "trials", "fits"] and watch.done == {"fits": 3, "trials": 1}
     assert watch.seconds() == pytest.approx({"start": 1.0, "fits": 3.0 + 2.0, "trials": 5.0})
+
+
+def test_a_dry_run_is_told_in_sentences() -> None:
+    told = list(lines(planned({"lstm": 60.0, "trial": 4.0})))
+    assert told[1:] == [
+        "Fits: 10 of members and 4 of baselines, of which 5 and 2 are kept; 7 to make, 4 at once.",
+        "Time: about 1.0 minutes on 4 CPUs, as the last such work here took.",
+        "Memory: about 6.0 GiB.",
+    ]
+    assert "one of each: lstm, trial" in list(lines(planned({})))[2]
+    blind = replace(planned({}), work=None)
+    assert list(lines(blind))[1].startswith("Fits: 10 of members and 4 of baselines. Which of them are kept")
+    assert blind.as_dict()["fits"] == 10 and blind.as_dict()["fits_cached"] is None

@@ -1,10 +1,13 @@
 import datetime as dt
 import json
 import shutil
+import signal
+import time
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import psutil
 import pyarrow.parquet as pq
 import pytest
 
@@ -15,6 +18,7 @@ from daytrader_ray.cluster.backtest import Span, backtest_bundle, backtest_mask
 from daytrader_ray.cluster.fit_jobs import Counts, jobs_of
 from daytrader_ray.cluster.fits import run_fits
 from daytrader_ray.cluster.kept import load_view
+from daytrader_ray.cluster.plan import plan
 from daytrader_ray.cluster.search import (
     SearchReport,
     SearchRequest,
@@ -31,15 +35,19 @@ from daytrader_ray.domain.errors import BundleError, ConfigError, DataError
 from daytrader_ray.domain.sources import digest_of_sources
 from daytrader_ray.domain.trading import BASELINES, MASKS, MEMBERS, SCORERS
 from daytrader_ray.engine.config import KernelConfig
+from daytrader_ray.features.feature_set import FeaturesConfig
+from daytrader_ray.models.labels import LabelConfig
 from daytrader_ray.universe.config import UniverseConfig
 from daytrader_ray.walkforward.config import SearchConfig
 from daytrader_ray.walkforward.fit import fit_and_score
 from daytrader_ray.walkforward.result import stitch, trial_dict
 from daytrader_ray.walkforward.trial import run_trial
+from daytrader_ray.walkforward.tuning import with_options
 from daytrader_ray.walkforward.view import view_of
-from daytrader_ray.walkforward.windows import windows
+from daytrader_ray.walkforward.windows import WindowSpec, windows
 from tests.cluster.sources import PACKAGE
-from tests.cluster.stores import SEARCH, SYMBOLS, fill, in_another_process
+from tests.cluster.stores import SEARCH, SYMBOLS, another_process, fill, in_another_process
+from tests.walkforward.markets import market, planted
 
 pytestmark = pytest.mark.ray
 
@@ -70,12 +78,30 @@ class Interrupt:
             raise KeyboardInterrupt
 
 
+class Kill:
+    """Kills one worker by its pid in the middle of a fit, after so many fits."""
+
+    def __init__(self, after: int) -> None:
+        self.after = after
+        self.pid: int | None = None
+
+    def __call__(self, stage: str, done: int, of: int) -> None:
+        if stage == "fits" and done == self.after and self.pid is None:
+            fitting = [one for one in psutil.Process().children(recursive=True) if one.name().startswith("ray::_timed")]
+            if fitting:
+                self.pid = fitting[0].pid
+                fitting[0].kill()
+
+
 @pytest.fixture(scope="module")
 def report(ray_cluster: int, request_: SearchRequest) -> SearchReport:
-    """The search, interrupted once after two fits and then asked again."""
+    """The search, interrupted once after two fits and then asked again, when a worker is killed after two more."""
     with pytest.raises(KeyboardInterrupt):
         search(request_, Interrupt(after=2))
-    return search(request_)
+    kill = Kill(after=4)
+    found = search(request_, kill)
+    assert kill.pid is not None
+    return found
 
 
 def test_an_interrupted_search_resumes_and_fits_nothing_twice(report: SearchReport) -> None:
@@ -118,6 +144,19 @@ def test_a_trial_that_is_gone_runs_again_alone_and_its_curve_is_in_the_ledger_on
     assert again.result["statistics"]["n_ledger"] == 0
 
 
+def test_a_dry_run_says_what_is_kept_and_what_is_not(report: SearchReport, request_: SearchRequest) -> None:
+    told = plan(request_, cpus=2)
+    assert told.work is not None and told.fits == told.work.cached == report.fits
+    assert (told.work.to_do, told.minutes, told.untimed) == ({}, 0.0, [])
+    tuned = request_.model_copy(update={"config": request_.config.model_copy(update={"tune_members": 2})})
+    more = plan(tuned, cpus=2)
+    assert more.work is not None and more.fits == Counts(10, 2) and more.work.cached == Counts(5, 2)
+    assert more.work.to_do == {"trial": len(MASKS), **dict.fromkeys(MEMBERS, 1)}
+    assert more.minutes is not None and more.minutes > 0.0 and more.gib is not None
+    other = request_.model_copy(update={"features": FeaturesConfig(extra=("CCI(20)",))})
+    assert plan(other).work is None and plan(other).fits == report.fits and len(plan(other).windows) == 1
+
+
 def test_workers_change_nothing_one_process_gives_the_same_bits(report: SearchReport, request_: SearchRequest) -> None:
     frames = frames_of(request_)
     market = market_of(request_, frames)
@@ -139,8 +178,20 @@ def test_workers_change_nothing_one_process_gives_the_same_bits(report: SearchRe
 
 
 @pytest.mark.slow
-def test_one_worker_or_two_and_a_second_run_give_the_same_bytes_of_scores(report: SearchReport, tmp_path: Path) -> None:
+def test_one_worker_or_two_or_four_of_a_killed_driver_leave_the_same_bytes(
+    report: SearchReport, tmp_path: Path
+) -> None:
+    with another_process(PACKAGE.parent, str(tmp_path), "4") as killed:
+        deadline = time.monotonic() + 250
+        while not list(tmp_path.glob("processed/signals/*.scores.parquet")) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        killed.kill()
+    assert killed.returncode == -signal.SIGKILL
+    kept = {path: path.stat().st_mtime_ns for path in tmp_path.glob("processed/signals/*.scores.parquet")}
     told = in_another_process(PACKAGE.parent, str(tmp_path), "1")
+    assert kept and all(
+        path.stat().st_mtime_ns == then for path, then in kept.items() if "importances" not in path.name
+    )
     assert told["id"] == report.result["id"]
     mine, other = (Path(root) / "processed/signals" for root in (Path(report.path).parents[1], tmp_path))
     files = sorted(path.name for path in other.iterdir())
@@ -148,6 +199,23 @@ def test_one_worker_or_two_and_a_second_run_give_the_same_bytes_of_scores(report
     assert files == sorted(path.name for path in mine.iterdir())
     assert [name for name in files if (mine / name).read_bytes() != (other / name).read_bytes()] == []
     assert Path(report.path).read_bytes() == Path(tmp_path, "reports", Path(report.path).name).read_bytes()
+
+
+def test_fits_of_a_chain_begin_where_the_one_before_ended_on_whatever_worker(ray_cluster: int, tmp_path: Path) -> None:
+    config = SearchConfig(
+        warm_start=True, tune_members=2, refit_on_full_train=True, importance_samples=0, max_samples=400
+    )
+    here = market(planted(n_sessions=10, n_symbols=2))
+    found = windows(here.frames.panel.grid, WindowSpec.parse("6s", "2s", "2s"))
+    jobs = [job for job in jobs_of(here, found, config, LabelConfig(), str(tmp_path)) if job.member == "xgboost"]
+    assert len(run_fits(here, jobs, config, str(tmp_path))) == len(jobs) == 2 * len(found)
+    assert run_fits(here, jobs, config, str(tmp_path)) == []
+    start, view = None, view_of(here, found[0], config)
+    for job in (job for job in jobs if job.candidate == 1):
+        own = with_options(config, job.member, job.options)
+        alone = fit_and_score(here, [(job.window, view)], job.member, own, start)
+        assert alone.scores.tobytes() == ScoreTable.read(job.path).values.tobytes()
+        start = alone.state
 
 
 def test_baselines_are_trials_of_their_own_and_never_the_best(report: SearchReport) -> None:

@@ -1,7 +1,8 @@
 """A long short-term memory network (Hochreiter & Schmidhuber 1997) over the window's rows."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, Self
 
 import torch
 from pydantic import Field
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 
 from daytrader_ray.models.dataset import CLASSES, Dataset
 from daytrader_ray.models.members.network import FittedNetwork, TrainingConfig, fit_network, load_network
+from daytrader_ray.models.members.surface import Fitted
 
 
 class LSTMConfig(TrainingConfig):
@@ -43,7 +45,15 @@ class LSTM:
 
     def fit(self, dataset: Dataset, validation: Dataset, seed: int) -> FittedNetwork:
         """See `Member.fit`."""
-        return fit_network(Network, self.config, dataset, validation, seed, self.device)
+        return self.fit_from(None, dataset, validation, seed)
+
+    def fit_from(self, start: Fitted | None, dataset: Dataset, validation: Dataset, seed: int) -> FittedNetwork:
+        """See `Continuing.fit_from`."""
+        return fit_network(Network, self.config, dataset, validation, seed, self.device, start)
+
+    def as_long_as(self, fitted: Any, start: Fitted | None) -> Self:  # noqa: ARG002 - epochs count from the start
+        """See `Stopping.as_long_as`."""
+        return replace(self, config=self.config.model_copy(update={"epochs": fitted.epochs}))
 
     @staticmethod
     def load(folder: Path) -> FittedNetwork:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -63,11 +63,12 @@ def one_thread() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class FittedNetwork:
-    """A trained network, with the names of the features that it reads."""
+    """A trained network, the names of the features that it reads, and how many epochs were kept (0: unknown)."""
 
     network: nn.Module
     config: Config
     features: tuple[str, ...]
+    epochs: int = 0
 
     def score(self, block: Float32) -> Float32:
         """See `Fitted.score`."""
@@ -92,20 +93,23 @@ def load_network(folder: Path, config_type: type[C], build: Build[C]) -> FittedN
 
 
 def fit_network(
-    build: Build[C], config: C, dataset: Dataset, validation: Dataset, seed: int, device: str
+    build: Build[C], config: C, dataset: Dataset, validation: Dataset, seed: int, device: str, start: Any = None
 ) -> FittedNetwork:
     """Train on weighted cross-entropy with torch's `device`; keep the epoch that validates best, else the last one.
 
-    Equal bits for equal input on one kind of device.
+    `start`, a `FittedNetwork` of the same features, gives the weights to begin with. Equal bits for equal input on one
+    kind of device.
     """
     place = _available(device)
     train = _Samples.of(dataset, place)
     held_out = _Samples.of(validation.thinned(JUDGED_ON, seed), place)
     with one_thread(), torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
         torch.manual_seed(seed)
-        network = build(config, dataset.features).to(place)
-        _train(network, config, train, held_out, torch.Generator().manual_seed(seed))
-    return FittedNetwork(network.cpu().eval(), config, dataset.features)
+        network = build(config, dataset.features)
+        if start is not None:
+            network.load_state_dict(start.network.state_dict())
+        epochs = _train(network.to(place), config, train, held_out, torch.Generator().manual_seed(seed))
+    return FittedNetwork(network.cpu().eval(), config, dataset.features, epochs)
 
 
 @dataclass(frozen=True)
@@ -136,13 +140,14 @@ class _Samples:
 
 def _train(
     network: nn.Module, config: TrainingConfig, train: _Samples, held_out: _Samples, generator: torch.Generator
-) -> None:
+) -> int:
+    """Train and return how many epochs were kept."""
     rate, n = config.learning_rate, len(train)
     optimizer = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=config.weight_decay, foreach=True)
     steps = config.epochs * -(-n // config.batch_size)
     cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps)
-    best, best_loss = None, float("inf")
-    for _ in range(config.epochs):
+    best, best_loss, kept = None, float("inf"), config.epochs
+    for epoch in range(1, config.epochs + 1):
         network.train()
         for part in torch.split(torch.randperm(n, generator=generator), config.batch_size):
             optimizer.zero_grad()
@@ -153,8 +158,10 @@ def _train(
         loss = _held_out_loss(network, held_out)
         if loss < best_loss:
             best, best_loss = {name: value.clone() for name, value in network.state_dict().items()}, loss
+            kept = epoch
     if best is not None:
         network.load_state_dict(best)
+    return kept
 
 
 @torch.no_grad()

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -44,7 +44,7 @@ class MemberConfig(Config):
 
 
 class Member(Protocol):
-    """One kind of model with its configuration; `load(folder)`, static, reads what its `Fitted.save` wrote."""
+    """One kind of model with its configuration."""
 
     @property
     def config(self) -> MemberConfig:
@@ -58,6 +58,29 @@ class Member(Protocol):
 
     def fit(self, dataset: Dataset, validation: Dataset, seed: int) -> Fitted:
         """Fit on `dataset`, in one thread; `validation` (A) decides when to stop and may be empty."""
+        ...
+
+    @staticmethod
+    def load(folder: Path) -> Fitted:
+        """Read what `Fitted.save` wrote."""
+        ...
+
+
+@runtime_checkable
+class Stopping(Protocol):
+    """A member that stops early, on validation; one that does not is fitted again just as it is."""
+
+    def as_long_as(self, fitted: Fitted, start: Fitted | None) -> Member:
+        """Return the member that stops by itself where `fitted`, which began at `start`, was stopped."""
+        ...
+
+
+@runtime_checkable
+class Continuing(Protocol):
+    """A member that can begin where another fit of it, on the same features, ended."""
+
+    def fit_from(self, start: Fitted | None, dataset: Dataset, validation: Dataset, seed: int) -> Fitted:
+        """See `Member.fit`; None begins anew."""
         ...
 
 

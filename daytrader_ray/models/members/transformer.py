@@ -4,9 +4,9 @@ Only the newest row is classified, so the last layer asks for it alone: that hal
 """
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import torch
 from pydantic import Field, model_validator
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from daytrader_ray.domain.trading import WINDOW_ROWS
 from daytrader_ray.models.dataset import CLASSES, Dataset
 from daytrader_ray.models.members.network import FittedNetwork, TrainingConfig, fit_network, load_network
+from daytrader_ray.models.members.surface import Fitted
 
 
 class TransformerConfig(TrainingConfig):
@@ -90,7 +91,15 @@ class Transformer:
 
     def fit(self, dataset: Dataset, validation: Dataset, seed: int) -> FittedNetwork:
         """See `Member.fit`."""
-        return fit_network(Network, self.config, dataset, validation, seed, self.device)
+        return self.fit_from(None, dataset, validation, seed)
+
+    def fit_from(self, start: Fitted | None, dataset: Dataset, validation: Dataset, seed: int) -> FittedNetwork:
+        """See `Continuing.fit_from`."""
+        return fit_network(Network, self.config, dataset, validation, seed, self.device, start)
+
+    def as_long_as(self, fitted: Any, start: Fitted | None) -> Self:  # noqa: ARG002 - epochs count from the start
+        """See `Stopping.as_long_as`."""
+        return replace(self, config=self.config.model_copy(update={"epochs": fitted.epochs}))
 
     @staticmethod
     def load(folder: Path) -> FittedNetwork:

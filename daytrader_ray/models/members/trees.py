@@ -86,11 +86,30 @@ class FittedTrees:
             inputs=inputs,
         )
 
+    def followed_by(self, later: Self) -> Self:
+        """Return these trees and after them those of `later`, which were grown on what these leave (same inputs)."""
+        n, trees = len(self.child), (len(self.root), len(later.root))
+        joined = {
+            name: np.concatenate([getattr(self, name), getattr(later, name)])
+            for name in ("depth", "group", "feature", "threshold", "value")
+        }
+        return type(self)(
+            root=np.concatenate([self.root, later.root + np.int32(n)]),
+            child=np.concatenate([self.child, later.child + np.int32(n)]),
+            base=self.base,
+            gain=np.average([self.gain, later.gain], axis=0, weights=trees),
+            inputs=self.inputs,
+            **joined,
+        )
+
+    def sums(self, windows: Float32) -> Values:
+        """Return what the trees add up to for each output `[n, output]`: logits where there are three."""
+        nodes = self.feature, self.threshold, self.child, self.value
+        return _sums(self.inputs.rows(windows), self.base, (self.root, self.depth, self.group), nodes)
+
     def score(self, block: Float32) -> Values:
         """See `Fitted.score`."""
-        rows = self.inputs.rows(block)
-        nodes = self.feature, self.threshold, self.child, self.value
-        sums = _sums(rows, self.base, (self.root, self.depth, self.group), nodes)
+        sums = self.sums(block)
         return of_logits(sums) if len(self.base) > 1 else sums[:, 0]
 
     def save(self, folder: Path) -> None:

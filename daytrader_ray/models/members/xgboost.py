@@ -1,9 +1,9 @@
 """Gradient boosted trees (Chen & Guestrin 2016): `hist`, three classes, early stopping on validation A."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import xgboost as xgb
@@ -36,19 +36,31 @@ class XGBoost:
 
     def fit(self, dataset: Dataset, validation: Dataset, seed: int) -> FittedTrees:
         """See `Member.fit`; the trees are cut at the round that validates best."""
-        inputs = Inputs.fit(dataset, self.config)
-        return flat(self.grow(dataset, validation, inputs, seed), inputs)
+        return self.fit_from(None, dataset, validation, seed)
 
-    def grow(self, dataset: Dataset, validation: Dataset, inputs: Inputs, seed: int) -> xgb.Booster:
+    def fit_from(self, start: Any, dataset: Dataset, validation: Dataset, seed: int) -> FittedTrees:
+        """See `Continuing.fit_from`: trees grown after those of `start` (`FittedTrees`), on what they leave."""
+        inputs = Inputs.fit(dataset, self.config) if start is None else start.inputs
+        grown = flat(self.grow(dataset, validation, inputs, seed, start), inputs)
+        return grown if start is None else start.followed_by(grown)
+
+    def as_long_as(self, fitted: Any, start: Any) -> Self:
+        """See `Stopping.as_long_as`."""
+        trees = len(fitted.root) - (0 if start is None else len(start.root))
+        return replace(self, config=self.config.model_copy(update={"rounds": trees // len(CLASSES)}))
+
+    def grow(
+        self, dataset: Dataset, validation: Dataset, inputs: Inputs, seed: int, start: FittedTrees | None = None
+    ) -> xgb.Booster:
         """Grow the trees with XGBoost and keep the rounds up to the best one."""
         stop: dict[str, Any] = {}
         if len(validation):
             stop = {
-                "evals": [(_matrix(validation, inputs), "validation")],
+                "evals": [(_matrix(validation, inputs, start), "validation")],
                 "early_stopping_rounds": self.config.early_stopping,
                 "verbose_eval": False,
             }
-        booster = xgb.train(self._parameters(seed), _matrix(dataset, inputs), self.config.rounds, **stop)
+        booster = xgb.train(self._parameters(seed), _matrix(dataset, inputs, start), self.config.rounds, **stop)
         return booster[: booster.best_iteration + 1] if len(validation) else booster
 
     @staticmethod
@@ -100,5 +112,11 @@ def _tree(values: dict[str, Any], group: int) -> Tree:
     )
 
 
-def _matrix(dataset: Dataset, inputs: Inputs) -> xgb.DMatrix:
-    return xgb.DMatrix(inputs.rows(dataset.windows), dataset.classes, weight=dataset.balanced_weights(), nthread=1)
+def _matrix(dataset: Dataset, inputs: Inputs, start: FittedTrees | None) -> xgb.DMatrix:
+    return xgb.DMatrix(
+        inputs.rows(dataset.windows),
+        dataset.classes,
+        weight=dataset.balanced_weights(),
+        base_margin=None if start is None else start.sums(dataset.windows),
+        nthread=1,
+    )

@@ -390,12 +390,14 @@ def trials_of(request: SearchRequest, market: Market, jobs: Sequence[Job], regim
 
 
 def _kept(file: WindowFiles, traded: Mapping[str, Job]) -> dict[str, Any]:
-    """Return the names of a window's files, and with which options its members were fitted."""
+    """Return the names of a window's files, with which options its members were fitted, and after which state."""
+    after = {name: traded[name].after for name in MEMBERS}
     return {
         "view": _name(traded[MEMBERS[0]].view),
         "scores": [_name(path) for path in file.scores],
         "regime": _name(file.regime),
         "options": {name: dict(traded[name].options) for name in MEMBERS},
+        "after": {name: _name(state) for name, state in after.items() if state is not None},
     }
 
 

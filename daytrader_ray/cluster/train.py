@@ -186,14 +186,15 @@ def _traded_before(request: SearchRequest, last: dt.date) -> Traded:
     known = [] if result is None else [w for w in result["windows"] if w["train"][1] <= str(last)]
     if result is None or not known:
         return Traded({})
-    kept = result["kept"][len(known) - 1]
-    before = len(known) - (known[-1]["train"][1] == str(last))  # windows that are not the one to train
-    if not request.config.warm_start or before % CHAIN == 0:
-        return Traded(kept["options"])
-    chained, folder = result["kept"][before - 1], f"{request.root}/{SIGNALS}"
-    states = {name: beside(f"{folder}/{chained['scores'][SCORERS.index(name)]}", "state.zip") for name in MEMBERS}
-    there = {name: path for name, path in states.items() if exists(path)}
-    return Traded(kept["options"], f"{folder}/{chained['view']}", there)
+    kept, folder = result["kept"][len(known) - 1], f"{request.root}/{SIGNALS}"
+    if known[-1]["train"][1] == str(last):  # the window to train itself: its members begin where they began
+        states = {name: f"{folder}/{state}" for name, state in kept["after"].items()}
+    elif request.config.warm_start and len(known) % CHAIN:
+        ended = {name: beside(f"{folder}/{kept['scores'][SCORERS.index(name)]}", "state.zip") for name in MEMBERS}
+        states = {name: path for name, path in ended.items() if exists(path)}
+    else:
+        states = {}
+    return Traded(kept["options"], f"{folder}/{kept['view']}" if states else None, states)
 
 
 def _fit_after(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from daytrader_ray.cluster.search import SCHEMA, SearchRequest
-from daytrader_ray.cluster.train import _best_of_last_search, _search_behind, _skills, _verdict_of
+from daytrader_ray.cluster.train import _best_of_last_search, _search_behind, _skills, _traded_before, _verdict_of
 from daytrader_ray.domain.errors import DataError
 from daytrader_ray.domain.trading import MEMBERS, SCORERS
 from daytrader_ray.features.feature_set import FeaturesConfig, feature_set
@@ -88,3 +88,35 @@ def test_the_verdict_goes_with_the_ensemble_that_the_same_search_chose_and_with_
     for behind in (_search_behind(request_, 4), _search_behind(coarser, 8)):
         none = _verdict_of(behind)
         assert (none.search, none.label, none.sentence) == ("", "", "No search stands behind it.")
+
+
+def test_a_warm_start_goes_on_from_the_state_of_the_candidate_whose_options_the_member_has(
+    request_: SearchRequest, tmp_path: Path
+) -> None:
+    request = request_.model_copy(update={"config": request_.config.model_copy(update={"warm_start": True})})
+    kept = [
+        {
+            "scores": [f"{k}{name}{k}.scores.parquet" for name in SCORERS],
+            "view": "v",
+            "options": {"lstm": {"hidden": 8}},
+        }
+        for k in range(2)
+    ]
+    kept[0]["after"], kept[1] = (
+        {},
+        {**kept[1], "options": {"lstm": {"hidden": 16}}, "after": {"lstm": "0lstm1.state.zip"}},
+    )
+    path = tmp_path / "reports/search-1.json"
+    windows = [{"train": ["2025-10-01", day]} for day in ("2025-11-03", "2025-11-04")]
+    told = {"search": request.config.model_dump(mode="json")}
+    found = json.loads(path.read_text())
+    path.write_text(json.dumps({**found, "settings": {**found["settings"], **told}, "windows": windows, "kept": kept}))
+    signals = tmp_path / "processed/signals"
+    signals.mkdir(parents=True)
+    (signals / "1lstm1.state.zip").touch()
+    first, itself, later = (_traded_before(request, dt.date(2025, 11, day)) for day in (3, 4, 5))
+    assert (first.options, first.view, first.states) == ({"lstm": {"hidden": 8}}, None, {})
+    assert itself.options == later.options == {"lstm": {"hidden": 16}}
+    assert itself.states == {"lstm": f"{signals}/0lstm1.state.zip"}
+    assert later.states == {"lstm": f"{signals}/1lstm1.state.zip"}
+    assert itself.view == later.view == f"{signals}/v"

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from types import MappingProxyType
@@ -38,6 +38,9 @@ Float64 = npt.NDArray[np.float64]
 ASIDE = tuple(f"search.{name}" for name in ("test", "step", "min_windows", "cash", "importance_samples", "num_gpus"))
 """Settings of a search that change how it was measured and made, but not what an ensemble is."""
 
+OPTIONS = ("train", "test", "step", "tune_members")
+"""Settings that a search is told by options of its command, beside its universe."""
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -71,7 +74,7 @@ def train(
     """Fit an ensemble on the latest training span before `until` and publish the bundle; Ray must be running.
 
     `mask` chooses the ensemble; None takes the best one of the last search, which must have been told the same but for
-    ASIDE. The verdict of that search goes with the ensemble that it chose, however that is named.
+    ASIDE (see `as_searched`). The verdict of that search goes with the ensemble that it chose, however that is named.
     """
     chosen = _best_of_last_search(request) if mask is None else mask
     if not 1 <= chosen < 2 ** len(MEMBERS):
@@ -95,6 +98,7 @@ def train(
         "bar_minutes": grid.bar_minutes,
         "chosen_until": behind["dates"][-1] if behind is not None else None,
         "extras": feature_set(request.features).origins,
+        "options": {name: dict(_options(name, request.config, traded)) for name in members_of(chosen)},
         **request.model_dump(mode="json", exclude={"root"}),
     }
     bundle = replace(assemble(market, study, learned, chosen, plan), verdict=_verdict_of(behind))
@@ -122,10 +126,36 @@ def unlike(result: Mapping[str, Any], request: SearchRequest) -> list[str]:
     return found if names == result["selection"]["features"] else [*found, "features: it had other ones"]
 
 
-def searched(result: Mapping[str, Any]) -> tuple[UniverseConfig, str]:
-    """Return universe and training span of a search."""
-    settings = result["settings"]
-    return UniverseConfig.parse(settings["universe"], str(result["id"])), settings["search"]["train"]
+def as_searched(
+    request: SearchRequest, given: Collection[str] = (), search_id: str | None = None
+) -> tuple[SearchRequest, str]:
+    """Return a request with what options told a stored search (default the last), and in a sentence what that changes.
+
+    The universe and OPTIONS are the search's, but for those `given`. Nothing changes without a search, nor where it
+    differs in more than that: then it is another one.
+    """
+    try:
+        result = load_result(request.root, search_id)
+    except DataError:
+        return request, ""
+    universe, config = settings_of(result)
+    changes = {name: getattr(config, name) for name in OPTIONS if name not in given}
+    changes = {name: value for name, value in changes.items() if value != getattr(request.config, name)}
+    told = request.model_copy(update={"config": request.config.model_copy(update=changes)})
+    if "universe" not in given:
+        told = told.model_copy(update={"universe": universe})
+    if unlike(result, told):
+        return request, ""
+    said = [f"search.{name} {value}" for name, value in changes.items()]
+    if told.universe != request.universe:
+        said.insert(0, f"the universe of {len(universe.symbols)} symbols")
+    return told, f"As {result['id']} was told, other than the profile: {', '.join(said)}." if said else ""
+
+
+def settings_of(result: Mapping[str, Any]) -> tuple[UniverseConfig, SearchConfig]:
+    """Return universe and configuration of a search."""
+    then, source = result["settings"], str(result["id"])
+    return UniverseConfig.parse(then["universe"], source), SearchConfig.parse(then["search"], source)
 
 
 def _last_search(request: SearchRequest) -> Mapping[str, Any] | None:
@@ -197,6 +227,11 @@ def _traded_before(request: SearchRequest, last: dt.date) -> Traded:
     return Traded(kept["options"], f"{folder}/{kept['view']}" if states else None, states)
 
 
+def _options(name: str, config: SearchConfig, traded: Traded) -> Mapping[str, Any]:
+    """Return the options that a member is fitted with."""
+    return traded.options.get(name, config.members.get(name, {}))
+
+
 def _fit_after(
     market: Market, view: View, window: Window, member: str, config: SearchConfig, after: str | None
 ) -> Made:
@@ -220,7 +255,7 @@ def _learn(
     shared, config = ray.put(for_fits(market)), request.config
     memory = granted(bytes_of_fit(market, window, config))
     choose, fit = ray.remote(num_cpus=1, memory=memory, max_retries=2)(view_of), fit_tasks(_fit_after, config, memory)
-    own = {name: with_options(config, name, traded.options.get(name, config.members.get(name, {}))) for name in names}
+    own = {name: with_options(config, name, _options(name, config, traded)) for name in names}
     progress("members", 0, len(names))
     seen = (window, *folds_of(window, config.ensemble.stacking_folds))
     unknown = list(enumerate(seen))[0 if traded.view is None else 1 :]

@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 
 from daytrader_ray.cluster.search import SCHEMA, SearchRequest
-from daytrader_ray.cluster.train import _best_of_last_search, _search_behind, _skills, _traded_before, _verdict_of
+from daytrader_ray.cluster.train import (
+    _best_of_last_search,
+    _search_behind,
+    _skills,
+    _traded_before,
+    _verdict_of,
+    as_searched,
+    settings_of,
+)
 from daytrader_ray.domain.errors import DataError
 from daytrader_ray.domain.trading import MEMBERS, SCORERS
 from daytrader_ray.features.feature_set import FeaturesConfig, feature_set
@@ -120,3 +128,27 @@ def test_a_warm_start_goes_on_from_the_state_of_the_candidate_whose_options_the_
     assert itself.states == {"lstm": f"{signals}/0lstm1.state.zip"}
     assert later.states == {"lstm": f"{signals}/1lstm1.state.zip"}
     assert itself.view == later.view == f"{signals}/v"
+
+
+def test_what_options_told_the_search_is_told_to_who_follows_it_unless_that_is_given(
+    request_: SearchRequest, tmp_path: Path
+) -> None:
+    told = {"train": "6s", "test": "2s", "step": "2s", "tune_members": 4}
+    fewer = UniverseConfig(sectors={"one": ("AAA",)})
+    path = tmp_path / "reports/search-1.json"
+    found = json.loads(path.read_text())
+    search = request_.config.model_copy(update=told)
+    settings = {"universe": fewer.model_dump(mode="json"), "search": search.model_dump(mode="json")}
+    path.write_text(json.dumps({**found, "settings": {**found["settings"], **settings}}))
+    with pytest.raises(DataError, match=r"universe\.sectors.*search\.tune_members was 4, is 1"):
+        _best_of_last_search(request_)
+    same, said = as_searched(request_)
+    assert (same.universe, same.config) == (fewer, search) == settings_of(json.loads(path.read_text()))
+    assert _best_of_last_search(same) == 8 and len(_skills(same, 8, dt.date(2025, 11, 6))) == 2
+    assert _verdict_of(_search_behind(same, 8)).search == "search-1"
+    assert said.startswith("As search-1 was told, other than the profile: the universe of 5 symbols, search.train 6s")
+    assert said.endswith("search.tune_members 4.") and as_searched(same) == (same, "")
+    for given in (("universe",), ("train",)):
+        assert as_searched(request_, given)[0] == request_  # another search: its other options are nothing to it
+    other = request_.model_copy(update={"labels": LabelConfig(horizon_minutes=45)})
+    assert as_searched(other) == (other, "") == as_searched(other, search_id="search-2")

@@ -160,6 +160,7 @@ def test_an_ensemble_leads_to_its_tear_sheet_or_to_the_command_that_makes_it() -
     assert Page(text).fetches == [("a", "../runs/backtest-1/report.html")]
     assert "<code class='copy'>daytrader report --run backtest-2</code>" in text
     assert text.count("<code class='copy'>daytrader backtest --mask ") == 32
+    assert f"<code class='copy'>daytrader backtest --mask 12 --search {result()['id']}</code>" in text
 
 
 def test_costs_of_no_and_of_double_size_and_the_capacity_are_told(large: report.Page, text: str) -> None:

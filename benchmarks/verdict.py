@@ -1,8 +1,9 @@
-"""How often the verdict calls luck significant, and how often it finds skill.
+"""How often the verdict calls luck significant or says that it beats a baseline, and how often it finds skill.
 
 A matrix is 250 days of 31 ensembles' returns, correlated with each other, Gaussian or fat-tailed (Student's t with 4
-degrees of freedom, the same calm and wild days for all). Matrix k of every kind is drawn from seed k. A whole
-assessment is made of each. Parts that are done are kept in the folder of temporary files, under a key of the sources.
+degrees of freedom, the same calm and wild days for all); beside them cash and four baselines drawn alike. Matrix k of
+every kind is drawn from seed k. A whole assessment is made of each, with an empty ledger. Parts that are done are kept
+in the folder of temporary files, under a key of the sources.
 """
 
 import json
@@ -32,6 +33,7 @@ Float64 = npt.NDArray[np.float64]
 
 FOLDER = Path(tempfile.gettempdir(), "daytrader-verdict-benchmark")
 N_DAYS, N_ENSEMBLES, DAILY_RISK, FREEDOM = 250, 31, 0.01, 4
+BASELINES = ("SPY", "equal", "logistic", "boosting")
 CORRELATIONS = (0.0, 0.5, 0.9)
 N_NULL, N_POWER, PART, CPUS = 2_000, 200, 100, 2
 BOOTSTRAP_SEED = 7
@@ -41,7 +43,7 @@ SOURCES = tuple(
     f"analytics/{name}.py"
     for name in ("assessment", "bootstrap", "cscv", "measure", "overfitting", "performance", "spa", "verdict")
 )
-STANDS = Stands(("one",), "day 1", f"day {N_DAYS}", ("A",), "drawn at random")
+STANDS = Stands(("one",), "day 1", f"day {N_DAYS}", ("A",), "drawn at random", 100_000.0)
 
 
 @dataclass(frozen=True)
@@ -64,10 +66,15 @@ PLANTED = tuple(Kind(correlation, True, sharpe) for sharpe in (2.0, 3.0) for cor
 
 @dataclass(frozen=True)
 class Found:
-    """How many of `n` matrices were called significant, how many passed SPA and how many DSR alone; their mean PBO."""
+    """What was said of `n` matrices, and their mean PBO.
+
+    How many were called significant, of how many it was said that the best beats a baseline, how many passed SPA and
+    how many DSR alone.
+    """
 
     n: int
     significant: int
+    beating: int
     by_spa: int
     by_dsr: int
     pbo: float
@@ -78,6 +85,7 @@ class Found:
         return Found(
             n,
             self.significant + other.significant,
+            self.beating + other.beating,
             self.by_spa + other.by_spa,
             self.by_dsr + other.by_dsr,
             (self.n * self.pbo + other.n * other.pbo) / n,
@@ -95,22 +103,27 @@ class Found:
         return low, float(beta.ppf(0.975, k + 1, n - k)) if k < n else 1.0
 
 
-def drawn(kind: Kind, rng: np.random.Generator) -> Float64:
-    """Return daily returns `[day, ensemble]` of true mean 0, but for the column with skill."""
+def drawn(kind: Kind, rng: np.random.Generator) -> tuple[Float64, dict[str, Float64]]:
+    """Return daily returns `[day, ensemble]` and those of baselines, of true mean 0 but for the column with skill."""
     common, own = rng.standard_normal((N_DAYS, 1)), rng.standard_normal((N_DAYS, N_ENSEMBLES))
-    values = math.sqrt(kind.correlation) * common + math.sqrt(1.0 - kind.correlation) * own
-    if kind.fat:
-        values *= np.sqrt((FREEDOM - 2) / rng.chisquare(FREEDOM, (N_DAYS, 1)))
+    tails = np.sqrt((FREEDOM - 2) / rng.chisquare(FREEDOM, (N_DAYS, 1))) if kind.fat else np.ones((N_DAYS, 1))
+    own = np.hstack([own, rng.standard_normal((N_DAYS, len(BASELINES)))])
+    values = (math.sqrt(kind.correlation) * common + math.sqrt(1.0 - kind.correlation) * own) * tails
     values[:, 0] += kind.sharpe / math.sqrt(DAYS_A_YEAR)
-    return DAILY_RISK * values
+    values *= DAILY_RISK
+    beside = dict(zip(BASELINES, values[:, N_ENSEMBLES:].T, strict=True))
+    return values[:, :N_ENSEMBLES], {"cash": np.zeros(N_DAYS)} | beside
 
 
 def judged(kind: Kind, seeds: Sequence[int]) -> Found:
     """Return what the verdict says of the matrices of these seeds."""
-    found = [assess(drawn(kind, np.random.default_rng(seed)), {}, np.empty(0), BOOTSTRAP_SEED) for seed in seeds]
+    matrices = (drawn(kind, np.random.default_rng(seed)) for seed in seeds)
+    found = [assess(*matrix, np.empty(0), BOOTSTRAP_SEED) for matrix in matrices]
+    said = [verdict(each, STANDS) for each in found]
     return Found(
         n=len(found),
-        significant=sum(verdict(each, STANDS).label == SIGNIFICANT for each in found),
+        significant=sum(each.label == SIGNIFICANT for each in said),
+        beating=sum("It beats" in each.sentence for each in said),
         by_spa=sum(each.spa < P_BELOW for each in found),
         by_dsr=sum(each.dsr > DSR_ABOVE for each in found),
         pbo=float(np.mean([each.pbo.value for each in found])),
@@ -141,7 +154,8 @@ def results_of(kinds: Sequence[Kind], n: int) -> dict[Kind, Found]:
             low, high = first.interval()
             print(
                 f"{kind}: {first.significant} of {n} significant ({first.share:.1%}, {low:.1%} to {high:.1%}); "
-                f"SPA alone {first.by_spa / n:.1%}, DSR alone {first.by_dsr / n:.1%}; mean PBO {first.pbo:.2f}"
+                f"'It beats ...' {first.beating / n:.1%}; SPA alone {first.by_spa / n:.1%}, "
+                f"DSR alone {first.by_dsr / n:.1%}; mean PBO {first.pbo:.2f}"
             )
             found[kind] = first
     return found

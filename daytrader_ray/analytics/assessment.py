@@ -1,5 +1,6 @@
 """All that can be said of the best of many curves: how good, and how likely to be luck (METHODS 11)."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,12 @@ from daytrader_ray.analytics.spa import spa
 from daytrader_ray.domain.errors import DataError
 
 Float64 = npt.NDArray[np.float64]
+Int64 = npt.NDArray[np.int64]
+
+BY_LEDGER = ("n_ledger", "n_trials", "sr0", "dsr", "track_record")
+"""What of an assessment depends on the other trials."""
+
+NUMBERS = ("best", "days", "traded_days", "mean", "n_search", "psr", "spa", *BY_LEDGER)
 
 P_BELOW = 0.05
 """A p-value below this is more than luck."""
@@ -27,17 +34,18 @@ class Assessment:
 
     Attributes
     ----------
-    best, days, mean
-        Its column, its days out of sample, its mean net return a day.
+    best, days, traded_days, mean
+        Its column, its days out of sample, on how many of them it moved, its mean net return a day.
     n_search, n_ledger, n_trials
         Columns of this search; distinct earlier trials on the same days; distinct curves of both, which `sr0` counts.
     psr, sr0, dsr
         Probability that its daily Sharpe ratio exceeds 0; the best daily ratio of so many trials without skill;
         probability that it exceeds that.
     spa, spa_against
-        Hansen's p-value of the best of all columns against cash, and by name against each baseline.
-    ahead_bps
-        The best column's mean daily return less that of each baseline, in basis points.
+        Hansen's p-value of the best of all columns against cash, and by name against each baseline. That best is the
+        column of the largest studentised gain, which need not be `best`.
+    spa_own
+        The same p-value of the best column alone, by name of the baseline.
     pbo
         How often the choice of the best fails on other days; no evidence where nothing was earned.
     track_record
@@ -49,6 +57,7 @@ class Assessment:
 
     best: int
     days: int
+    traded_days: int
     mean: float
     n_search: int
     n_ledger: int
@@ -58,7 +67,7 @@ class Assessment:
     dsr: float
     spa: float
     spa_against: dict[str, float]
-    ahead_bps: dict[str, float]
+    spa_own: dict[str, float]
     pbo: Pbo
     track_record: float
     intervals: dict[str, Estimate]
@@ -68,24 +77,27 @@ class Assessment:
         """Whether the best column made money after costs."""
         return self.mean > 0
 
-    def beats(self, baseline: str) -> bool:
-        """Whether it earned more than a baseline, by more than luck."""
-        return self.ahead_bps[baseline] > 0 and self.spa_against[baseline] < P_BELOW
+    def p_against(self) -> dict[str, float]:
+        """Return by baseline the larger of the best column's own p-value and that of the best of all; NaN unknown."""
+        return {name: float(np.maximum(p, self.spa_own[name])) for name, p in self.spa_against.items()}
+
+    @property
+    def p_shared(self) -> float:
+        """Below which `p_against` is more than luck: P_BELOW shared by the baselines (Bonferroni)."""
+        return P_BELOW / max(len(self.spa_against), 1)
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for JSON: None for NaN and infinity; an interval is [value, low, high]."""
         edges, counts = self.pbo.histogram()
-        numbers = ("best", "days", "mean", "n_search", "n_ledger", "n_trials", "psr", "sr0", "dsr", "spa")
-        return {name: plain(getattr(self, name)) for name in numbers} | {
+        return {name: plain(getattr(self, name)) for name in NUMBERS} | {
             "spa_against": {name: plain(p) for name, p in self.spa_against.items()},
-            "ahead_bps": self.ahead_bps,
+            "spa_own": {name: plain(p) for name, p in self.spa_own.items()},
             "pbo": {
                 "value": plain(self.pbo.value),
                 "blocks": self.pbo.blocks,
                 "evidence": self.earned,
                 "histogram": {"edges": edges.tolist(), "counts": counts.tolist()},
             },
-            "track_record": plain(self.track_record),
             "intervals": {
                 name: [plain(value) for value in (found.value, found.low, found.high)]
                 for name, found in self.intervals.items()
@@ -116,29 +128,61 @@ def assess(returns: Float64, baselines: Mapping[str, Float64], ledger: Float64, 
 
 
 def _assessed(returns: Float64, baselines: Mapping[str, Float64], ledger: Float64, seed: int) -> Assessment:
-    ratios = np.nan_to_num([daily_sharpe(column) for column in returns.T], nan=0.0)
-    best = int(ratios.argmax())
+    best = int(_ratios(returns).argmax())
     winner = returns[:, best]
-    distinct = np.sort(np.unique(returns, axis=1, return_index=True)[1])
-    trials = np.concatenate([ratios[distinct], ledger])
-    sr0 = expected_maximum(trials)
     return Assessment(
         best=best,
         days=len(returns),
+        traded_days=int(np.count_nonzero(winner)),
         mean=float(winner.mean()),
         n_search=returns.shape[1],
-        n_ledger=len(ledger),
-        n_trials=len(trials),
         psr=psr(winner),
-        sr0=sr0,
-        dsr=dsr(winner, trials),
         spa=spa(returns, seed).p,
         spa_against={name: spa(returns - theirs[:, None], seed).p for name, theirs in baselines.items()},
-        ahead_bps={name: 1e4 * float((winner - theirs).mean()) for name, theirs in baselines.items()},
-        pbo=pbo(returns[:, distinct]),
-        track_record=minimum_track_record(winner, sr0),
+        spa_own={name: spa((winner - theirs)[:, None], seed).p for name, theirs in baselines.items()},
+        pbo=pbo(returns[:, _distinct(returns)]),
         intervals=key_figures(winner, seed),
+        **_by_ledger(returns, best, ledger),
     )
+
+
+def reassessed(told: Mapping[str, Any], returns: Float64, ledger: Float64) -> Assessment:
+    """Return the assessment whose `as_dict` is `told`, with what depends on the ledger computed from another one.
+
+    `returns` are those that were assessed; the splits behind `pbo` are not told, so that its histogram is empty.
+    """
+    with threadpool_limits(1):
+        known: dict[str, Any] = {name: _float(told[name]) for name in NUMBERS if name not in BY_LEDGER}
+        return Assessment(
+            **known,
+            spa_against={name: _float(p) for name, p in told["spa_against"].items()},
+            spa_own={name: _float(p) for name, p in told["spa_own"].items()},
+            pbo=Pbo(_float(told["pbo"]["value"]), np.empty(0), told["pbo"]["blocks"]),
+            intervals={name: Estimate(*map(_float, values)) for name, values in told["intervals"].items()},
+            **_by_ledger(returns, told["best"], ledger),
+        )
+
+
+def _float(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
+def _by_ledger(returns: Float64, best: int, ledger: Float64) -> dict[str, Any]:
+    """Return the values of BY_LEDGER."""
+    own, winner = _ratios(returns[:, _distinct(returns)]), returns[:, best]
+    sr0 = expected_maximum(own, ledger)
+    counts = {"n_ledger": len(ledger), "n_trials": len(own) + len(ledger)}
+    found = {"sr0": sr0, "dsr": dsr(winner, own, ledger), "track_record": minimum_track_record(winner, sr0)}
+    return counts | found
+
+
+def _ratios(returns: Float64) -> Float64:
+    return np.nan_to_num([daily_sharpe(column) for column in returns.T], nan=0.0)
+
+
+def _distinct(returns: Float64) -> Int64:
+    """Return the columns that differ from all before them."""
+    return np.sort(np.unique(returns, axis=1, return_index=True)[1])
 
 
 def _check(returns: Float64, baselines: Mapping[str, Float64]) -> None:

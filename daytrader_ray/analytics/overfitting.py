@@ -12,6 +12,9 @@ Float64 = npt.NDArray[np.float64]
 
 EULER_MASCHERONI = 0.5772156649015329
 
+NONE: Float64 = np.empty(0)
+"""The ratios of a ledger without other trials."""
+
 
 def daily_sharpe(returns: Float64) -> float:
     """Return mean / std (ddof 1) of daily returns `[T]`; NaN with fewer than 2 days or no variation."""
@@ -31,9 +34,9 @@ def psr(returns: Float64, benchmark: float = 0.0) -> float:
     return exceedance(ratio, benchmark, len(returns), *_shape(returns))
 
 
-def dsr(returns: Float64, ratios: Float64) -> float:
-    """Return the deflated Sharpe ratio: PSR against what the best of all trials (daily `ratios`) shows by luck."""
-    return psr(returns, expected_maximum(ratios))
+def dsr(returns: Float64, ratios: Float64, ledger: Float64 = NONE) -> float:
+    """Return the deflated Sharpe ratio: PSR against what the best of all trials shows by luck (`expected_maximum`)."""
+    return psr(returns, expected_maximum(ratios, ledger))
 
 
 def minimum_track_record(returns: Float64, benchmark: float = 0.0, confidence: float = 0.95) -> float:
@@ -44,13 +47,20 @@ def minimum_track_record(returns: Float64, benchmark: float = 0.0, confidence: f
     return track_record(ratio, benchmark, *_shape(returns), confidence)
 
 
-def expected_maximum(ratios: Float64) -> float:
-    """Return SR0, the best daily Sharpe ratio that trials without skill would show, from their `ratios [N]`.
+def expected_maximum(ratios: Float64, ledger: Float64 = NONE) -> float:
+    """Return SR0, the best daily Sharpe ratio that trials without skill would show, from all their ratios.
 
-    A trial without variation (NaN: it never traded) counts with a ratio of 0; one trial alone gives 0.
+    `ratios` are those of the trials of one search, `ledger` those of all others. A trial without variation (NaN: it
+    never traded) counts with a ratio of 0; one trial alone gives 0.
+
+    N counts all trials, but V is the larger of the variance of this search's trials and that of all: METHODS 11 takes
+    the latter, and then many dull trials beside a wide search make V, and with it the bar, smaller. No ledger lowers it
+    below that of the search alone.
     """
-    n = len(ratios)
-    return best_of(n, float(np.nan_to_num(ratios, nan=0.0).std(ddof=1))) if n > 1 else 0.0
+    own, every = (np.nan_to_num(each, nan=0.0) for each in (ratios, np.concatenate([ratios, ledger])))
+    if len(every) < 2:
+        return 0.0
+    return best_of(len(every), max(float(each.std(ddof=1)) for each in (own, every) if len(each) > 1))
 
 
 def exceedance(ratio: float, benchmark: float, days: float, skewness: float, kurtosis: float) -> float:

@@ -1,7 +1,7 @@
 """The one plain sentence on top of every report."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from daytrader_ray.analytics.assessment import P_BELOW, Assessment
@@ -29,7 +29,9 @@ DSR_ABOVE = 0.95
 class Stands:
     """What a verdict stands on: the best ensemble's members, its first and last day out of sample, and its market.
 
-    `hindsight` says why the universe was chosen with hindsight; empty when it was not.
+    `cash` is what it began with in USD: costs grow with size. `looks` are the last days on which this search has been
+    judged, sorted, this one included. `hindsight` says why the universe was chosen with hindsight; empty when it was
+    not.
     """
 
     members: Sequence[str]
@@ -37,6 +39,8 @@ class Stands:
     last: str
     symbols: Sequence[str]
     market: str
+    cash: float
+    looks: Sequence[str] = ()
     hindsight: str = ""
 
 
@@ -57,9 +61,10 @@ def verdict(assessment: Assessment, what: Stands) -> Verdict:
     label = _label(assessment)
     said = (
         _HEADS[label].format(days=_days(assessment.days)),
-        _result(assessment, what.members),
+        _result(assessment, what),
         "" if label == TOO_SHORT or not assessment.earned else _luck(assessment),
-        "" if label == TOO_SHORT else _against(assessment),
+        "" if label == TOO_SHORT else _against(assessment, label),
+        _looks(what.looks),
         _data(what),
         what.hindsight,
     )
@@ -80,14 +85,14 @@ def _label(assessment: Assessment) -> str:
     return SIGNIFICANT if proved else NOT_SIGNIFICANT
 
 
-def _result(assessment: Assessment, members: Sequence[str]) -> str:
+def _result(assessment: Assessment, what: Stands) -> str:
     total = assessment.intervals["total_return"]
-    best = f"best of {_count(assessment.n_search, 'ensemble')}, {' + '.join(members)},"
-    days = _days(assessment.days)
+    best = f"best of {_count(assessment.n_search, 'ensemble')}, {' + '.join(what.members)},"
+    spent = f"in {_days(assessment.days)} with {what.cash:,.0f} USD"
     if total.value == 0:
-        return f"The {best} made no money and lost none in {days}: it found nothing to trade."
+        return f"The {best} made no money and lost none {spent}: it found nothing to trade."
     said = f"The {best} made" if total.value > 0 else f"Even the {best} lost"
-    return f"{said} {_size(total.value)} after costs in {days}{_interval(total)}."
+    return f"{said} {_size(total.value)} after costs {spent}{_interval(total)}."
 
 
 def _interval(total: Estimate) -> str:
@@ -98,11 +103,10 @@ def _interval(total: Estimate) -> str:
 def _luck(assessment: Assessment) -> str:
     trials = _count(assessment.n_trials, "different trial")
     earlier = f" ({assessment.n_ledger} of them from earlier searches)" if assessment.n_ledger else ""
-    deflated = "unknown" if math.isnan(assessment.dsr) else f"{assessment.dsr:.3f}"
     return (
         f"Without any skill the best of them would look this good in {_odds(assessment.spa)} such histories (below "
         f"{100 * P_BELOW:.0f} is significant); its Sharpe ratio deflated for {trials}"
-        f"{earlier} is {deflated} (above {DSR_ABOVE} is)."
+        f"{earlier} is {probability(assessment.dsr, DSR_ABOVE)} (above {DSR_ABOVE} is)."
     )
 
 
@@ -110,27 +114,51 @@ def _odds(p: float) -> str:
     """Return a p-value as a trader says it."""
     if math.isnan(p):
         return "an unknown number of 100"
-    return f"{100 * p:.1f} of 100" if p >= 0.001 else "fewer than 0.1 of 100"
+    return f"{probability(100 * p, 100 * P_BELOW, 1)} of 100" if p >= LEAST else f"fewer than {100 * LEAST:.1f} of 100"
 
 
-def _against(assessment: Assessment) -> str:
-    beaten = [name for name in assessment.spa_against if assessment.beats(name)]
-    others = [name for name in assessment.spa_against if name not in beaten]
+def _against(assessment: Assessment, label: str) -> str:
+    """Return which baselines it beats by more than luck: its own p-value says so and that of the best of all too."""
     if not assessment.spa_against:
         return ""
+    p, below = assessment.p_against(), assessment.p_shared
+    beaten = [name for name in p if label == SIGNIFICANT and p[name] < below]
+    others = _listed({name: p[name] for name in p if name not in beaten}, below, "or")
+    rule = f"That takes a significant result and a p value below {below:.4g}, {P_BELOW} shared by {len(p)} comparisons."
     if not beaten:
-        return f"It is not proved to beat {_listed(assessment, others, 'or')}."
-    but = f", but not {_listed(assessment, others, 'or')}" if others else ""
-    return f"Beyond luck it beats {_listed(assessment, beaten, 'and')}{but}."
+        return f"It is not proved to beat {others}. {rule}"
+    but = f", but is not proved to beat {others}" if others else ""
+    return f"It beats {_listed({name: p[name] for name in beaten}, below, 'and')}{but}. {rule}"
 
 
-def _listed(assessment: Assessment, names: Sequence[str], word: str) -> str:
-    told = [f"{name} (p {_p(assessment.spa_against[name])})" for name in names]
-    return f"{', '.join(told[:-1])} {word} {told[-1]}" if len(told) > 1 else told[0]
+def _listed(p: Mapping[str, float], below: float, word: str) -> str:
+    said = [f"{name} (p {probability(value, below)})" for name, value in p.items()]
+    return f" {word} ".join(filter(None, (", ".join(said[:-1]), *said[-1:])))
 
 
-def _p(value: float) -> str:
-    return "unknown" if math.isnan(value) else "below 0.001" if value < 0.001 else f"{value:.3f}"
+def probability(value: float, threshold: float, places: int = 3) -> str:
+    """Write a probability, near a threshold with as many places as show on which side of it.
+
+    >>> probability(0.2, 0.05), probability(0.0499, 0.05), probability(0.95004, 0.95), probability(4.99, 5.0, 1)
+    ('0.200', '0.0499', '0.95004', '4.99')
+    """
+    if math.isnan(value):
+        return "unknown"
+    if value < LEAST:
+        return f"below {LEAST}"
+    while value != threshold and places < MOST_PLACES and float(f"{value:.{places}f}") == round(threshold, places):
+        places += 1
+    return f"{value:.{places}f}"
+
+
+LEAST, MOST_PLACES = 0.001, 9
+"""A smaller probability is not told from it; places that suffice to tell any other from a threshold."""
+
+
+def _looks(days: Sequence[str]) -> str:
+    if len(days) < 2:
+        return ""
+    return f"Looked at {len(days)} times since {days[0]}: each look is another chance for luck."
 
 
 def _data(what: Stands) -> str:

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
+from daytrader_ray.analytics.assessment import P_BELOW
 from daytrader_ray.dashboard.formats import DASH, MINUS, chance, gain, number, text, whole
 from daytrader_ray.dashboard.markup import section, table
 
 WORDS = {
-    "cash": "cash: no trade at all",
+    "cash": "cash at 0 %: no trade at all",
     "SPY": "SPY, bought and held",
     "equal": "all models, weighed equally",
     "logistic": "logistic regression",
@@ -22,20 +23,23 @@ HEADS = ("Against", "Sharpe", "Return", "Trades", "Best less it, bps a day", "p 
 def baselines_section(result: Mapping[str, Any]) -> str:
     """Return the table of baselines and the sentence that compares them with the best ensemble."""
     found = result["baselines"]
+    compared = sum(row["trades"] is not None for row in found["rows"])
     return section(
         "Against what anybody can have",
         "",
         f"<p>{escape(found['sentence'])}</p>"
-        "<p class='muted'>All traded the same days net of the same costs. Best less it: mean difference of daily "
-        "returns with one standard error. p value: how often the best of all ensembles would be this far ahead if "
-        "none were truly better; under 0.05 is rare.</p>",
+        "<p class='muted'>All on the same days, net of the same costs; SPY is held overnight too, all others are flat "
+        "at every close, and cash earns 0 %. Best less it: mean difference of daily returns with one standard error. "
+        "p value: the larger of two, how often the best of all ensembles, and how often this one tested alone, would "
+        f"be this far ahead if none were truly better. Under {P_BELOW / max(compared, 1):.4g}, {P_BELOW} "
+        "shared by the rows, is more than luck where the verdict is significant.</p>",
         table(HEADS, (_row(row) for row in found["rows"]), "names"),
     )
 
 
 def _row(row: Mapping[str, Any]) -> tuple[str, ...]:
     return (
-        escape(WORDS.get(row["name"], row["name"])),
+        escape(WORDS.get(row["name"], row["name"]) + (": no price" if row["trades"] is None else "")),
         text(row["sharpe"], number),
         text(row["total_return"], gain),
         text(row["trades"], whole),

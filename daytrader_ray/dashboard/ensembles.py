@@ -53,9 +53,10 @@ def ensembles_section(result: Mapping[str, Any], chosen: int, sheets: Mapping[in
     return (
         f"<section><h2>{result['ensembles']} ensembles</h2>"
         f"<p class='muted'>Every subset of {len(result['members'])} models, and the baselines. Figures are before any "
-        "correction for choosing the best, except DSR, which asks how likely the Sharpe ratio beats the luckiest of "
-        f"{result['statistics']['n_trials']} tries without skill.{doubt} The last column leads to the tear sheet, or "
-        "is the command that makes it: a click selects it.</p><div class='scroll'><table class='sortable tight'><thead>"
+        "correction for choosing the best, except DSR: how surely the Sharpe ratio exceeds the luckiest of "
+        f"{result['statistics']['n_trials']} tries without skill, weak where few days trade.{doubt} "
+        "The last column leads to the tear sheet, or is the command that makes it: a click selects it.</p>"
+        "<div class='scroll'><table class='sortable tight'><thead>"
         f"<tr><th scope='col'>Ensemble</th>{heads}<th scope='col'>Tear sheet</th></tr></thead><tbody>{rows}</tbody>"
         "</table></div></section>"
     )

@@ -9,13 +9,10 @@ import numpy as np
 import plotly.graph_objects as go
 
 from daytrader_ray.analytics.assessment import P_BELOW
-from daytrader_ray.analytics.verdict import DSR_ABOVE, MIN_DAYS, TOO_SHORT
+from daytrader_ray.analytics.verdict import DSR_ABOVE, MIN_DAYS, TOO_SHORT, probability
 from daytrader_ray.dashboard.figures import CHOSEN, LOSS, html_of
-from daytrader_ray.dashboard.formats import DASH, chance, number, share, text
+from daytrader_ray.dashboard.formats import DASH, number, share, text
 from daytrader_ray.dashboard.markup import chart, section
-
-HALF = 0.5
-"""From this probability of overfitting on the choice of the best is worth nothing."""
 
 
 @dataclass(frozen=True)
@@ -57,13 +54,14 @@ def numbers_section(result: Mapping[str, Any]) -> str:
 def _deflated(found: Mapping[str, Any]) -> _Number:
     value, earlier = found["dsr"], found["n_ledger"]
     ledger = f" and {earlier} earlier ones of the ledger" if earlier else ""
+    looks = f" They were looked at {found['looks']} times; that is not in the figure." if found["looks"] > 1 else ""
     meaning = (
-        f"The chance that its true Sharpe ratio beats what the luckiest of {found['n_trials']} tries without skill "
-        f"shows: all different curves of this search{ledger}, on these days."
+        f"How surely its Sharpe ratio exceeds what the luckiest of {found['n_trials']} tries without skill shows: all "
+        f"different curves of this search{ledger}, on these days.{looks} The confidence of a one-sided test that takes "
+        f"the days as nearly normal, weak where few days trade: here {found['traded_days']} of {found['days']} did."
     )
-    return _wanted(
-        value, "deflated Sharpe ratio", value is not None and value > DSR_ABOVE, f"over {DSR_ABOVE:g}", meaning
-    )
+    met = value is not None and value > DSR_ABOVE
+    return _wanted(value, DSR_ABOVE, "deflated Sharpe ratio", met, f"over {DSR_ABOVE:g}", meaning)
 
 
 def _superior(found: Mapping[str, Any]) -> _Number:
@@ -72,26 +70,27 @@ def _superior(found: Mapping[str, Any]) -> _Number:
         f"How often the best of {found['n_search']} ensembles would look this good if none earned more than cash "
         "(Hansen's test for superior predictive ability)."
     )
-    return _wanted(value, "p value", value is not None and value < P_BELOW, f"under {P_BELOW:g}", meaning)
+    met = value is not None and value < P_BELOW
+    return _wanted(value, P_BELOW, "p value", met, f"under {P_BELOW:g}", meaning)
 
 
-def _wanted(value: float | None, name: str, met: bool, wanted: str, meaning: str) -> _Number:
+def _wanted(value: float | None, threshold: float, name: str, met: bool, wanted: str, meaning: str) -> _Number:
     if value is None:
         return _Number(DASH, name, None, f"{wanted} wanted; not known", meaning)
-    return _Number(chance(value), name, met, f"{wanted} wanted: {'met' if met else 'missed'}", meaning)
+    return _Number(probability(value, threshold), name, met, f"{wanted} wanted: {'met' if met else 'missed'}", meaning)
 
 
 def _overfitted(pbo: Mapping[str, Any]) -> _Number:
     value, name = pbo["value"], "probability of overfitting"
     meaning = (
-        "How often the ensemble that is best in one half of the days is below the middle in the other half. At "
-        f"{HALF:.0%} choosing the best is worth nothing."
+        "How often the ensemble that is best in one half of the days is below the middle in the other half: near 0 %, "
+        "what is best stays good; at 50 % choosing the best is worth nothing. No threshold: it decides nothing."
     )
     if value is None:
         return _Number(DASH, name, None, "not known", meaning)
     if not pbo["evidence"]:
         return _Number(share(value), name, None, "not evidence: the best ensemble lost", meaning)
-    return _Number(share(value), name, value < HALF, f"{'under' if value < HALF else 'not under'} {HALF:.0%}", meaning)
+    return _Number(share(value), name, None, "of the splits", meaning)
 
 
 def _record(found: Mapping[str, Any]) -> _Number:

@@ -118,9 +118,11 @@ def _cards(result: Mapping[str, Any], best: Mapping[str, Any]) -> str:
     cards = (
         _card(chips(best["members"], result["members"]), "best ensemble", "wide"),
         _card(f"<em class='{tone}'>{gain(total)}</em>", "net return"),
-        _card(text(metrics["intraday_drawdown"], depth), "deepest drawdown, minute by minute"),
+        _card(text(metrics["intraday_drawdown"], depth), "deepest drawdown, bar by bar"),
         _card(str(metrics["days"]), "days out of sample"),
-        _card(f"{result['windows_effective']:g}", f"independent windows of {result['windows_used']}"),
+        _card(
+            f"{result['windows_effective']:g}", f"of {result['windows_used']} windows if none overlapped in its test"
+        ),
         _card(text(metrics["trades_a_day"], number), "round trips a day"),
         _card(text(metrics["cost_share"], share), "of gross profit went to costs"),
     )
@@ -181,14 +183,15 @@ def _made(result: Mapping[str, Any]) -> str:
     traded, watched = result["traded"], [s for s in result["symbols"] if s not in result["traded"]]
     sessions = result["sessions"]
     watching = f" Watched, not traded: {escape(', '.join(watched))}." if watched else ""
-    labels = result["labels"]
+    labels, every = result["labels"], result["settings"]["search"]["score_every_minutes"]
+    apart = f" Models score every {every} minutes; in between their signal holds." if every > 1 else ""
     return (
         f"<section><h2>How it was made</h2><p>{sessions['n']} sessions from {sessions['first']} to {sessions['last']}. "
         f"Traded: {escape(', '.join(traded))}.{watching} {labels['samples']:,} labels: {share(labels['down'])} down, "
         f"{share(labels['flat'])} flat, {share(labels['up'])} up. Each of {result['fits']} fits (a model in a window) "
         "was trained on earlier sessions only; weights, scale and threshold come from the last sessions before each "
-        "test. Orders meet the bar after the decision: limits fill where the price passes through them, market orders "
-        "at the open, worse by half the spread and market impact. Every position has a resting stop and is closed "
-        "before the end of the day.</p>"
+        f"test.{apart} Orders meet the bar after the decision: limits fill where the price passes through them, "
+        "market orders at the open, worse by half the spread and market impact. Every position has a resting stop and "
+        "is closed before the end of the day.</p>"
         f"<p class='muted'>Result {escape(result['id'])}.</p></section>"
     )

@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 from daytrader_ray.dashboard.ensembles import NAMES, SHORT, cell
 from daytrader_ray.dashboard.figures import LEGEND, LOSS, PALETTE, html_of, test_ticks
 from daytrader_ray.dashboard.formats import DASH, number, percent, share, significant, skill, whole
-from daytrader_ray.dashboard.markup import below, chart, folded
+from daytrader_ray.dashboard.markup import below, chart, folded, table
 from daytrader_ray.domain.regime import Regime
 
 FEWEST_TRIPS_A_STOCK = 200 / 60
@@ -53,13 +53,13 @@ def windows_section(result: Mapping[str, Any], best: Mapping[str, Any]) -> str:
         "fraction of full Kelly that is bet. Timeframes: weights of the score now and of its means over 5 and 15 "
         "minutes. B: validation before the test. Weights are means over the test."
     )
-    table = f"<p class='muted'>{columns}</p>{one_by_one}"
+    every = f"<p class='muted'>{columns}</p>{one_by_one}"
     return (
         f"<section><h2>Windows of the best ensemble</h2><p class='muted'>{escape(lead)}</p>"
         f"{below('Weights from window to window', 'Mean weight of each model in each test.')}"
         f"{chart(_weights(result, found), 280)}"
-        f"{table if len(found) <= FEW else folded(f'All {len(found)} windows, one by one', table)}"
-        f"{_schemes_own(result, found)}{_models(result, found)}</section>"
+        f"{every if len(found) <= FEW else folded(f'All {len(found)} windows, one by one', every)}"
+        f"{_schemes_own(result, found)}{_models(result, found)}{_options(result)}</section>"
     )
 
 
@@ -112,8 +112,11 @@ def _schemes_own(result: Mapping[str, Any], found: Sequence[Mapping[str, Any]]) 
             "<p>Regret to the best member by the end of validation: "
             f"mean {fmean(regrets):.2f}, largest {max(regrets):.2f}, never above {bound:.1f}.</p>"
         )
-    table = _by_regime(result, found) if any(window["scheme"] == "regime" for window in found) else ""
-    return f"{f'<p>Notes on the weights:</p><ul>{listed}</ul>' if listed else ''}{lost}{table}"
+    in_each = _by_regime(result, found) if any(window["scheme"] == "regime" for window in found) else ""
+    said = f"<ul>{listed}</ul>" if listed else ""
+    if len(notes) > FEW:
+        said = folded(f"{len(notes)} notes on weights and sizes", said)
+    return f"{said}{lost}{in_each}"
 
 
 def _times(n: int, of: int) -> str:
@@ -215,3 +218,22 @@ def _model_row(name: str, skills: Sequence[float], weights: Sequence[float]) -> 
     cells = [said, f"{sum(value > 0 for value in skills)} of {len(skills)}"]
     cells += [share(fmean(weights)) if any(weights) else DASH]
     return f"<tr><td>{escape(NAMES.get(name, name))}</td>{''.join(f'<td>{one}</td>' for one in cells)}</tr>"
+
+
+def _options(result: Mapping[str, Any]) -> str:
+    """Return which options each model traded with in how many windows; nothing where there was one candidate."""
+    n = result["settings"]["search"]["tune_members"]
+    if n == 1:
+        return ""
+    kept = result["kept"]
+    rows = [
+        (escape(NAMES.get(name, name)), f"{times} of {len(kept)}", escape(told))
+        for name in result["members"]
+        for told, times in Counter(_written(window["options"][name]) for window in kept).most_common()
+    ]
+    lead = f"Of {n} candidates for each model a window trades with the one that had ranked best on B up to it."
+    return below("Options of the models", lead) + table(("Model", "Windows", "Options"), rows, "words")
+
+
+def _written(options: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in sorted(options.items())) or "defaults"

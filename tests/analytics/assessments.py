@@ -11,11 +11,12 @@ from daytrader_ray.analytics.measure import Estimate
 
 
 def assessment(**changes: Any) -> Assessment:
-    """Return a clear case: 250 days, a gain, DSR 0.97, SPA p 0.01, one baseline beaten; with `changes`."""
+    """Return a clear case: 250 days, a gain, DSR 0.97, SPA p 0.01, both baselines beaten; with `changes`."""
     return replace(
         Assessment(
             best=4,
             days=250,
+            traded_days=250,
             mean=0.0004,
             n_search=31,
             n_ledger=0,
@@ -25,7 +26,7 @@ def assessment(**changes: Any) -> Assessment:
             dsr=0.97,
             spa=0.01,
             spa_against={"cash": 0.01, "SPY": 0.02},
-            ahead_bps={"cash": 4.0, "SPY": 3.0},
+            spa_own={"cash": 0.002, "SPY": 0.004},
             pbo=Pbo(0.1, np.array([-1.0, 1.0]), 16),
             track_record=200.0,
             intervals={

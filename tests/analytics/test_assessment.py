@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from benchmarks.verdict import NULLS, PLANTED, drawn, judged
-from daytrader_ray.analytics.assessment import assess
+from daytrader_ray.analytics.assessment import BY_LEDGER, assess, reassessed
 from daytrader_ray.analytics.cscv import N_BINS, pbo
 from daytrader_ray.analytics.measure import measure_returns
 from daytrader_ray.analytics.overfitting import daily_sharpe, dsr, minimum_track_record, psr
@@ -28,11 +28,12 @@ def test_the_best_is_the_highest_sharpe_ratio_and_every_figure_is_that_of_its_fu
     assert found.best == ratios.argmax() and found.days == 200
     assert (found.n_search, found.n_ledger, found.n_trials) == (5, 2, 7)
     assert found.psr == psr(best)
-    assert found.dsr == dsr(best, np.array([*ratios, *ledger])) < found.psr
+    assert found.dsr == dsr(best, ratios, ledger) < found.psr
     assert found.track_record == minimum_track_record(best, found.sr0)
     assert found.spa == spa(curves, 3).p
     assert found.spa_against == {"SPY": spa(curves - against[:, None], 3).p}
-    assert found.ahead_bps["SPY"] == pytest.approx(1e4 * (best.mean() - against.mean()))
+    assert found.spa_own == {"SPY": spa((best - against)[:, None], 3).p}
+    assert found.p_against() == {"SPY": max(found.spa_against["SPY"], found.spa_own["SPY"])}
     assert found.pbo.value == pbo(curves).value
     measured = measure_returns(best, 3)
     assert found.intervals["sharpe"] == measured["sharpe"]
@@ -43,7 +44,7 @@ def test_the_best_is_the_highest_sharpe_ratio_and_every_figure_is_that_of_its_fu
 def test_the_track_record_is_long_enough_exactly_where_the_deflated_ratio_says_so() -> None:
     for kind in PLANTED[1], PLANTED[4]:
         for seed in range(6):
-            found = assess(drawn(kind, np.random.default_rng(seed)), {}, NO_LEDGER, seed)
+            found = assess(drawn(kind, np.random.default_rng(seed))[0], {}, NO_LEDGER, seed)
             assert (found.dsr > 0.95) is (found.track_record < found.days)
 
 
@@ -54,10 +55,36 @@ def test_copies_are_one_trial_and_of_equals_the_first_is_the_best() -> None:
     assert (twice.dsr, twice.spa, twice.pbo.value) == (once.dsr, once.spa, once.pbo.value)
 
 
-def test_more_trials_in_the_ledger_deflate_more() -> None:
-    curves = returns(seed=7)
-    wild = np.random.default_rng(5).normal(0.0, 0.1, 200)
-    assert assess(curves, {}, wild, 1).dsr < assess(curves, {}, NO_LEDGER, 1).dsr
+LEDGERS = {"narrow": (0.0, 0.005), "wide": (0.0, 0.2), "shifted": (-0.6, 0.06), "shifted and equal": (-0.6, 0.0)}
+
+
+@pytest.mark.parametrize("kind", LEDGERS)
+@pytest.mark.parametrize("n", [1, 31, 310])
+def test_no_ledger_makes_significance_easier(kind: str, n: int) -> None:
+    curves, ledger = returns(seed=7), np.random.default_rng(5).normal(*LEDGERS[kind], n)
+    alone, beside = assess(curves, {}, NO_LEDGER, 1), assess(curves, {}, ledger, 1)
+    assert beside.sr0 > alone.sr0 and beside.dsr < alone.dsr
+    assert beside.track_record >= alone.track_record
+
+
+def test_ten_dull_searches_do_not_lower_the_bar_of_a_wide_one() -> None:
+    curves = 0.01 * np.random.default_rng(11).standard_normal((250, 31))
+    curves[:, 0] += 0.0019 - curves[:, 0].mean()
+    dull = 0.01 * np.random.default_rng(12).standard_normal(310)
+    assert assess(curves, {}, dull, 7).sr0 > assess(curves, {}, NO_LEDGER, 7).sr0
+
+
+def test_against_another_ledger_only_what_depends_on_it_is_told_anew() -> None:
+    curves, spy = returns(seed=7), {"SPY": np.random.default_rng(2).normal(0.0, 0.01, 200)}
+    ledger = np.random.default_rng(5).normal(0.0, 0.1, 200)
+    before, now = assess(curves, spy, NO_LEDGER, 1).as_dict(), assess(curves, spy, ledger, 1).as_dict()
+    again = reassessed(json.loads(json.dumps(before)), curves, ledger).as_dict()
+    assert {name for name in now if now[name] != before[name]} == {*BY_LEDGER} - {"track_record"}
+    assert {name for name in now if again[name] != now[name]} == {"pbo"} and again["pbo"]["value"] == before["pbo"][
+        "value"
+    ]
+    short = assess(returns(9), {}, NO_LEDGER, 1).as_dict()
+    assert reassessed(short, returns(9), NO_LEDGER).as_dict()["psr"] == short["psr"]
 
 
 def test_a_curve_that_never_traded_beats_only_losers() -> None:
@@ -107,7 +134,7 @@ def test_at_most_six_of_a_hundred_matrices_of_luck_are_called_significant() -> N
     """300 of the 12,000 matrices of the benchmark `search.verdict_false_positives`."""
     found = [judged(kind, range(50)) for kind in NULLS]
     assert sum(each.significant for each in found) <= 0.06 * 300
-    assert all(each.significant <= min(each.by_spa, each.by_dsr) for each in found)
+    assert all(each.beating <= each.significant <= min(each.by_spa, each.by_dsr) for each in found)
 
 
 def test_skill_of_three_a_year_is_found_more_often_than_luck() -> None:

@@ -17,7 +17,7 @@ from daytrader_ray.analytics.verdict import (
 )
 from tests.analytics.assessments import assessment
 
-STANDS = Stands(("lstm", "forest"), "2024-01-02", "2024-12-30", ("AAA", "BBB"), "polygon")
+STANDS = Stands(("lstm", "forest"), "2024-01-02", "2024-12-30", ("AAA", "BBB"), "polygon", 100_000.0)
 
 
 def total(value: float, low: float = math.nan, high: float = math.nan) -> dict[str, Estimate]:
@@ -47,10 +47,11 @@ def test_the_sentence_says_what_traded_with_its_interval_on_which_data_and_with_
     said = verdict(assessment(spa=0.374, dsr=0.61, n_ledger=12, n_trials=43), STANDS).sentence
     assert said == (
         "Not significant: nothing is proved. The best of 31 ensembles, lstm + forest, made 10.00% after costs in 250 "
-        "days (95 % interval +2.00% to +18.00%, after selection, not corrected). Without any skill the best of them "
-        "would look this good in 37.4 of 100 such histories (below 5 is significant); its Sharpe ratio deflated for 43 "
-        "different trials (12 of them from earlier searches) is 0.610 (above 0.95 is). Beyond luck it beats cash "
-        "(p 0.010) and SPY (p 0.020). Simulated on 2 symbols of the market polygon, 2024-01-02 to 2024-12-30."
+        "days with 100,000 USD (95 % interval +2.00% to +18.00%, after selection, not corrected). Without any skill "
+        "the best of them would look this good in 37.4 of 100 such histories (below 5 is significant); its Sharpe "
+        "ratio deflated for 43 different trials (12 of them from earlier searches) is 0.610 (above 0.95 is). It is not "
+        "proved to beat cash (p 0.010) or SPY (p 0.020). That takes a significant result and a p value below 0.025, "
+        "0.05 shared by 2 comparisons. Simulated on 2 symbols of the market polygon, 2024-01-02 to 2024-12-30."
     )
 
 
@@ -61,35 +62,77 @@ def test_even_significant_is_no_praise_and_promises_nothing() -> None:
     assert not any(word in said.lower() for word in ("great", "excellent", "strong", "profitable", "impressive"))
 
 
-def test_a_baseline_is_beaten_only_by_more_than_luck_and_by_the_best_itself() -> None:
-    against = {
-        "spa_against": {"cash": 0.01, "SPY": 0.3, "equal": 0.01},
-        "ahead_bps": {"cash": 4, "SPY": 1, "equal": -1},
-    }
-    said = verdict(assessment(**against), STANDS).sentence
-    assert "Beyond luck it beats cash (p 0.010), but not SPY (p 0.300) or equal (p 0.010)." in said
-    none = assessment(spa_against={"cash": math.nan, "SPY": 0.3})
-    assert "It is not proved to beat cash (p unknown) or SPY (p 0.300)." in verdict(none, STANDS).sentence
-    assert "beat" not in verdict(assessment(spa_against={}), STANDS).sentence
+@pytest.mark.parametrize(
+    ("best_of_all", "own", "beats"),
+    [(0.002, 0.004, True), (0.002, 0.02, False), (0.02, 0.002, False), (0.02, 0.02, False), (0.002, math.nan, False)],
+)
+def test_a_baseline_is_beaten_only_where_the_best_of_all_and_the_winner_alone_say_so(
+    best_of_all: float, own: float, beats: bool
+) -> None:
+    names = ("cash", "SPY", "equal")
+    found = assessment(spa_against=dict.fromkeys(names, best_of_all), spa_own=dict.fromkeys(names, own))
+    said = verdict(found, STANDS).sentence
+    told = "unknown" if math.isnan(own) else f"{max(best_of_all, own):.3f}"
+    begin = "It beats" if beats else "It is not proved to beat"
+    assert f"{begin} cash (p {told}), SPY (p {told}) {'and' if beats else 'or'} equal (p {told})." in said
+    assert "a p value below 0.01667, 0.05 shared by 3 comparisons" in said
+
+
+def test_of_several_baselines_some_are_beaten_and_others_not() -> None:
+    p = {"cash": 0.01, "SPY": 0.3, "equal": 0.02}
+    said = verdict(assessment(spa_against=p, spa_own=p), STANDS).sentence
+    assert "It beats cash (p 0.010), but is not proved to beat SPY (p 0.300) or equal (p 0.020)." in said
+    assert "beat" not in verdict(assessment(spa_against={}, spa_own={}), STANDS).sentence
+
+
+@pytest.mark.parametrize("changes", [{"dsr": 0.94}, {"spa": 0.06}, {"mean": -0.001}])
+def test_what_is_not_significant_beats_nothing(changes: dict[str, Any]) -> None:
+    said = verdict(assessment(**changes), STANDS).sentence
+    assert said.count("beat") == 1 and "It is not proved to beat cash (p 0.010) or SPY (p 0.020)." in said
+
+
+def test_near_a_threshold_a_figure_has_as_many_places_as_tell_its_side() -> None:
+    for p, told in ((0.0499, "4.99 of 100"), (0.0501, "5.01 of 100"), (0.05, "5.0 of 100"), (0.2, "20.0 of 100")):
+        assert f"in {told} such histories" in verdict(assessment(spa=p), STANDS).sentence
+    for dsr, told in ((0.9501, "0.9501"), (0.94996, "0.94996"), (0.95, "0.950"), (math.nan, "unknown")):
+        assert f"is {told} (above 0.95 is)" in verdict(assessment(dsr=dsr), STANDS).sentence
+
+
+def test_every_look_beyond_the_first_is_said() -> None:
+    looked = replace(STANDS, looks=("2024-10-04", "2024-11-01", "2024-12-30"))
+    for days, told in ((250, "Significant"), (8, "Too short")):
+        said = verdict(assessment(days=days), looked).sentence
+        assert said.startswith(told)
+        assert "Looked at 3 times since 2024-10-04: each look is another chance for luck." in said
+    assert "Looked" not in verdict(assessment(), replace(STANDS, looks=("2024-12-30",))).sentence
 
 
 def test_a_loss_is_called_a_loss_without_odds_and_hindsight_is_said_last() -> None:
     lost = assessment(mean=-0.001, dsr=0.01, spa=1.0, intervals=total(-0.0123, -0.05, 0.01))
     said = verdict(lost, replace(STANDS, hindsight="The symbols were chosen after the data.")).sentence
-    assert "Even the best of 31 ensembles, lstm + forest, lost 1.23% after costs in 250 days (95 %" in said
+    assert (
+        "Even the best of 31 ensembles, lstm + forest, lost 1.23% after costs in 250 days with 100,000 USD (95 %"
+        in said
+    )
     assert "histories" not in said
     assert said.endswith("The symbols were chosen after the data.")
 
 
 def test_what_never_traded_found_nothing() -> None:
     idle = assessment(mean=0.0, dsr=math.nan, spa=math.nan, intervals=total(0.0, 0.0, 0.0))
-    assert "made no money and lost none in 250 days: it found nothing to trade." in verdict(idle, STANDS).sentence
+    assert (
+        "made no money and lost none in 250 days with 100,000 USD: it found nothing to trade."
+        in verdict(idle, STANDS).sentence
+    )
 
 
 def test_few_days_are_too_short_and_nothing_else_is_claimed() -> None:
     short = verdict(assessment(days=1, n_search=1, intervals=total(0.02)), STANDS).sentence
     assert short.startswith("Too short: 1 day out of sample cannot tell skill from luck, at least 120 are needed.")
-    assert "The best of 1 ensemble, lstm + forest, made 2.00% after costs in 1 day (after selection" in short
+    assert (
+        "The best of 1 ensemble, lstm + forest, made 2.00% after costs in 1 day with 100,000 USD (after selection"
+        in short
+    )
     assert "histories" not in short and "beat" not in short and "ignifican" not in short
 
 

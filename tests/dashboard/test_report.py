@@ -65,7 +65,7 @@ def test_left_out_inputs_windows_and_the_warning_are_in_plain_words(page: Page) 
 
 
 def test_the_baselines_and_the_scheme_are_named_and_each_model_alone_has_its_skill(text: str) -> None:
-    assert "beats logistic and boosting: 1.00 against &lt;b&gt;." in text
+    assert "is ahead of logistic and boosting: 1.00 against &lt;b&gt;." in text
     assert "baseline</i></span> boosting" in text
     assert "Scheme 'skill': members are weighed by skill on validation" in words(text)
     row = text[text.index("<td>XGBoost</td>") :].partition("</tr>")[0]
@@ -136,10 +136,24 @@ def test_the_five_numbers_say_what_was_wanted_and_what_they_mean(large: report.P
     told = words(large.text)
     assert "0.410 deflated Sharpe ratio over 0.95 wanted: missed" in told
     assert "luckiest of 45 tries without skill shows: all different curves of this search and 14 earlier" in told
+    assert "weak where few days trade: here 248 of 250 did" in told and "looked at" not in told
     assert "0.210 p value under 0.05 wanted: missed" in told
-    assert "38.0 % probability of overfitting under 50%" in told
+    assert "38.0 % probability of overfitting of the splits" in told
     assert "510 days minimum track record 250 days known: not enough" in told
     assert "1.21 Sharpe ratio a year 95 %: \u22120.62 to 2.87" in told
+
+
+def test_a_figure_near_its_threshold_shows_its_side_and_looks_are_said_beside_it() -> None:
+    found = large_result()
+    found["statistics"] |= {"dsr": 0.9501, "spa": 0.0501, "looks": 4}
+    found["statistics"]["pbo"] |= {"value": 0.49}
+    text = render(found).text
+    told = words(text)
+    assert "0.9501 deflated Sharpe ratio over 0.95 wanted: met" in told
+    assert "0.0501 p value under 0.05 wanted: missed" in told
+    assert "They were looked at 4 times; that is not in the figure." in told
+    card = text[text.index("<b>49.0 %</b>") :].partition("</div>")[0]
+    assert "mark muted" in card, "no share of splits is good or bad: no threshold decides"
 
 
 def test_the_heat_map_has_a_cell_for_every_trial_in_every_window(large: report.Page) -> None:
@@ -212,3 +226,15 @@ def test_what_few_days_seem_to_say_is_struck_out() -> None:
     assert "Below 120 days no ratio here means anything." in told
     assert "1 days minimum track record means nothing below 120 days" in told
     assert "met" not in told.partition("Significant only where")[0].split()
+
+
+def test_options_that_windows_chose_and_a_coarser_cadence_are_told_where_there_are_any(text: str) -> None:
+    assert "Options of the models" not in text and "Models score every" not in text
+    found = result()
+    found["settings"]["search"] |= {"tune_members": 4, "score_every_minutes": 5}
+    options = {name: {} for name in found["members"]}
+    found["kept"] = [{"options": options}, {"options": options | {"xgboost": {"depth": 4, "rounds": 40}}}]
+    told = words(render(found).text)
+    assert "Of 4 candidates for each model" in told
+    assert "LSTM 2 of 2 defaults" in told and "XGBoost 1 of 2 depth 4, rounds 40" in told
+    assert "Models score every 5 minutes" in told

@@ -316,7 +316,7 @@ _TRADING = {"trending", "volatile", "crisis", "unknown"}
 """What does not change how the regimes are found."""
 
 
-def _beside(path: str) -> str:
+def regime_words(path: str) -> str:
     """Return where the plain values of a window's regime are, whose states are at `path`."""
     return f"{path.removesuffix('.npy')}.json"
 
@@ -325,7 +325,9 @@ def run_regimes(
     request: SearchRequest, market: Market, found: Sequence[Window], paths: Sequence[str], progress: Progress
 ) -> None:
     """Fit the regime model of each window that is not there yet, in parallel; Ray must be running."""
-    missing = [(window, path) for window, path in zip(found, paths, strict=True) if not exists(path, _beside(path))]
+    missing = [
+        (window, path) for window, path in zip(found, paths, strict=True) if not exists(path, regime_words(path))
+    ]
     progress("regimes", len(paths) - len(missing), len(paths))
     if not missing:
         return
@@ -337,7 +339,7 @@ def run_regimes(
     work = ((path, partial(task.remote, shared, stocks, window, request.regime, seed)) for window, path in missing)
     done = len(paths) - len(missing)
     for path, (states, told) in unordered(work):
-        atomic_write_json(_beside(path), told)
+        atomic_write_json(regime_words(path), told)
         save_array(path, states)
         done += 1
         progress("regimes", done, len(paths))
@@ -413,7 +415,7 @@ def _done(jobs: Sequence[Job], ready: Trials, trials: Mapping[int, Sequence[Wind
         windows=[file.window for file in ready.files],
         views=[load_view(mine[MEMBERS[0]].view) for mine in ready.traded],
         importances=[{name: load_json(job.beside) for name, job in mine.items()} for mine in ready.traded],
-        regimes=[(load_array(file.regime), load_json(_beside(file.regime))) for file in ready.files],
+        regimes=[(load_array(file.regime), load_json(regime_words(file.regime))) for file in ready.files],
         trials=trials,
         fits=Counts.of(jobs).all,
     )

@@ -2,10 +2,8 @@
 
 ::
 
-    <root>/reports/ledger/<key>.json    one trial: mask, configuration, first and last day, Sharpe ratio, curve's digest
+    <root>/reports/ledger/<key>.json    one trial: what was tried, its days, Sharpe ratio, curve's digest, looks
 """
-
-from collections.abc import Iterable
 
 from daytrader_ray.adapters.folder import Folder
 from daytrader_ray.domain.errors import ConfigError, DataError
@@ -20,13 +18,17 @@ def read(root: str) -> list[Entry]:
     return [_read(folder, name) for name in folder.find(f"{LEDGER}/*.json")]
 
 
-def write(root: str, entries: Iterable[Entry]) -> None:
-    """Write entries; one of the same key is replaced, and an entry that has not changed is left alone."""
-    folder = Folder(root)
-    for entry in entries:
-        name, values = f"{LEDGER}/{entry.key}.json", entry.model_dump(mode="json")
-        if folder.read_cache(name) != values:
-            folder.write_json(name, values)
+def enter(root: str, entry: Entry) -> None:
+    """Write an entry after what is there of the same key (`Entry.after`), left alone where that changes nothing.
+
+    `DataError` where what is there is damaged.
+    """
+    folder, name = Folder(root), f"{LEDGER}/{entry.key}.json"
+    with folder.locked(name):
+        before = _read(folder, name) if folder.exists(name) else None
+        now = entry if before is None else entry.after(before)
+        if now != before:
+            folder.write_json(name, now.model_dump(mode="json"))
 
 
 def _read(folder: Folder, name: str) -> Entry:

@@ -8,8 +8,8 @@
     <root>/processed/signals/<key>.regime.npy        regimes of one window's rows, what a person asks of them as .json
     <root>/processed/trials/<key>.json               windows of one finished trial
     <root>/reports/ledger/<key>.json                 every trial that was ever made
-    <root>/reports/<id>.json                         what the search found, without a clock or a path: same data, same
-                                                     bytes
+    <root>/reports/<id>.json                         what the search found, without a clock or a path: same data and
+                                                     ledger, same bytes
     <root>/reports/latest.json                       id of the last one
 """
 
@@ -34,7 +34,7 @@ from daytrader_ray.cluster.fit_jobs import FIT_SOURCES, LIBRARIES, MEMBER_SOURCE
 from daytrader_ray.cluster.fits import Progress, picked, run_fits, silent
 from daytrader_ray.cluster.kept import exists, keep_seconds, load_array, load_json, load_view, save_array
 from daytrader_ray.cluster.tasks import unordered
-from daytrader_ray.cluster.trials import WindowFiles, run_trials
+from daytrader_ray.cluster.trials import Ledger, WindowFiles, run_trials
 from daytrader_ray.cluster.watch import Watch
 from daytrader_ray.domain.cadence import bars_between
 from daytrader_ray.domain.config import Config
@@ -56,9 +56,8 @@ from daytrader_ray.universe.peers import sector_codes
 from daytrader_ray.universe.rotation import sector_budgets
 from daytrader_ray.walkforward.config import SearchConfig
 from daytrader_ray.walkforward.cut import without_features
-from daytrader_ray.walkforward.findings import SCHEMA, Asked, Done, findings
+from daytrader_ray.walkforward.findings import SCHEMA, Asked, Done, findings, page
 from daytrader_ray.walkforward.fit import Market
-from daytrader_ray.walkforward.ledger import entries_of
 from daytrader_ray.walkforward.regimes import window_states
 from daytrader_ray.walkforward.study import Study
 from daytrader_ray.walkforward.trial import WindowResult
@@ -161,7 +160,7 @@ class SearchReport:
 def search(request: SearchRequest, progress: Progress = silent) -> SearchReport:
     """Fit, trade and judge all ensembles; Ray must be running. Interrupted, the same request goes on where it stopped.
 
-    The result depends on the stored bars and the request alone, not on the number of workers.
+    The result depends on the stored bars, the request and the ledger of trials alone, not on the number of workers.
     """
     found_in(stored_grid(request), request)  # a history too short is refused before its features are built
     watch = Watch(progress)
@@ -174,14 +173,14 @@ def search(request: SearchRequest, progress: Progress = silent) -> SearchReport:
     made = run_fits(market, jobs, request.config, request.root, watch)
     run_regimes(request, market, found, paths, watch)
     ready = trials_of(request, market, jobs, paths)
-    trials = run_trials(ready.study, ready.files, ready.paths, watch)
+    here = page(ready.study, ready.asked, found, f"search-{ready.key[:16]}")
+    ledger_store.read(request.root)  # a damaged entry is named before any trial is run
+    trials = run_trials(ready.study, ready.files, ready.paths, Ledger(request.root, here), watch)
     watch("verdict", 0, 1)
     _note(request.root, watch)
-    done = _done(jobs, ready, trials)
-    ledger = ledger_store.read(request.root)
-    result = findings(market, ready.study, ready.asked, done, ledger, f"search-{ready.key[:16]}")
+    done, ledger = _done(jobs, ready, trials), ledger_store.read(request.root)
+    result = findings(market, ready.study, ready.asked, done, ledger, here.search)
     result["kept"] = [_kept(file, mine) for file, mine in zip(ready.files, ready.traded, strict=True)]
-    ledger_store.write(request.root, entries_of(result))
     path = f"{request.root}/{REPORTS}/{result['id']}.json"
     atomic_write_json(path, result)
     atomic_write_json(f"{request.root}/{REPORTS}/latest.json", {"search": result["id"]})
@@ -340,13 +339,13 @@ def run_regimes(
 
 def asked_of(request: SearchRequest, frames: Frames) -> Asked:
     """Return what a search is asked beside its study, and what code and libraries answer."""
-    made = {
+    features = {"features": frames.features.names, "origins": feature_set(request.features).origins}
+    made = features | {
         "sources": digest_of_sources({*FIT_SOURCES, *MEMBER_SOURCES.values(), *REGIME_SOURCES, *STUDY_SOURCES}),
         "libraries": versions_of({*LIBRARIES, *REGIME_LIBRARIES, *STUDY_LIBRARIES}),
-        "features": frames.features.names,
-        "origins": feature_set(request.features).origins,
     }
-    return Asked(request.universe, request.labels, ParquetStore(request.root).market(), key_of(made))
+    market = ParquetStore(request.root).market()
+    return Asked(request.universe, request.labels, market, key_of(made), key_of(features))
 
 
 class Trials(NamedTuple):

@@ -3,6 +3,8 @@
 ::
 
     <root>/processed/trials/<key>.json    the windows of one finished trial, as JSON of Python (with NaN and Infinity)
+
+Whoever watches sees a trial's figures before the search ends: a finished one is entered in the ledger, then kept.
 """
 
 import gc
@@ -15,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from daytrader_ray.adapters import ledger_store
 from daytrader_ray.adapters.atomic import atomic_write_bytes
 from daytrader_ray.adapters.score_tables import ScoreTable
 from daytrader_ray.cluster.fits import Progress, silent
@@ -22,7 +25,8 @@ from daytrader_ray.cluster.kept import exists, load_array, load_json
 from daytrader_ray.cluster.runtime import environment
 from daytrader_ray.domain.errors import DataError
 from daytrader_ray.domain.trading import SCORERS
-from daytrader_ray.walkforward.result import so_far
+from daytrader_ray.walkforward.ledger import Page, in_ledger
+from daytrader_ray.walkforward.result import equity_of, so_far
 from daytrader_ray.walkforward.study import Study, WindowInputs
 from daytrader_ray.walkforward.trial import WindowResult, run_trial
 from daytrader_ray.walkforward.windows import Window
@@ -39,6 +43,19 @@ _ENVIRONMENT = {
 
 
 @dataclass(frozen=True)
+class Ledger:
+    """The ledger under `root` at the page of one search."""
+
+    root: str
+    page: Page
+
+    def enter(self, mask: int, windows: Sequence[WindowResult]) -> None:
+        """Enter a finished trial, where it is one that counts."""
+        if in_ledger(mask):
+            ledger_store.enter(self.root, self.page.entry(mask, equity_of(windows)))
+
+
+@dataclass(frozen=True)
 class WindowFiles:
     """Where the scores of one window's members and baselines (in the order of SCORERS) and its regimes are."""
 
@@ -48,30 +65,38 @@ class WindowFiles:
 
 
 def run_trials(
-    study: Study, files: Sequence[WindowFiles], paths: Mapping[int, str], progress: Progress = silent
+    study: Study, files: Sequence[WindowFiles], paths: Mapping[int, str], ledger: Ledger, progress: Progress = silent
 ) -> dict[int, list[WindowResult]]:
     """Run the trials through all windows; return window results by mask. Ray must be running.
 
-    `paths` say by mask where a trial is kept; one that is there is not run again.
+    `paths` say by mask where a trial is kept; one that is there is not run again. All are entered in the ledger.
     """
     missing = [mask for mask, path in paths.items() if not exists(path)]
     for file in files if missing else ():
         read_inputs(file, (1 << len(SCORERS)) - 1)  # a damaged file is named here, and not by every trial that reads it
     progress("trials", (len(paths) - len(missing)) * len(files), len(paths) * len(files))
     if missing:
-        _tuned(study, files, {mask: paths[mask] for mask in missing}, len(paths), progress)
-    return {mask: load_trial(path, len(files)) for mask, path in paths.items()}
+        _tuned(study, files, {mask: paths[mask] for mask in missing}, ledger, len(paths), progress)
+    found = {mask: load_trial(path, len(files)) for mask, path in paths.items()}
+    for mask, windows in found.items():
+        ledger.enter(mask, windows)  # of one that was kept the entry may be gone
+    return found
 
 
 def _tuned(
-    study: Study, files: Sequence[WindowFiles], paths: Mapping[int, str], n_trials: int, progress: Progress
+    study: Study,
+    files: Sequence[WindowFiles],
+    paths: Mapping[int, str],
+    ledger: Ledger,
+    n_trials: int,
+    progress: Progress,
 ) -> None:
     with environment(_ENVIRONMENT), tempfile.TemporaryDirectory(prefix="daytrader-tune-") as folder:
         from ray import tune
 
         from daytrader_ray.cluster.collect import Listener
 
-        trainable = tune.with_parameters(_trial, study=study, files=list(files), paths=dict(paths))
+        trainable = tune.with_parameters(_trial, study=study, files=list(files), paths=dict(paths), ledger=ledger)
         listener = Listener((n_trials - len(paths)) * len(files), n_trials * len(files), progress)
         tuner = tune.Tuner(
             tune.with_resources(trainable, {"cpu": 1}),
@@ -92,7 +117,9 @@ def _tuned(
             )
 
 
-def _trial(config: Mapping[str, Any], study: Study, files: Sequence[WindowFiles], paths: Mapping[int, str]) -> None:
+def _trial(
+    config: Mapping[str, Any], study: Study, files: Sequence[WindowFiles], paths: Mapping[int, str], ledger: Ledger
+) -> None:
     """One ensemble or baseline through all windows: a report each, and what it found in its file at the end."""
     from ray import tune
 
@@ -103,6 +130,7 @@ def _trial(config: Mapping[str, Any], study: Study, files: Sequence[WindowFiles]
     for result in run_trial(mask, study, (read_inputs(file, mask) for file in files)):
         done.append(result)
         tune.report(so_far(done))
+    ledger.enter(mask, done)
     save_trial(paths[mask], done)
 
 

@@ -20,14 +20,13 @@ from daytrader_ray.models.scaling import View
 from daytrader_ray.universe.config import UniverseConfig
 from daytrader_ray.walkforward.baselines import baselines_of, comparison
 from daytrader_ray.walkforward.fit import Market, class_shares
-from daytrader_ray.walkforward.ledger import curve_digest, overlapping, ratios
+from daytrader_ray.walkforward.ledger import Page, curve_digest, in_ledger
 from daytrader_ray.walkforward.regimes import regime_result
 from daytrader_ray.walkforward.result import TrialResult, capacity_dict, selection_dict, stitch, trial_dict
 from daytrader_ray.walkforward.study import Study
 from daytrader_ray.walkforward.trial import WindowResult
 from daytrader_ray.walkforward.windows import Block, Window, WindowSpec
 
-Float64 = npt.NDArray[np.float64]
 Int8 = npt.NDArray[np.int8]
 
 SCHEMA = 5
@@ -39,13 +38,14 @@ class Asked:
     """What a search was asked beside its study.
 
     `market` is whose bars they are; `made` the digest of all that computed the result and is no setting: sources,
-    libraries, features.
+    libraries, features. `features` is that of the features alone, which a user chooses too.
     """
 
     universe: UniverseConfig
     labels: LabelConfig
     market: str
     made: str
+    features: str = ""
 
     def settings(self, study: Study) -> dict[str, Any]:
         """Return the configuration that was resolved, by component."""
@@ -76,6 +76,17 @@ class Done:
     fits: int
 
 
+def page(study: Study, asked: Asked, windows: Sequence[Window], search: str) -> Page:
+    """Return what the entries of the search of that id share in the ledger, known before any trial is run."""
+    settings = asked.settings(study)
+    return Page(
+        search=search,
+        configuration=key_of({"settings": settings, "made": asked.made}),
+        settings=key_of({"settings": settings, "features": asked.features}),
+        dates=tuple(_tested(study, windows)),
+    )
+
+
 def findings(
     market: Market, study: Study, asked: Asked, done: Done, ledger: Sequence[Entry], search: str
 ) -> dict[str, Any]:
@@ -83,8 +94,8 @@ def findings(
 
     `ledger` are all trials that were ever made, this search's among them or not: its own are counted once.
     """
-    dates = [str(session.date) for session in study.frames.panel.grid.sessions]
-    tested = [date for window in done.windows for date in dates[slice(*window.step)]]
+    dates = _dates(study)
+    tested = page(study, asked, done.windows, search)
     return {
         "id": search,
         "schema": SCHEMA,
@@ -93,7 +104,7 @@ def findings(
         "market": asked.market,
         "members": list(MEMBERS),
         "sessions": {"first": dates[0], "last": dates[-1], "n": len(dates)},
-        "dates": tested,
+        "dates": list(tested.dates),
         **_learned(market, study, done, dates),
         **_judged(study, asked, done, ledger, tested),
     }
@@ -119,24 +130,24 @@ def _learned(market: Market, study: Study, done: Done, dates: Sequence[str]) -> 
     }
 
 
-def _judged(study: Study, asked: Asked, done: Done, ledger: Sequence[Entry], tested: Sequence[str]) -> dict[str, Any]:
+def _judged(study: Study, asked: Asked, done: Done, ledger: Sequence[Entry], tested: Page) -> dict[str, Any]:
     """Return every trial, and how likely it is that the best of them is luck."""
-    configuration, seed = key_of({"settings": asked.settings(study), "made": asked.made}), study.config.seed
+    seed = study.config.seed
     trials = [stitch(mask, done.trials[mask]) for mask in sorted(done.trials)]
-    ensembles = sorted((t for t in trials if 0 < t.mask < N_ENSEMBLES), key=lambda t: (t.mask.bit_count(), t.mask))
+    ensembles = sorted((t for t in trials if in_ledger(t.mask)), key=lambda t: (t.mask.bit_count(), t.mask))
     beside = baselines_of(study, done.windows, [trial for trial in trials if trial.mask >= N_ENSEMBLES])
-    keys = {trial.mask: _key(trial.mask, configuration, tested[0]) for trial in ensembles}
     found = assess(
         np.stack([trial.returns for trial in ensembles], axis=1),
         {one.name: one.returns for one in beside},
-        _others(ledger, keys, ensembles, tested),
+        tested.others(ledger, {curve_digest(tested.dates, trial.equity) for trial in ensembles}),
         seed,
     )
-    best, looks = ensembles[found.best], [tested[-1]]
+    best, looks = ensembles[found.best], tested.looks(ledger)
     dsr = {trial.mask: plain(psr(trial.returns, found.sr0)) for trial in ensembles}
-    judged = verdict(found, _stands(study, asked, best, tested, looks))
+    judged = verdict(found, _stands(study, asked, best, tested.dates, looks))
     return {
-        "configuration": configuration,
+        "configuration": tested.configuration,
+        "settings_key": tested.settings,
         "ensembles": 1 + len(ensembles),
         "best": {
             "mask": best.mask,
@@ -149,23 +160,24 @@ def _judged(study: Study, asked: Asked, done: Done, ledger: Sequence[Entry], tes
         "baselines": comparison(best, len(ensembles), beside, found.p_against()),
         "trials": [
             trial_dict(trial, seed)
-            | {"key": keys.get(trial.mask), "dsr": dsr.get(trial.mask), "baseline": trial.mask >= N_ENSEMBLES}
+            | {
+                "key": tested.key(trial.mask) if in_ledger(trial.mask) else None,
+                "dsr": dsr.get(trial.mask),
+                "baseline": trial.mask >= N_ENSEMBLES,
+            }
             for trial in trials
         ],
     }
 
 
-def _key(mask: int, configuration: str, first: str) -> str:
-    """Return the key of a trial: not the data's end, so that a curve that merely grew is the same trial."""
-    return key_of({"mask": mask, "configuration": configuration, "first": first})
+def _dates(study: Study) -> list[str]:
+    return [str(session.date) for session in study.frames.panel.grid.sessions]
 
 
-def _others(
-    ledger: Sequence[Entry], keys: Mapping[int, str], ensembles: Sequence[TrialResult], tested: Sequence[str]
-) -> Float64:
-    """Return the daily Sharpe ratios of the distinct trials on these days that were not this search's."""
-    curves = {curve_digest(tested, trial.equity) for trial in ensembles}
-    return ratios(overlapping(ledger, tested[0], tested[-1]), set(keys.values()), curves)
+def _tested(study: Study, windows: Sequence[Window]) -> list[str]:
+    """Return the days out of sample."""
+    dates = _dates(study)
+    return [date for window in windows for date in dates[slice(*window.step)]]
 
 
 def _stands(study: Study, asked: Asked, best: TrialResult, tested: Sequence[str], looks: Sequence[str]) -> Stands:

@@ -50,9 +50,14 @@ class TrialResult:
         return np.asarray(np.array(parts).sum(axis=0), dtype=np.float64)
 
 
+def equity_of(windows: Sequence[WindowResult]) -> Float64:
+    """Return the session equities `[T + 1]` of the steps of the windows, laid end to end."""
+    return np.array([windows[0].equity[0], *(value for window in windows for value in window.equity[1:])])
+
+
 def stitch(mask: int, windows: Sequence[WindowResult]) -> TrialResult:
     """Lay the steps of the windows end to end."""
-    equity = np.array([windows[0].equity[0], *(value for window in windows for value in window.equity[1:])])
+    equity = equity_of(windows)
     trades = TradeTable(
         np.array([value for window in windows for value in window.trade_pnl_usd], dtype=np.float64),
         np.array([value for window in windows for value in window.trade_minutes], dtype=np.float64),
@@ -67,7 +72,7 @@ def so_far(windows: Sequence[WindowResult]) -> dict[str, float]:
 
     Number of the last `window`, Sharpe ratio a year, equity in USD, round trips.
     """
-    equity = np.array([windows[0].equity[0], *(value for window in windows for value in window.equity[1:])])
+    equity = equity_of(windows)
     return {
         "window": windows[-1].index,
         "sharpe": float(np.nan_to_num(sharpe(daily_returns(equity)))),

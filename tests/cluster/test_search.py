@@ -66,15 +66,15 @@ def request_(root: str) -> SearchRequest:
 
 
 class Interrupt:
-    """Presses Ctrl-C after so many fits."""
+    """Presses Ctrl-C after so many fits, or in another stage."""
 
-    def __init__(self, after: int) -> None:
-        self.after = after
+    def __init__(self, after: int, stage: str = "fits") -> None:
+        self.after, self.stage = after, stage
         self.told: list[tuple[str, int, int]] = []
 
     def __call__(self, stage: str, done: int, of: int) -> None:
         self.told.append((stage, done, of))
-        if stage == "fits" and done == self.after:
+        if stage == self.stage and done == self.after:
             raise KeyboardInterrupt
 
 
@@ -133,15 +133,19 @@ def test_a_trial_that_is_gone_runs_again_alone_and_its_curve_is_in_the_ledger_on
     kept = sorted(Path(request_.root, "processed/trials").iterdir())
     whole = kept[3].read_bytes()
     kept[3].unlink()
-    told = Interrupt(after=-1)
-    again = search(request_, told)
+    shutil.rmtree(Path(request_.root, ledger_store.LEDGER))
+    told = Interrupt(after=0, stage="verdict")
+    with pytest.raises(KeyboardInterrupt):
+        search(request_, told)
+    assert len(ledger_store.read(request_.root)) == 2 ** len(MEMBERS) - 1, "who never saw the verdict saw the figures"
+    again = search(request_)
     assert len(kept) == len(MASKS)
     assert [done for stage, done, _ in told.told if stage == "trials"] == [len(MASKS) - 1, len(MASKS)]
     assert kept[3].read_bytes() == whole and Path(again.path).read_bytes() == before
     entries = ledger_store.read(request_.root)
     assert sorted(entry.mask for entry in entries) == list(range(1, 2 ** len(MEMBERS)))
     assert {entry.search for entry in entries} == {report.result["id"]}
-    assert again.result["statistics"]["n_ledger"] == 0
+    assert (again.result["statistics"]["n_ledger"], again.result["statistics"]["looks"]) == (0, 1)
 
 
 def test_a_dry_run_says_what_is_kept_and_what_is_not(report: SearchReport, request_: SearchRequest) -> None:

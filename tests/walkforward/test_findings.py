@@ -13,9 +13,9 @@ from daytrader_ray.domain.ledger import Entry
 from daytrader_ray.domain.trading import MASKS, SCORERS
 from daytrader_ray.models.labels import LabelConfig
 from daytrader_ray.universe.config import UniverseConfig
-from daytrader_ray.walkforward.findings import SCHEMA, Asked, Done, findings
+from daytrader_ray.walkforward.findings import SCHEMA, Asked, Done, findings, page
 from daytrader_ray.walkforward.fit import Market
-from daytrader_ray.walkforward.ledger import entries_of, overlapping, ratios
+from daytrader_ray.walkforward.ledger import Page, in_ledger, page_of
 from daytrader_ray.walkforward.study import WindowInputs
 from daytrader_ray.walkforward.trial import run_trial
 from daytrader_ray.walkforward.view import view_of
@@ -33,6 +33,12 @@ def with_baselines(inputs: Iterator[WindowInputs]) -> Iterator[WindowInputs]:
     for given in inputs:
         more = np.stack([given.scores[:, :, 0], np.full_like(given.scores[:, :, 0], np.nan)], axis=2)
         yield replace(given, scores=np.concatenate([given.scores, more], axis=2))
+
+
+def entries_of(told: dict[str, Any]) -> list[Entry]:
+    """Return what a search enters in the ledger."""
+    page = page_of(told)
+    return [page.entry(trial["mask"], trial["equity"]) for trial in told["trials"] if in_ledger(trial["mask"])]
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +112,10 @@ def test_a_curve_that_merely_grew_is_the_same_trial_and_another_configuration_is
     now = entries_of(told)
     assert [entry.key for entry in before] == [entry.key for entry in now]
     assert [entry.days for entry in before] == [4] * 4 and [entry.days for entry in now] == [6] * 4
-    assert findings(here, study, ASKED, done, before, "search-1") == told, "its own trials are counted once"
+    again = findings(here, study, ASKED, done, before, "search-1")
+    assert again["statistics"] == told["statistics"] | {"looks": 2, "first_look": before[0].last}, "counted once"
+    assert again["trials"] == told["trials"] and again["verdict"]["label"] == told["verdict"]["label"]
+    assert (told["statistics"]["looks"], told["statistics"]["first_look"]) == (1, told["dates"][-1])
     other = replace(study, config=study.config.model_copy(update={"cash": 1.0}))
     assert not {entry.key for entry in before} & {
         entry.key for entry in entries_of(findings(here, other, ASKED, shorter, [], "search-2"))
@@ -118,7 +127,8 @@ def test_trials_of_earlier_searches_on_these_days_raise_what_luck_may_show(
 ) -> None:
     own = entries_of(told)
     others = [
-        own[0].model_copy(update={"key": f"{k}", "curve": f"{k % 30}", "sharpe": 0.1 * (k % 7)}) for k in range(40)
+        own[0].model_copy(update={"key": f"{k}", "settings": "other", "curve": f"{k % 30}", "sharpe": 0.1 * (k % 7)})
+        for k in range(40)
     ]
     again = findings(here, study_of(here), ASKED, done, others, "search-1")
     assert again["statistics"]["n_ledger"] == 30, "equal curves are one trial"
@@ -126,23 +136,50 @@ def test_trials_of_earlier_searches_on_these_days_raise_what_luck_may_show(
     assert again["best"] == told["best"]
 
 
-def test_the_ledger_counts_each_other_curve_that_shares_a_day_once() -> None:
-    def entry(key: str, first: str, last: str, curve: str, sharpe: float = 0.1) -> Entry:
-        return Entry(key=key, mask=1, members=("lstm",), search="s", configuration="c", first=first, last=last, days=3,
-                     sharpe=sharpe, curve=curve)  # fmt: skip
+PAGE = Page("search-1", "c", "s", ("2025-02-02", "2025-02-09", "2025-03-01"))
 
+
+def entry(key: str, first: str, last: str, curve: str, sharpe: float = 0.1, settings: str = "other") -> Entry:
+    return Entry(key=key, mask=1, members=("lstm",), search="s", configuration="c", settings=settings, first=first,
+                 last=last, days=3, sharpe=sharpe, curve=curve, looks=(last,))  # fmt: skip
+
+
+def test_the_ledger_counts_each_other_curve_that_shares_a_day_once() -> None:
     entries = [
         entry("d", "2025-03-01", "2025-03-05", "z", 0.4),
         entry("a", "2025-01-01", "2025-02-01", "x"),
         entry("b", "2025-02-01", "2025-03-01", "y", 0.2),
         entry("c", "2025-02-01", "2025-03-01", "y", 0.2),
-        entry("mine", "2025-02-01", "2025-03-01", "old"),
+        entry(PAGE.key(1), "2025-02-02", "2025-02-28", "old"),
     ]
-    found = overlapping(entries, "2025-02-02", "2025-03-01")
-    assert [one.key for one in found] == ["d", "b", "c", "mine"]
-    assert ratios(found, {"mine"}, {"curve of mine"}).tolist() == [0.2, 0.4]
-    assert ratios(found, {"mine"}, {"y"}).tolist() == [0.4]
-    assert ratios([], set(), set()).shape == (0,)
+    assert PAGE.others(entries, {"curve of mine"}).tolist() == [0.2, 0.4]
+    assert PAGE.others(entries, {"y"}).tolist() == [0.4]
+    assert PAGE.others([], set()).shape == (0,)
+
+
+def test_a_newer_program_with_the_same_settings_tries_nothing_new_but_looks_again() -> None:
+    """What the one before made of days within these is the same thing tried; of other days it is another trial."""
+    before = [
+        entry("a", "2025-02-02", "2025-02-20", "x", settings="s"),
+        entry("b", "2025-02-02", "2025-02-28", "y", settings="s"),
+        entry("c", "2025-01-20", "2025-02-20", "z", 0.3, settings="s"),
+        entry("d", "2025-02-02", "2025-02-20", "w", 0.4),
+    ]
+    assert PAGE.others(before, set()).tolist() == [0.3, 0.4]
+    assert PAGE.looks(before) == ["2025-02-20", "2025-02-28", "2025-03-01"]
+    grown = entry(PAGE.key(1), "2025-02-02", "2025-03-01", "v").model_copy(update={"looks": ("2025-02-14",)})
+    assert PAGE.looks([*before, grown]) == ["2025-02-14", "2025-02-20", "2025-02-28", "2025-03-01"]
+    assert PAGE.looks([]) == ["2025-03-01"]
+
+
+def test_other_features_are_another_trial_and_a_newer_program_is_not(here: Market, done: Done) -> None:
+    study = study_of(here)
+    mine = page(study, ASKED, done.windows, "search-1")
+    newer = page(study, replace(ASKED, made="made by a newer program"), done.windows, "search-2")
+    other = page(study, replace(ASKED, features="more of them"), done.windows, "search-3")
+    equity = [1.0] * (1 + len(mine.dates))
+    assert newer.key(1) != mine.key(1) and newer.holds(mine.entry(1, equity))
+    assert not mine.holds(other.entry(1, equity).model_copy(update={"key": "another"}))
 
 
 def test_the_page_and_its_tables_tell_the_findings(told: dict[str, Any]) -> None:

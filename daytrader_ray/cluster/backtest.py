@@ -30,7 +30,7 @@ from daytrader_ray.domain.panel import Frames
 from daytrader_ray.domain.trading import MASKS, N_ENSEMBLES, name_of
 from daytrader_ray.features.feature_set import feature_set
 from daytrader_ray.models.bundle import Bundle
-from daytrader_ray.walkforward.findings import hindsight
+from daytrader_ray.walkforward.judge import hindsight
 from daytrader_ray.walkforward.replay import replay
 from daytrader_ray.walkforward.simulate import Purse
 from daytrader_ray.walkforward.study import Study
@@ -128,7 +128,8 @@ def backtest_mask(request: SearchRequest, mask: int, span: Span = Span(), progre
         expected = f"expected 1 to {N_ENSEMBLES - 1}, one bit for each member, or a baseline: {beside}"
         raise ConfigError(f"mask {mask}: {expected}", "see `daytrader search`")
     result = load_result(request.root)
-    if others := unlike(result, request):
+    told = request.model_copy(update={"config": request.config.model_copy(update={"cash": _cash_of(result)})})
+    if others := unlike(result, told):
         found = f"the last search ({result['id']}) was another: {'; '.join(others)}"
         raise DataError(found, "run `daytrader search` again with the same options")
     frames = frames_of(request, progress)
@@ -137,7 +138,6 @@ def backtest_mask(request: SearchRequest, mask: int, span: Span = Span(), progre
     sessions = windows(frames.panel.grid, request.spec)
     days = [dt.date.fromisoformat(day) for day in result["dates"]]
     block = span.block(frames, days[0], days[-1])
-    told = request.model_copy(update={"config": request.config.model_copy(update={"cash": _cash_of(result)})})
     study = study_of(told, market_of(told, frames))
     files = kept_files(request.root, result, sessions)
     cash = span.cash or request.config.cash

@@ -91,7 +91,8 @@ def _search(result: Mapping[str, Any]) -> dict[str, Any]:
         },
         "made": {
             "windows": result["spec"],
-            "windows used": f"{result['windows_used']}, as good as {result['windows_effective']:g} whose tests do not overlap",
+            "windows used": f"{result['windows_used']}, whose tests tell as much as {result['windows_effective']:g} "
+            "that do not overlap",
             "history": f"{sessions['n']} sessions, {sessions['first']} to {sessions['last']}",
             "fits": str(result["fits"]),
         },

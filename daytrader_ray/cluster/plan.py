@@ -20,6 +20,7 @@ from daytrader_ray.cluster.search import (
     regime_paths,
     stored_frames,
     stored_grid,
+    study_of,
     trials_of,
 )
 from daytrader_ray.domain.panel import Frames
@@ -124,7 +125,8 @@ def _work(request: SearchRequest, frames: Frames, found: Sequence[Window]) -> Wo
     regimes = [path for path in paths if not exists(path)]
     trials = len(MASKS)
     if not missing and not regimes:  # a trial has a key only when all that it is made of is there
-        trials = sum(not exists(path) for path in trials_of(request, market, jobs, paths).paths.values())
+        ready = trials_of(request, market, study_of(request, market), jobs, paths)
+        trials = sum(not exists(path) for path in ready.paths.values())
     to_do = {"view": len(views), "regime": len(regimes), "trial": trials * len(found), **_by_member(missing)}
     return Work(
         cached=Counts.of(job for job in jobs if job.there),

@@ -166,17 +166,23 @@ def search(request: SearchRequest, progress: Progress = silent) -> SearchReport:
     found_in(stored_grid(request), request)  # a history too short is refused before its features are built
     watch = Watch(progress)
     frames = frames_of(request, watch)
-    found = found_in(frames.panel.grid, request)
     watch("labels", 0, 1)
     market = market_of(request, frames)
+    return searched(request, market, study_of(request, market), watch)
+
+
+def searched(request: SearchRequest, market: Market, study: Study, watch: Watch) -> SearchReport:
+    """Search a market that is there already, in bars, features and labels; see `search`."""
+    frames = market.frames
+    found = found_in(frames.panel.grid, request)
     jobs = jobs_of(market, found, request.config, request.labels, request.root)
     paths = regime_paths(request, frames, found)
     made = run_fits(market, jobs, request.config, request.root, watch)
     run_regimes(request, market, found, paths, watch)
-    ready = trials_of(request, market, jobs, paths)
-    here = page(ready.study, ready.asked, found, f"search-{ready.key[:16]}")
+    ready = trials_of(request, market, study, jobs, paths)
+    here = page(study, ready.asked, found, f"search-{ready.key[:16]}")
     ledger_store.read(request.root)  # a damaged entry is named before any trial is run
-    trials = run_trials(ready.study, ready.files, ready.paths, Ledger(request.root, here), watch)
+    trials = run_trials(study, ready.files, ready.paths, Ledger(request.root, here), watch)
     watch("verdict", 0, 1)
     _note(request.root, watch)
     done, ledger = _done(jobs, ready, trials), ledger_store.read(request.root)
@@ -368,9 +374,11 @@ class Trials(NamedTuple):
     key: str
 
 
-def trials_of(request: SearchRequest, market: Market, jobs: Sequence[Job], regimes: Sequence[str]) -> Trials:
+def trials_of(
+    request: SearchRequest, market: Market, study: Study, jobs: Sequence[Job], regimes: Sequence[str]
+) -> Trials:
     """Return the trials of fits and regimes that are all there; nothing is computed yet."""
-    study, asked, traded = study_of(request, market), asked_of(request, market.frames), picked(market, jobs)
+    asked, traded = asked_of(request, market.frames), picked(market, jobs)
     files = [
         WindowFiles(mine[MEMBERS[0]].window, tuple(job.path for job in mine.values()), path)
         for mine, path in zip(traded, regimes, strict=True)

@@ -23,6 +23,7 @@ HEADS = ("Against", "Sharpe", "Return", "Trades", "Best less it, bps a day", "p 
 def baselines_section(result: Mapping[str, Any]) -> str:
     """Return the table of baselines and the sentence that compares them with the best ensemble."""
     found = result["baselines"]
+    compared = sum(row["trades"] is not None for row in found["rows"])
     return section(
         "Against what anybody can have",
         "",
@@ -30,7 +31,7 @@ def baselines_section(result: Mapping[str, Any]) -> str:
         "<p class='muted'>All on the same days, net of the same costs; SPY is held overnight too, all others are flat "
         "at every close, and cash earns 0 %. Best less it: mean difference of daily returns with one standard error. "
         "p value: the larger of two, how often the best of all ensembles, and how often this one tested alone, would "
-        f"be this far ahead if none were truly better. Under {P_BELOW / max(len(found['rows']), 1):.4g}, {P_BELOW} "
+        f"be this far ahead if none were truly better. Under {P_BELOW / max(compared, 1):.4g}, {P_BELOW} "
         "shared by the rows, is more than luck where the verdict is significant.</p>",
         table(HEADS, (_row(row) for row in found["rows"]), "names"),
     )
@@ -38,7 +39,7 @@ def baselines_section(result: Mapping[str, Any]) -> str:
 
 def _row(row: Mapping[str, Any]) -> tuple[str, ...]:
     return (
-        escape(WORDS.get(row["name"], row["name"])),
+        escape(WORDS.get(row["name"], row["name"]) + (": no price" if row["trades"] is None else "")),
         text(row["sharpe"], number),
         text(row["total_return"], gain),
         text(row["trades"], whole),

@@ -15,11 +15,14 @@ from daytrader_ray.walkforward.costs import round_trip_costs
 from daytrader_ray.walkforward.result import TrialResult
 from daytrader_ray.walkforward.study import Study
 from daytrader_ray.walkforward.trade import adjusted_closes
-from daytrader_ray.walkforward.windows import Window
+from daytrader_ray.walkforward.windows import Block, Window
 
 Float64 = npt.NDArray[np.float64]
 
 CASH = "cash"
+
+FIGURES = ("sharpe", "total_return", "trades", "p", "gap_bps", "error_bps")
+"""What the row of a baseline tells."""
 
 
 @dataclass(frozen=True)
@@ -52,18 +55,34 @@ def baselines_of(study: Study, windows: Sequence[Window], trials: Sequence[Trial
 def held(study: Study, symbol: str, windows: Sequence[Window]) -> Float64 | None:
     """Return the daily returns of a symbol bought at the close before the first step and held `[T]`.
 
-    Dividends are in them; the first day pays the whole round trip. None where a price is unknown.
+    Dividends are in them; the first day pays the whole round trip. A session without a price carries the one before.
+    None where no price is known before the first step, or none after it.
     """
     first, stop = windows[0].step[0], windows[-1].step[1]
-    closes = adjusted_closes(study.frames.panel, symbol, (first, stop))
-    tested = np.concatenate([np.arange(*window.step) for window in windows]) - first + 1
-    path = closes[np.concatenate([[0], tested])]
-    if not np.isfinite(path).all():
+    closes, cost = _carried(adjusted_closes(study.frames.panel, symbol, (0, stop))), _cost(study, symbol, (first, stop))
+    if cost is None or not math.isfinite(closes[first]):
         return None
+    tested = np.concatenate([np.arange(*window.step) for window in windows]) + 1
+    path = closes[np.concatenate([[first], tested])]
     returns = path[1:] / path[:-1] - 1.0
-    costs = round_trip_costs(study.frames, (first, first + 1), study.costs, study.config.cash)
-    returns[0] -= costs[0, study.frames.panel.column(symbol)]
-    return np.asarray(returns) if math.isfinite(returns[0]) else None
+    returns[0] -= cost
+    return np.asarray(returns)
+
+
+def _carried(closes: Float64) -> Float64:
+    """Return prices with each unknown one replaced by the last known before it."""
+    known = np.where(np.isfinite(closes), np.arange(len(closes)), 0)
+    return np.asarray(closes[np.maximum.accumulate(known)])
+
+
+def _cost(study: Study, symbol: str, block: Block) -> float | None:
+    """Return what a round trip costs at the first price of a block; None without one."""
+    for session in range(*block) if symbol in study.frames.panel.symbols else ():
+        costs = round_trip_costs(study.frames, (session, session + 1), study.costs, study.config.cash)
+        mine = costs[:, study.frames.panel.column(symbol)]
+        if len(known := mine[np.isfinite(mine)]):
+            return float(known[0])
+    return None
 
 
 def comparison(
@@ -73,12 +92,17 @@ def comparison(
 
     Compared are the Sharpe ratios of daily returns net of cost, by which `best` was chosen, on the same days; whether
     it beats one by more than luck is the verdict's to say. Beside them `p` (`Assessment.p_against`), and the mean
-    difference of daily returns with its standard error in basis points.
+    difference of daily returns with its standard error in basis points. Where SPY has no price its row has no figures
+    (None).
     """
     rows = [_row(best, one, p.get(one.name, math.nan)) for one in baselines]
     behind = [one for one in baselines if one.sharpe >= _sharpe(best.returns)]
     ahead = bool(best.performance.trades) and not behind
-    return {"ahead": ahead, "sentence": _sentence(best, n_ensembles, baselines, rows), "rows": rows}
+    said = _sentence(best, n_ensembles, baselines, rows)
+    if SPY not in {one.name for one in baselines}:
+        rows.insert(1, dict.fromkeys(FIGURES) | {"name": SPY, "members": []})
+        said += f" {SPY} is not among them: these days have no price of it."
+    return {"ahead": ahead, "sentence": said, "rows": rows}
 
 
 def _row(best: TrialResult, baseline: Baseline, p: float) -> dict[str, Any]:

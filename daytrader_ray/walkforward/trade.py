@@ -83,15 +83,17 @@ def trade(study: Study, block: Block, ensemble: Ensemble, said: Said, purse: Pur
 
 
 def adjusted_closes(panel: Panel, symbol: str, block: Block) -> Float64:
-    """Return a symbol's close before a block of sessions and after each, comparable across splits and dividends.
+    """Return a symbol's last price before a block of sessions and in each, comparable across splits and dividends.
 
-    `[session + 1]`, NaN where it is unknown or the symbol absent.
+    `[session + 1]`, NaN where a session has no price of it or the symbol is absent.
     """
     closes = np.full(block[1] - block[0] + 1, np.nan)
     if symbol not in panel.symbols:
         return closes
-    i, last = panel.column(symbol), panel.grid.first_row[1:] - 1
-    sessions = np.arange(block[0] - 1, block[1])
-    known = sessions >= 0
-    closes[known] = (panel.close[last, i] * panel.price_factor[:, i])[sessions[known]]
+    i, first = panel.column(symbol), panel.grid.first_row
+    for k, session in enumerate(range(block[0] - 1, block[1])):
+        prices = panel.close[first[session] : first[session + 1], i] if session >= 0 else closes[:0]
+        known = prices[np.isfinite(prices)]
+        if len(known):
+            closes[k] = known[-1] * panel.price_factor[session, i]
     return closes

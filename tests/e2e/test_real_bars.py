@@ -88,6 +88,8 @@ def test_an_interrupted_search_on_real_bars_goes_on_and_says_too_short(root: Pat
     assert (done["fits"], done["baseline_fits"]) == (FITS, BASELINE_FITS)
     assert done["fits_run"] + done["baseline_fits_run"] == FITS + BASELINE_FITS - kept
     assert done["ensembles"] == 2 ** len(MEMBERS) and done["verdict"]["label"] == "too short"
+    (spy,) = [row for row in done["baselines"]["rows"] if row["name"] == "SPY"]
+    assert spy["trades"] == 1 and spy["sharpe"] is not None, "its bars of 2020-01-10 end at 10:59"
     assert set(done["left_out"]) >= {"corr_qqq", "corr_gld", "vix"}
 
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 import xgboost as xgb
 from sklearn import decomposition
+from sklearn.ensemble._hist_gradient_boosting import binning
 
 from daytrader_ray.domain.errors import ConfigError
 from daytrader_ray.domain.trading import SCORERS
@@ -153,6 +154,15 @@ def test_trees_turn_at_their_thresholds_as_the_library_does():
     windows = np.repeat(rows[:, None, :8], 30, axis=1)
     shares = grown.predict(xgb.DMatrix(tabular(windows)))
     assert np.abs(made.score(windows) - (shares[:, 2] - shares[:, 0])).max() <= 1e-6
+
+
+@pytest.mark.parametrize("n", [1, 200, 300, 5000])
+def test_the_bins_of_boosting_are_those_of_the_library_to_the_bit(n):
+    rng = np.random.default_rng(n)
+    weights = rng.exponential(size=n) * (rng.random(n) > 0.1)
+    for values in (rng.normal(size=n), rng.normal(size=n).round(1), rng.normal(size=n).round(2), np.zeros(n)):
+        expected = binning._find_binning_thresholds(values, 255, weights)
+        np.testing.assert_array_equal(boosting.bin_edges(values, 255, weights), expected)
 
 
 @pytest.mark.parametrize("name", ["lstm", "cnn", "transformer"])

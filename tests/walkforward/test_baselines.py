@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from daytrader_ray.analytics.performance import CostTotals, TradeTable, performance
+from daytrader_ray.dashboard.baselines import baselines_section
 from daytrader_ray.domain.trading import MASKS, MEMBERS
 from daytrader_ray.models.labels import NO_LABEL
 from daytrader_ray.walkforward.baselines import Baseline, baselines_of, comparison, held
 from daytrader_ray.walkforward.costs import round_trip_costs
-from daytrader_ray.walkforward.fit import class_shares
+from daytrader_ray.walkforward.fit import Market, class_shares
 from daytrader_ray.walkforward.result import TrialResult
 from daytrader_ray.walkforward.windows import WindowSpec, windows
 from tests.walkforward.markets import market, planted
@@ -27,20 +28,23 @@ def beside(name: str, returns: tuple[float, ...], trades: int = 9) -> Baseline:
     return Baseline(name, (name,), np.array(returns), trades)
 
 
+NO_SPY = " SPY is not among them: these days have no price of it."
+
+
 def test_an_ensemble_ahead_of_all_says_so_and_that_it_was_chosen_here() -> None:
     never = beside("boosting", (0.0, 0.0), trades=0)
     others = [CASH, beside("logistic", (0.01, -0.006)), never]
     said = comparison(trial(9, (0.01, -0.005)), 31, others, {"cash": 0.25, "logistic": 0.5})
     assert said["ahead"] is True
-    assert said["sentence"] == (
+    assert said["sentence"].removesuffix(NO_SPY) == (
         "Net of cost the best of 31 ensembles has a higher Sharpe ratio than cash, logistic and boosting on these "
         "days: 3.74 against cash 0.00, logistic 2.81, boosting never traded (counted as 0). Its daily return less "
         "theirs in basis points, with one standard error: cash +25.0 ± 75.0 (p 0.25), logistic +5.0 ± 5.0 (p 0.50), "
         "boosting +25.0 ± 75.0. It was chosen on these very days, they were not; the verdict says what luck explains."
     )
-    assert [row["name"] for row in said["rows"]] == ["cash", "logistic", "boosting"]
-    assert said["rows"][0]["sharpe"] is None and said["rows"][2]["p"] is None
-    assert said["rows"][1]["gap_bps"] == pytest.approx(5.0) and said["rows"][1]["error_bps"] == pytest.approx(5.0)
+    assert [row["name"] for row in said["rows"]] == ["cash", "SPY", "logistic", "boosting"]
+    assert said["rows"][0]["sharpe"] is None and said["rows"][3]["p"] is None
+    assert said["rows"][2]["gap_bps"] == pytest.approx(5.0) and said["rows"][2]["error_bps"] == pytest.approx(5.0)
 
 
 @pytest.mark.parametrize("returns", [(0.01, -0.005), (0.01, 0.0)])
@@ -62,6 +66,14 @@ def test_of_two_that_lose_the_better_one_is_ahead() -> None:
     assert "has a higher Sharpe ratio than logistic on these days: -3.74 against" in said["sentence"]
 
 
+def test_a_baseline_without_a_price_is_said_to_have_none() -> None:
+    said = comparison(trial(9, (0.01, -0.005)), 31, [CASH], {"cash": 0.25})
+    assert said["sentence"].endswith(NO_SPY)
+    assert [row["name"] for row in said["rows"]] == ["cash", "SPY"]
+    assert said["rows"][0].keys() == said["rows"][1].keys() and said["rows"][1]["trades"] is None
+    assert "SPY, bought and held: no price" in baselines_section({"baselines": said})
+
+
 def test_spy_is_held_over_the_steps_and_pays_one_round_trip() -> None:
     frames = planted(n_sessions=12)
     symbols = ("SPY", *frames.panel.symbols[1:])
@@ -79,10 +91,39 @@ def test_spy_is_held_over_the_steps_and_pays_one_round_trip() -> None:
     assert found[2].members == MEMBERS and found[1].trades == 1
 
 
-def test_without_a_price_of_spy_there_is_no_such_baseline() -> None:
+def without(here: Market, *spans: tuple[int, int]) -> Market:
+    """Return a market whose first symbol is SPY, without a price of it in some spans of rows."""
+    panel = here.frames.panel
+    close = panel.close.copy()
+    for span in spans:
+        close[slice(*span), 0] = np.nan
+    symbols = ("SPY", *panel.symbols[1:])
+    return replace(here, frames=replace(here.frames, panel=replace(panel, close=close, symbols=symbols)))
+
+
+def test_a_session_that_ends_early_or_is_missing_for_spy_does_not_lose_the_baseline() -> None:
+    here = market(planted(n_sessions=12))
+    first, spec = here.frames.panel.grid.first_row, WindowSpec.parse("6s", "2s", "2s")
+    used = windows(here.frames.panel.grid, spec)
+    whole = held(study_of(without(here)), "SPY", used)
+    early = held(study_of(without(here, (first[8] - 5, first[8]))), "SPY", used)
+    gone = held(study_of(without(here, (first[6], first[7]))), "SPY", used)
+    assert whole is not None and early is not None and gone is not None
+    close = here.frames.panel.close[:, 0]
+    assert early[1] == pytest.approx(close[first[8] - 6] / close[first[7] - 1] - 1.0)
+    assert early[2] == pytest.approx(close[first[9] - 1] / close[first[8] - 6] - 1.0)
+    np.testing.assert_array_equal(early[[0, 3, 4, 5]], whole[[0, 3, 4, 5]])
+    assert -0.01 < gone[0] < 0.0, "a missing session carries the price, and still the purchase is paid for"
+    assert gone[1] == pytest.approx(close[first[8] - 1] / close[first[6] - 1] - 1.0)
+
+
+def test_without_a_price_of_spy_before_the_first_day_or_on_any_there_is_no_such_baseline() -> None:
     here = market(planted(n_sessions=10))
-    used = windows(here.frames.panel.grid, WindowSpec.parse("6s", "2s", "2s"))
+    grid = here.frames.panel.grid
+    used = windows(grid, WindowSpec.parse("6s", "2s", "2s"))
     assert held(study_of(here), "SPY", used) is None
+    for span in ((0, grid.first_row[6]), (grid.first_row[6], grid.first_row[-1])):
+        assert held(study_of(without(here, span)), "SPY", used) is None
 
 
 def test_class_shares_count_the_samples_on_the_grid() -> None:

@@ -88,7 +88,7 @@ def test_the_best_is_what_the_statistics_speak_of_and_the_verdict_is_on_it(told:
 
 def test_baselines_stand_beside_and_are_no_trials_of_the_ledger(told: dict[str, Any]) -> None:
     rows = told["baselines"]["rows"]
-    assert [row["name"] for row in rows] == ["cash", "logistic", "equal"]
+    assert [row["name"] for row in rows] == ["cash", "SPY", "logistic", "equal"] and rows[1]["trades"] is None
     assert set(told["statistics"]["spa_against"]) == {"cash", "logistic", "equal"}
     names = {trial["name"]: trial for trial in told["trials"]}
     assert names["equal"]["baseline"] and names["logistic"]["baseline"] and not names["cash"]["baseline"]

@@ -30,7 +30,7 @@ from daytrader_ray.domain.panel import Frames
 from daytrader_ray.domain.trading import MASKS, N_ENSEMBLES, name_of
 from daytrader_ray.features.feature_set import feature_set
 from daytrader_ray.models.bundle import Bundle
-from daytrader_ray.walkforward.findings import hindsight
+from daytrader_ray.walkforward.judge import hindsight
 from daytrader_ray.walkforward.replay import replay
 from daytrader_ray.walkforward.simulate import Purse
 from daytrader_ray.walkforward.study import Study
@@ -131,13 +131,16 @@ def backtest_mask(
         expected = f"expected 1 to {N_ENSEMBLES - 1}, one bit for each member, or a baseline: {beside}"
         raise ConfigError(f"mask {mask}: {expected}", "see `daytrader search`")
     result = load_result(request.root, search_id)
-    if others := unlike(result, request):
+    config = settings_of(result)[1]
+    if others := unlike(
+        result, request.model_copy(update={"config": request.config.model_copy(update={"cash": config.cash})})
+    ):
         found = f"the search {result['id']} was another: {'; '.join(others)}"
         raise DataError(found, "run `daytrader search` again with the same options")
     frames = frames_of(request, progress)
     if digest_of_panel(frames.panel) != result["bars"]:
         raise DataError(f"the bars have changed since {result['id']}", "run `daytrader search` again")
-    told = request.model_copy(update={"config": settings_of(result)[1]})  # what `unlike` leaves aside is the search's
+    told = request.model_copy(update={"config": config})  # what `unlike` leaves aside is the search's
     sessions = windows(frames.panel.grid, told.spec)
     days = [dt.date.fromisoformat(day) for day in result["dates"]]
     block = span.block(frames, days[0], days[-1])

@@ -58,6 +58,7 @@ from daytrader_ray.walkforward.config import SearchConfig
 from daytrader_ray.walkforward.cut import without_features
 from daytrader_ray.walkforward.findings import SCHEMA, Asked, Done, findings, page
 from daytrader_ray.walkforward.fit import Market
+from daytrader_ray.walkforward.judge import judged_by
 from daytrader_ray.walkforward.regimes import window_states
 from daytrader_ray.walkforward.study import Study
 from daytrader_ray.walkforward.trial import WindowResult
@@ -288,6 +289,11 @@ def load_result(root: str, search_id: str | None = None) -> dict[str, Any]:
         found = f"the search '{search_id}' has schema {result['schema']}, this program reads {SCHEMA}"
         raise DataError(found, "run `daytrader search` again")
     return result
+
+
+def judged_result(root: str, search_id: str | None = None) -> dict[str, Any]:
+    """Return the stored result of a search (`load_result`), judged by what the ledger counts today."""
+    return judged_by(load_result(root, search_id), ledger_store.read(root))
 
 
 def regime_paths(request: SearchRequest, frames: Frames, found: Sequence[Window]) -> list[str]:

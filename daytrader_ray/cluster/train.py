@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from daytrader_ray.adapters import model_store
+from daytrader_ray.adapters import ledger_store, model_store
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.cluster.fit_jobs import CHAIN, beside
 from daytrader_ray.cluster.fits import Progress, fit_tasks, for_fits, silent
@@ -28,6 +28,7 @@ from daytrader_ray.universe.config import UniverseConfig
 from daytrader_ray.walkforward.config import SearchConfig
 from daytrader_ray.walkforward.cut import cut
 from daytrader_ray.walkforward.fit import Made, Market, bytes_of_fit, configured, fit_member, out_of_fold
+from daytrader_ray.walkforward.judge import judged_by
 from daytrader_ray.walkforward.train import Learned, assemble
 from daytrader_ray.walkforward.tuning import with_options
 from daytrader_ray.walkforward.view import view_of
@@ -35,8 +36,11 @@ from daytrader_ray.walkforward.windows import Window, folds_of, latest_train, tr
 
 Float64 = npt.NDArray[np.float64]
 
-ASIDE = tuple(f"search.{name}" for name in ("test", "step", "min_windows", "cash", "importance_samples", "num_gpus"))
-"""Settings of a search that change how it was measured and made, but not what an ensemble is."""
+ASIDE = tuple(f"search.{name}" for name in ("test", "step", "min_windows", "importance_samples", "num_gpus"))
+"""Settings of a search that change how it was measured and made, but not what an ensemble is.
+
+Cash is none of them: what trading costs grows with it, and a verdict at one size says nothing of another.
+"""
 
 OPTIONS = ("train", "test", "step", "tune_members")
 """Settings that a search is told by options of its command, beside its universe."""
@@ -101,7 +105,10 @@ def train(
         "options": {name: dict(_options(name, request.config, traded)) for name in members_of(chosen)},
         **request.model_dump(mode="json", exclude={"root"}),
     }
-    bundle = replace(assemble(market, study, learned, chosen, plan), verdict=_verdict_of(behind))
+    bundle = replace(
+        assemble(market, study, learned, chosen, plan),
+        verdict=SearchVerdict.of(behind) if behind is not None else SearchVerdict(),
+    )
     bundle_id = model_store.save(bundle, request.root)
     return Trained(bundle_id, bundle, grid.sessions[sessions[0]].date, grid.sessions[sessions[1] - 1].date)
 
@@ -168,17 +175,11 @@ def _last_search(request: SearchRequest) -> Mapping[str, Any] | None:
 
 
 def _search_behind(request: SearchRequest, mask: int) -> Mapping[str, Any] | None:
-    """Return the last search, where it was told the same and chose the ensemble `mask`."""
+    """Return the last search, where it was told the same and chose the ensemble `mask`, judged by today's ledger."""
     result = _last_search(request)
-    return result if result is not None and result["best"]["mask"] == mask else None
-
-
-def _verdict_of(result: Mapping[str, Any] | None) -> SearchVerdict:
-    """Return what a search proves of the ensemble that it chose; without a search that none stands behind it."""
-    if result is None:
-        return SearchVerdict()
-    judged = result["verdict"]
-    return SearchVerdict(result["id"], judged["label"], judged["sentence"], result["statistics"])
+    if result is None or result["best"]["mask"] != mask:
+        return None
+    return judged_by(result, ledger_store.read(request.root))
 
 
 def _skills(request: SearchRequest, mask: int, last: dt.date) -> Float64:

@@ -17,8 +17,7 @@ from benchmarks.honesty import (
     rows_of,
     table,
 )
-from benchmarks.honesty_market import FREE, Plant, asked, made, study_of, windows_of
-from daytrader_ray.domain.costs import CostConfig
+from benchmarks.honesty_market import COSTS, FREE, Plant, asked, made, study_of, windows_of
 from daytrader_ray.domain.errors import ConfigError
 from daytrader_ray.domain.regime import Regime
 from daytrader_ray.domain.trading import MASKS, MEMBERS, SCORERS
@@ -32,7 +31,7 @@ NULL, STRONG = Plant(seed=1, n_sessions=35), Plant(seed=2, strength=0.6, n_sessi
 @pytest.fixture(scope="module")
 def results() -> dict[Plant, dict[str, Any]]:
     found = {}
-    for plant, costs in ((NULL, FREE), (STRONG, CostConfig())):
+    for plant, costs in ((NULL, FREE), (STRONG, COSTS)):
         market = made(plant)
         found[plant] = run_alone(market, study_of(market, plant, costs), windows_of(market), asked())
     return found

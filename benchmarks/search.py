@@ -193,7 +193,8 @@ def fifth() -> list[Result]:
     within = run.peak.gib < MOST_GIB and run.over_fits <= MOST_OVER_FITS and run.overhead < MOST_OVERHEAD
     if not whole or not within:
         raise AssertionError(
-            f"{found['windows_used']} windows, {run.peak.gib:.1f} GiB, {run.over_fits:.2f} of the fits"
+            f"{found['windows_used']} windows, {run.peak.gib:.1f} GiB, {run.over_fits:.2f} of the fits, "
+            f"overhead {run.overhead:.3f}"
         )
     return [
         _line("search.full_protocol_minutes", run.minutes, "min"),

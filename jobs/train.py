@@ -7,7 +7,7 @@ import datetime as dt
 from typing import Any
 
 from daytrader_ray.cli.profile import load
-from daytrader_ray.cli.requests import search_request
+from daytrader_ray.cli.requests import as_searched, search_request
 from daytrader_ray.cluster.job import options, run
 from daytrader_ray.cluster.runtime import started
 from daytrader_ray.cluster.train import train
@@ -22,7 +22,8 @@ def main() -> dict[str, Any]:
     parser.add_argument("--until", type=dt.date.fromisoformat, help="train on sessions before this day")
     given = parser.parse_args()
     with started(data_root=given.data):
-        request = search_request(load(given.profile, given.data), given.symbols, given.train)
+        asked = search_request(load(given.profile, given.data), given.symbols, given.train)
+        request = as_searched(asked, given.symbols, given.train)
         trained = train(request, given.mask, given.until)
     return trained.summary()
 

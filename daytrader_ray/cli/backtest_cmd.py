@@ -1,4 +1,4 @@
-"""`daytrader backtest`: a published bundle, or an ensemble of the last search, over stored sessions."""
+"""`daytrader backtest`: a published bundle, or an ensemble of a search, over stored sessions."""
 
 import datetime as dt
 import math
@@ -29,8 +29,9 @@ def command(  # noqa: PLR0913 - one argument for each option
         str | None, typer.Option(help="Bundle id, or latest; the default where no mask is given.")
     ] = None,
     mask: Annotated[
-        int | None, typer.Option(min=1, help=f"Instead of a bundle an ensemble of the last search: the sum of {BITS}.")
+        int | None, typer.Option(min=1, help=f"Instead of a bundle an ensemble of a search: the sum of {BITS}.")
     ] = None,
+    search: Annotated[str | None, typer.Option(help="Id of the search of --mask; default the last one.")] = None,
     first: Annotated[
         dt.datetime | None,
         typer.Option("--from", formats=["%Y-%m-%d"], help="First session; default the first out of sample."),
@@ -46,7 +47,7 @@ def command(  # noqa: PLR0913 - one argument for each option
 ) -> None:
     """Trade stored sessions by the same rules, costs and engine as live, and keep the run.
 
-    A bundle trades what came after its training; an ensemble of the last search trades the steps of its windows, each
+    A bundle trades what came after its training; an ensemble of a search trades the steps of its windows, each
     on what was fitted before it. `daytrader report` shows the run, `daytrader explain` any of its orders.
 
     Example: daytrader backtest --from 2025-12-02 --to 2025-12-05
@@ -55,7 +56,7 @@ def command(  # noqa: PLR0913 - one argument for each option
 
     from daytrader_ray.adapters import model_store
     from daytrader_ray.cli.profile import load
-    from daytrader_ray.cli.requests import search_request
+    from daytrader_ray.cli.requests import as_searched, search_request
     from daytrader_ray.cli.stages import stages
     from daytrader_ray.cluster.backtest import Span, backtest_bundle, backtest_mask
     from daytrader_ray.cluster.runtime import started
@@ -63,11 +64,14 @@ def command(  # noqa: PLR0913 - one argument for each option
 
     if mask is not None and bundle is not None:
         raise ConfigError("--bundle and --mask are both given", "choose one")
+    if search is not None and mask is None:
+        raise ConfigError("--search is given without --mask", f"say which ensemble: the sum of {BITS}")
     request = search_request(load(profile, data), symbols)
     span = Span(first.date() if first else None, last.date() if last else None, cash)
     with stages() as progress, started(data_root=request.root):
         if mask is not None:
-            done = backtest_mask(request, mask, span, progress)
+            told = as_searched(request, symbols, search_id=search)
+            done = backtest_mask(told, mask, span, progress, search)
         else:
             chosen = model_store.latest(request.root) if bundle in (None, "latest") else bundle
             done = backtest_bundle(request, chosen, span, progress)

@@ -47,16 +47,17 @@ def _newer_data(root: str, bundle: Bundle) -> Iterator[str]:
 def _newer_search(root: str, bundle: Bundle) -> Iterator[str]:
     """Tell of a search of the same universe and training span, at least as late as the one that chose the ensemble."""
     from daytrader_ray.cluster.search import load_result
-    from daytrader_ray.cluster.train import searched
+    from daytrader_ray.cluster.train import settings_of
 
     try:
         result = load_result(root)
     except DataError:
         return
     asked = UniverseConfig.parse(bundle.plan["universe"], "plan"), bundle.plan["config"]["train"]
-    if searched(result) != asked or result["dates"][-1] < (bundle.plan["chosen_until"] or ""):
+    universe, config = settings_of(result)
+    if (universe, config.train) != asked or result["dates"][-1] < (bundle.plan["chosen_until"] or ""):
         return
-    best, scheme = result["best"], result["settings"]["search"]["ensemble"]["scheme"]
+    best, scheme = result["best"], config.ensemble.scheme
     if (best["mask"], scheme) != (bundle.ensemble.mask, bundle.plan["config"]["ensemble"]["scheme"]):
         yield f"the last search ({result['id']}) found {' + '.join(best['members'])} best, by scheme '{scheme}'"
 

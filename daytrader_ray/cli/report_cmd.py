@@ -55,9 +55,9 @@ def command(
 
 
 def _of_search(root: str, search: str | None) -> dict[str, str]:
-    from daytrader_ray.cluster.search import load_result
+    from daytrader_ray.cluster.search import judged_result
 
-    result = load_result(root, search)
+    result = judged_result(root, search)
     verdict, page = result["verdict"], publish(root, result)
     tables = f"{page.removesuffix('.html')}/*.parquet"
     return {"verdict": verdict["label"], "sentence": verdict["sentence"], "report": page, "tables": tables}

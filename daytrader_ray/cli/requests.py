@@ -1,5 +1,6 @@
 """From a profile and the options of a command to what the cluster's functions are asked."""
 
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -54,6 +55,19 @@ def search_request(
     )
     _ = request.spec, feature_set(request.features)
     return request
+
+
+def as_searched(
+    request: "SearchRequest", symbols: str | None, train: str | None = None, search_id: str | None = None
+) -> "SearchRequest":
+    """Return a request with what a search was told by options that are not given here; say so where that is news."""
+    from daytrader_ray.cluster.train import as_searched as told_by
+
+    given = {"universe": symbols, "train": train}
+    told, said = told_by(request, [name for name, value in given.items() if value is not None], search_id)
+    if said:
+        sys.stderr.write(f"{said}\n")
+    return told
 
 
 def symbols_of(text: str) -> tuple[str, ...]:

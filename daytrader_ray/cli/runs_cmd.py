@@ -36,6 +36,7 @@ def command(
     import orjson
     from rich.console import Console
 
+    from daytrader_ray.adapters import ledger_store
     from daytrader_ray.cli import runs_view as view
     from daytrader_ray.cli.roots import data_root
     from daytrader_ray.cli.runs_values import compared, described, listed, named
@@ -44,7 +45,7 @@ def command(
     if len(asked) != COUNTS[what]:
         raise typer.BadParameter(f"{what} takes {COUNTS[what]} ids, found {len(asked)}")
     root, console = data_root(data), Console(stderr=json, highlight=False)
-    chosen = [described(root, named(root, one)) for one in asked]
+    chosen = [described(root, named(root, one), ledger_store.read(root)) for one in asked]
     found: dict[str, Any]
     if what is What.LIST:
         found = {"runs": listed(root)}

@@ -1,9 +1,9 @@
 """What `daytrader runs` tells of searches and runs, as plain values."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from daytrader_ray.adapters import run_store
+from daytrader_ray.adapters import ledger_store, run_store
 from daytrader_ray.adapters.folder import Folder
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.analytics.measure import Estimate, measure, measure_returns
@@ -13,7 +13,9 @@ from daytrader_ray.analytics.verdict import run_verdict
 from daytrader_ray.cluster.search import REPORTS, load_result
 from daytrader_ray.dashboard.best import best_of, figures_of
 from daytrader_ray.domain.errors import ConfigError, DataError
+from daytrader_ray.domain.ledger import Entry
 from daytrader_ray.models.bundle import differences
+from daytrader_ray.walkforward.judge import judged_by
 
 KEY_FIGURES = ("total_return", "sharpe", "intraday_drawdown", "trades_a_day", "win_rate", "profit_factor", "cost_share")
 """Figures that are told of everything; of a search those that its verdict rests on come before."""
@@ -41,10 +43,10 @@ def named(root: str, beginning: str) -> str:
 
 def listed(root: str) -> list[dict[str, Any]]:
     """Return a line for each search and run, the oldest data first; of one that cannot be read the reason only."""
-    lines = []
+    lines, ledger = [], ledger_store.read(root)
     for name in names(root):
         try:
-            line = _line(described(root, name, whole=False)) | {"refused": None}
+            line = _line(described(root, name, ledger, whole=False)) | {"refused": None}
         except DataError as error:
             line = {"id": name, "refused": error.message}
         lines.append(line)
@@ -58,9 +60,13 @@ def _line(found: Mapping[str, Any]) -> dict[str, Any]:
     return told | data | {"symbols": len(found["data"]["symbols"])} | figures
 
 
-def described(root: str, name: str, whole: bool = True) -> dict[str, Any]:
-    """Return what ran, on which data and configuration, its verdict and its figures (`whole`: all key figures)."""
-    return _search(load_result(root, name)) if name.startswith("search-") else _run(root, name, whole)
+def described(root: str, name: str, ledger: Sequence[Entry], whole: bool = True) -> dict[str, Any]:
+    """Return what ran, on which data and configuration, its verdict and its figures (`whole`: all key figures).
+
+    A search is judged by `ledger`.
+    """
+    searched = name.startswith("search-")
+    return _search(judged_by(load_result(root, name), ledger)) if searched else _run(root, name, whole)
 
 
 def _search(result: Mapping[str, Any]) -> dict[str, Any]:
@@ -85,7 +91,8 @@ def _search(result: Mapping[str, Any]) -> dict[str, Any]:
         },
         "made": {
             "windows": result["spec"],
-            "windows used": f"{result['windows_used']}, as good as {result['windows_effective']:g} that do not overlap",
+            "windows used": f"{result['windows_used']}, whose tests tell as much as {result['windows_effective']:g} "
+            "that do not overlap",
             "history": f"{sessions['n']} sessions, {sessions['first']} to {sessions['last']}",
             "fits": str(result["fits"]),
         },

@@ -13,8 +13,10 @@ BITS = ", ".join(f"{1 << bit} {name}" for bit, name in enumerate(MEMBERS))
 def command(  # noqa: PLR0913 - one argument for each option
     profile: Annotated[str, typer.Option(help="sandbox, paper, or the path of a YAML file.")] = "sandbox",
     data: Annotated[str | None, typer.Option(help="Root of the store.")] = None,
-    symbols: Annotated[str | None, typer.Option(help="A,B,C: trade exactly these instead of the universe.")] = None,
-    train: Annotated[str | None, typer.Option(help="Training span: 6m, 26w or 120s (sessions).")] = None,
+    symbols: Annotated[str | None, typer.Option(help="A,B,C; default those of the last search.")] = None,
+    train: Annotated[
+        str | None, typer.Option(help="Training span: 6m, 26w or 120s (sessions); default the last search's.")
+    ] = None,
     mask: Annotated[
         int | None, typer.Option(min=1, help=f"Ensemble: the sum of {BITS}; default the last search's best.")
     ] = None,
@@ -26,6 +28,9 @@ def command(  # noqa: PLR0913 - one argument for each option
 ) -> None:
     """Fit an ensemble on the latest training span and publish it as a bundle, with the verdict of the search behind it.
 
+    Universe, training span and candidates of options are those of the last search, and the profile's where the profile
+    has changed in more than that since, or there was no search.
+
     Example: daytrader train --until 2025-12-02
     """
     import orjson
@@ -33,12 +38,12 @@ def command(  # noqa: PLR0913 - one argument for each option
 
     from daytrader_ray.cli import verdict_view
     from daytrader_ray.cli.profile import load
-    from daytrader_ray.cli.requests import search_request
+    from daytrader_ray.cli.requests import as_searched, search_request
     from daytrader_ray.cli.stages import stages
     from daytrader_ray.cluster.runtime import started
     from daytrader_ray.cluster.train import train as fit
 
-    request = search_request(load(profile, data), symbols, train)
+    request = as_searched(search_request(load(profile, data), symbols, train), symbols, train)
     with stages() as progress, started(cpus, request.root):
         trained = fit(request, mask, until.date() if until else None, progress)
     summary = trained.summary()

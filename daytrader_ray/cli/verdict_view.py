@@ -1,5 +1,6 @@
 """What stands behind a bundle: said first by every command that trades or shows one."""
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -7,15 +8,22 @@ if TYPE_CHECKING:
 
 
 def verdict_of(root: str, bundle_id: str) -> "SearchVerdict":
-    """Return the verdict inside a bundle, of which two files are read; a `BundleError` where it is refused."""
+    """Return the verdict of a bundle, of which two files are read; a `BundleError` where it is refused.
+
+    Where its search is still stored it is judged by today's ledger: what was tried since makes it prove less.
+    """
     from daytrader_ray.adapters.model_store import glance
-    from daytrader_ray.domain.errors import BundleError
+    from daytrader_ray.cluster.search import judged_result
+    from daytrader_ray.domain.errors import BundleError, DataError
     from daytrader_ray.models.bundle import SearchVerdict
 
     found = glance(root, bundle_id)
     if found.refused:
         raise BundleError(found.refused, "train again: daytrader train")
-    return SearchVerdict(**found.values["verdict"])
+    verdict = SearchVerdict(**found.values["verdict"])
+    with suppress(DataError):  # the search was made elsewhere or by another program: what the bundle was told holds
+        verdict = SearchVerdict.of(judged_result(root, verdict.search)) if verdict.search else verdict
+    return verdict
 
 
 def sentence(verdict: "SearchVerdict") -> str:

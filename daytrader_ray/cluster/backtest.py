@@ -1,4 +1,4 @@
-"""Backtests over stored sessions: of a bundle, or of an ensemble of the last search through its windows."""
+"""Backtests over stored sessions: of a bundle, or of an ensemble of a search through its windows."""
 
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +22,7 @@ from daytrader_ray.cluster.search import (
     market_of,
     study_of,
 )
-from daytrader_ray.cluster.train import unlike
+from daytrader_ray.cluster.train import settings_of, unlike
 from daytrader_ray.cluster.trials import read_inputs
 from daytrader_ray.domain.content import digest_of_panel
 from daytrader_ray.domain.errors import BundleError, ConfigError, DataError
@@ -30,7 +30,7 @@ from daytrader_ray.domain.panel import Frames
 from daytrader_ray.domain.trading import MASKS, N_ENSEMBLES, name_of
 from daytrader_ray.features.feature_set import feature_set
 from daytrader_ray.models.bundle import Bundle
-from daytrader_ray.walkforward.findings import hindsight
+from daytrader_ray.walkforward.judge import hindsight
 from daytrader_ray.walkforward.replay import replay
 from daytrader_ray.walkforward.simulate import Purse
 from daytrader_ray.walkforward.study import Study
@@ -118,26 +118,32 @@ def backtest_bundle(
     return _kept(request, source, [traded])
 
 
-def backtest_mask(request: SearchRequest, mask: int, span: Span = Span(), progress: Progress = silent) -> Backtested:
-    """Trade an ensemble of the last search through the steps of its windows and store the run; Ray must be running.
+def backtest_mask(
+    request: SearchRequest, mask: int, span: Span = Span(), progress: Progress = silent, search_id: str | None = None
+) -> Backtested:
+    """Trade an ensemble of a search (default the last) through the steps of its windows and store the run.
 
-    Nothing is fitted but the ensemble, as in the search: it trades on what the members said there out of sample.
+    Nothing is fitted but the ensemble, as in the search: it trades on what the members said there out of sample. The
+    request must be told as the search (see `as_searched`). Ray must be running.
     """
     if mask not in MASKS[1:]:
         beside = ", ".join(f"{one} ({name_of(one)})" for one in MASKS[N_ENSEMBLES:])
         expected = f"expected 1 to {N_ENSEMBLES - 1}, one bit for each member, or a baseline: {beside}"
         raise ConfigError(f"mask {mask}: {expected}", "see `daytrader search`")
-    result = load_result(request.root)
-    if others := unlike(result, request):
-        found = f"the last search ({result['id']}) was another: {'; '.join(others)}"
+    result = load_result(request.root, search_id)
+    config = settings_of(result)[1]
+    if others := unlike(
+        result, request.model_copy(update={"config": request.config.model_copy(update={"cash": config.cash})})
+    ):
+        found = f"the search {result['id']} was another: {'; '.join(others)}"
         raise DataError(found, "run `daytrader search` again with the same options")
     frames = frames_of(request, progress)
     if digest_of_panel(frames.panel) != result["bars"]:
         raise DataError(f"the bars have changed since {result['id']}", "run `daytrader search` again")
-    sessions = windows(frames.panel.grid, request.spec)
+    told = request.model_copy(update={"config": config})  # what `unlike` leaves aside is the search's
+    sessions = windows(frames.panel.grid, told.spec)
     days = [dt.date.fromisoformat(day) for day in result["dates"]]
     block = span.block(frames, days[0], days[-1])
-    told = request.model_copy(update={"config": request.config.model_copy(update={"cash": _cash_of(result)})})
     study = study_of(told, market_of(told, frames))
     files = kept_files(request.root, result, sessions)
     cash = span.cash or request.config.cash
@@ -145,7 +151,7 @@ def backtest_mask(request: SearchRequest, mask: int, span: Span = Span(), progre
     flattered = hindsight(request.universe, [str(date) for part in parts for date in part.result.dates])
     chosen = f"The ensemble was compared on these very days with {result['ensembles'] - 1} others."
     notices = tuple(filter(None, (chosen, flattered)))
-    source = _source(request, f"mask {mask} of {result['id']}", mask, cash, frames, notices)
+    source = _source(told, f"mask {mask} of {result['id']}", mask, cash, frames, notices)
     return _kept(request, source, parts)
 
 
@@ -161,10 +167,6 @@ def _stepwise(study: Study, found: Iterator[Prepared], block: Block, cash: float
         traded = trade(study, mine, here.fit.ensemble, said, purse)
         purse = traded.after(purse)
         yield traded
-
-
-def _cash_of(result: Mapping[str, Any]) -> float:
-    return float(result["settings"]["search"]["cash"])
 
 
 def _chosen_on(bundle: Bundle, traded: Traded) -> str:

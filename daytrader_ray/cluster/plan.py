@@ -18,6 +18,7 @@ from daytrader_ray.cluster.search import (
     found_in,
     market_of,
     regime_paths,
+    regime_words,
     stored_frames,
     stored_grid,
     study_of,
@@ -122,7 +123,7 @@ def _work(request: SearchRequest, frames: Frames, found: Sequence[Window]) -> Wo
     missing = [job for job in jobs if not job.there]
     views = {path for job in jobs for _, path in job.sights if not exists(path)}
     paths = regime_paths(request, frames, found)
-    regimes = [path for path in paths if not exists(path)]
+    regimes = [path for path in paths if not exists(path, regime_words(path))]
     trials = len(MASKS)
     if not missing and not regimes:  # a trial has a key only when all that it is made of is there
         ready = trials_of(request, market, study_of(request, market), jobs, paths)

@@ -58,6 +58,7 @@ from daytrader_ray.walkforward.config import SearchConfig
 from daytrader_ray.walkforward.cut import without_features
 from daytrader_ray.walkforward.findings import SCHEMA, Asked, Done, findings, page
 from daytrader_ray.walkforward.fit import Market
+from daytrader_ray.walkforward.judge import judged_by
 from daytrader_ray.walkforward.regimes import window_states
 from daytrader_ray.walkforward.study import Study
 from daytrader_ray.walkforward.trial import WindowResult
@@ -290,6 +291,11 @@ def load_result(root: str, search_id: str | None = None) -> dict[str, Any]:
     return result
 
 
+def judged_result(root: str, search_id: str | None = None) -> dict[str, Any]:
+    """Return the stored result of a search (`load_result`), judged by what the ledger counts today."""
+    return judged_by(load_result(root, search_id), ledger_store.read(root))
+
+
 def regime_paths(request: SearchRequest, frames: Frames, found: Sequence[Window]) -> list[str]:
     """Return where the states of each window's regime model are kept; nothing is computed yet."""
     grid, panel = frames.panel.grid, frames.panel
@@ -316,7 +322,7 @@ _TRADING = {"trending", "volatile", "crisis", "unknown"}
 """What does not change how the regimes are found."""
 
 
-def _beside(path: str) -> str:
+def regime_words(path: str) -> str:
     """Return where the plain values of a window's regime are, whose states are at `path`."""
     return f"{path.removesuffix('.npy')}.json"
 
@@ -325,7 +331,9 @@ def run_regimes(
     request: SearchRequest, market: Market, found: Sequence[Window], paths: Sequence[str], progress: Progress
 ) -> None:
     """Fit the regime model of each window that is not there yet, in parallel; Ray must be running."""
-    missing = [(window, path) for window, path in zip(found, paths, strict=True) if not exists(path, _beside(path))]
+    missing = [
+        (window, path) for window, path in zip(found, paths, strict=True) if not exists(path, regime_words(path))
+    ]
     progress("regimes", len(paths) - len(missing), len(paths))
     if not missing:
         return
@@ -337,7 +345,7 @@ def run_regimes(
     work = ((path, partial(task.remote, shared, stocks, window, request.regime, seed)) for window, path in missing)
     done = len(paths) - len(missing)
     for path, (states, told) in unordered(work):
-        atomic_write_json(_beside(path), told)
+        atomic_write_json(regime_words(path), told)
         save_array(path, states)
         done += 1
         progress("regimes", done, len(paths))
@@ -397,12 +405,14 @@ def trials_of(
 
 
 def _kept(file: WindowFiles, traded: Mapping[str, Job]) -> dict[str, Any]:
-    """Return the names of a window's files, and with which options its members were fitted."""
+    """Return the names of a window's files, with which options its members were fitted, and after which state."""
+    after = {name: traded[name].after for name in MEMBERS}
     return {
         "view": _name(traded[MEMBERS[0]].view),
         "scores": [_name(path) for path in file.scores],
         "regime": _name(file.regime),
         "options": {name: dict(traded[name].options) for name in MEMBERS},
+        "after": {name: _name(state) for name, state in after.items() if state is not None},
     }
 
 
@@ -411,7 +421,7 @@ def _done(jobs: Sequence[Job], ready: Trials, trials: Mapping[int, Sequence[Wind
         windows=[file.window for file in ready.files],
         views=[load_view(mine[MEMBERS[0]].view) for mine in ready.traded],
         importances=[{name: load_json(job.beside) for name, job in mine.items()} for mine in ready.traded],
-        regimes=[(load_array(file.regime), load_json(_beside(file.regime))) for file in ready.files],
+        regimes=[(load_array(file.regime), load_json(regime_words(file.regime))) for file in ready.files],
         trials=trials,
         fits=Counts.of(jobs).all,
     )

@@ -6,11 +6,13 @@ from typing import Any, TypeVar
 
 import structlog
 
-from daytrader_ray.domain.errors import DaytraderError
+from daytrader_ray.domain.errors import DataError, DaytraderError
 
 log = structlog.get_logger(__name__)
 
 K = TypeVar("K")
+
+LESS_MEMORY = "use fewer --cpus, or a lower search.max_samples"
 
 
 def unordered(work: Iterable[tuple[K, Callable[[], Any]] | None]) -> Iterator[tuple[K, Any]]:
@@ -42,15 +44,32 @@ def unordered(work: Iterable[tuple[K, Callable[[], Any]] | None]) -> Iterator[tu
 
 @contextmanager
 def plain_errors() -> Iterator[None]:
-    """Turn a named error that crossed from a Ray task back into itself, without the worker's traceback."""
-    from ray.exceptions import RayTaskError
+    """Turn a named error that crossed from a Ray task back into itself, and a worker's end into one, without traces."""
+    from ray.exceptions import RayError
 
     try:
         yield
-    except RayTaskError as error:
-        if isinstance(error.cause, DaytraderError):
-            raise error.cause from None
+    except RayError as error:
+        if (named := plain_error(error)) is not None:
+            raise named from None
         raise
+
+
+def plain_error(error: BaseException) -> DaytraderError | None:
+    """Return the named error that something from Ray stands for; None where it is a fault of the program."""
+    from ray.exceptions import NodeDiedError, OutOfMemoryError, RayActorError, RayTaskError, WorkerCrashedError
+
+    again = "the same command goes on where it stopped"
+    if isinstance(error, RayTaskError):
+        return error.cause if isinstance(error.cause, DaytraderError) else plain_error(error.cause)
+    if isinstance(error, OutOfMemoryError):
+        return DataError("a worker was stopped: the node's memory is full", f"{LESS_MEMORY}; {again}")
+    if isinstance(error, NodeDiedError):
+        return DataError("a node was lost while it worked", f"see that it is up, then run it again: {again}")
+    if isinstance(error, (WorkerCrashedError, RayActorError)):
+        hint = f"run it again: {again}; where it happens anew memory may be short: {LESS_MEMORY}"
+        return DataError("a worker died, again and again", hint)
+    return None
 
 
 def granted(need: int) -> int:

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from types import MappingProxyType
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from daytrader_ray.adapters import model_store
+from daytrader_ray.adapters import ledger_store, model_store
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.cluster.fit_jobs import CHAIN, beside
 from daytrader_ray.cluster.fits import Progress, fit_tasks, for_fits, silent
@@ -28,6 +28,7 @@ from daytrader_ray.universe.config import UniverseConfig
 from daytrader_ray.walkforward.config import SearchConfig
 from daytrader_ray.walkforward.cut import cut
 from daytrader_ray.walkforward.fit import Made, Market, bytes_of_fit, configured, fit_member, out_of_fold
+from daytrader_ray.walkforward.judge import judged_by
 from daytrader_ray.walkforward.train import Learned, assemble
 from daytrader_ray.walkforward.tuning import with_options
 from daytrader_ray.walkforward.view import view_of
@@ -35,8 +36,14 @@ from daytrader_ray.walkforward.windows import Window, folds_of, latest_train, tr
 
 Float64 = npt.NDArray[np.float64]
 
-ASIDE = tuple(f"search.{name}" for name in ("test", "step", "min_windows", "cash", "importance_samples", "num_gpus"))
-"""Settings of a search that change how it was measured and made, but not what an ensemble is."""
+ASIDE = tuple(f"search.{name}" for name in ("test", "step", "min_windows", "importance_samples", "num_gpus"))
+"""Settings of a search that change how it was measured and made, but not what an ensemble is.
+
+Cash is none of them: what trading costs grows with it, and a verdict at one size says nothing of another.
+"""
+
+OPTIONS = ("train", "test", "step", "tune_members")
+"""Settings that a search is told by options of its command, beside its universe."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +78,7 @@ def train(
     """Fit an ensemble on the latest training span before `until` and publish the bundle; Ray must be running.
 
     `mask` chooses the ensemble; None takes the best one of the last search, which must have been told the same but for
-    ASIDE. The verdict of that search goes with the ensemble that it chose, however that is named.
+    ASIDE (see `as_searched`). The verdict of that search goes with the ensemble that it chose, however that is named.
     """
     chosen = _best_of_last_search(request) if mask is None else mask
     if not 1 <= chosen < 2 ** len(MEMBERS):
@@ -95,9 +102,13 @@ def train(
         "bar_minutes": grid.bar_minutes,
         "chosen_until": behind["dates"][-1] if behind is not None else None,
         "extras": feature_set(request.features).origins,
+        "options": {name: dict(_options(name, request.config, traded)) for name in members_of(chosen)},
         **request.model_dump(mode="json", exclude={"root"}),
     }
-    bundle = replace(assemble(market, study, learned, chosen, plan), verdict=_verdict_of(behind))
+    bundle = replace(
+        assemble(market, study, learned, chosen, plan),
+        verdict=SearchVerdict.of(behind) if behind is not None else SearchVerdict(),
+    )
     bundle_id = model_store.save(bundle, request.root)
     return Trained(bundle_id, bundle, grid.sessions[sessions[0]].date, grid.sessions[sessions[1] - 1].date)
 
@@ -122,10 +133,36 @@ def unlike(result: Mapping[str, Any], request: SearchRequest) -> list[str]:
     return found if names == result["selection"]["features"] else [*found, "features: it had other ones"]
 
 
-def searched(result: Mapping[str, Any]) -> tuple[UniverseConfig, str]:
-    """Return universe and training span of a search."""
-    settings = result["settings"]
-    return UniverseConfig.parse(settings["universe"], str(result["id"])), settings["search"]["train"]
+def as_searched(
+    request: SearchRequest, given: Collection[str] = (), search_id: str | None = None
+) -> tuple[SearchRequest, str]:
+    """Return a request with what options told a stored search (default the last), and in a sentence what that changes.
+
+    The universe and OPTIONS are the search's, but for those `given`. Nothing changes without a search, nor where it
+    differs in more than that: then it is another one.
+    """
+    try:
+        result = load_result(request.root, search_id)
+    except DataError:
+        return request, ""
+    universe, config = settings_of(result)
+    changes = {name: getattr(config, name) for name in OPTIONS if name not in given}
+    changes = {name: value for name, value in changes.items() if value != getattr(request.config, name)}
+    told = request.model_copy(update={"config": request.config.model_copy(update=changes)})
+    if "universe" not in given:
+        told = told.model_copy(update={"universe": universe})
+    if unlike(result, told):
+        return request, ""
+    said = [f"search.{name} {value}" for name, value in changes.items()]
+    if told.universe != request.universe:
+        said.insert(0, f"the universe of {len(universe.symbols)} symbols")
+    return told, f"As {result['id']} was told, other than the profile: {', '.join(said)}." if said else ""
+
+
+def settings_of(result: Mapping[str, Any]) -> tuple[UniverseConfig, SearchConfig]:
+    """Return universe and configuration of a search."""
+    then, source = result["settings"], str(result["id"])
+    return UniverseConfig.parse(then["universe"], source), SearchConfig.parse(then["search"], source)
 
 
 def _last_search(request: SearchRequest) -> Mapping[str, Any] | None:
@@ -138,17 +175,11 @@ def _last_search(request: SearchRequest) -> Mapping[str, Any] | None:
 
 
 def _search_behind(request: SearchRequest, mask: int) -> Mapping[str, Any] | None:
-    """Return the last search, where it was told the same and chose the ensemble `mask`."""
+    """Return the last search, where it was told the same and chose the ensemble `mask`, judged by today's ledger."""
     result = _last_search(request)
-    return result if result is not None and result["best"]["mask"] == mask else None
-
-
-def _verdict_of(result: Mapping[str, Any] | None) -> SearchVerdict:
-    """Return what a search proves of the ensemble that it chose; without a search that none stands behind it."""
-    if result is None:
-        return SearchVerdict()
-    judged = result["verdict"]
-    return SearchVerdict(result["id"], judged["label"], judged["sentence"], result["statistics"])
+    if result is None or result["best"]["mask"] != mask:
+        return None
+    return judged_by(result, ledger_store.read(request.root))
 
 
 def _skills(request: SearchRequest, mask: int, last: dt.date) -> Float64:
@@ -186,14 +217,20 @@ def _traded_before(request: SearchRequest, last: dt.date) -> Traded:
     known = [] if result is None else [w for w in result["windows"] if w["train"][1] <= str(last)]
     if result is None or not known:
         return Traded({})
-    kept = result["kept"][len(known) - 1]
-    before = len(known) - (known[-1]["train"][1] == str(last))  # windows that are not the one to train
-    if not request.config.warm_start or before % CHAIN == 0:
-        return Traded(kept["options"])
-    chained, folder = result["kept"][before - 1], f"{request.root}/{SIGNALS}"
-    states = {name: beside(f"{folder}/{chained['scores'][SCORERS.index(name)]}", "state.zip") for name in MEMBERS}
-    there = {name: path for name, path in states.items() if exists(path)}
-    return Traded(kept["options"], f"{folder}/{chained['view']}", there)
+    kept, folder = result["kept"][len(known) - 1], f"{request.root}/{SIGNALS}"
+    if known[-1]["train"][1] == str(last):  # the window to train itself: its members begin where they began
+        states = {name: f"{folder}/{state}" for name, state in kept["after"].items()}
+    elif request.config.warm_start and len(known) % CHAIN:
+        ended = {name: beside(f"{folder}/{kept['scores'][SCORERS.index(name)]}", "state.zip") for name in MEMBERS}
+        states = {name: path for name, path in ended.items() if exists(path)}
+    else:
+        states = {}
+    return Traded(kept["options"], f"{folder}/{kept['view']}" if states else None, states)
+
+
+def _options(name: str, config: SearchConfig, traded: Traded) -> Mapping[str, Any]:
+    """Return the options that a member is fitted with."""
+    return traded.options.get(name, config.members.get(name, {}))
 
 
 def _fit_after(
@@ -219,7 +256,7 @@ def _learn(
     shared, config = ray.put(for_fits(market)), request.config
     memory = granted(bytes_of_fit(market, window, config))
     choose, fit = ray.remote(num_cpus=1, memory=memory, max_retries=2)(view_of), fit_tasks(_fit_after, config, memory)
-    own = {name: with_options(config, name, traded.options.get(name, config.members.get(name, {}))) for name in names}
+    own = {name: with_options(config, name, _options(name, config, traded)) for name in names}
     progress("members", 0, len(names))
     seen = (window, *folds_of(window, config.ensemble.stacking_folds))
     unknown = list(enumerate(seen))[0 if traded.view is None else 1 :]

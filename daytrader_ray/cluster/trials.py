@@ -23,6 +23,7 @@ from daytrader_ray.adapters.score_tables import ScoreTable
 from daytrader_ray.cluster.fits import Progress, silent
 from daytrader_ray.cluster.kept import exists, load_array, load_json
 from daytrader_ray.cluster.runtime import environment
+from daytrader_ray.cluster.tasks import plain_error
 from daytrader_ray.domain.errors import DataError
 from daytrader_ray.domain.trading import SCORERS
 from daytrader_ray.walkforward.ledger import Page, in_ledger
@@ -112,9 +113,10 @@ def _tuned(
         )
         grid = tuner.fit()
         if grid.num_errors:
-            raise DataError(
-                f"{grid.num_errors} of {len(paths)} trials failed; the first: {_first_line(grid.errors[0])}"
-            )
+            named, found = plain_error(grid.errors[0]), f"{grid.num_errors} of {len(paths)} trials failed; the first: "
+            if named is not None:
+                raise type(named)(f"{found}{named.message}", named.hint)
+            raise DataError(f"{found}{_last_line(grid.errors[0])}")
 
 
 def _trial(
@@ -174,5 +176,5 @@ def _stacked(tables: Mapping[int, ScoreTable], wanted: Sequence[int], *blocks: s
     return scores
 
 
-def _first_line(error: BaseException) -> str:
+def _last_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[-1]

@@ -83,7 +83,7 @@ def _ensemble_row(result: Mapping[str, Any], index: int, chosen: int, sheets: Ma
     what = _baseline(trial["name"]) if trial["baseline"] else chips(trial["members"], result["members"])
     return (
         f"<tr{mark} data-trace='{index}'><td data-value='{trial['mask']}'>{what}</td>{''.join(cells)}"
-        f"<td>{_sheet(trial, sheets)}</td></tr>"
+        f"<td>{_sheet(result['id'], trial, sheets)}</td></tr>"
     )
 
 
@@ -99,13 +99,13 @@ def _interval(ends: Sequence[float | None]) -> str:
     return f"<td data-value='{low}'>{number(low)} to {number(high)}</td>"
 
 
-def _sheet(trial: Mapping[str, Any], sheets: Mapping[int, Sheet]) -> str:
+def _sheet(search_id: str, trial: Mapping[str, Any], sheets: Mapping[int, Sheet]) -> str:
     """Return a link where the page is there, else what makes it; cash has none."""
     if not trial["mask"]:
         return DASH
     known = sheets.get(trial["mask"])
     if known is None:
-        return f"<code class='copy'>daytrader backtest --mask {trial['mask']}</code>"
+        return f"<code class='copy'>daytrader backtest --mask {trial['mask']} --search {escape(search_id)}</code>"
     if not known.written:
         return f"<code class='copy'>daytrader report --run {escape(known.run)}</code>"
     return f"<a href='../runs/{escape(known.run)}/report.html'>{escape(known.run)}</a>"

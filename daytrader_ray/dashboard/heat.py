@@ -42,7 +42,7 @@ def _overlap(result: Mapping[str, Any]) -> str:
         return ""
     return (
         "Tests overlap, so that one month colours several columns: "
-        f"{used} windows tell as much as {effective:g} that do not. "
+        f"{used} windows tell as much as {effective:g} that do not; their training overlaps all the same. "
     )
 
 

@@ -54,11 +54,11 @@ def numbers_section(result: Mapping[str, Any]) -> str:
 def _deflated(found: Mapping[str, Any]) -> _Number:
     value, earlier = found["dsr"], found["n_ledger"]
     ledger = f" and {earlier} earlier ones of the ledger" if earlier else ""
-    looks = f" They were looked at {found['looks']} times; that is not in the figure." if found["looks"] > 1 else ""
+    looks = f" They were looked at {found['looks']} times: that is not counted." if found["looks"] > 1 else ""
     meaning = (
         f"How surely its Sharpe ratio exceeds what the luckiest of {found['n_trials']} tries without skill shows: all "
-        f"different curves of this search{ledger}, on these days.{looks} The confidence of a one-sided test that takes "
-        f"the days as nearly normal, weak where few days trade: here {found['traded_days']} of {found['days']} did."
+        f"different curves of this search{ledger} on these days.{looks} A one-sided test that takes errors as normal: "
+        f"weak where few days trade (here {found['traded_days']} of {found['days']} did)."
     )
     met = value is not None and value > DSR_ABOVE
     return _wanted(value, DSR_ABOVE, "deflated Sharpe ratio", met, f"over {DSR_ABOVE:g}", meaning)

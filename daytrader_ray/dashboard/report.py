@@ -157,8 +157,8 @@ def _figures(best: Mapping[str, Any], found: Mapping[str, Estimate]) -> str:
     return section(
         "All figures of the best ensemble",
         f"{SELECTED.capitalize()}. In small print the 95 % interval of what sessions alone tell (stationary "
-        f"bootstrap), from {FEWEST_SESSIONS} sessions on; daytrader backtest --mask {best['mask']} gives those of "
-        "trades too. A dash: the data cannot give the figure.",
+        f"bootstrap), from {FEWEST_SESSIONS} sessions on; the tear sheet of mask {best['mask']}, in the table of "
+        "ensembles, gives those of trades too. A dash: the data cannot give the figure.",
         table(("Figure", "Best ensemble", "What it means"), rows, "figures"),
     )
 

@@ -37,6 +37,12 @@ class SearchVerdict:
     sentence: str = "No search stands behind it."
     statistics: Mapping[str, Any] = field(default_factory=dict)
 
+    @classmethod
+    def of(cls, result: Mapping[str, Any]) -> "SearchVerdict":
+        """Return that of a search's result."""
+        judged = result["verdict"]
+        return cls(result["id"], judged["label"], judged["sentence"], result["statistics"])
+
 
 @dataclass(frozen=True)
 class Bundle:

@@ -1,11 +1,14 @@
 """Options of members that are worth a try: `search.tune_members` draws candidates from here, before anything is fitted.
 
 Sizes and regularisation around the defaults, which are there to keep members from learning samples by heart. A member
-that has no space has no candidates but the configured one.
+that has no space has no candidates but the configured one, and what is configured is not drawn.
 """
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
+
+from daytrader_ray.domain.errors import ConfigError
+from daytrader_ray.models.registry import member as member_called
 
 
 class Between(NamedTuple):
@@ -17,6 +20,9 @@ class Between(NamedTuple):
 
 
 Space = Mapping[str, Between | tuple[Any, ...]]
+
+TRIES = 20
+"""Most draws for each candidate that is asked for: some are none, beside what is configured."""
 
 _NETWORK: Space = {
     "learning_rate": Between(1e-3, 1e-2, log=True),
@@ -41,10 +47,11 @@ SPACES: Mapping[str, Space] = {
 def candidates(member: str, configured: Mapping[str, Any], n: int, seed: int) -> list[Mapping[str, Any]]:
     """Return at most `n` different sets of options for a member: the configured ones, then such drawn from its space.
 
+    What is configured stays as it is in each of them, and a member refuses none.
     The draws depend on the seed and the member alone (Optuna's random sampler; Bergstra & Bengio 2012): more
     candidates are the same ones and then some.
     """
-    space = SPACES.get(member, {})
+    space = {name: one for name, one in SPACES.get(member, {}).items() if name not in configured}
     if n < 2 or not space:
         return [configured]
     import optuna
@@ -52,12 +59,22 @@ def candidates(member: str, configured: Mapping[str, Any], n: int, seed: int) ->
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     own = (seed * 65_536 + sum(member.encode())) % 2**32  # other draws for each member
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=own))
-    drawn = [study.ask(_distributions(space)).params for _ in range(n - 1)]
     found: list[Mapping[str, Any]] = [configured]
-    for options in ({**configured, **params} for params in drawn):
-        if options not in found:
+    for _ in range(TRIES * (n - 1)):
+        options = {**configured, **study.ask(_distributions(space)).params}
+        if options not in found and _legal(member, options):
             found.append(options)
+        if len(found) == n:
+            break
     return found
+
+
+def _legal(member: str, options: Mapping[str, Any]) -> bool:
+    try:
+        member_called(member, options)
+    except ConfigError:
+        return False
+    return True
 
 
 def _distributions(space: Space) -> dict[str, Any]:

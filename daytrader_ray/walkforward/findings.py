@@ -1,6 +1,5 @@
 """What a search found, as plain values: pure, so that any way to compute the trials tells the same bytes."""
 
-import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,9 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from daytrader_ray.analytics.assessment import assess
-from daytrader_ray.analytics.overfitting import psr
 from daytrader_ray.analytics.performance import plain
-from daytrader_ray.analytics.verdict import Stands, verdict
 from daytrader_ray.domain.content import digest_of_panel, key_of
 from daytrader_ray.domain.ledger import Entry
 from daytrader_ray.domain.trading import MEMBERS, N_ENSEMBLES, members_of
@@ -20,9 +17,10 @@ from daytrader_ray.models.scaling import View
 from daytrader_ray.universe.config import UniverseConfig
 from daytrader_ray.walkforward.baselines import baselines_of, comparison
 from daytrader_ray.walkforward.fit import Market, class_shares
-from daytrader_ray.walkforward.ledger import Page, curve_digest, in_ledger
+from daytrader_ray.walkforward.judge import by_size, judged_by
+from daytrader_ray.walkforward.ledger import Page, in_ledger
 from daytrader_ray.walkforward.regimes import regime_result
-from daytrader_ray.walkforward.result import TrialResult, capacity_dict, selection_dict, stitch, trial_dict
+from daytrader_ray.walkforward.result import capacity_dict, selection_dict, stitch, trial_dict
 from daytrader_ray.walkforward.study import Study
 from daytrader_ray.walkforward.trial import WindowResult
 from daytrader_ray.walkforward.windows import Block, Window, WindowSpec
@@ -96,7 +94,7 @@ def findings(
     """
     dates = _dates(study)
     tested = page(study, asked, done.windows, search)
-    return {
+    found = {
         "id": search,
         "schema": SCHEMA,
         "spec": str(WindowSpec.parse(study.config.train, study.config.test, study.config.step)),
@@ -106,8 +104,9 @@ def findings(
         "sessions": {"first": dates[0], "last": dates[-1], "n": len(dates)},
         "dates": list(tested.dates),
         **_learned(market, study, done, dates),
-        **_judged(study, asked, done, ledger, tested),
+        **_assessed(study, done, tested),
     }
+    return judged_by(found, ledger)
 
 
 def _learned(market: Market, study: Study, done: Done, dates: Sequence[str]) -> dict[str, Any]:
@@ -130,21 +129,15 @@ def _learned(market: Market, study: Study, done: Done, dates: Sequence[str]) -> 
     }
 
 
-def _judged(study: Study, asked: Asked, done: Done, ledger: Sequence[Entry], tested: Page) -> dict[str, Any]:
-    """Return every trial, and how likely it is that the best of them is luck."""
+def _assessed(study: Study, done: Done, tested: Page) -> dict[str, Any]:
+    """Return every trial, and how likely it is that the best of them is luck, as if none had been made before."""
     seed = study.config.seed
     trials = [stitch(mask, done.trials[mask]) for mask in sorted(done.trials)]
-    ensembles = sorted((t for t in trials if in_ledger(t.mask)), key=lambda t: (t.mask.bit_count(), t.mask))
+    ensembles = sorted((t for t in trials if in_ledger(t.mask)), key=lambda t: by_size(t.mask))
     beside = baselines_of(study, done.windows, [trial for trial in trials if trial.mask >= N_ENSEMBLES])
-    found = assess(
-        np.stack([trial.returns for trial in ensembles], axis=1),
-        {one.name: one.returns for one in beside},
-        tested.others(ledger, {curve_digest(tested.dates, trial.equity) for trial in ensembles}),
-        seed,
-    )
-    best, looks = ensembles[found.best], tested.looks(ledger)
-    dsr = {trial.mask: plain(psr(trial.returns, found.sr0)) for trial in ensembles}
-    judged = verdict(found, _stands(study, asked, best, tested.dates, looks))
+    returns = np.stack([trial.returns for trial in ensembles], axis=1)
+    found = assess(returns, {one.name: one.returns for one in beside}, np.empty(0), seed)
+    best = ensembles[found.best]
     return {
         "configuration": tested.configuration,
         "settings_key": tested.settings,
@@ -155,14 +148,12 @@ def _judged(study: Study, asked: Asked, done: Done, ledger: Sequence[Entry], tes
             "sharpe": plain(best.performance.sharpe),
             "capacity": capacity_dict(best),
         },
-        "verdict": {"label": judged.label, "sentence": judged.sentence},
-        "statistics": found.as_dict() | {"looks": len(looks), "first_look": looks[0]},
+        "statistics": found.as_dict(),
         "baselines": comparison(best, len(ensembles), beside, found.p_against()),
         "trials": [
             trial_dict(trial, seed)
             | {
                 "key": tested.key(trial.mask) if in_ledger(trial.mask) else None,
-                "dsr": dsr.get(trial.mask),
                 "baseline": trial.mask >= N_ENSEMBLES,
             }
             for trial in trials
@@ -178,19 +169,6 @@ def _tested(study: Study, windows: Sequence[Window]) -> list[str]:
     """Return the days out of sample."""
     dates = _dates(study)
     return [date for window in windows for date in dates[slice(*window.step)]]
-
-
-def _stands(study: Study, asked: Asked, best: TrialResult, tested: Sequence[str], looks: Sequence[str]) -> Stands:
-    return Stands(
-        members=members_of(best.mask),
-        first=tested[0],
-        last=tested[-1],
-        symbols=_traded(study),
-        market=asked.market,
-        cash=study.config.cash,
-        looks=looks,
-        hindsight=hindsight(asked.universe, tested),
-    )
 
 
 def _traded(study: Study) -> list[str]:
@@ -209,14 +187,3 @@ def _window_dict(window: Window, dates: Sequence[str]) -> dict[str, Any]:
         "test": [dates[window.test[0]], dates[window.test[1] - 1]],
         "step_sessions": window.step[1] - window.step[0],
     }
-
-
-def hindsight(universe: UniverseConfig, tested: Sequence[str]) -> str:
-    """Return in a sentence on how many of the days `tested` the list of symbols was not yet made; empty on none."""
-    chosen_on = universe.chosen_on
-    early = sum(dt.date.fromisoformat(day) < chosen_on for day in tested) if chosen_on else 0
-    if not early:
-        return ""
-    return (
-        f"The symbols were chosen on {chosen_on}, after {early} of the {len(tested)} days: that flatters every figure."
-    )

@@ -2,7 +2,7 @@
 
 from daytrader_ray.cluster.search import SearchRequest
 from daytrader_ray.universe.config import UniverseConfig
-from daytrader_ray.walkforward.findings import hindsight
+from daytrader_ray.walkforward.judge import hindsight
 
 DAYS = ["2025-03-06", "2025-03-07", "2025-03-10"]
 

@@ -86,6 +86,8 @@ def result(label: str = "too short", sentence: str = "Too short: 4 days.") -> di
         "windows_effective": 2.0,
         "fits": 10,
         "ensembles": 32,
+        "configuration": "c" * 16,
+        "settings_key": "d" * 16,
         "best": {"mask": 9, "members": list(members_of(9)), "sharpe": 1.0, "capacity": capacity()},
         "verdict": {"label": label, "sentence": sentence},
         "statistics": statistics(4, None, None),
@@ -95,7 +97,10 @@ def result(label: str = "too short", sentence: str = "Too short: 4 days.") -> di
             "rows": baselines(),
         },
         "labels": {"samples": 12345, "down": 0.31, "flat": 0.36, "up": 0.33},
-        "settings": {"search": {"seed": 7, "tune_members": 1, "score_every_minutes": 1}},
+        "settings": {
+            "search": {"seed": 7, "cash": 100_000.0, "tune_members": 1, "score_every_minutes": 1},
+            "universe": {"sectors": {"Technology": ["AAPL"]}},
+        },
         "left_out": ["corr_qqq", "vix"],
         "members": list(MEMBERS),
         "regime": regime(dates),
@@ -177,7 +182,7 @@ def statistics(days: int, sharpe: Sequence[float] | None, total: Sequence[float]
     """Return an assessment of the best ensemble; of few days most of it is unknown."""
     known = sharpe is not None
     return {
-        "best": 9,
+        "best": 8,
         "days": days,
         "traded_days": days - 2,
         "looks": 1,

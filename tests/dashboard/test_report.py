@@ -136,7 +136,7 @@ def test_the_five_numbers_say_what_was_wanted_and_what_they_mean(large: report.P
     told = words(large.text)
     assert "0.410 deflated Sharpe ratio over 0.95 wanted: missed" in told
     assert "luckiest of 45 tries without skill shows: all different curves of this search and 14 earlier" in told
-    assert "weak where few days trade: here 248 of 250 did" in told and "looked at" not in told
+    assert "weak where few days trade (here 248 of 250 did)" in told and "looked at" not in told
     assert "0.210 p value under 0.05 wanted: missed" in told
     assert "38.0 % probability of overfitting of the splits" in told
     assert "510 days minimum track record 250 days known: not enough" in told
@@ -151,14 +151,14 @@ def test_a_figure_near_its_threshold_shows_its_side_and_looks_are_said_beside_it
     told = words(text)
     assert "0.9501 deflated Sharpe ratio over 0.95 wanted: met" in told
     assert "0.0501 p value under 0.05 wanted: missed" in told
-    assert "They were looked at 4 times; that is not in the figure." in told
+    assert "They were looked at 4 times: that is not counted." in told
     card = text[text.index("<b>49.0 %</b>") :].partition("</div>")[0]
     assert "mark muted" in card, "no share of splits is good or bad: no threshold decides"
 
 
 def test_the_heat_map_has_a_cell_for_every_trial_in_every_window(large: report.Page) -> None:
     told = large.text[large.text.index("Every ensemble in every window") :]
-    assert "50 windows tell as much as 12.1 that do not" in told
+    assert "50 windows tell as much as 12.1 that do not; their training overlaps all the same" in told
     rows = json.loads(re.search(r'"y":(\["[^\]]*"\])', told)[1])
     assert len(rows) == 35 and {"L··X·", "cash", "equal", "boosting"} < set(rows)
 
@@ -174,6 +174,7 @@ def test_an_ensemble_leads_to_its_tear_sheet_or_to_the_command_that_makes_it() -
     assert Page(text).fetches == [("a", "../runs/backtest-1/report.html")]
     assert "<code class='copy'>daytrader report --run backtest-2</code>" in text
     assert text.count("<code class='copy'>daytrader backtest --mask ") == 32
+    assert f"<code class='copy'>daytrader backtest --mask 12 --search {result()['id']}</code>" in text
 
 
 def test_costs_of_no_and_of_double_size_and_the_capacity_are_told(large: report.Page, text: str) -> None:

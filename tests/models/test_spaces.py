@@ -25,3 +25,17 @@ def test_draws_differ_between_members_and_a_member_without_a_space_stays_as_conf
     rates = [candidates(name, {}, 2, seed=7)[1]["learning_rate"] for name in ("lstm", "cnn", "transformer")]
     assert len(set(rates)) == 3
     assert candidates("my_member", {"size": 3}, 9, seed=7) == [{"size": 3}]
+
+
+@pytest.mark.parametrize("own", [{"heads": 3, "width": 24}, {"heads": 32}, {"heads": 64, "width": 64, "layers": 1}])
+def test_what_is_configured_stays_and_no_candidate_is_one_that_the_member_refuses(own: dict[str, int]) -> None:
+    found = candidates("transformer", own, 6, seed=7)
+    assert len(found) == 6
+    for options in found:
+        assert {name: options[name] for name in own} == own
+        member("transformer", options)
+
+
+def test_where_everything_is_configured_nothing_is_drawn() -> None:
+    own = {"depth": 4, "min_leaf": 50}
+    assert candidates("random_forest", own, 4, seed=7) == [own]

@@ -15,6 +15,7 @@ from daytrader_ray.models.labels import LabelConfig
 from daytrader_ray.universe.config import UniverseConfig
 from daytrader_ray.walkforward.findings import SCHEMA, Asked, Done, findings, page
 from daytrader_ray.walkforward.fit import Market
+from daytrader_ray.walkforward.judge import judged_by
 from daytrader_ray.walkforward.ledger import Page, in_ledger, page_of
 from daytrader_ray.walkforward.study import WindowInputs
 from daytrader_ray.walkforward.trial import run_trial
@@ -142,6 +143,23 @@ PAGE = Page("search-1", "c", "s", ("2025-02-02", "2025-02-09", "2025-03-01"))
 def entry(key: str, first: str, last: str, curve: str, sharpe: float = 0.1, settings: str = "other") -> Entry:
     return Entry(key=key, mask=1, members=("lstm",), search="s", configuration="c", settings=settings, first=first,
                  last=last, days=3, sharpe=sharpe, curve=curve, looks=(last,))  # fmt: skip
+
+
+def test_a_stored_result_judged_again_says_what_a_search_with_that_ledger_says(
+    here: Market, done: Done, told: dict[str, Any]
+) -> None:
+    stored = json.loads(json.dumps(told))
+    assert judged_by(stored, []) == stored
+    own = entries_of(told)
+    later = own[0].model_copy(
+        update={"key": "later", "settings": "other", "curve": "later", "sharpe": 0.4, "search": "search-2"}
+    )
+    ledger = [*own, later, own[1].model_copy(update={"looks": ("2000-01-03", *own[1].looks)})]
+    again = judged_by(stored, ledger)
+    assert again == json.loads(json.dumps(findings(here, study_of(here), ASKED, done, ledger, "search-1")))
+    assert again["statistics"]["n_ledger"] == 1 and again["statistics"]["sr0"] > told["statistics"]["sr0"]
+    assert "Looked at 2 times since 2000-01-03" in again["verdict"]["sentence"]
+    assert "with 100,000 USD" in again["verdict"]["sentence"]
 
 
 def test_the_ledger_counts_each_other_curve_that_shares_a_day_once() -> None:

@@ -23,7 +23,18 @@ from typing import Any
 import numpy as np
 from scipy.stats import binomtest
 
-from benchmarks.honesty_market import FREE, Plant, asked, made, oracle_sharpe, planted, request_of, study_of, windows_of
+from benchmarks.honesty_market import (
+    COSTS,
+    FREE,
+    Plant,
+    asked,
+    made,
+    oracle_sharpe,
+    planted,
+    request_of,
+    study_of,
+    windows_of,
+)
 from benchmarks.registry import Result, benchmark
 from daytrader_ray.adapters.atomic import atomic_write_json
 from daytrader_ray.adapters.libraries import versions_of
@@ -94,7 +105,7 @@ def null(seed: int) -> Found:
     free = study_of(market, plant, FREE)
     fitted = learned(market, free, windows_of(market), ENSEMBLES)
     told = {FREE_FILLS: Told.of(judged(market, free, asked(), fitted, ENSEMBLES))}
-    paying = study_of(market, plant, CostConfig())
+    paying = study_of(market, plant, COSTS)
     told[WITH_COSTS] = Told.of(judged(market, paying, asked(), fitted, ENSEMBLES))
     return Found(seed, told, None, time.process_time() - start)
 
@@ -103,7 +114,7 @@ def power(seed: int) -> Found:
     """Search one planted market, and ask its oracle."""
     start, plant = time.process_time(), planted(seed)
     market = made(plant)
-    study = study_of(market, plant, CostConfig())
+    study = study_of(market, plant, COSTS)
     told = Told.of(run_alone(market, study, windows_of(market), asked(), ENSEMBLES))
     return Found(seed, {WITH_COSTS: told}, oracle_sharpe(plant), time.process_time() - start)
 
@@ -304,7 +315,7 @@ def both_ways(plant: Plant, costs: CostConfig, root: str) -> tuple[str, str]:
 def tune_equals_alone() -> list[Result]:
     """Search three null and three planted markets by Ray Tune too: the same bytes."""
     asked_for = [(Plant(seed), FREE) for seed in range(N_BOTH_WAYS)]
-    asked_for += [(planted(seed), CostConfig()) for seed in range(N_BOTH_WAYS)]
+    asked_for += [(planted(seed), COSTS) for seed in range(N_BOTH_WAYS)]
     with started(PROCESSES):
         for plant, costs in asked_for:
             with tempfile.TemporaryDirectory() as root:

@@ -7,12 +7,14 @@ import numpy.typing as npt
 import pytest
 
 from benchmarks.honesty_market import (
+    COSTS,
     FEATURES,
     FREE,
     N_STOCKS,
     Plant,
     made,
-    oracle,
+    oracle_sharpe,
+    secret_of,
     study_of,
     windows_of,
 )
@@ -56,7 +58,7 @@ def test_free_trading_on_the_null_market_earns_nothing_whatever_the_kernel_does(
 
 
 def test_costs_take_from_the_same_trading_what_they_are(null: Market) -> None:
-    pnl = np.array([trade.pnl_usd for trade in noise_traded(null, CostConfig()).trades])
+    pnl = np.array([trade.pnl_usd for trade in noise_traded(null, COSTS).trades])
     assert pnl.mean() < -3.0 * pnl.std() / math.sqrt(len(pnl))
 
 
@@ -83,15 +85,20 @@ def test_returns_cluster_have_fat_tails_a_u_shape_and_move_together(null: Market
 
 
 def test_the_secret_is_in_the_features_of_both_and_in_the_prices_of_one(null: Market) -> None:
-    planted = made(Plant(seed=500, strength=0.3, n_sessions=N_SESSIONS))
-    assert null.frames.features.names == FEATURES and len(FEATURES) == 8
-    np.testing.assert_array_equal(oracle(null), oracle(planted))
-    for market, most in ((null, 0.02), (planted, 1.0)):
-        known = np.corrcoef(oracle(market)[:-1].ravel(), moves(market)[1:, :N_STOCKS].ravel())[0, 1]
-        assert abs(known) < most and (market is null or known > 0.15)
-    assert (
-        np.corrcoef(oracle(planted)[:-1].ravel(), np.repeat(moves(planted)[1:, -1:], N_STOCKS, 1).ravel())[0, 1] < 0.02
-    )
+    strong = made(Plant(seed=500, strength=0.3, n_sessions=N_SESSIONS))
+    secret = secret_of(Plant(seed=500), null.frames.panel.grid.n_rows)
+    for market, low, high in ((null, -0.02, 0.02), (strong, 0.15, 0.4)):
+        assert market.frames.features.names == FEATURES and len(FEATURES) == 8
+        look = np.asarray(market.frames.features.values[:])[:, :N_STOCKS, 0]
+        assert np.corrcoef(look.ravel(), secret.ravel())[0, 1] == pytest.approx(1.25**-0.5, abs=0.01)
+        assert low < np.corrcoef(secret[:-1].ravel(), moves(market)[1:, :N_STOCKS].ravel())[0, 1] < high
+    spy = np.repeat(moves(strong)[1:, -1:], N_STOCKS, axis=1)
+    assert abs(np.corrcoef(secret[:-1].ravel(), spy.ravel())[0, 1]) < 0.02
+
+
+def test_who_knows_the_secret_earns_more_the_stronger_it_is() -> None:
+    weak, strong = (oracle_sharpe(Plant(seed=501, strength=s, n_sessions=60)) for s in (0.1, 0.3))
+    assert strong > 10.0 and strong > weak
 
 
 def test_labels_are_of_all_classes_and_the_protocol_has_fifty_windows(null: Market) -> None:

@@ -33,7 +33,7 @@ PACKAGES = ("adapters", "analytics", "cluster", "domain", "engine", "features", 
 SOURCES = (*PACKAGES, "regime", "universe", "walkforward")
 SAMPLE_SECONDS = 0.5
 MOST_GIB, MOST_OVER_FITS, MOST_OVERHEAD, MOST_MINUTES = 12.0, 0.2, 0.1, 90.0
-LEARNING, TRYING = ("selections", "fits", "regimes"), ("trials",)
+FITS, TRYING = ("fits",), ("trials",)
 
 
 @dataclass(frozen=True)
@@ -153,8 +153,8 @@ class Run:
 
     @property
     def over_fits(self) -> float:
-        """Processors' time of the trials over that of the fits with their selections and regimes."""
-        return self.took.of(self.took.cpu, TRYING) / self.took.of(self.took.cpu, LEARNING)
+        """Processors' time of the trials over that of the fits alone, without selections and regimes."""
+        return self.took.of(self.took.cpu, TRYING) / self.took.of(self.took.cpu, FITS)
 
     @property
     def overhead(self) -> float:

@@ -1,7 +1,8 @@
 """The full protocol as one search on two cores: what it takes, in time and memory, and what its trials take of it.
 
 Bars of the synthetic market are made once and stay in the folder of temporary files; what is computed from them lies
-under the sources that compute it. Interrupted, a benchmark goes on where it stopped and adds up its time.
+under the sources that compute it. Interrupted, a benchmark goes on where it stopped, adds up its time and keeps the
+highest memory. The kernels are compiled before by a small search, as they are once on every machine.
 """
 
 import datetime as dt
@@ -17,6 +18,7 @@ from pathlib import Path
 import psutil
 
 from benchmarks.registry import Result, benchmark
+from benchmarks.search_kill import search_of_three
 from benchmarks.window import CPUS, REFERENCES, fill
 from daytrader_ray.adapters.atomic import atomic_write_json
 from daytrader_ray.cli.memory import Peak, peak_memory
@@ -75,11 +77,12 @@ FULL = Scale(
 
 @dataclass
 class Took:
-    """Wall time and processors' time by stage, in seconds, of this process and all its children."""
+    """Wall time and processors' time by stage, in seconds, of this process and all its children; their memory."""
 
     wall: dict[str, float] = field(default_factory=dict)
     cpu: dict[str, float] = field(default_factory=dict)
     workers: dict[str, float] = field(default_factory=dict)
+    gib: float = 0.0
 
     def of(self, which: Mapping[str, float], stages: tuple[str, ...]) -> float:
         """Return the sum over some stages."""
@@ -89,9 +92,9 @@ class Took:
 class Meter:
     """Adds what each stage takes to what `path` says of runs that were interrupted, and keeps it there."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, peak: Peak) -> None:
         self.took = Took(**json.loads(path.read_text())) if path.exists() else Took()
-        self._path, self._stage = path, "start"
+        self._path, self._peak, self._stage = path, peak, "start"
         self._seen = dict[int, tuple[float, bool]]()
         self._last = self._now()
 
@@ -107,6 +110,7 @@ class Meter:
         ):
             total[self._stage] = total.get(self._stage, 0.0) + mine - before
         self._last = now
+        self.took.gib = max(self.took.gib, self._peak.gib)
         atomic_write_json(self._path, vars(self.took))
 
     def _now(self) -> tuple[float, float, float]:
@@ -144,7 +148,6 @@ class Run:
 
     report: SearchReport
     took: Took
-    peak: Peak
 
     @property
     def minutes(self) -> float:
@@ -172,14 +175,16 @@ def measured(scale: Scale, folder: Path = FOLDER) -> Run:
     if not (root / "historical").exists():
         (root / "historical").symlink_to(bars / "historical")
     request = SearchRequest(root=str(root), universe=scale.universe, config=scale.config)
-    meter = Meter(root / "took.json")
-    with started(CPUS), peak_memory() as peak, meter.running():
-        report = search(request, meter.tell)
-    run = Run(report, meter.took, peak)
+    search_of_three()
+    with started(CPUS), peak_memory() as peak:
+        meter = Meter(root / "took.json", peak)
+        with meter.running():
+            report = search(request, meter.tell)
+    run = Run(report, meter.took)
     print(f"{scale.name}: {report.result['windows_used']} windows, {report.fits} fits, {report.fits_run} run now")
     for stage, wall in meter.took.wall.items():
         print(f"  {stage:<11}{wall:8.1f} s, {meter.took.cpu[stage]:8.1f} s of processors")
-    print(f"  {run.minutes:.1f} minutes, {peak.gib:.2f} GiB, trials over fits {run.over_fits:.3f}, ", end="")
+    print(f"  {run.minutes:.1f} minutes, {run.took.gib:.2f} GiB, trials over fits {run.over_fits:.3f}, ", end="")
     print(f"overhead {run.overhead:.3f}; {report.result['verdict']['sentence']}", flush=True)
     return run
 
@@ -190,17 +195,17 @@ def fifth() -> list[Result]:
     run = measured(FIFTH)
     found = run.report.result
     whole = found["windows_used"] >= 50 and run.report.fits.members == len(MEMBERS) * found["windows_used"]
-    within = run.peak.gib < MOST_GIB and run.over_fits <= MOST_OVER_FITS and run.overhead < MOST_OVERHEAD
+    within = run.took.gib < MOST_GIB and run.over_fits <= MOST_OVER_FITS and run.overhead < MOST_OVERHEAD
     if not whole or not within:
         raise AssertionError(
-            f"{found['windows_used']} windows, {run.peak.gib:.1f} GiB, {run.over_fits:.2f} of the fits, "
+            f"{found['windows_used']} windows, {run.took.gib:.1f} GiB, {run.over_fits:.2f} of the fits, "
             f"overhead {run.overhead:.3f}"
         )
     return [
         _line("search.full_protocol_minutes", run.minutes, "min"),
         _line("search.trials_over_fits", run.over_fits, f"{len(MASKS)} trials / fits"),
         _line("search.tune_overhead", run.overhead, "of the wall time"),
-        _line("search.full_protocol_gib", run.peak.gib, "GiB, the node"),
+        _line("search.full_protocol_gib", run.took.gib, "GiB, the node"),
     ]
 
 
@@ -208,11 +213,11 @@ def fifth() -> list[Result]:
 def full() -> list[Result]:
     """Search fifty stocks and two years with scores every five minutes, in at most ninety minutes."""
     run = measured(FULL)
-    if run.minutes > MOST_MINUTES or run.peak.gib > MOST_GIB:
-        raise AssertionError(f"{run.minutes:.0f} minutes, {run.peak.gib:.1f} GiB")
+    if run.minutes > MOST_MINUTES or run.took.gib > MOST_GIB:
+        raise AssertionError(f"{run.minutes:.0f} minutes, {run.took.gib:.1f} GiB")
     return [
         _line("search.full_protocol_full", run.minutes, "min"),
-        _line("search.full_protocol_full_gib", run.peak.gib, "GiB, the node"),
+        _line("search.full_protocol_full_gib", run.took.gib, "GiB, the node"),
     ]
 
 

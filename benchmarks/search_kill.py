@@ -24,7 +24,7 @@ from benchmarks.registry import Result, benchmark
 from benchmarks.window import fill
 from daytrader_ray.cluster.runtime import started
 from daytrader_ray.cluster.search import SearchRequest, search
-from daytrader_ray.domain.trading import BASELINES, MEMBERS, SCORERS
+from daytrader_ray.domain.trading import BASELINES, MASKS, MEMBERS, SCORERS
 from daytrader_ray.universe.config import UniverseConfig
 from daytrader_ray.walkforward.config import SearchConfig
 
@@ -41,6 +41,8 @@ NO_WORKERS = ("ray::IDLE", "ray::Dashboard", "ray::RuntimeEnv")
 MOST_SECONDS = 600.0
 """After all of Ray is gone a driver ends within this."""
 POLL_SECONDS = 0.05
+FITS, TRIALS = "fits", "trials"
+N_FITS = 3 * len(SCORERS)
 
 
 def main(root: str, cpus: str) -> None:
@@ -49,9 +51,16 @@ def main(root: str, cpus: str) -> None:
         print(json.dumps(search(SearchRequest(root=root, universe=UNIVERSE, config=CONFIG)).summary()))
 
 
+def search_of_three() -> None:
+    """Search three stocks and three windows, and forget it."""
+    with tempfile.TemporaryDirectory() as root:
+        fill(Path(root), UNIVERSE, FIRST, LAST)
+        finished(Path(root), 2)
+
+
 @benchmark("search.sigkill")
 def sigkill() -> list[Result]:
-    """Kill a search until it is done, at seeded moments; its files are those of one that nobody disturbed.
+    """Kill a search at seeded moments of its fits and of its trials; its files are those of one that nobody disturbed.
 
     Then the next week arrives: five fits of members, two of baselines, and the files of a search that never stopped.
     """
@@ -63,14 +72,15 @@ def sigkill() -> list[Result]:
         expected = hashes(whole)
         kills = 0
         while kills < KILLS:
-            if (root / "reports/latest.json").exists():
-                shutil.rmtree(root, ignore_errors=True)
+            victim, stage = VICTIMS[kills % len(VICTIMS)], (FITS, TRIALS)[kills % 2]
+            if (root / "reports/latest.json").exists() or (stage == FITS and kept(root) == N_FITS):
+                shutil.rmtree(root)
             fill(root, UNIVERSE, FIRST, LAST)
-            kills += disturb(root, rng, VICTIMS[kills % len(VICTIMS)])
+            kills += disturb(root, rng, victim, stage)
             wrong = sorted(name for name, content in hashes(root).items() if expected.get(name) != content)
             if wrong:
                 raise AssertionError(f"after {kills} kills other files: {wrong[:5]}")
-        missing = len(SCORERS) * 3 - kept(root)
+        missing = N_FITS - kept(root)
         done = finished(root, rng.choice(CPUS))
         if done["fits_run"] + done["baseline_fits_run"] != missing or hashes(root) != expected:
             raise AssertionError(f"{missing} fits were missing, {done['fits_run']} made; or the files differ")
@@ -86,29 +96,33 @@ def sigkill() -> list[Result]:
     return [Result("search.sigkill", float(kills), "kills without a difference", "", None, None, 0.0, 1)]
 
 
-def disturb(root: Path, rng: random.Random, victim: str) -> bool:
-    """Start a search and kill a part of it at a moment of its work; return whether there was anything to kill.
+def disturb(root: Path, rng: random.Random, victim: str, stage: str) -> bool:
+    """Start a search and kill a part of it in a stage of its work; return whether something was killed there.
 
     What can go on must end well.
     """
-    cpus, target = rng.choice(CPUS), kept(root) + rng.randrange(5)
+    cpus = rng.choice(CPUS)
+    of_fits = N_FITS if stage == TRIALS else kept(root) + rng.randrange(min(5, N_FITS - kept(root)))
+    of_trials = traded(root) + rng.randrange(len(MASKS) - traded(root)) if stage == TRIALS else 0
     with started_search(root, cpus) as child:  # what it says fits into the pipe that nobody reads meanwhile
-        while child.poll() is None and kept(root) < target:
+        while child.poll() is None and (kept(root) < of_fits or traded(root) < of_trials):
             time.sleep(POLL_SECONDS)
-        time.sleep(rng.uniform(0.0, 3.0))
+        time.sleep(rng.uniform(0.0, 3.0 if stage == FITS else 0.5))
+        inside = kept(root) < N_FITS if stage == FITS else kept(root) == N_FITS and traded(root) < len(MASKS)
         victims = [process for process in _family(child.pid) if _is(process, victim, child.pid)]
         hit = [rng.choice(victims)] if victim == "worker" and victims else victims
         for process in hit:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
+        told = f"{victim} of {cpus} CPUs killed with {kept(root)} fits and {traded(root)} trials kept"
         began = time.monotonic()
         _, said = child.communicate(timeout=MOST_SECONDS)
         code = child.returncode
-    print(f"{victim} of {cpus} CPUs killed with {kept(root)} fits kept: {code} after {time.monotonic() - began:.0f} s")
-    sys.stdout.flush()
+    counted = "" if hit and inside else ", not counted"
+    print(f"{told}: {code} after {time.monotonic() - began:.0f} s{counted}", flush=True)
     if victim == "worker" and code:
         raise AssertionError(f"the loss of a worker ended the search: {said[-2000:]}")
-    return bool(hit)
+    return bool(hit) and inside
 
 
 def _is(process: psutil.Process, victim: str, driver: int) -> bool:
@@ -158,6 +172,11 @@ def kept(root: Path) -> int:
     kinds = ("scores.parquet", "importances.json")
     keys = [{path.name.partition(".")[0] for path in root.glob(f"processed/signals/*.{kind}")} for kind in kinds]
     return len(set.intersection(*keys) - {""})
+
+
+def traded(root: Path) -> int:
+    """Return how many trials are kept."""
+    return len(list(root.glob("processed/trials/*.json")))
 
 
 def hashes(root: Path) -> dict[str, str]:

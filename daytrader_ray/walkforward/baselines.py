@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from daytrader_ray.analytics.assessment import P_BELOW
 from daytrader_ray.analytics.performance import of_returns, plain
+from daytrader_ray.analytics.verdict import probability
 from daytrader_ray.domain.indices import SPY
 from daytrader_ray.domain.trading import members_of, name_of
 from daytrader_ray.walkforward.costs import round_trip_costs
@@ -146,7 +148,7 @@ def _figure(one: Baseline) -> str:
 
 def _gap(row: Mapping[str, Any]) -> str:
     error = "" if row["error_bps"] is None else f" ± {row['error_bps']:.1f}"
-    p = "" if row["p"] is None else f" (p {row['p']:.2f})"
+    p = "" if row["p"] is None else f" (p {probability(row['p'], P_BELOW)})"
     return f"{row['name']} {row['gap_bps']:+.1f}{error}{p}"
 
 

@@ -39,7 +39,7 @@ def test_an_ensemble_ahead_of_all_says_so_and_that_it_was_chosen_here() -> None:
     assert said["sentence"].removesuffix(NO_SPY) == (
         "Net of cost the best of 31 ensembles has a higher Sharpe ratio than cash, logistic and boosting on these "
         "days: 3.74 against cash 0.00, logistic 2.81, boosting never traded (counted as 0). Its daily return less "
-        "theirs in basis points, with one standard error: cash +25.0 ± 75.0 (p 0.25), logistic +5.0 ± 5.0 (p 0.50), "
+        "theirs in basis points, with one standard error: cash +25.0 ± 75.0 (p 0.250), logistic +5.0 ± 5.0 (p 0.500), "
         "boosting +25.0 ± 75.0. It was chosen on these very days, they were not; the verdict says what luck explains."
     )
     assert [row["name"] for row in said["rows"]] == ["cash", "SPY", "logistic", "boosting"]

@@ -45,18 +45,22 @@ def fill(root: str, seed: int = 3) -> None:
         ParquetStore(root).write_bars(symbol, "2025-11", table, (dt.date(2025, 11, 1), dt.date(2025, 11, 30)))
 
 
-def another_process(code: Path, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
-    """Start `other_process.py` with the package that lies in the folder `code`."""
+def another_process(
+    code: Path, *arguments: str, program: str = "other_process", **environment: str
+) -> "subprocess.Popen[str]":
+    """Start a program of this folder with the package that lies in the folder `code`."""
     tests = Path(__file__).parents[2]
     environ = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
     environ |= {"PYTHONPATH": os.pathsep.join([str(code), str(tests)]), "RAY_AUTH_MODE": "disabled"} | environment
-    command = [sys.executable, "-m", "tests.cluster.other_process", *arguments]
+    command = [sys.executable, "-m", f"tests.cluster.{program}", *arguments]
     return subprocess.Popen(command, env=environ, cwd="/", stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def in_another_process(code: Path, *arguments: str, **environment: str) -> dict[str, Any]:
+def in_another_process(
+    code: Path, *arguments: str, program: str = "other_process", **environment: str
+) -> dict[str, Any]:
     """Let such a process come to its end; return what it prints."""
-    with another_process(code, *arguments, **environment) as running:
+    with another_process(code, *arguments, program=program, **environment) as running:
         out, err = running.communicate(timeout=280)
     assert running.returncode == 0, err[-3000:]
     told: dict[str, Any] = json.loads(out.splitlines()[-1])

@@ -195,12 +195,26 @@ def test_one_worker_or_two_or_four_of_a_killed_driver_leave_the_same_bytes(
     told = in_another_process(PACKAGE.parent, str(tmp_path), "1")
     assert kept and all(path.stat().st_mtime_ns == then for path, then in kept.items())
     assert told["id"] == report.result["id"]
-    mine, other = (Path(root) / "processed/signals" for root in (Path(report.path).parents[1], tmp_path))
+    assert_same_files(report, tmp_path)
+
+
+@pytest.mark.slow
+def test_a_fit_that_is_lost_with_its_node_is_made_on_another_and_leaves_the_same_bytes(
+    report: SearchReport, tmp_path: Path
+) -> None:
+    told = in_another_process(PACKAGE.parent, str(tmp_path), program="two_nodes")
+    assert told == {"id": report.result["id"], "cpus": 2, "lost": ["127.0.0.3"], "left": ["127.0.0.2"]}
+    assert_same_files(report, tmp_path)
+
+
+def assert_same_files(report: SearchReport, root: Path) -> None:
+    """Hold the fits and the result under `root` to those of `report`."""
+    mine, other = (Path(root) / "processed/signals" for root in (Path(report.path).parents[1], root))
     files = sorted(path.name for path in other.iterdir())
     assert len([name for name in files if name.endswith(".parquet")]) == len(SCORERS)
     assert files == sorted(path.name for path in mine.iterdir())
     assert [name for name in files if (mine / name).read_bytes() != (other / name).read_bytes()] == []
-    assert Path(report.path).read_bytes() == Path(tmp_path, "reports", Path(report.path).name).read_bytes()
+    assert Path(report.path).read_bytes() == Path(root, "reports", Path(report.path).name).read_bytes()
 
 
 def test_fits_of_a_chain_begin_where_the_one_before_ended_on_whatever_worker(ray_cluster: int, tmp_path: Path) -> None:

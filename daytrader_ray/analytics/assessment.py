@@ -78,8 +78,12 @@ class Assessment:
         return self.mean > 0
 
     def p_against(self) -> dict[str, float]:
-        """Return by baseline the larger of the best column's own p-value and that of the best of all; NaN unknown."""
-        return {name: float(np.maximum(p, self.spa_own[name])) for name, p in self.spa_against.items()}
+        """Return by baseline the larger of the best column's own p-value and that of the best of all; NaN unknown.
+
+        In alphabetical order: a file does not keep that of the comparison.
+        """
+        names = sorted(self.spa_against, key=str.casefold)
+        return {name: float(np.maximum(self.spa_against[name], self.spa_own[name])) for name in names}
 
     @property
     def p_shared(self) -> float:

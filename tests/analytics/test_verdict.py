@@ -74,14 +74,14 @@ def test_a_baseline_is_beaten_only_where_the_best_of_all_and_the_winner_alone_sa
     said = verdict(found, STANDS).sentence
     told = "unknown" if math.isnan(own) else f"{max(best_of_all, own):.3f}"
     begin = "It beats" if beats else "It is not proved to beat"
-    assert f"{begin} cash (p {told}), SPY (p {told}) {'and' if beats else 'or'} equal (p {told})." in said
+    assert f"{begin} cash (p {told}), equal (p {told}) {'and' if beats else 'or'} SPY (p {told})." in said
     assert "a p value below 0.01667, 0.05 shared by 3 comparisons" in said
 
 
 def test_of_several_baselines_some_are_beaten_and_others_not() -> None:
     p = {"cash": 0.01, "SPY": 0.3, "equal": 0.02}
     said = verdict(assessment(spa_against=p, spa_own=p), STANDS).sentence
-    assert "It beats cash (p 0.010), but is not proved to beat SPY (p 0.300) or equal (p 0.020)." in said
+    assert "It beats cash (p 0.010), but is not proved to beat equal (p 0.020) or SPY (p 0.300)." in said
     assert "beat" not in verdict(assessment(spa_against={}, spa_own={}), STANDS).sentence
 
 

@@ -72,6 +72,14 @@ def plain_error(error: BaseException) -> DaytraderError | None:
     return None
 
 
+def is_own(error: BaseException) -> bool:
+    """Return whether our code raised this in a task, and not Ray because a worker or its node is gone."""
+    from ray.exceptions import RayError, RayTaskError
+
+    cause = error.cause if isinstance(error, RayTaskError) else error
+    return not isinstance(cause, RayError)
+
+
 def granted(need: int) -> int:
     """Return the bytes of memory that a task asks of its node, and log how many run at once because of it.
 

@@ -23,8 +23,8 @@ from daytrader_ray.adapters.score_tables import ScoreTable
 from daytrader_ray.cluster.fits import Progress, silent
 from daytrader_ray.cluster.kept import exists, load_array, load_json
 from daytrader_ray.cluster.runtime import environment
-from daytrader_ray.cluster.tasks import plain_error
-from daytrader_ray.domain.errors import DataError
+from daytrader_ray.cluster.tasks import is_own, plain_error
+from daytrader_ray.domain.errors import DataError, DaytraderError
 from daytrader_ray.domain.trading import SCORERS
 from daytrader_ray.walkforward.ledger import Page, in_ledger
 from daytrader_ray.walkforward.result import equity_of, so_far
@@ -41,6 +41,10 @@ _ENVIRONMENT = {
     "RAY_AIR_NEW_OUTPUT": "0",
 }
 """No files per trial, no snapshots of the experiment, and Ctrl-C ends the search instead of the trial."""
+
+
+ROUNDS = 3
+"""How often a trial is started whose worker is lost; Tune's own restarts (`max_failures`) did not survive every kill."""
 
 
 @dataclass(frozen=True)
@@ -72,16 +76,24 @@ def run_trials(
 
     `paths` say by mask where a trial is kept; one that is there is not run again. All are entered in the ledger.
     """
-    missing = [mask for mask, path in paths.items() if not exists(path)]
+    missing = _missing(paths)
     for file in files if missing else ():
         read_inputs(file, (1 << len(SCORERS)) - 1)  # a damaged file is named here, and not by every trial that reads it
     progress("trials", (len(paths) - len(missing)) * len(files), len(paths) * len(files))
-    if missing:
-        _tuned(study, files, {mask: paths[mask] for mask in missing}, ledger, len(paths), progress)
+    for left in reversed(range(ROUNDS)):
+        if missing:
+            errors = _tuned(study, files, missing, ledger, len(paths), progress)
+            if errors and (not left or any(map(is_own, errors))):
+                raise _failure(errors, len(missing))
+            missing = _missing(paths)
     found = {mask: load_trial(path, len(files)) for mask, path in paths.items()}
     for mask, windows in found.items():
         ledger.enter(mask, windows)  # of one that was kept the entry may be gone
     return found
+
+
+def _missing(paths: Mapping[int, str]) -> dict[int, str]:
+    return {mask: path for mask, path in paths.items() if not exists(path)}
 
 
 def _tuned(
@@ -91,7 +103,8 @@ def _tuned(
     ledger: Ledger,
     n_trials: int,
     progress: Progress,
-) -> None:
+) -> list[Exception]:
+    """Run trials once each; return what ended those that failed."""
     with environment(_ENVIRONMENT), tempfile.TemporaryDirectory(prefix="daytrader-tune-") as folder:
         from ray import tune
 
@@ -108,15 +121,16 @@ def _tuned(
                 storage_path=folder,
                 verbose=0,
                 callbacks=[listener],
-                failure_config=tune.FailureConfig(max_failures=2),
             ),
         )
-        grid = tuner.fit()
-        if grid.num_errors:
-            named, found = plain_error(grid.errors[0]), f"{grid.num_errors} of {len(paths)} trials failed; the first: "
-            if named is not None:
-                raise type(named)(f"{found}{named.message}", named.hint)
-            raise DataError(f"{found}{_last_line(grid.errors[0])}")
+        return list(tuner.fit().errors)
+
+
+def _failure(errors: Sequence[Exception], n_trials: int) -> DaytraderError:
+    """Return what a search ends with of which trials failed: the first error that is no lost worker, else the first."""
+    first = next(filter(is_own, errors), errors[0])
+    named, found = plain_error(first), f"{len(errors)} of {n_trials} trials failed; the first: "
+    return DataError(f"{found}{_last_line(first)}") if named is None else type(named)(found + named.message, named.hint)
 
 
 def _trial(

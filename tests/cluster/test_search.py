@@ -181,6 +181,35 @@ def test_workers_change_nothing_one_process_gives_the_same_bits(report: SearchRe
     assert trial_dict(trial, request_.config.seed)["windows"] == expected["windows"]
 
 
+class Killer:
+    """Kills all workers that run trials, twice, each time when another trial has told of a window."""
+
+    def __init__(self) -> None:
+        self.killed = 0
+
+    def __call__(self, stage: str, done: int, of: int) -> None:
+        """Take one report of a search."""
+        del of
+        if stage == "trials" and done and self.killed < 2:
+            family = psutil.Process().children(recursive=True)
+            workers = [process for process in family if process.name().startswith("ray::ImplicitFunc")]
+            for worker in workers:
+                worker.kill()
+            self.killed += bool(workers)
+
+
+def test_trials_whose_workers_are_killed_run_again_and_leave_the_same_bytes(
+    report: SearchReport, request_: SearchRequest, tmp_path: Path
+) -> None:
+    root = shutil.copytree(request_.root, tmp_path / "root")
+    shutil.rmtree(root / "processed/trials")
+    shutil.rmtree(root / "reports")
+    killer = Killer()
+    again = search(request_.model_copy(update={"root": str(root)}), killer)
+    assert killer.killed == 2 and again.fits_run.members == 0
+    assert Path(again.path).read_bytes() == Path(report.path).read_bytes()
+
+
 @pytest.mark.slow
 def test_one_worker_or_two_or_four_of_a_killed_driver_leave_the_same_bytes(
     report: SearchReport, tmp_path: Path

@@ -62,7 +62,7 @@ def search_of_three() -> None:
 def sigkill() -> list[Result]:
     """Kill a search at seeded moments of its fits and of its trials; its files are those of one that nobody disturbed.
 
-    Then the next week arrives: five fits of members, two of baselines, and the files of a search that never stopped.
+    Then the next week arrives: five fits of members, two of baselines, and the files of a search that fits all anew.
     """
     rng = random.Random(SEED)
     with tempfile.TemporaryDirectory() as folder:
@@ -73,7 +73,8 @@ def sigkill() -> list[Result]:
         kills = 0
         while kills < KILLS:
             victim, stage = VICTIMS[kills % len(VICTIMS)], (FITS, TRIALS)[kills % 2]
-            if (root / "reports/latest.json").exists() or (stage == FITS and kept(root) == N_FITS):
+            over = traded(root) == len(MASKS) or (stage == FITS and kept(root) == N_FITS)
+            if over and root.exists():
                 shutil.rmtree(root)
             fill(root, UNIVERSE, FIRST, LAST)
             kills += disturb(root, rng, victim, stage)
@@ -87,8 +88,7 @@ def sigkill() -> list[Result]:
         for place in (root, whole):
             fill(place, UNIVERSE, FIRST, NEXT_WEEK)
         later = finished(root, 4)
-        shutil.rmtree(whole / "processed")
-        shutil.rmtree(whole / "reports")
+        shutil.rmtree(whole / "processed")  # its ledger stays: how often one has looked is part of a verdict
         finished(whole, 2)
         new = later["fits_run"], later["baseline_fits_run"]
         if new != (len(MEMBERS), len(BASELINES)) or not hashes(whole).items() <= hashes(root).items():
@@ -108,8 +108,9 @@ def disturb(root: Path, rng: random.Random, victim: str, stage: str) -> bool:
         while child.poll() is None and (kept(root) < of_fits or traded(root) < of_trials):
             time.sleep(POLL_SECONDS)
         time.sleep(rng.uniform(0.0, 3.0 if stage == FITS else 0.5))
-        inside = kept(root) < N_FITS if stage == FITS else kept(root) == N_FITS and traded(root) < len(MASKS)
-        victims = [process for process in _family(child.pid) if _is(process, victim, child.pid)]
+        family = _family(child.pid)
+        inside = any(_works(process, stage) for process in family)
+        victims = [process for process in family if _is(process, victim, child.pid)]
         hit = [rng.choice(victims)] if victim == "worker" and victims else victims
         for process in hit:
             with contextlib.suppress(psutil.NoSuchProcess):
@@ -118,11 +119,26 @@ def disturb(root: Path, rng: random.Random, victim: str, stage: str) -> bool:
         began = time.monotonic()
         _, said = child.communicate(timeout=MOST_SECONDS)
         code = child.returncode
+        _end(family)  # workers outlive their driver for a moment
     counted = "" if hit and inside else ", not counted"
     print(f"{told}: {code} after {time.monotonic() - began:.0f} s{counted}", flush=True)
     if victim == "worker" and code:
         raise AssertionError(f"the loss of a worker ended the search: {said[-2000:]}")
     return bool(hit) and inside
+
+
+def _works(process: psutil.Process, stage: str) -> bool:
+    """Return whether a process is a worker that makes a fit, or runs a trial."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return process.name().startswith("ray::_timed_fit" if stage == FITS else "ray::ImplicitFunc")
+    return False
+
+
+def _end(family: list[psutil.Process]) -> None:
+    for process in family:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(family, timeout=MOST_SECONDS)
 
 
 def _is(process: psutil.Process, victim: str, driver: int) -> bool:
@@ -152,9 +168,7 @@ def started_search(root: Path, cpus: int) -> Iterator["subprocess.Popen[str]"]:
     try:
         yield child
     finally:
-        for process in _family(child.pid):
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
+        _end(_family(child.pid))
         child.wait()
 
 

@@ -72,12 +72,11 @@ def plain_error(error: BaseException) -> DaytraderError | None:
     return None
 
 
-def is_own(error: BaseException) -> bool:
-    """Return whether our code raised this in a task, and not Ray because a worker or its node is gone."""
+def is_own(error: BaseException | str) -> bool:
+    """Return whether our code raised this in a task, and not Ray because a worker, its node or its memory is gone."""
     from ray.exceptions import RayError, RayTaskError
 
-    cause = error.cause if isinstance(error, RayTaskError) else error
-    return not isinstance(cause, RayError)
+    return isinstance(error, RayTaskError) and not isinstance(error.cause, RayError)
 
 
 def granted(need: int) -> int:

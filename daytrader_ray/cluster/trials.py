@@ -44,7 +44,8 @@ _ENVIRONMENT = {
 
 
 ROUNDS = 3
-"""How often a trial is started whose worker is lost; Tune's own restarts (`max_failures`) did not survive every kill."""
+"""How often a trial is started whose worker is lost. Tune's own restarts (`max_failures`) did not survive each kill: a
+worker that dies while it is made ready for its next trial stays among those that Tune waits for."""
 
 
 @dataclass(frozen=True)
@@ -80,12 +81,13 @@ def run_trials(
     for file in files if missing else ():
         read_inputs(file, (1 << len(SCORERS)) - 1)  # a damaged file is named here, and not by every trial that reads it
     progress("trials", (len(paths) - len(missing)) * len(files), len(paths) * len(files))
-    for left in reversed(range(ROUNDS)):
-        if missing:
-            errors = _tuned(study, files, missing, ledger, len(paths), progress)
-            if errors and (not left or any(map(is_own, errors))):
-                raise _failure(errors, len(missing))
-            missing = _missing(paths)
+    for _ in range(ROUNDS):
+        errors = _tuned(study, files, missing, ledger, len(paths), progress) if missing else []
+        missing = _missing(paths)
+        if any(map(is_own, errors)):
+            break
+    if missing and errors:
+        raise _failure(errors, len(missing))
     found = {mask: load_trial(path, len(files)) for mask, path in paths.items()}
     for mask, windows in found.items():
         ledger.enter(mask, windows)  # of one that was kept the entry may be gone
@@ -103,10 +105,14 @@ def _tuned(
     ledger: Ledger,
     n_trials: int,
     progress: Progress,
-) -> list[Exception]:
-    """Run trials once each; return what ended those that failed."""
+) -> list[Exception | str]:
+    """Run trials once each; return what ended those that failed.
+
+    Tune hands on what it does not know as text, and ends itself where memory is short.
+    """
     with environment(_ENVIRONMENT), tempfile.TemporaryDirectory(prefix="daytrader-tune-") as folder:
         from ray import tune
+        from ray.exceptions import RayError
 
         from daytrader_ray.cluster.collect import Listener
 
@@ -123,13 +129,19 @@ def _tuned(
                 callbacks=[listener],
             ),
         )
-        return list(tuner.fit().errors)
+        try:
+            return list(tuner.fit().errors)
+        except RuntimeError as error:
+            if isinstance(error.__cause__, RayError):
+                return [error.__cause__]
+            raise
 
 
-def _failure(errors: Sequence[Exception], n_trials: int) -> DaytraderError:
-    """Return what a search ends with of which trials failed: the first error that is no lost worker, else the first."""
+def _failure(errors: Sequence[Exception | str], n_missing: int) -> DaytraderError:
+    """Return what a search ends with of which trials are missing: our own error, else the first."""
     first = next(filter(is_own, errors), errors[0])
-    named, found = plain_error(first), f"{len(errors)} of {n_trials} trials failed; the first: "
+    found = f"{n_missing} trials failed; the first: "
+    named = plain_error(first) if isinstance(first, Exception) else None
     return DataError(f"{found}{_last_line(first)}") if named is None else type(named)(found + named.message, named.hint)
 
 
@@ -190,5 +202,5 @@ def _stacked(tables: Mapping[int, ScoreTable], wanted: Sequence[int], *blocks: s
     return scores
 
 
-def _last_line(error: BaseException) -> str:
+def _last_line(error: BaseException | str) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[-1]

@@ -61,7 +61,10 @@ def in_another_process(
 ) -> dict[str, Any]:
     """Let such a process come to its end; return what it prints."""
     with another_process(code, *arguments, program=program, **environment) as running:
-        out, err = running.communicate(timeout=280)
+        try:
+            out, err = running.communicate(timeout=240)
+        finally:
+            running.kill()
     assert running.returncode == 0, err[-3000:]
     told: dict[str, Any] = json.loads(out.splitlines()[-1])
     return told

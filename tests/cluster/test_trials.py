@@ -1,14 +1,19 @@
-"""Finished trials as files; no Ray is started here."""
+"""Finished trials as files, and which are run again; no Ray is started here."""
 
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from ray.exceptions import OutOfMemoryError, WorkerCrashedError
 
-from daytrader_ray.cluster.trials import load_trial, save_trial
+from daytrader_ray.cluster import trials
+from daytrader_ray.cluster.trials import load_trial, run_trials, save_trial
 from daytrader_ray.domain.errors import DataError
 from daytrader_ray.walkforward.trial import WindowResult, run_trial
+from tests.cluster.test_tasks import raised_in_a_task
 from tests.walkforward.markets import market, planted
 from tests.walkforward.test_study import inputs_of, study_of
 
@@ -48,3 +53,45 @@ def test_a_trial_of_other_windows_is_refused(found: list[WindowResult], tmp_path
     save_trial(path, found[:1])
     with pytest.raises(DataError, match="1 of 2 windows"):
         load_trial(path, 2)
+
+
+LOST, OWN = WorkerCrashedError(), raised_in_a_task(DataError("no such column", "add it"))
+FULL = OutOfMemoryError("Task was killed.")
+
+
+@pytest.mark.parametrize(
+    ("rounds", "said"),
+    [
+        ([[]], ""),
+        ([[LOST], []], ""),
+        ([["a worker could not be made ready"], [LOST], []], ""),
+        ([[raised_in_a_task(FULL)], [FULL], []], ""),
+        ([[LOST], [LOST], [LOST]], "1 trials failed; the first: a worker died, again and again"),
+        (
+            [[FULL, FULL], [FULL, FULL], [FULL, FULL]],
+            "2 trials failed; the first: a worker was stopped: the node's",
+        ),
+        ([["told as text"]] * 3, "1 trials failed; the first: told as text"),
+        ([[LOST, OWN]], "2 trials failed; the first: no such column"),
+    ],
+)
+def test_a_trial_that_was_lost_is_started_three_times_and_one_that_fails_by_itself_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, rounds: list[list[Exception | str]], said: str
+) -> None:
+    left = iter(rounds)
+
+    def tuned(_study: object, _files: object, missing: Mapping[int, str], *_: object) -> list[Exception | str]:
+        errors = next(left)
+        for path in list(missing.values())[len(errors) :]:
+            save_trial(path, [])
+        return errors
+
+    monkeypatch.setattr(trials, "_tuned", tuned)
+    paths = {mask: str(tmp_path / f"{mask}.json") for mask in range(3)}
+    ledger = SimpleNamespace(enter=lambda *_: None)
+    if said:
+        with pytest.raises(DataError, match=said):
+            run_trials(None, [], paths, ledger)  # type: ignore[arg-type] # nothing looks at the study
+    else:
+        assert run_trials(None, [], paths, ledger) == {0: [], 1: [], 2: []}  # type: ignore[arg-type] # as above
+    assert next(left, None) is None

@@ -1,5 +1,6 @@
 """A search on two nodes of Ray, of which one is lost while it fits; prints JSON. A test runs it as a program."""
 
+import contextlib
 import json
 import os
 import sys
@@ -16,6 +17,8 @@ from daytrader_ray.universe.config import UniverseConfig
 from tests.cluster.stores import SEARCH, SYMBOLS, fill
 
 HERE, THERE = "127.0.0.2", "127.0.0.3"
+MOST_SECONDS = 60.0
+"""Within these Ray knows that a node is lost."""
 
 
 def main(root: str) -> None:
@@ -29,17 +32,22 @@ def main(root: str) -> None:
 
     def watch() -> None:
         while not done.is_set() and not lost:
-            if any(child.name().startswith("ray::_timed_fit") for child in raylet.children()):
-                lost.append(THERE)
-                cluster.remove_node(second, allow_graceful=False)
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if any(child.name().startswith("ray::_timed_fit") for child in raylet.children()):
+                    lost.append(THERE)
+                    cluster.remove_node(second, allow_graceful=False)
             time.sleep(0.01)
 
     watcher = threading.Thread(target=watch)
+    watcher.start()
     try:
         with started() as cpus:
-            watcher.start()
             found = search(request).result
-            left = [node["NodeManagerAddress"] for node in ray.nodes() if node["Alive"]]
+            until = time.monotonic() + MOST_SECONDS
+            while len(left := [node["NodeManagerAddress"] for node in ray.nodes() if node["Alive"]]) > 1:
+                if time.monotonic() > until:
+                    break
+                time.sleep(0.5)
     finally:
         done.set()
         watcher.join()

@@ -84,6 +84,7 @@ async def connected(url: str) -> AsyncIterator[Client]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await bars.close()
         await updates.close()
 
 

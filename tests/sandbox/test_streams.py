@@ -37,6 +37,7 @@ async def test_an_empty_polygon_key_fails_in_the_real_client(url: str) -> None:
     client = WebSocketClient(" ", feed=url.removeprefix("http://"), market="stocks", secure=False)
     with pytest.raises(AuthError, match="authentication failed"):
         await asyncio.wait_for(client.connect(lambda _: None), 10)
+    await client.close()
 
 
 async def test_a_newer_data_connection_takes_the_place_of_the_older(http: ClientSession, url: str) -> None:

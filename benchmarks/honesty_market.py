@@ -71,7 +71,7 @@ TAILS = 4.0
 DAILY_SHARES = 4e5
 
 STRENGTH = 0.119
-"""Worth an annual Sharpe ratio of 5 to the oracle after costs, found once and frozen before any verdict was seen.
+"""Worth an annual Sharpe ratio of 5 to the oracle after costs; frozen before any verdict on this market was seen.
 
 On the seeds 1000 to 1039, on which no search is judged, its mean was 5.09 +- 0.19 at 0.12, and rises by 0.85 with each
 0.01.

@@ -2,7 +2,7 @@
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 
@@ -32,6 +32,14 @@ class Result:
     runs: int
 
 
+class MissedError(AssertionError):
+    """A benchmark missed a bound; what it measured is kept all the same."""
+
+    def __init__(self, said: str, measured: list[Result]) -> None:
+        super().__init__(said)
+        self.measured = measured
+
+
 Benchmark = Callable[[], list[Result]]
 BENCHMARKS: dict[str, Benchmark] = {}
 """All benchmarks of the imported files, by name."""
@@ -45,6 +53,13 @@ def benchmark(name: str) -> Callable[[Benchmark], Benchmark]:
         return function
 
     return register
+
+
+def bounded(measured: list[Result], failures: Sequence[str]) -> list[Result]:
+    """Return what was measured; `MissedError` with all of it where bounds were missed, `failures` in words."""
+    if failures:
+        raise MissedError("; ".join(failures), measured)
+    return measured
 
 
 def seconds(function: Callable[[], object]) -> float:

@@ -25,8 +25,9 @@ from daytrader_ray.adapters.tables import UTC, Kind
 from daytrader_ray.cluster.features import FeatureRequest, build
 from daytrader_ray.cluster.fit_jobs import jobs_of
 from daytrader_ray.cluster.fits import run_fits, silent
+from daytrader_ray.cluster.regimes import regime_paths, run_regimes
 from daytrader_ray.cluster.runtime import started
-from daytrader_ray.cluster.search import SearchRequest, market_of, regime_paths, run_regimes
+from daytrader_ray.cluster.search import SearchRequest, market_of
 from daytrader_ray.domain.panel import Frames
 from daytrader_ray.domain.sessions import US_PER_MINUTE
 from daytrader_ray.domain.trading import MEMBERS, SCORERS

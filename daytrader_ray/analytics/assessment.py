@@ -28,6 +28,11 @@ P_BELOW = 0.05
 """A p-value below this is more than luck."""
 
 
+def p_shared_by(n: int) -> float:
+    """Return below which each of `n` p-values is more than luck: P_BELOW shared (Bonferroni)."""
+    return P_BELOW / max(n, 1)
+
+
 @dataclass(frozen=True)
 class Assessment:
     """What a search's best curve showed, corrected for having been chosen.
@@ -87,8 +92,8 @@ class Assessment:
 
     @property
     def p_shared(self) -> float:
-        """Below which `p_against` is more than luck: P_BELOW shared by the baselines (Bonferroni)."""
-        return P_BELOW / max(len(self.spa_against), 1)
+        """Below which `p_against` is more than luck."""
+        return p_shared_by(len(self.spa_against))
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for JSON: None for NaN and infinity; an interval is [value, low, high]."""

@@ -23,6 +23,9 @@ from daytrader_ray.walkforward.fit import CPU, Market, configured
 from daytrader_ray.walkforward.tuning import options_of, with_options
 from daytrader_ray.walkforward.windows import Block, Window, folds_of
 
+SIGNALS = "processed/signals"
+"""Where under a root fits and regimes are kept."""
+
 FIT_SOURCES = (
     "domain/cadence.py",
     "domain/config.py",
@@ -141,7 +144,7 @@ class Counts:
 
 def jobs_of(market: Market, windows: Sequence[Window], config: SearchConfig, label_config: Any, root: str) -> list[Job]:
     """Return every fit of a search with the key of all that goes into it; nothing is computed yet."""
-    folder, chain = f"{root}/processed/signals", CHAIN if config.warm_start else 1
+    folder, chain = f"{root}/{SIGNALS}", CHAIN if config.warm_start else 1
     shared = _shared(market, config, label_config)
     makers = [
         _Maker.of(name, k, with_options(config, name, options), folder)

@@ -12,13 +12,12 @@ from daytrader_ray.cluster.features import current_set
 from daytrader_ray.cluster.fit_jobs import Counts, Job, jobs_of
 from daytrader_ray.cluster.fits import for_fits
 from daytrader_ray.cluster.kept import exists, known_seconds
+from daytrader_ray.cluster.regimes import regime_paths, regime_words
 from daytrader_ray.cluster.search import (
     SearchRequest,
     feature_request,
     found_in,
     market_of,
-    regime_paths,
-    regime_words,
     stored_frames,
     stored_grid,
     study_of,

@@ -15,7 +15,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,10 +29,16 @@ from daytrader_ray.adapters.market_caps import market_caps
 from daytrader_ray.adapters.spreads import half_spreads
 from daytrader_ray.adapters.store import ParquetStore
 from daytrader_ray.cluster.features import FeatureRequest, build, without_absent_indices
-from daytrader_ray.cluster.fit_jobs import FIT_SOURCES, LIBRARIES, MEMBER_SOURCES, Counts, Job, jobs_of
+from daytrader_ray.cluster.fit_jobs import FIT_SOURCES, LIBRARIES, MEMBER_SOURCES, SIGNALS, Counts, Job, jobs_of
 from daytrader_ray.cluster.fits import Progress, picked, run_fits, silent
-from daytrader_ray.cluster.kept import exists, keep_seconds, load_array, load_json, load_view, save_array
-from daytrader_ray.cluster.tasks import unordered
+from daytrader_ray.cluster.kept import exists, keep_seconds, load_array, load_json, load_view
+from daytrader_ray.cluster.regimes import (
+    REGIME_LIBRARIES,
+    REGIME_SOURCES,
+    regime_paths,
+    regime_words,
+    run_regimes,
+)
 from daytrader_ray.cluster.trials import Ledger, WindowFiles, run_trials
 from daytrader_ray.cluster.watch import Watch
 from daytrader_ray.domain.cadence import bars_between
@@ -59,33 +64,12 @@ from daytrader_ray.walkforward.cut import without_features
 from daytrader_ray.walkforward.findings import SCHEMA, Asked, Done, findings, page
 from daytrader_ray.walkforward.fit import Market
 from daytrader_ray.walkforward.judge import judged_by
-from daytrader_ray.walkforward.regimes import window_states
 from daytrader_ray.walkforward.study import Study
 from daytrader_ray.walkforward.trial import WindowResult
 from daytrader_ray.walkforward.windows import Window, WindowSpec, windows
 
 REPORTS = "reports"
-SIGNALS = "processed/signals"
 TRIALS = "processed/trials"
-
-REGIME_SOURCES = (
-    "domain/config.py",
-    "domain/errors.py",
-    "domain/folds.py",
-    "domain/indices.py",
-    "domain/jit.py",
-    "domain/panel.py",
-    "domain/peers.py",
-    "domain/regime.py",
-    "domain/sessions.py",
-    "domain/sources.py",
-    "regime",
-    "walkforward/cut.py",
-    "walkforward/regimes.py",
-    "walkforward/windows.py",
-)
-REGIME_LIBRARIES = ("numpy", "scipy", "hmmlearn", "scikit-learn", "numba")
-"""What regimes are computed with."""
 
 STUDY_SOURCES = (
     "analytics",
@@ -294,61 +278,6 @@ def load_result(root: str, search_id: str | None = None) -> dict[str, Any]:
 def judged_result(root: str, search_id: str | None = None) -> dict[str, Any]:
     """Return the stored result of a search (`load_result`), judged by what the ledger counts today."""
     return judged_by(load_result(root, search_id), ledger_store.read(root))
-
-
-def regime_paths(request: SearchRequest, frames: Frames, found: Sequence[Window]) -> list[str]:
-    """Return where the states of each window's regime model are kept; nothing is computed yet."""
-    grid, panel = frames.panel.grid, frames.panel
-    paths: list[str] = []
-    for window in found:
-        rows = slice(0, int(grid.first_row[window.test[1]]))
-        key = key_of(
-            {
-                "rows": digest_of_arrays([panel.close[rows], panel.open[rows], grid.minute_of_row[rows]]),
-                "symbols": panel.symbols,
-                "stocks": request.universe.stocks,
-                "blocks": (window.train[1], window.a[0], window.test[1]),
-                "config": request.regime.model_dump(mode="json", exclude=_TRADING),
-                "seed": request.config.seed,
-                "sources": digest_of_sources(REGIME_SOURCES),
-                "libraries": versions_of(REGIME_LIBRARIES),
-            }
-        )
-        paths.append(f"{request.root}/{SIGNALS}/{key}.regime.npy")
-    return paths
-
-
-_TRADING = {"trending", "volatile", "crisis", "unknown"}
-"""What does not change how the regimes are found."""
-
-
-def regime_words(path: str) -> str:
-    """Return where the plain values of a window's regime are, whose states are at `path`."""
-    return f"{path.removesuffix('.npy')}.json"
-
-
-def run_regimes(
-    request: SearchRequest, market: Market, found: Sequence[Window], paths: Sequence[str], progress: Progress
-) -> None:
-    """Fit the regime model of each window that is not there yet, in parallel; Ray must be running."""
-    missing = [
-        (window, path) for window, path in zip(found, paths, strict=True) if not exists(path, regime_words(path))
-    ]
-    progress("regimes", len(paths) - len(missing), len(paths))
-    if not missing:
-        return
-    import ray
-
-    shared = ray.put(without_features(market.frames))
-    task = ray.remote(num_cpus=1, max_retries=2)(window_states)
-    stocks, seed = request.universe.stocks, request.config.seed
-    work = ((path, partial(task.remote, shared, stocks, window, request.regime, seed)) for window, path in missing)
-    done = len(paths) - len(missing)
-    for path, (states, told) in unordered(work):
-        atomic_write_json(regime_words(path), told)
-        save_array(path, states)
-        done += 1
-        progress("regimes", done, len(paths))
 
 
 def asked_of(request: SearchRequest, frames: Frames) -> Asked:

@@ -13,10 +13,10 @@ import numpy.typing as npt
 
 from daytrader_ray.adapters import ledger_store, model_store
 from daytrader_ray.adapters.store import ParquetStore
-from daytrader_ray.cluster.fit_jobs import CHAIN, beside
+from daytrader_ray.cluster.fit_jobs import CHAIN, SIGNALS, beside
 from daytrader_ray.cluster.fits import Progress, fit_tasks, for_fits, silent
 from daytrader_ray.cluster.kept import exists, load_state, load_view
-from daytrader_ray.cluster.search import SIGNALS, SearchRequest, frames_of, load_result, market_of, study_of
+from daytrader_ray.cluster.search import SearchRequest, frames_of, load_result, market_of, study_of
 from daytrader_ray.cluster.tasks import granted, unordered
 from daytrader_ray.domain.content import digest_of_panel
 from daytrader_ray.domain.errors import ConfigError, DataError

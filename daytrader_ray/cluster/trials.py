@@ -133,14 +133,14 @@ def _tuned(
             return list(tuner.fit().errors)
         except RuntimeError as error:
             if isinstance(error.__cause__, RayError):
-                return [error.__cause__]
+                return [error.__cause__.with_traceback(None)]  # its frames hold on to the workers, and their processors
             raise
 
 
 def _failure(errors: Sequence[Exception | str], n_missing: int) -> DaytraderError:
     """Return what a search ends with of which trials are missing: our own error, else the first."""
     first = next(filter(is_own, errors), errors[0])
-    found = f"{n_missing} trials failed; the first: "
+    found = f"trials missing: {n_missing}; the first error: "
     named = plain_error(first) if isinstance(first, Exception) else None
     return DataError(f"{found}{_last_line(first)}") if named is None else type(named)(found + named.message, named.hint)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
-from daytrader_ray.analytics.assessment import P_BELOW
+from daytrader_ray.analytics.assessment import P_BELOW, p_shared_by
 from daytrader_ray.dashboard.formats import DASH, MINUS, chance, gain, number, text, whole
 from daytrader_ray.dashboard.markup import section, table
 
@@ -31,7 +31,7 @@ def baselines_section(result: Mapping[str, Any]) -> str:
         "<p class='muted'>All on the same days, net of the same costs; SPY is held overnight too, all others are flat "
         "at every close, and cash earns 0 %. Best less it: mean difference of daily returns with one standard error. "
         "p value: the larger of two, how often the best of all ensembles, and how often this one tested alone, would "
-        f"be this far ahead if none were truly better. Under {P_BELOW / max(compared, 1):.4g}, {P_BELOW} "
+        f"be this far ahead if none were truly better. Under {p_shared_by(compared):.4g}, {P_BELOW} "
         "shared by the rows, is more than luck where the verdict is significant.</p>",
         table(HEADS, (_row(row) for row in found["rows"]), "names"),
     )

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from daytrader_ray.analytics.assessment import P_BELOW
+from daytrader_ray.analytics.assessment import p_shared_by
 from daytrader_ray.analytics.performance import of_returns, plain
 from daytrader_ray.analytics.verdict import probability
 from daytrader_ray.domain.indices import SPY
@@ -128,15 +128,15 @@ def _sentence(
     figures = ", ".join(map(_figure, baselines))
     if not best.performance.trades:
         return f"The best of {n_ensembles} ensembles never traded (Sharpe ratio: {figures})."
-    mine = _sharpe(best.returns)
+    mine, below = _sharpe(best.returns), p_shared_by(len(rows))
     before = [one.name for one in baselines if one.sharpe >= mine]
     verb = "has no higher Sharpe ratio than" if before else "has a higher Sharpe ratio than"
     names = before or [one.name for one in baselines]
     return (
         f"Net of cost the best of {n_ensembles} ensembles {verb} {_listed(names)} on these days: {mine:.2f} against "
         f"{figures}. Its daily return less theirs in basis points, with one standard error: "
-        f"{', '.join(map(_gap, rows))}. It was chosen on these very days, they were not; the verdict says what luck "
-        "explains."
+        f"{', '.join(_gap(row, below) for row in rows)}. It was chosen on these very days, they were not; "
+        "the verdict says what luck explains."
     )
 
 
@@ -146,9 +146,9 @@ def _figure(one: Baseline) -> str:
     return f"{one.name} never traded (counted as 0)"
 
 
-def _gap(row: Mapping[str, Any]) -> str:
+def _gap(row: Mapping[str, Any], below: float) -> str:
     error = "" if row["error_bps"] is None else f" ± {row['error_bps']:.1f}"
-    p = "" if row["p"] is None else f" (p {probability(row['p'], P_BELOW)})"
+    p = "" if row["p"] is None else f" (p {probability(row['p'], below)})"
     return f"{row['name']} {row['gap_bps']:+.1f}{error}{p}"
 
 

@@ -11,7 +11,7 @@ import pytest
 from daytrader_ray.adapters import libraries
 from daytrader_ray.adapters.score_tables import ScoreTable
 from daytrader_ray.adapters.store import ParquetStore
-from daytrader_ray.cluster import features, fit_jobs, search
+from daytrader_ray.cluster import features, fit_jobs, regimes, search
 from daytrader_ray.cluster.features import FeatureRequest, content_key
 from daytrader_ray.cluster.fit_jobs import jobs_of
 from daytrader_ray.cluster.fits import save_scores
@@ -138,9 +138,9 @@ def test_folds_have_views_of_their_own_and_their_scores_lie_before_the_others(he
 
 def test_every_source_that_makes_regimes_is_in_their_key(package: Path) -> None:
     for name in imported(["walkforward/regimes.py"]):
-        before = sources.digest_of_sources(search.REGIME_SOURCES)
+        before = sources.digest_of_sources(regimes.REGIME_SOURCES)
         edited(package, name)
-        assert sources.digest_of_sources(search.REGIME_SOURCES) != before, name
+        assert sources.digest_of_sources(regimes.REGIME_SOURCES) != before, name
 
 
 def test_every_source_and_library_that_trials_compute_with_is_in_the_key_of_the_result(package: Path) -> None:
@@ -187,7 +187,7 @@ def test_another_calendar_gives_other_features(tmp_path: Path, monkeypatch: pyte
 
 
 def test_the_lists_name_files_that_exist() -> None:
-    for name in (*fit_jobs.FIT_SOURCES, *fit_jobs.MEMBER_SOURCES.values(), *search.REGIME_SOURCES, *features.SOURCES):
+    for name in (*fit_jobs.FIT_SOURCES, *fit_jobs.MEMBER_SOURCES.values(), *regimes.REGIME_SOURCES, *features.SOURCES):
         assert (PACKAGE / name).exists(), name
     assert all((PACKAGE / name).exists() for name in search.STUDY_SOURCES)
 

@@ -10,6 +10,7 @@ import pytest
 from ray.exceptions import OutOfMemoryError, WorkerCrashedError
 
 from daytrader_ray.cluster import trials
+from daytrader_ray.cluster.fits import silent
 from daytrader_ray.cluster.trials import load_trial, run_trials, save_trial
 from daytrader_ray.domain.errors import DataError
 from daytrader_ray.walkforward.trial import WindowResult, run_trial
@@ -66,13 +67,13 @@ FULL = OutOfMemoryError("Task was killed.")
         ([[LOST], []], ""),
         ([["a worker could not be made ready"], [LOST], []], ""),
         ([[raised_in_a_task(FULL)], [FULL], []], ""),
-        ([[LOST], [LOST], [LOST]], "1 trials failed; the first: a worker died, again and again"),
+        ([[LOST], [LOST], [LOST]], "trials missing: 1; the first error: a worker died, again and again"),
         (
             [[FULL, FULL], [FULL, FULL], [FULL, FULL]],
-            "2 trials failed; the first: a worker was stopped: the node's",
+            "trials missing: 2; the first error: a worker was stopped: the node's",
         ),
-        ([["told as text"]] * 3, "1 trials failed; the first: told as text"),
-        ([[LOST, OWN]], "2 trials failed; the first: no such column"),
+        ([["told as text"]] * 3, "trials missing: 1; the first error: told as text"),
+        ([[LOST, OWN]], "trials missing: 2; the first error: no such column"),
     ],
 )
 def test_a_trial_that_was_lost_is_started_three_times_and_one_that_fails_by_itself_once(
@@ -95,3 +96,34 @@ def test_a_trial_that_was_lost_is_started_three_times_and_one_that_fails_by_itse
     else:
         assert run_trials(None, [], paths, ledger) == {0: [], 1: [], 2: []}  # type: ignore[arg-type] # as above
     assert next(left, None) is None
+
+
+@pytest.mark.parametrize("cause", [FULL, WorkerCrashedError()])
+def test_where_tune_ends_itself_its_cause_is_told_and_holds_no_worker(
+    monkeypatch: pytest.MonkeyPatch, cause: Exception
+) -> None:
+    ended_by(monkeypatch, cause)
+    assert trials._tuned(None, [], {1: ""}, None, 1, silent) == [cause]  # type: ignore[arg-type] # nothing runs
+    assert cause.__traceback__ is None
+
+
+def test_an_error_of_tune_itself_is_no_lost_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended_by(monkeypatch, ValueError("no such option"))
+    with pytest.raises(RuntimeError, match="Tune ended"):
+        trials._tuned(None, [], {1: ""}, None, 1, silent)  # type: ignore[arg-type] # nothing runs
+
+
+def ended_by(monkeypatch: pytest.MonkeyPatch, cause: Exception) -> None:
+    """Let Tune start nothing, and end as it does where one of its workers cannot be asked."""
+
+    class Ended:
+        def __init__(self, *_: object, **__: object) -> None: ...
+
+        def fit(self) -> None:
+            try:
+                raise cause
+            except type(cause) as error:
+                raise RuntimeError("Tune ended") from error
+
+    monkeypatch.setattr("ray.tune.Tuner", Ended)
+    monkeypatch.setattr("ray.tune.with_parameters", lambda trainable, **_: trainable)

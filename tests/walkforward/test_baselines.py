@@ -47,6 +47,12 @@ def test_an_ensemble_ahead_of_all_says_so_and_that_it_was_chosen_here() -> None:
     assert said["rows"][2]["gap_bps"] == pytest.approx(5.0) and said["rows"][2]["error_bps"] == pytest.approx(5.0)
 
 
+def test_a_p_value_near_what_three_share_shows_on_which_side_it_is() -> None:
+    others = [beside(name, (0.01, -0.006)) for name in ("a", "b", "c")]
+    said = comparison(trial(9, (0.01, -0.005)), 31, others, {"a": 0.01665, "b": 0.01668, "c": 0.0499})
+    assert all(f"(p {p})" in said["sentence"] for p in ("0.01665", "0.01668", "0.050"))
+
+
 @pytest.mark.parametrize("returns", [(0.01, -0.005), (0.01, 0.0)])
 def test_one_baseline_as_good_is_enough_to_fail(returns: tuple[float, ...]) -> None:
     said = comparison(trial(9, (0.01, -0.005)), 31, [beside("logistic", returns), CASH], {})

@@ -194,7 +194,7 @@ class Row:
 
     @classmethod
     def of(cls, told: Sequence[Told]) -> "Row":
-        """Count; the interval is that of Clopper and Pearson (1934), means leave out what is unknown."""
+        """Count; the interval is that of Clopper and Pearson (1934), a search that never trades has a ratio of 0."""
         n = sum(one.significant for one in told)
         found = binomtest(n, len(told)).proportion_ci(method="exact")
         passed = [
@@ -207,14 +207,13 @@ class Row:
             found.low,
             found.high,
             *passed,
-            _mean([one.pbo for one in told]),
-            _mean([one.sharpe for one in told]),
+            _mean([one.pbo for one in told if one.pbo is not None]),
+            _mean([one.sharpe or 0.0 for one in told]),
         )
 
 
-def _mean(values: Sequence[float | None]) -> float:
-    known = [value for value in values if value is not None]
-    return float(np.mean(known)) if known else math.nan
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values)) if values else math.nan
 
 
 def rows_of(found: Sequence[Found]) -> dict[str, Row]:

@@ -70,17 +70,17 @@ def main(arguments: list[str], path: Path = RESULTS) -> int:
         return 2
     console = Console()
     done: list[Result] = []
-    missed: list[str] = []
+    missed = list[str]()
     for name in wanted:
         console.print(f"running {name} ...")
         try:
             done += BENCHMARKS[name]()
         except MissedError as error:
             done += error.measured
-            missed.append(f"{name}: {error}")
+            missed.append(name)
+            console.print(f"missed: {error}")
         write(known(path) | {line.name: line for line in done}, path)
     console.print(table(done))
-    sys.stderr.writelines(f"missed: {line}\n" for line in missed)
     return 1 if missed else 0
 
 

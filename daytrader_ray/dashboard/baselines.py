@@ -5,7 +5,8 @@ from html import escape
 from typing import Any
 
 from daytrader_ray.analytics.assessment import P_BELOW, p_shared_by
-from daytrader_ray.dashboard.formats import DASH, MINUS, chance, gain, number, text, whole
+from daytrader_ray.analytics.verdict import probability
+from daytrader_ray.dashboard.formats import DASH, MINUS, gain, number, text, whole
 from daytrader_ray.dashboard.markup import section, table
 
 WORDS = {
@@ -23,7 +24,7 @@ HEADS = ("Against", "Sharpe", "Return", "Trades", "Best less it, bps a day", "p 
 def baselines_section(result: Mapping[str, Any]) -> str:
     """Return the table of baselines and the sentence that compares them with the best ensemble."""
     found = result["baselines"]
-    compared = sum(row["trades"] is not None for row in found["rows"])
+    below = p_shared_by(sum(row["trades"] is not None for row in found["rows"]))
     return section(
         "Against what anybody can have",
         "",
@@ -31,20 +32,20 @@ def baselines_section(result: Mapping[str, Any]) -> str:
         "<p class='muted'>All on the same days, net of the same costs; SPY is held overnight too, all others are flat "
         "at every close, and cash earns 0 %. Best less it: mean difference of daily returns with one standard error. "
         "p value: the larger of two, how often the best of all ensembles, and how often this one tested alone, would "
-        f"be this far ahead if none were truly better. Under {p_shared_by(compared):.4g}, {P_BELOW} "
+        f"be this far ahead if none were truly better. Under {below:.4g}, {P_BELOW} "
         "shared by the rows, is more than luck where the verdict is significant.</p>",
-        table(HEADS, (_row(row) for row in found["rows"]), "names"),
+        table(HEADS, (_row(row, below) for row in found["rows"]), "names"),
     )
 
 
-def _row(row: Mapping[str, Any]) -> tuple[str, ...]:
+def _row(row: Mapping[str, Any], below: float) -> tuple[str, ...]:
     return (
         escape(WORDS.get(row["name"], row["name"]) + (": no price" if row["trades"] is None else "")),
         text(row["sharpe"], number),
         text(row["total_return"], gain),
         text(row["trades"], whole),
         _gap(row["gap_bps"], row["error_bps"]),
-        text(row["p"], chance),
+        text(row["p"], lambda p: probability(p, below)),
     )
 
 

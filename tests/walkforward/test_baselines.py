@@ -51,6 +51,7 @@ def test_a_p_value_near_what_three_share_shows_on_which_side_it_is() -> None:
     others = [beside(name, (0.01, -0.006)) for name in ("a", "b", "c")]
     said = comparison(trial(9, (0.01, -0.005)), 31, others, {"a": 0.01665, "b": 0.01668, "c": 0.0499})
     assert all(f"(p {p})" in said["sentence"] for p in ("0.01665", "0.01668", "0.050"))
+    assert all(f"<td>{p}</td>" in baselines_section({"baselines": said}) for p in ("0.01665", "0.01668", "0.050"))
 
 
 @pytest.mark.parametrize("returns", [(0.01, -0.005), (0.01, 0.0)])
